@@ -1,0 +1,42 @@
+"""Findings: what is wrong with an env-file, as values.
+
+A finding never holds a value of the file. Where a name itself may be a secret (a line without `=`),
+the finding has the line and column only.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple, Optional
+
+
+class Severity(str, Enum):
+    """How bad a finding is.
+
+    error: a program that reads the file loses, misreads or refuses something.
+    warning: works today, but is fragile or random.
+    note: worth knowing.
+    """
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Finding(NamedTuple):
+    """One thing that one rule found at one place.
+
+    `line` and `column` count from 1; `column` counts characters; both are None for a finding about the file
+    as a whole. `consumers` names the programs concerned: docker, ecs-init, systemd, agent.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    consequence: str
+    fix: str
+    line: Optional[int] = None
+    column: Optional[int] = None
+    variable: Optional[str] = None
+    registry: Optional[str] = None
+    consumers: tuple[str, ...] = ()

@@ -1,0 +1,89 @@
+"""Faults, one class for each party at fault, each with its exit status.
+
+Messages go to the user as they are: lower case, no full stop; they name the file, line, variable or registry,
+never a value. Hints say what to do next, one a line.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from bootstrap.core.diagnostics import Finding
+
+
+class ExitCode(IntEnum):
+    """Exit status of every command, by whose fault it is."""
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    INVALID = 3
+    DENIED = 4
+    UNREACHABLE = 5
+    LOCAL = 6
+    LAUNCH = 7
+    STALE = 8
+    CONFLICT = 9
+
+
+class EcsauthError(Exception):
+    """Base of every exception that this package raises."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+    def __init__(self, message: str, *hints: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hints = hints
+
+
+class UsageError(EcsauthError):
+    """The command line asks for something that cannot be meant."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InvalidError(EcsauthError):
+    """The env-file is wrong; `findings` says where and why."""
+
+    exit_code = ExitCode.INVALID
+
+    def __init__(self, message: str, *hints: str, findings: tuple[Finding, ...] = ()) -> None:
+        super().__init__(message, *hints)
+        self.findings = findings
+
+
+class DeniedError(EcsauthError):
+    """IAM, KMS, the bucket's owner or a trust check says no, or the object is absent."""
+
+    exit_code = ExitCode.DENIED
+
+
+class NotYetError(DeniedError):
+    """A denial that may pass by itself, as a role that is not ready: worth trying until the deadline."""
+
+
+class UnreachableError(EcsauthError):
+    """S3, KMS, the metadata service or a registry did not answer in time; trying again helps."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class LocalError(EcsauthError):
+    """This machine is in the way: disk, permission, unsafe directory."""
+
+    exit_code = ExitCode.LOCAL
+
+
+class LaunchError(EcsauthError):
+    """docker or systemd refused, or the agent did not come up."""
+
+    exit_code = ExitCode.LAUNCH
+
+
+class ConflictError(EcsauthError):
+    """Somebody else changed or deleted the object first."""
+
+    exit_code = ExitCode.CONFLICT
