@@ -1,0 +1,201 @@
+"""The agent's container: how it is run, and which docker commands lead from what is to what is wanted.
+
+Commands are data. Each step carries what undoes it, so that a failed launch is taken back command by command;
+`--dry-run` prints the same steps that a run executes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple, Optional
+
+NAME = "ecs-agent"
+PARKED = "ecs-agent-previous"
+IMAGE = "amazon/amazon-ecs-agent:latest"
+VERSION_LABEL = "ecsauth.version"
+PLAN_LABEL = "ecsauth.plan"
+
+_RESTART = "on-failure:10"
+# The flags that AWS documents for starting the agent by hand ("Installing the Amazon ECS container agent").
+_FLAGS = (
+    "--detach=true",
+    f"--restart={_RESTART}",
+    "--volume=/var/run/docker.sock:/var/run/docker.sock",
+    "--volume=/var/log/ecs:/log",
+    "--volume=/var/lib/ecs/data:/data",
+    "--net=host",
+)
+_ENVIRONMENT = (
+    ("ECS_LOGFILE", "/log/ecs-agent.log"),
+    ("ECS_DATADIR", "/data/"),
+    ("ECS_ENABLE_TASK_IAM_ROLE", "true"),
+    ("ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST", "true"),
+)
+_QUICK = 30.0
+_STOP_GRACE = 20
+_START = 60.0
+_PULL = 600.0
+
+Command = tuple[str, ...]
+
+
+class Wanted(NamedTuple):
+    """The container that should run.
+
+    `version` names the object that the env-file came from; `names` are the variables that the env-file sets;
+    `settings` are the `--set` assignments in it.
+    """
+
+    image: str
+    env_file: str
+    version: str
+    names: frozenset[str]
+    settings: tuple[str, ...] = ()
+
+
+class Container(NamedTuple):
+    """A container as docker describes it, without its environment: that holds the credentials.
+
+    `started_at` is docker's own timestamp; `has_data_dir` tells whether ECS_DATADIR is set in it.
+    """
+
+    container_id: str
+    running: bool
+    exit_code: int
+    restart_count: int
+    started_at: str
+    restart_policy: str
+    version: str
+    plan: str
+    has_data_dir: bool
+
+
+class Step(NamedTuple):
+    """One command, why it is run, the seconds it may take, and what takes it back."""
+
+    why: str
+    command: Command
+    seconds: float = _QUICK
+    undo: tuple[Command, ...] = ()
+
+
+class Plan(NamedTuple):
+    """Steps to the wanted container.
+
+    `prepare` changes nothing that runs; `back` restores, after the steps' own undo, an agent that an earlier run
+    had parked; `finish` is for when the new agent is verified. `previous` tells whether there is an agent to
+    go back to; `stops` names the container that the steps stop, if one runs.
+    """
+
+    prepare: tuple[Step, ...] = ()
+    steps: tuple[Step, ...] = ()
+    back: tuple[Command, ...] = ()
+    finish: tuple[Step, ...] = ()
+    previous: bool = False
+    stops: Optional[Container] = None
+
+
+def run_command(wanted: Wanted) -> Command:
+    """Return the documented `docker run`, less each `--env` that the env-file sets itself.
+
+    docker lets `--env` win over `--env-file`; the operator's file has to win.
+    """
+    labels = (f"--label={VERSION_LABEL}={wanted.version}", f"--label={PLAN_LABEL}={fingerprint(wanted)}")
+    return ("docker", "run", f"--name={NAME}", *labels, *_run_flags(wanted), wanted.image)
+
+
+def fingerprint(wanted: Wanted) -> str:
+    """Return a short digest of all that makes the container except the object's version."""
+    parts = (*_run_flags(wanted), wanted.image, *wanted.settings)
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def is_right(container: Optional[Container], wanted: Wanted) -> bool:
+    """Tell whether the container was made from the wanted object with the wanted flags."""
+    return container is not None and (container.version, container.plan) == (wanted.version, fingerprint(wanted))
+
+
+def plan(
+    wanted: Wanted, agent: Optional[Container], parked: Optional[Container], *, has_image: bool, force: bool = False
+) -> Plan:
+    """Return the steps from what docker shows to the wanted container; no steps if it is there and right.
+
+    `parked` is an agent that an earlier run put aside and that was never removed: that run was killed, or ended
+    before its new agent had registered.
+    """
+    finish = (Step("remove the previous agent", ("docker", "rm", "--force", PARKED)),)
+    if agent is not None and is_right(agent, wanted) and not force:
+        start = () if agent.running else (Step("start the agent", ("docker", "start", NAME)),)
+        if parked is None:
+            return Plan(steps=start)
+        return Plan(steps=start, back=(_REMOVE, *_bring_back(parked)), finish=finish, previous=True)
+    prepare = () if has_image else (Step("pull the image", ("docker", "pull", "--quiet", wanted.image), _PULL),)
+    run = Step("start the agent", run_command(wanted), _START, undo=(_REMOVE,))
+    if agent is None and parked is None:
+        return Plan(prepare, (run,))
+    if agent is None or (parked is not None and not agent.running):
+        return _after_parked(prepare, run, agent, parked, finish)
+    forget = (Step("remove an agent parked by an earlier run", _FORGET),) if parked is not None else ()
+    stops = agent if agent.running else None
+    return Plan(prepare, (*forget, *_park(agent), run), finish=finish, previous=True, stops=stops)
+
+
+_REMOVE: Command = ("docker", "rm", "--force", NAME)
+_FORGET: Command = ("docker", "rm", "--force", PARKED)
+
+
+def _run_flags(wanted: Wanted) -> Command:
+    environment = tuple(f"--env={name}={value}" for name, value in _ENVIRONMENT if name not in wanted.names)
+    return (*_FLAGS, f"--env-file={wanted.env_file}", *environment)
+
+
+def _park(agent: Container) -> tuple[Step, ...]:
+    """Put the agent aside under another name, so that it can come back as it was.
+
+    Its restart policy goes first: docker would start it again at the next boot of the machine.
+    """
+    # docker goes on stopping when its command line is interrupted: only after a whole stop a start is for good.
+    stop = (
+        Step(
+            "stop the running agent", _stop(NAME), _QUICK + _STOP_GRACE, undo=(_stop(NAME), ("docker", "start", NAME))
+        ),
+    )
+    return (
+        Step("keep docker from restarting it", _no_restart(NAME), undo=(_restore_policy(agent),)),
+        *(stop if agent.running else ()),
+        Step("park it", ("docker", "rename", NAME, PARKED), undo=(("docker", "rename", PARKED, NAME),)),
+    )
+
+
+def _after_parked(
+    prepare: tuple[Step, ...],
+    run: Step,
+    agent: Optional[Container],
+    parked: Optional[Container],
+    finish: tuple[Step, ...],
+) -> Plan:
+    """An earlier run was ended between parking the old agent and seeing a new one run."""
+    leftover = (Step("remove the agent of an unfinished run", _REMOVE),) if agent is not None else ()
+    still = (Step("stop the parked agent", _stop(PARKED), _QUICK + _STOP_GRACE),) if parked and parked.running else ()
+    hold = Step("keep docker from restarting the parked agent", _no_restart(PARKED))
+    back = _bring_back(parked) if parked else ()
+    stops = parked if parked and parked.running else None
+    return Plan(prepare, (*leftover, hold, *still, run), back, finish, previous=True, stops=stops)
+
+
+def _bring_back(parked: Container) -> tuple[Command, ...]:
+    return (("docker", "rename", PARKED, NAME), _restore_policy(parked), _stop(NAME), ("docker", "start", NAME))
+
+
+def _restore_policy(container: Container) -> Command:
+    """Parking takes the restart policy away; where a killed run left none, the documented one comes back."""
+    policy = _RESTART if container.restart_policy == "no" else container.restart_policy
+    return ("docker", "update", f"--restart={policy}", NAME)
+
+
+def _no_restart(name: str) -> Command:
+    return ("docker", "update", "--restart=no", name)
+
+
+def _stop(name: str) -> Command:
+    return ("docker", "stop", f"--time={_STOP_GRACE}", name)

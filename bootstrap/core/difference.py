@@ -1,0 +1,71 @@
+"""What changed from one env-file to another, by variable and by registry, and never a value."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional
+
+from bootstrap.core import readers, registry_auth
+from bootstrap.core.credential import Credential
+from bootstrap.core.registry_key import printable
+
+_AUTH_TYPE, _AUTH_DATA = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_DATA"
+# What may be shown: in a broken file a name may be a part of a secret.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Change(NamedTuple):
+    """One difference. `what` is a verb, as `added` or `password changed`."""
+
+    variable: str
+    what: str
+    registry: Optional[str] = None
+
+    def __str__(self) -> str:
+        place = f"{self.variable}, registry {self.registry}" if self.registry else self.variable
+        return f"{place}: {self.what}"
+
+
+def difference(old: bytes, new: bytes) -> tuple[Change, ...]:
+    """Return the changes in what docker would hand to the agent; none if both say the same."""
+    before, after = _environment(old), _environment(new)
+    changes: list[Change] = []
+    for name in sorted({*before, *after}):
+        if before.get(name) == after.get(name):
+            continue
+        shown = name if _NAME.fullmatch(name) else "a variable with an unusual name"
+        if name not in before or name not in after:
+            changes.append(Change(shown, "added" if name in after else "removed"))
+        elif name != _AUTH_DATA:
+            changes.append(Change(shown, "changed"))
+    if before.get(_AUTH_DATA) != after.get(_AUTH_DATA):
+        changes += _registry_changes(before, after)
+    return tuple(changes)
+
+
+def _registry_changes(before: dict[str, str], after: dict[str, str]) -> list[Change]:
+    """Say which registries the changed data concerns, or only that it is written in another way."""
+    old, new = _credentials(before), _credentials(after)
+    changes = [
+        Change(_AUTH_DATA, what, printable(key) or "with user information in its name")
+        for key in sorted({*old, *new})
+        for what in _entry_changes(old.get(key), new.get(key))
+    ]
+    both_set = _AUTH_DATA in before and _AUTH_DATA in after
+    return changes or ([Change(_AUTH_DATA, "written differently, with the same credentials")] if both_set else [])
+
+
+def _entry_changes(old: Optional[Credential], new: Optional[Credential]) -> list[str]:
+    if old is None or new is None:
+        return ["added" if old is None else "removed"]
+    texts = {"username": "user name", "auth": "credential", "identitytoken": "identity token"}
+    return [f"{texts.get(field, field)} changed" for field, one, other in zip(old._fields, old, new) if one != other]
+
+
+def _environment(data: bytes) -> dict[str, str]:
+    return {name: value.reveal() for name, value in readers.docker(data).environment().items()}
+
+
+def _credentials(environment: dict[str, str]) -> dict[str, Credential]:
+    auth = registry_auth.parse(environment.get(_AUTH_TYPE), environment.get(_AUTH_DATA))
+    return {entry.key: entry.credential for entry in auth.entries}

@@ -1,0 +1,60 @@
+"""Where an env-file stands: `s3://bucket/key`, with `?versionId=V` where one version is meant."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional
+
+from bootstrap.core.errors import UsageError
+
+_EXAMPLE = "write it as s3://bucket/key, or s3://bucket/key?versionId=V for one version"
+# Amazon S3 User Guide, "Bucket naming rules".
+_BUCKET = re.compile(r"(?!xn--|sthree-)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_KEY_BYTES = 1024
+# Version IDs are opaque, "no more than 1,024 bytes long" and URL-ready (S3 User Guide, "Versioning").
+_VERSION_ID = re.compile(r"[A-Za-z0-9._~+/=-]{1,1024}")
+
+
+class S3URI(NamedTuple):
+    """One object, or one version of it."""
+
+    bucket: str
+    key: str
+    version_id: Optional[str] = None
+
+    def __str__(self) -> str:
+        return self.object_uri + (f"?versionId={self.version_id}" if self.version_id else "")
+
+    @property
+    def object_uri(self) -> str:
+        """The URI without a version."""
+        return f"s3://{self.bucket}/{self.key}"
+
+
+def is_s3_uri(text: str) -> bool:
+    """Tell an S3URI (or an ARN, which `parse` refuses with the reason) from a path."""
+    return text.startswith(("s3://", "arn:"))
+
+
+def parse(text: str) -> S3URI:
+    """Return the object that `text` names.
+
+    Raises UsageError for an ARN, a name that S3 does not allow, or an empty key.
+    """
+    if text.startswith(("arn:", "s3://arn:")):
+        raise UsageError(
+            "an ARN is not taken as the place of an env-file: access points, Object Lambda and multi-region access "
+            "points may answer with something else than the object of one bucket with one owner",
+            _EXAMPLE,
+        )
+    if not text.startswith("s3://"):
+        raise UsageError("this is not an S3 URI", _EXAMPLE)
+    path, mark, version_id = text[len("s3://") :].partition("?versionId=")
+    bucket, _, key = path.partition("/")
+    if not _BUCKET.fullmatch(bucket) or ".." in bucket:
+        raise UsageError("the S3 URI has no valid bucket name", _EXAMPLE)
+    if not key or key.endswith("/") or len(key.encode("utf-8", "replace")) > _KEY_BYTES or not key.isprintable():
+        raise UsageError("the S3 URI has no valid key", _EXAMPLE)
+    if mark and not _VERSION_ID.fullmatch(version_id):
+        raise UsageError("the version ID of the S3 URI is empty or malformed", _EXAMPLE)
+    return S3URI(bucket, key, version_id or None)
