@@ -1,0 +1,75 @@
+"""The `ecsauth` command: arguments in, exit status out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn, Optional
+
+from bootstrap.core.errors import EcsauthError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run one command; return its exit status (argparse itself exits with 2)."""
+    from bootstrap.cli import console
+    from bootstrap.cli.parser import make_parser
+
+    arguments = make_parser().parse_args(argv)
+    try:
+        _catch_signals()
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except EcsauthError as fault:
+        return _report(fault, arguments.format)
+    except KeyboardInterrupt as interrupt:
+        number = next(iter(interrupt.args), signal.SIGINT)
+        console.say(f"error: interrupted by {signal.Signals(number).name}")
+        return 128 + int(number)
+    except BrokenPipeError:
+        # Whoever read stdout has gone; the interpreter's last flush must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + int(signal.SIGPIPE)
+    except Exception as bug:  # noqa: BLE001 - the one boundary: an exception's text may hold a secret
+        console.say(f"error: this is a bug in ecsauth: {_where(bug)}")
+        console.say("hint: please report this line; it holds no value of your file")
+        return ExitCode.BUG
+    return status
+
+
+def _report(fault: EcsauthError, style: str) -> int:
+    from bootstrap.cli import console
+
+    console.explain_fault(fault, "env-file")
+    if style == "json":
+        console.show({"outcome": "failed", "status": fault.exit_code, "error": fault.message, "hints": fault.hints})
+    return fault.exit_code
+
+
+def _catch_signals() -> None:
+    """The first signal interrupts; while things are being put back, further ones wait in vain."""
+
+    def interrupt(number: int, _frame: Optional[FrameType]) -> NoReturn:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt(number)
+
+    for each in _SIGNALS:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, interrupt)
+
+
+def _where(bug: Exception) -> str:
+    """Return the exception's type and the places it came through, never its text."""
+    places, trace = [], bug.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return f"{type(bug).__name__} at {' < '.join(reversed(places[-5:]))}"

@@ -1,0 +1,200 @@
+"""`ecsauth boot`: the main job on the instance."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from bootstrap.core.boot import Edges, Report, Request
+
+_ENV_FILE = "/etc/ecs/ecs.config"
+_STATE_DIRECTORY = "/var/lib/ecsauth"
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    from bootstrap.core import agent_container, s3_uri, trust
+
+    parser = options.command(
+        commands,
+        "boot",
+        run,
+        "fetch the env-file, prove it, check it, install it and start the agent",
+        "ecsauth boot s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
+    )
+    parser.add_argument("uri", metavar="S3URI", type=options.parsed(s3_uri.parse), help="s3://bucket/key[?versionId=V]")
+    trusting = parser.add_argument_group("what has to hold of the object")
+    trusting.add_argument(
+        "--kms-key",
+        metavar="ARN",
+        action="append",
+        required=True,
+        type=options.parsed(trust.key_arn),
+        help="the KMS key it is encrypted with; repeat it while keys change",
+    )
+    trusting.add_argument("--bucket-owner", metavar="ACCOUNT", help="account of the bucket (default: the instance's)")
+    trusting.add_argument("--allow-older", action="store_true", help="take an object older than the installed one")
+    file = parser.add_argument_group("the env-file")
+    file.add_argument("--file", metavar="PATH", default=_ENV_FILE, help=f"where it is installed (default: {_ENV_FILE})")
+    file.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="set a variable that is no secret"
+    )
+    file.add_argument("--state-dir", metavar="PATH", default=_STATE_DIRECTORY, help=f"default: {_STATE_DIRECTORY}")
+    agent = parser.add_argument_group("the agent")
+    agent.add_argument(
+        "--launch", choices=("docker", "none", "auto"), default="auto", help="how it is started (default: auto, docker)"
+    )
+    agent.add_argument("--image", default=agent_container.IMAGE, help=f"default: {agent_container.IMAGE}")
+    agent.add_argument("--abandon-tasks", action="store_true", help="stop an agent that keeps no state and has tasks")
+    agent.add_argument("--rollback-on-timeout", action="store_true", help="go back if it has not registered in time")
+    running = parser.add_argument_group("this run")
+    running.add_argument("--deadline", metavar="SECONDS", type=_seconds, default=120.0, help="for S3 (default: 120)")
+    running.add_argument("--wait", metavar="SECONDS", type=_seconds, default=60.0, help="for the agent (default: 60)")
+    running.add_argument("--force", action="store_true", help="start anew, and try a rejected version again")
+    running.add_argument(
+        "--dry-run", action="store_true", help="fetch, prove and check; print the plan, change nothing"
+    )
+    options.add_aws(parser)
+    options.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Boot; raise an EcsauthError."""
+    import gc
+
+    # The SDK's models make garbage worth collecting only in programs that live longer than this one.
+    gc.disable()
+    from bootstrap.core.boot import Boot
+
+    boot = Boot(_request(arguments), _edges(arguments), _warn)
+    report = boot.rehearse() if arguments.dry_run else boot.run()
+    _show(report, arguments)
+    return report.exit_code
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 24 * 3600:
+        raise ValueError
+    return seconds
+
+
+def _request(arguments: argparse.Namespace) -> Request:
+    from bootstrap.core import overlay
+    from bootstrap.core.acceptance import Demand
+    from bootstrap.core.boot import Request
+
+    demand = Demand(
+        uri=arguments.uri,
+        kms_keys=tuple(dict.fromkeys(arguments.kms_key)),
+        env_file=os.path.abspath(arguments.file),
+        region=options.region(arguments),
+        bucket_owner=arguments.bucket_owner,
+        settings=tuple(overlay.setting(text) for text in arguments.set),
+        allow_older=arguments.allow_older,
+        force=arguments.force,
+    )
+    return Request(
+        demand=demand,
+        image=arguments.image,
+        deadline=arguments.deadline,
+        wait=arguments.wait,
+        abandon_tasks=arguments.abandon_tasks,
+        rollback_on_timeout=arguments.rollback_on_timeout,
+    )
+
+
+def _edges(arguments: argparse.Namespace) -> Edges:
+    from bootstrap.core.boot import Edges
+    from bootstrap.edges import metadata
+    from bootstrap.edges.clock import SystemClock
+    from bootstrap.edges.disk import Disk
+    from bootstrap.edges.docker import Docker
+    from bootstrap.edges.store.s3 import InstanceStore
+    from bootstrap.edges.store.sdk import InstanceClients
+
+    clients = InstanceClients(arguments.profile, metadata.proxy_exemptions(os.environ.get("NO_PROXY")))
+    return Edges(
+        instance=metadata.MetadataService(),
+        store=InstanceStore(clients.s3),
+        disk=Disk(arguments.file, arguments.state_dir),
+        launcher=None if arguments.launch == "none" else Docker(),
+        clock=SystemClock(),
+    )
+
+
+def _warn(text: str) -> None:
+    from bootstrap.cli import console
+
+    console.warn(text)
+
+
+def _show(report: Report, arguments: argparse.Namespace) -> None:
+    """Tell what was done: to programs as JSON, to people in one line; in a rehearsal also the plan."""
+    from bootstrap.cli import console
+
+    if arguments.format == "json":
+        console.show(_document(report, dry_run=arguments.dry_run))
+        return
+    for finding in report.accepted.findings:
+        console.warn(f"{arguments.uri}: {finding.message} [{finding.code}]")
+    facts = report.accepted.facts
+    steps = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in report.steps)
+    if arguments.dry_run:
+        for line in _plan_lines(report, arguments):
+            console.say(f"would {line}")
+    pending = "warning: " if report.reason else ""
+    console.say(f"{pending}{arguments.uri} version {facts.identity}: {_outcome(report, arguments)} ({steps})")
+    if report.reason:
+        console.say("hint: the agent stays as it is; see docker logs ecs-agent, and run the same command to look again")
+
+
+def _outcome(report: Report, arguments: argparse.Namespace) -> str:
+    """Say how it ended."""
+    from bootstrap.core.boot import Outcome
+
+    if arguments.dry_run:
+        return "nothing to do" if report.outcome is Outcome.UNCHANGED else "nothing was changed"
+    if report.outcome is Outcome.UNCHANGED:
+        return "nothing has changed"
+    if report.outcome is Outcome.INSTALLED:
+        return f"installed as {arguments.file}"
+    if report.outcome is Outcome.PENDING:
+        return f"installed and started, but not registered within {arguments.wait:.0f} s: {report.reason}"
+    who = report.registration
+    return f"agent registered in cluster {who.cluster} as {who.container_instance}" if who else "agent started"
+
+
+def _plan_lines(report: Report, arguments: argparse.Namespace) -> list[str]:
+    lines = [f"install {arguments.file}, 0600"] if report.accepted.is_new else []
+    if report.plan is not None:
+        steps = (*report.plan.prepare, *report.plan.steps, *report.plan.finish)
+        lines += [f"{step.why}: {shlex.join(step.command)}" for step in steps]
+    return lines
+
+
+def _document(report: Report, *, dry_run: bool) -> dict[str, Any]:
+    from bootstrap.cli import findings
+
+    facts, who, plan = report.accepted.facts, report.registration, report.plan
+    commands = [step.command for step in (*plan.prepare, *plan.steps, *plan.finish)] if plan else []
+    return {
+        "outcome": report.outcome.value,
+        "dry_run": dry_run,
+        "status": int(report.exit_code),
+        "uri": report.accepted.source.uri,
+        "env_file": report.accepted.source.env_file,
+        "object": facts._asdict(),
+        "installed": report.accepted.is_new,
+        "agent": who._asdict() if who else None,
+        "reason": report.reason or None,
+        "commands": commands,
+        "steps": [{"name": name, "seconds": round(seconds, 3)} for name, seconds in report.steps],
+        "findings": findings.document(report.accepted.findings, report.accepted.source.uri)["findings"],
+    }

@@ -1,0 +1,44 @@
+"""What people and programs see.
+
+Text for people goes to stderr, data to stdout. A message is one line, `ecsauth: error: …`, `ecsauth: warning: …`
+or `ecsauth: hint: …`: lower case, no full stop; it names a file, line, variable or registry, never a value.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.core.errors import InvalidError
+
+if TYPE_CHECKING:
+    from bootstrap.core.errors import EcsauthError
+
+SCHEMA = 1
+
+
+def say(text: str) -> None:
+    """Tell people what was done."""
+    sys.stderr.write(f"ecsauth: {text}\n")
+
+
+def warn(text: str) -> None:
+    """Tell people what they should look at."""
+    say(f"warning: {text}")
+
+
+def show(document: dict[str, Any]) -> None:
+    """Give programs a JSON document."""
+    sys.stdout.write(json.dumps({"schema": SCHEMA, **document}, indent=2) + "\n")
+
+
+def explain_fault(fault: EcsauthError, subject: str) -> None:
+    """Tell people what went wrong and what to do; `subject` is what findings are about."""
+    if isinstance(fault, InvalidError) and fault.findings:
+        from bootstrap.cli import findings
+
+        sys.stderr.write(findings.text(fault.findings, subject))
+    say(f"error: {fault.message}")
+    for hint in fault.hints:
+        say(f"hint: {hint}")

@@ -1,0 +1,29 @@
+"""Where an operator's env-file is read from: a path, or standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from bootstrap.core.errors import InvalidError, LocalError
+
+# Far above any env-file; the same as what S3 may give.
+LONGEST = 256 * 1024
+
+
+def read(path: str) -> bytes:
+    """Return the file's bytes, `-` for standard input.
+
+    Raises LocalError where it cannot be read, InvalidError where it is larger than 256 KiB.
+    """
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(LONGEST + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(LONGEST + 1)
+    except OSError as fault:
+        raise LocalError(f"cannot read {path}: {os.strerror(fault.errno or 0).lower()}") from None
+    if len(data) > LONGEST:
+        raise InvalidError(f"{path} is larger than {LONGEST // 1024} KiB: it is no env-file")
+    return data

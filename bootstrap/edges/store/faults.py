@@ -1,0 +1,177 @@
+"""What S3 and the SDK report, turned into faults by whose fault it is.
+
+S3's own reason is passed on: it names principals, actions and resources, never content. The texts of the SDK's
+exceptions are not: some carry checksums of the content.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from http import HTTPStatus
+from typing import Any, NamedTuple, Optional
+
+from botocore import exceptions as sdk
+from urllib3.exceptions import HTTPError
+
+from bootstrap.core.errors import (
+    ConflictError,
+    DeniedError,
+    EcsauthError,
+    NotYetError,
+    UnreachableError,
+    UsageError,
+)
+
+_THROTTLING = frozenset(
+    (
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "KMS.ThrottlingException",
+        "TooManyRequests",
+    )
+)
+_WRONG_REGION = frozenset(("PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "301", "307"))
+_LONGEST_REASON = 300
+
+
+class _Known(NamedTuple):
+    """A report whose meaning is clear: whose fault, what happened, what to do."""
+
+    error: type[EcsauthError]
+    reason: str
+    hints: tuple[str, ...] = ()
+
+
+_CREDENTIALS = ("see which credentials are in use: aws sts get-caller-identity",)
+_LOOK_AGAIN = ("look at what is there now, then push again",)
+_BY_CODE = {
+    "NoSuchBucket": _Known(DeniedError, "the bucket does not exist", ("is its name right, and its region?",)),
+    "NoSuchKey": _Known(DeniedError, "there is no such object", ("push it first: ecsauth push FILE S3URI",)),
+    "NoSuchVersion": _Known(
+        DeniedError, "there is no such version", ("see the versions: aws s3api list-object-versions",)
+    ),
+    "MethodNotAllowed": _Known(DeniedError, "this version is a delete marker: the object was deleted"),
+    "ExpiredToken": _Known(UnreachableError, "the credentials have expired", _CREDENTIALS),
+    "InvalidAccessKeyId": _Known(DeniedError, "the access key is not known", _CREDENTIALS),
+    "InvalidToken": _Known(DeniedError, "the session token is not valid", _CREDENTIALS),
+    "SignatureDoesNotMatch": _Known(DeniedError, "the secret access key does not fit the access key", _CREDENTIALS),
+    "PreconditionFailed": _Known(ConflictError, "somebody else changed it first", _LOOK_AGAIN),
+    "ConditionalRequestConflict": _Known(ConflictError, "somebody else is writing it", _LOOK_AGAIN),
+    "KMS.DisabledException": _Known(
+        DeniedError, "the KMS key is disabled", ("enable it: aws kms enable-key --key-id KEY",)
+    ),
+    "KMS.NotFoundException": _Known(DeniedError, "the KMS key does not exist", ("is it deleted, or elsewhere?",)),
+    "KMS.KMSInvalidStateException": _Known(
+        DeniedError,
+        "the KMS key cannot be used in its present state",
+        ("it may be waiting for deletion: aws kms describe-key --key-id KEY",),
+    ),
+}
+_ROUTE = "is there a route to S3: a gateway endpoint, NAT?"
+_BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
+    (sdk.NoCredentialsError, sdk.MetadataRetrievalError, sdk.CredentialRetrievalError): _Known(
+        NotYetError,
+        "there are no credentials",
+        (
+            "on EC2: does the instance have an instance profile with a role?",
+            "elsewhere: give --profile, or set the AWS_* variables",
+        ),
+    ),
+    (sdk.PartialCredentialsError,): _Known(DeniedError, "the credentials are incomplete", _CREDENTIALS),
+    (sdk.ProfileNotFound,): _Known(UsageError, "there is no such profile", ("see: aws configure list-profiles",)),
+    (sdk.NoRegionError,): _Known(UsageError, "no region is known", ("give --region, the bucket's region",)),
+    (sdk.UnauthorizedSSOTokenError, sdk.SSOTokenLoadError, sdk.TokenRetrievalError): _Known(
+        DeniedError, "the SSO session has ended", ("run: aws sso login",)
+    ),
+    (sdk.FlexibleChecksumError,): _Known(
+        NotYetError, "what arrived does not fit its checksum", ("does a proxy on the way change the data?",)
+    ),
+    (sdk.SSLError,): _Known(
+        DeniedError, "the TLS certificate cannot be verified", ("behind a TLS proxy set AWS_CA_BUNDLE",)
+    ),
+    (sdk.ConnectTimeoutError,): _Known(UnreachableError, "no connection in time", (_ROUTE,)),
+    (sdk.ReadTimeoutError,): _Known(UnreachableError, "no answer in time"),
+    (sdk.ProxyConnectionError,): _Known(
+        UnreachableError, "the proxy does not answer", ("see HTTPS_PROXY and NO_PROXY",)
+    ),
+    (sdk.EndpointConnectionError,): _Known(UnreachableError, "no connection", ("does the name resolve?", _ROUTE)),
+    (sdk.HTTPClientError, sdk.IncompleteReadError, sdk.ResponseStreamingError, HTTPError): _Known(
+        UnreachableError, "the connection broke"
+    ),
+}
+
+
+def translate(fault: Exception, what: str) -> EcsauthError:
+    """Return the fault that an exception of the SDK stands for; `what` says what was tried, as `get s3://b/k`."""
+    if isinstance(fault, sdk.ClientError):
+        return _refused(fault.response, what)
+    for kinds, known in _BY_EXCEPTION.items():
+        if isinstance(fault, kinds):
+            return known.error(f"cannot {what}: {known.reason}", *known.hints)
+    return DeniedError(f"cannot {what}: the AWS SDK failed with {type(fault).__name__}")
+
+
+def _refused(response: Any, what: str) -> EcsauthError:
+    error, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
+    code, status = str(error.get("Code", "")), int(meta.get("HTTPStatusCode", 0))
+    headers = meta.get("HTTPHeaders", {})
+    said = _printable(error.get("Message", ""))
+    if code in _BY_CODE:
+        known = _BY_CODE[code]
+        return known.error(f"cannot {what}: {known.reason}", *known.hints)
+    if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "RequestTimeout":
+        return UnreachableError(f"cannot {what}: S3 asks to come back later ({code or status})")
+    if code in _WRONG_REGION:
+        return _wrong_region(headers.get("x-amz-bucket-region"), what)
+    if code == "RequestTimeTooSkewed":
+        return DeniedError(
+            f"cannot {what}: this machine's clock is wrong{_offset(headers.get('date'))}", "start chronyd"
+        )
+    if "kms" in code.lower() or "kms:" in said.lower():
+        return DeniedError(
+            f"cannot {what}: KMS denies the use of the key" + _quoted(said),
+            "reading takes kms:Decrypt on the key, in the role's policy or in the key's",
+        )
+    if status == HTTPStatus.FORBIDDEN or code in ("AccessDenied", "AllAccessDisabled"):
+        return _denied(said, what)
+    if status == HTTPStatus.NOT_FOUND:
+        return DeniedError(f"cannot {what}: there is no such object, version or bucket")
+    return DeniedError(f"cannot {what}: S3 answers {code or status}" + _quoted(said))
+
+
+def _denied(said: str, what: str) -> EcsauthError:
+    """S3 gives one answer for three causes; they are named in the order of likelihood."""
+    return DeniedError(
+        f"cannot {what}: S3 denies access" + _quoted(said),
+        "the object may not exist: without s3:ListBucket S3 does not say so",
+        "the role may lack s3:GetObject (and s3:GetObjectVersion for a version) on this object",
+        "the bucket may belong to another account than expected: see --bucket-owner",
+    )
+
+
+def _wrong_region(region: Optional[str], what: str) -> EcsauthError:
+    where = f" in {region}" if region else " elsewhere"
+    return DeniedError(
+        f"cannot {what}: the bucket is{where}", f"give --region {region or 'REGION'}, the bucket's region"
+    )
+
+
+def _offset(date: Optional[str]) -> str:
+    """Say by how much the clock is off, measured against the answer's date."""
+    try:
+        there = email.utils.parsedate_to_datetime(date or "").timestamp()
+    except (TypeError, ValueError):
+        return ""
+    seconds = round(time.time() - there)
+    return f" by {abs(seconds)} s, {'ahead' if seconds > 0 else 'behind'}"
+
+
+def _quoted(said: str) -> str:
+    return f" ({said})" if said else ""
+
+
+def _printable(text: object) -> str:
+    return "".join(letter for letter in str(text) if letter.isprintable())[:_LONGEST_REASON]

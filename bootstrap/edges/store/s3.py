@@ -1,0 +1,203 @@
+"""One env-file in S3: get it, look at it, put it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.httpchecksum import StreamingChecksumBody
+from urllib3.exceptions import HTTPError
+
+from bootstrap.core.acceptance import Fetched, Identity
+from bootstrap.core.errors import ConflictError, InvalidError, UnreachableError, UsageError
+from bootstrap.core.trust import ObjectFacts
+from bootstrap.edges.store.faults import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_s3.client import S3Client
+
+    from bootstrap.core.s3_uri import S3URI
+
+# Far above any env-file (docker takes lines of 64 KiB), far below what could hurt.
+LONGEST_BODY = 256 * 1024
+_CHUNK = 64 * 1024
+_LOOK_AGAIN = "look at what is there now, then push again"
+_NOT_MODIFIED = "304"
+_ABSENT = frozenset(("NoSuchKey", "404", "NoSuchVersion"))
+
+Result = TypeVar("Result")
+
+
+class InstanceStore:
+    """S3 as `boot` uses it: one GetObject, on a client made for it."""
+
+    def __init__(self, client: Callable[[str], S3Client]) -> None:
+        self._client = client
+
+    def fetch(self, uri: S3URI, identity: Identity, unless: Optional[str], seconds: float) -> Optional[Fetched]:
+        """Return the object, or None if its ETag is still `unless`; the account has to own the bucket.
+
+        Raises DeniedError, and UnreachableError at the latest after `seconds`.
+        """
+        what = f"get {uri}"
+
+        def get() -> Optional[Fetched]:
+            with translated(what):
+                objects = Objects(self._client(identity.region), identity.account)
+            return objects.get(uri, unless=unless)
+
+        return _within(seconds, get, what)
+
+
+class Objects:
+    """The objects of an account's buckets, as far as one client may see them."""
+
+    def __init__(self, client: S3Client, owner: Optional[str] = None) -> None:
+        self._client = client
+        self._owner: dict[str, Any] = {"ExpectedBucketOwner": owner} if owner else {}
+
+    def get(self, uri: S3URI, *, unless: Optional[str] = None) -> Optional[Fetched]:
+        """Return the object, or None if its ETag is still `unless`.
+
+        Raises InvalidError for one larger than 256 KiB, DeniedError and UnreachableError.
+        """
+        condition: dict[str, Any] = {"IfNoneMatch": unless} if unless else {}
+        with translated(f"get {uri}"):
+            try:
+                answer: Any = self._client.get_object(
+                    **_place(uri),
+                    **self._owner,
+                    **condition,
+                    ChecksumMode="ENABLED",
+                )
+            except ClientError as fault:
+                if unless and fault.response["Error"]["Code"] == _NOT_MODIFIED:
+                    return None
+                raise
+            with contextlib.closing(answer["Body"]) as body:
+                data = _read(body, uri)
+        return Fetched(_facts(answer, verified=isinstance(body, StreamingChecksumBody)), data)
+
+    def head(self, uri: S3URI) -> Optional[ObjectFacts]:
+        """Return what S3 says of the object, None if there is none; raise DeniedError and UnreachableError."""
+        with translated(f"look at {uri}"):
+            try:
+                answer: Any = self._client.head_object(**_place(uri), **self._owner)
+            except ClientError as fault:
+                if fault.response["Error"]["Code"] in _ABSENT:
+                    return None
+                raise
+        return _facts(answer, verified=False)
+
+    def put(self, uri: S3URI, data: bytes, kms_key: str, replaces: Optional[str]) -> Optional[str]:
+        """Write the object under SSE-KMS with a CRC32, and return its version ID, None without versioning.
+
+        `replaces` is the ETag of what is there now, None if nothing is. Raises ConflictError if that has changed.
+        """
+        condition: dict[str, Any] = {"IfMatch": replaces} if replaces else {"IfNoneMatch": "*"}
+        with translated(f"put {uri}"):
+            try:
+                answer: Any = self._client.put_object(
+                    Bucket=uri.bucket,
+                    Key=uri.key,
+                    Body=data,
+                    ContentType="text/plain; charset=utf-8",
+                    ServerSideEncryption="aws:kms",
+                    SSEKMSKeyId=kms_key,
+                    BucketKeyEnabled=False,
+                    ChecksumAlgorithm="CRC32",
+                    **condition,
+                    **self._owner,
+                )
+            except ClientError as fault:
+                if replaces and fault.response["Error"]["Code"] in _ABSENT:
+                    raise ConflictError(f"cannot put {uri}: somebody deleted it meanwhile", _LOOK_AGAIN) from None
+                raise
+        version: Optional[str] = answer.get("VersionId")
+        return version
+
+    def default_kms_key(self, bucket: str) -> Optional[str]:
+        """Return the KMS key that the bucket encrypts with by default, None if it names none."""
+        with translated(f"look at the encryption of bucket {bucket}"):
+            try:
+                answer: Any = self._client.get_bucket_encryption(Bucket=bucket, **self._owner)
+            except ClientError as fault:
+                if fault.response["Error"]["Code"] == "ServerSideEncryptionConfigurationNotFoundError":
+                    return None
+                raise
+        for rule in answer["ServerSideEncryptionConfiguration"]["Rules"]:
+            default = rule.get("ApplyServerSideEncryptionByDefault", {})
+            if default.get("SSEAlgorithm", "").startswith("aws:kms") and default.get("KMSMasterKeyID"):
+                key: str = default["KMSMasterKeyID"]
+                return key
+        return None
+
+
+@contextlib.contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn every exception of the SDK into a fault of ours; `what` says what is being tried."""
+    try:
+        yield
+    except (BotoCoreError, ClientError, HTTPError) as fault:
+        raise translate(fault, what) from None
+    except ValueError:
+        # The SDK's word for an address or an ARN that it cannot make sense of.
+        raise UsageError(f"cannot {what}: the endpoint or a name in it is malformed") from None
+
+
+def _place(uri: S3URI) -> dict[str, Any]:
+    return {"Bucket": uri.bucket, "Key": uri.key, **({"VersionId": uri.version_id} if uri.version_id else {})}
+
+
+def _read(body: Any, uri: S3URI) -> bytes:
+    """Read to the end: length and checksum are verified only there."""
+    data = bytearray()
+    while chunk := body.read(_CHUNK):
+        data += chunk
+        if len(data) > LONGEST_BODY:
+            raise InvalidError(f"{uri} is larger than {LONGEST_BODY // 1024} KiB: it is no env-file")
+    return bytes(data)
+
+
+def _facts(answer: Any, *, verified: bool) -> ObjectFacts:
+    sums = [name for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256") if answer.get(f"Checksum{name}")]
+    version = answer.get("VersionId")
+    return ObjectFacts(
+        etag=answer["ETag"],
+        last_modified=int(answer["LastModified"].timestamp()),
+        version_id=None if version in (None, "null") else version,
+        encryption=answer.get("ServerSideEncryption"),
+        kms_key=answer.get("SSEKMSKeyId"),
+        checksum=sums[0] if verified and sums else None,
+    )
+
+
+def _within(seconds: float, action: Callable[[], Result], what: str) -> Result:
+    """Return what `action` returns; raise UnreachableError after `seconds`.
+
+    Name resolution and an answer that drips escape the SDK's own timeouts; a thread does not escape this one.
+    """
+    outcome: list[Result] = []
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(action())
+        except BaseException as fault:  # noqa: BLE001 - raised again by the caller
+            faults.append(fault)
+
+    thread = threading.Thread(target=run, name="fetch", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if faults:
+        raise faults[0]
+    if not outcome:
+        raise UnreachableError(
+            f"cannot {what}: no complete answer within {seconds:.0f} s",
+            "does the name resolve, and is there a route to S3: a gateway endpoint, NAT?",
+        )
+    return outcome[0]

@@ -1,0 +1,96 @@
+"""Clients of the AWS SDK: one way for the instance, one for the operator's workstation."""
+
+from __future__ import annotations
+
+import os
+import urllib.parse
+from typing import TYPE_CHECKING, Any, Optional
+
+import botocore.loaders
+import botocore.session
+from botocore.config import Config
+
+from bootstrap import __version__
+from bootstrap.core.endpoint import is_loopback
+from bootstrap.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+_CONNECT, _READ = 5, 20
+# Kept short of a whole retry policy: the caller has a deadline and tries again within it.
+_ATTEMPTS = 2
+
+
+class InstanceClients:
+    """S3 clients with the credentials of the environment or of the instance's role.
+
+    Files under ~/.aws count only with a profile: what root left there must not beat the role. A new client is
+    made for each try, because one that was made while the role was not ready never finds it.
+    """
+
+    def __init__(self, profile: Optional[str], no_proxy: str) -> None:
+        self._profile = profile
+        # Read by the SDK's own metadata client, which would ask a proxy for the role's credentials.
+        os.environ["NO_PROXY"] = os.environ["no_proxy"] = no_proxy
+
+    def s3(self, region: str) -> S3Client:
+        """Return a client for the bucket's region."""
+        session = botocore.session.Session(profile=self._profile)
+        if self._profile is None:
+            session.set_config_variable("config_file", os.devnull)
+            session.set_config_variable("credentials_file", os.devnull)
+        session.set_config_variable("ec2_metadata_v1_disabled", value=True)
+        session.set_config_variable("metadata_service_timeout", 2)
+        session.set_config_variable("metadata_service_num_attempts", 2)
+        session.register_component("data_loader", _OneServiceLoader("s3"))
+        client: Any = session.create_client("s3", region_name=region, config=_config())
+        return _safe(client)
+
+
+class OperatorClients:
+    """Clients as the AWS CLI would make them: profiles, SSO, assumed roles, and region from the environment."""
+
+    def __init__(self, profile: Optional[str], region: Optional[str]) -> None:
+        self._profile = profile
+        self._region = region
+
+    def s3(self) -> S3Client:
+        """Return a client for the profile's or the environment's region."""
+        import boto3
+
+        return _safe(boto3.Session(profile_name=self._profile, region_name=self._region).client("s3", config=_config()))
+
+
+def _safe(client: S3Client) -> S3Client:
+    """Return the client; raise UsageError if secrets would travel in the clear to its endpoint."""
+    parts = urllib.parse.urlsplit(client.meta.endpoint_url)
+    if parts.scheme == "https" or is_loopback(parts.hostname or ""):
+        return client
+    raise UsageError(
+        f"the endpoint {parts.scheme}://{parts.hostname} is not HTTPS: the env-file would travel in the clear",
+        "unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_S3, or give an https:// address",
+    )
+
+
+def _config() -> Config:
+    return Config(
+        connect_timeout=_CONNECT,
+        read_timeout=_READ,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        signature_version="s3v4",
+        user_agent_extra=f"ecsauth/{__version__}",
+    )
+
+
+class _OneServiceLoader(botocore.loaders.Loader):
+    """The SDK's data for one service; its own loader lists some hundred folders to find it."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(include_default_search_paths=False)
+        self._service = service
+        # The paths are what `create_loader` would give without AWS_DATA_PATH and ~/.aws/models.
+        self.search_paths.append(self.BUILTIN_DATA_PATH)
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - the SDK's signature
+        return [self._service]
