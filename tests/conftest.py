@@ -1,0 +1,113 @@
+"""Fixtures: the real servers and the real machine that the tests stand on.
+
+Everything heavy is a fixture of its own, so that a test pays for what it names only. What a machine may lack (a Docker
+engine, strace) skips the test with the reason, and fails it where `CI=true` says that nothing may be missing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable
+
+import docker_engine
+import pytest
+import watch as watching
+from canary import Canary, Recorder
+from certificates import Certificates
+from metadata_service import MetadataService
+from needs import need
+from s3_proxy import S3Proxy
+from s3_server import S3Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that starts containers, so that `-m "not docker"` leaves them out."""
+    for item in items:
+        if "docker" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.docker)
+
+
+@pytest.fixture
+def metadata() -> Iterator[MetadataService]:
+    """Serve the metadata of an instance with a role."""
+    with MetadataService() as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[S3Server]:
+    """Run one moto server, a process of its own, for the whole session."""
+    with S3Server.as_process() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_server(moto_server: S3Server) -> S3Server:
+    """Serve S3, KMS, STS and IAM with nothing in them yet."""
+    moto_server.reset()
+    return moto_server
+
+
+@pytest.fixture
+def s3_proxy(s3_server: S3Server) -> Iterator[S3Proxy]:
+    """Serve the same with the manners of S3, faults on demand, and a log of requests."""
+    with S3Proxy(s3_server.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Make a certificate authority and a server certificate for 127.0.0.1."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def s3_proxy_https(s3_server: S3Server, certificates: Certificates) -> Iterator[S3Proxy]:
+    """Serve the same as `s3_proxy` over HTTPS; clients are to trust `certificates.ca_file`."""
+    with S3Proxy(s3_server.url, tls=certificates.server_context()) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def docker_lack() -> str | None:
+    """Say once why no Docker engine can be used, or None."""
+    return docker_engine.lack()
+
+
+@pytest.fixture
+def docker(docker_lack: str | None) -> Iterator[docker_engine.DockerEngine]:
+    """Be alone with the Docker engine: no agent of the tests is there before or after."""
+    need(docker_lack)
+    with docker_engine.exclusive() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def strace_lack() -> str | None:
+    """Say once why strace cannot be used, or None."""
+    return watching.lack()
+
+
+@pytest.fixture
+def watch(strace_lack: str | None) -> Callable[..., watching.Watched]:
+    """Give `watch.watch`, where strace works."""
+    need(strace_lack)
+    return watching.watch
+
+
+@pytest.fixture
+def canary() -> Canary:
+    """Make a password that must be seen nowhere."""
+    return Canary()
+
+
+@pytest.fixture
+def docker_calls(docker: docker_engine.DockerEngine, tmp_path: Path) -> Recorder:
+    """Make a wrapper of docker that notes every call of it."""
+    del docker
+    directory = tmp_path / "docker-calls"
+    directory.mkdir()
+    return Recorder(directory, "docker")

@@ -1,0 +1,147 @@
+"""The real Docker engine, for tests that start agents: what runs, what it was given, a clean slate around each test.
+
+The program under test calls its container `ecs-agent`, so there can be one such test at a time: `exclusive` holds a
+lock of the whole machine. A container that is not made of a stand-in image is never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+import stand_in_image
+from needs import lack_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AGENT = "ecs-agent"
+INTROSPECTION = "http://127.0.0.1:51678"
+LOCK = Path(tempfile.gettempdir()) / "ecsauth-docker-tests.lock"
+LOCK_TIMEOUT_S = 900.0
+COMMAND_TIMEOUT_S = 60.0
+
+
+def lack() -> Optional[str]:
+    """Return why no engine can be used here, or None."""
+    return lack_of("docker", "version", "--format", "{{.Server.Version}}")
+
+
+class DockerEngine:
+    """What tests ask of the engine and do to it."""
+
+    def call(self, *arguments: str, check: bool = True) -> str:
+        """Run a docker command and return its output; AssertionError, with docker's words, when it fails."""
+        done = subprocess.run(
+            ["docker", *arguments], capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False
+        )
+        if check and done.returncode:
+            raise AssertionError(f"docker {arguments[0]}: {done.stderr.strip()}")
+        return done.stdout
+
+    def image(self, variant: str = "healthy") -> str:
+        """Return the tag of the stand-in agent's image, made now if need be; the variants are `VARIANTS`."""
+        return stand_in_image.build(variant)
+
+    def agents(self) -> list[str]:
+        """Return the names of the containers called `ecs-agent` or `ecs-agent-…`, running or not."""
+        names = self.call("ps", "--all", "--filter", f"name=^/{AGENT}(-.*)?$", "--format", "{{.Names}}")
+        return sorted(names.split())
+
+    def inspect(self, name: str = AGENT) -> Optional[dict[str, Any]]:
+        """Return all that the engine says about a container, or None when there is none of the name."""
+        found = self.call("container", "inspect", name, check=False)
+        containers: list[dict[str, Any]] = json.loads(found or "[]")
+        return containers[0] if containers else None
+
+    def state(self, name: str = AGENT) -> str:
+        """Return `running`, `exited`, `restarting` …, or `absent`."""
+        container = self.inspect(name)
+        return str(container["State"]["Status"]) if container else "absent"
+
+    def environment(self, name: str = AGENT) -> dict[str, str]:
+        """Return the environment that the container's first process was started with, read from the process itself."""
+        container = self.inspect(name)
+        assert container is not None, f"there is no container {name}"
+        pid = int(container["State"]["Pid"])
+        assert pid, f"{name} is not running"
+        variables = os.fsdecode(Path(f"/proc/{pid}/environ").read_bytes()).split("\0")
+        return dict(variable.split("=", 1) for variable in variables if variable)
+
+    def logs(self, name: str = AGENT) -> str:
+        """Return what the container has written, both streams."""
+        done = subprocess.run(
+            ["docker", "logs", name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=COMMAND_TIMEOUT_S,
+            check=False,
+        )
+        return done.stdout
+
+    def introspect(self, path: str) -> Any:
+        """Return the JSON that the agent on this host serves at the path, or None when nothing answers."""
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with contextlib.closing(direct.open(INTROSPECTION + path, timeout=5)) as response:
+                return json.loads(response.read())
+        except urllib.error.URLError as fault:
+            if isinstance(fault, urllib.error.HTTPError):
+                fault.close()
+            return None
+
+    def wait_until(self, holds: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
+        """Return when `holds` does; AssertionError naming `what` after `timeout_s` seconds."""
+        end = time.monotonic() + timeout_s
+        while not holds():
+            if time.monotonic() > end:
+                raise AssertionError(f"not within {timeout_s} s: {what}")
+            time.sleep(0.05)
+
+    def clean(self) -> None:
+        """Remove every agent container of the tests; AssertionError when one is not of theirs."""
+        for name in self.agents():
+            container = self.inspect(name)
+            if container is None:
+                continue
+            if stand_in_image.LABEL not in (container["Config"]["Labels"] or {}):
+                raise AssertionError(f"the container {name} on this machine is no stand-in: it is left alone")
+            self.call("rm", "--force", "--volumes", name, check=False)
+
+
+@contextlib.contextmanager
+def exclusive() -> Iterator[DockerEngine]:
+    """Be the only test on this machine that starts agents; no agent of the tests is there before or after."""
+    engine = DockerEngine()
+    with LOCK.open("a") as lock:
+        _take(lock.fileno())
+        engine.clean()
+        if engine.introspect("/v1/metadata") is not None:
+            raise AssertionError(f"something that is no container of these tests answers at {INTROSPECTION}")
+        try:
+            yield engine
+        finally:
+            engine.clean()
+
+
+def _take(lock: int) -> None:
+    end = time.monotonic() + LOCK_TIMEOUT_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise AssertionError(f"another test run has held {LOCK} for {LOCK_TIMEOUT_S:.0f} s") from None
+            time.sleep(0.2)
+        else:
+            return

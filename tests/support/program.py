@@ -1,0 +1,74 @@
+"""The program under test: as a process of its own, as its users run it, or inside this one, which takes a tenth."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest import mock
+
+from bootstrap.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 60.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Ended(NamedTuple):
+    """A run that has ended: its exit status and what it wrote."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The JSON document on standard output."""
+        return json.loads(self.out)
+
+
+def run(*arguments: str, env: Mapping[str, str], stdin: bytes = b"", timeout_s: float = TIMEOUT_S) -> Ended:
+    """Run the whole program to its end; raise `subprocess.TimeoutExpired`, after killing it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bootstrap", *arguments],
+        env={**env, "PYTHONPATH": str(ROOT)},
+        input=stdin,
+        capture_output=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def run_here(*arguments: str, env: Mapping[str, str], stdin: bytes = b"") -> Ended:
+    """Run the program's `main` in this process, with that environment and input; what it changes is put back."""
+    out, err = io.StringIO(), io.StringIO()
+    feed = io.TextIOWrapper(io.BytesIO(stdin))
+    with _put_back(), mock.patch.dict(os.environ, env, clear=True), mock.patch.object(sys, "stdin", feed):
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                status = int(main(arguments))
+            except SystemExit as end:  # argparse's
+                status = int(end.code or 0)
+    return Ended(status, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def _put_back() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        gc.enable()
