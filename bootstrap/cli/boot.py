@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.cli import options
@@ -11,23 +10,17 @@ from bootstrap.cli import options
 if TYPE_CHECKING:
     import argparse
 
+    from bootstrap.cli.options import Parser
     from bootstrap.core.boot import Edges, Report, Request
 
 _ENV_FILE = "/etc/ecs/ecs.config"
 _STATE_DIRECTORY = "/var/lib/ecsauth"
 
 
-def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
     from bootstrap.core import agent_container, s3_uri, trust
 
-    parser = options.command(
-        commands,
-        "boot",
-        run,
-        "fetch the env-file, prove it, check it, install it and start the agent",
-        "ecsauth boot s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
-    )
     parser.add_argument("uri", metavar="S3URI", type=options.parsed(s3_uri.parse), help="s3://bucket/key[?versionId=V]")
     trusting = parser.add_argument_group("what has to hold of the object")
     trusting.add_argument(
@@ -172,6 +165,8 @@ def _outcome(report: Report, arguments: argparse.Namespace) -> str:
 
 
 def _plan_lines(report: Report, arguments: argparse.Namespace) -> list[str]:
+    import shlex
+
     lines = [f"install {arguments.file}, 0600"] if report.accepted.is_new else []
     if report.plan is not None:
         steps = (*report.plan.prepare, *report.plan.steps, *report.plan.finish)

@@ -6,7 +6,6 @@ or `ecsauth: hint: …`: lower case, no full stop; it names a file, line, variab
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,14 @@ def warn(text: str) -> None:
 
 def show(document: dict[str, Any]) -> None:
     """Give programs a JSON document."""
-    sys.stdout.write(json.dumps({"schema": SCHEMA, **document}, indent=2) + "\n")
+    show_document({"schema": SCHEMA, **document})
+
+
+def show_document(document: dict[str, Any]) -> None:
+    """Give programs a JSON document of somebody else's schema."""
+    import json
+
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
 def explain_fault(fault: EcsauthError, subject: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING, Callable, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, TypeVar
 
 from bootstrap.core.errors import UsageError
 
@@ -14,34 +14,61 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 
-def command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    summary: str,
-    example: str,
-) -> argparse.ArgumentParser:
-    """Add a subcommand with an example in its help."""
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=summary[0].upper() + summary[1:] + ".",
-        epilog=f"example:\n  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.set_defaults(run=run, format="text")
-    return parser
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal; argparse would load compression libraries to find that out."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = int(os.environ.get("COLUMNS", "")) or os.get_terminal_size().columns
+        except (ValueError, OSError):
+            columns = 80
+        super().__init__(prog, width=min(columns, 100) - 2)
 
 
-def add_format(parser: argparse.ArgumentParser, choices: Sequence[str] = ("text", "json")) -> None:
+class Parser(argparse.ArgumentParser):
+    """An argument parser that repeats nothing it did not understand, for that may be a secret.
+
+    `fill` adds its arguments, and is called when it is used: a command pays for its own options only.
+    """
+
+    def __init__(self, fill: Optional[Callable[[Parser], None]] = None, **kwargs: Any) -> None:
+        super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **kwargs)
+        self._fill = fill
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Add the arguments, then parse."""
+        if self._fill is not None:
+            self._fill(self)
+            self._fill = None
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2."""
+        unknown = "unrecognized arguments:"
+        if message.startswith(unknown):
+            words = message[len(unknown) :].split()
+            message = " ".join([unknown, *(word.partition("=")[0] for word in words if word.startswith("-"))])
+        super().error(message)
+
+
+def add_format(parser: Parser, choices: Sequence[str] = ("text", "json")) -> None:
     """Add `--format`."""
     parser.add_argument(
         "--format", choices=choices, default="text", help="text for people (default), json for programs"
     )
 
 
-def add_aws(parser: argparse.ArgumentParser) -> None:
+def add_dialect(parser: Parser) -> None:
+    """Add `--dialect`."""
+    parser.add_argument(
+        "--dialect",
+        choices=("docker", "dotenv"),
+        default="docker",
+        help="how FILE is written: as docker reads it (default), or as python-dotenv does, with quotes and comments",
+    )
+
+
+def add_aws(parser: Parser) -> None:
     """Add what every AWS tool takes."""
     parser.add_argument("--profile", metavar="NAME", help="profile of ~/.aws to use")
     parser.add_argument("--region", metavar="REGION", help="the bucket's region")

@@ -1,42 +1,70 @@
-"""The command line: one subcommand a module, imported here, heavy imports inside their `run`."""
+"""The command line: one subcommand a module, imported only when it is the one that is run."""
 
 from __future__ import annotations
 
-import argparse
-from typing import NoReturn
+import importlib
+from typing import TYPE_CHECKING, Callable
 
 from bootstrap import __version__
-from bootstrap.cli import boot, check, push
+from bootstrap.cli.options import Parser
+
+if TYPE_CHECKING:
+    import argparse
 
 _EPILOG = """\
 exit status: 0 ok, 2 usage, 3 invalid env-file, 4 denied or not to be trusted, 5 unreachable (try again),
 6 local (disk, permission), 7 launch (the previous configuration is back), 9 conflict; 128 + n for signal n
 """
+# name: (what it does, an example). The module of the same name has `add_arguments` and `run`.
+COMMANDS = {
+    "check": (
+        "find what is wrong with an env-file",
+        "ecsauth check ecs.config",
+    ),
+    "explain": (
+        "explain one rule of check",
+        "ecsauth explain A341",
+    ),
+    "which": (
+        "show which credential the agent would send for an image",
+        "ecsauth which nginx registry.example.com/team/app:1 --file ecs.config",
+    ),
+    "push": (
+        "check an env-file and put it into S3, encrypted with a KMS key",
+        "ecsauth push ecs.config s3://bucket/prod/ecs.config",
+    ),
+    "boot": (
+        "fetch the env-file, prove it, check it, install it and start the agent",
+        "ecsauth boot s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
+    ),
+}
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser that repeats nothing it did not understand: that may be a secret."""
-
-    def error(self, message: str) -> NoReturn:
-        """Exit with 2."""
-        unknown = "unrecognized arguments:"
-        if message.startswith(unknown):
-            words = message[len(unknown) :].split()
-            message = " ".join([unknown, *(word.partition("=")[0] for word in words if word.startswith("-"))])
-        super().error(message)
-
-
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """Return the parser of the whole command line; `run` in its result is the command."""
     parser = Parser(
         prog="ecsauth",
         description="Registry credentials for Amazon ECS container instances, checked before the agent starts.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"ecsauth {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (check, push, boot):
-        module.add_to(commands)
+    for name, (summary, example) in COMMANDS.items():
+        commands.add_parser(
+            name,
+            fill=_filler(name),
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog=f"example:\n  {example}",
+        )
     return parser
+
+
+def _filler(name: str) -> Callable[[Parser], None]:
+    def fill(parser: Parser) -> None:
+        module = importlib.import_module(f"bootstrap.cli.{name}")
+        module.add_arguments(parser)
+        run: Callable[[argparse.Namespace], int] = module.run
+        parser.set_defaults(run=run, format="text")
+
+    return fill

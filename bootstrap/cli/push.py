@@ -9,6 +9,7 @@ from bootstrap.cli import options
 if TYPE_CHECKING:
     import argparse
 
+    from bootstrap.cli.options import Parser
     from bootstrap.core.diagnostics import Finding
     from bootstrap.core.difference import Change
     from bootstrap.core.s3_uri import S3URI
@@ -16,21 +17,15 @@ if TYPE_CHECKING:
     from bootstrap.edges.store.s3 import Objects
 
 
-def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
     from bootstrap.core import s3_uri
 
-    parser = options.command(
-        commands,
-        "push",
-        run,
-        "check an env-file and put it into S3, encrypted with a KMS key",
-        "ecsauth push ecs.config s3://bucket/prod/ecs.config",
-    )
     parser.add_argument("file", metavar="FILE", help="a path, or - for standard input")
     parser.add_argument("uri", metavar="S3URI", type=options.parsed(s3_uri.parse), help="s3://bucket/key")
     parser.add_argument("--kms-key", metavar="KEY", help="KMS key (default: the one the bucket encrypts with)")
     parser.add_argument("--bucket-owner", metavar="ACCOUNT", help="account that has to own the bucket")
+    options.add_dialect(parser)
     parser.add_argument("--dry-run", action="store_true", help="check and compare, put nothing")
     options.add_aws(parser)
     options.add_format(parser)
@@ -38,7 +33,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def run(arguments: argparse.Namespace) -> int:
     """Push; raise an EcsauthError with nothing put."""
-    from bootstrap.cli.sources import read_path
+    from bootstrap.cli.sources import from_dialect, read_path
     from bootstrap.core.approval import approve
     from bootstrap.core.errors import ExitCode, UsageError
     from bootstrap.edges.store.s3 import Objects, translated
@@ -47,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     uri: S3URI = arguments.uri
     if uri.version_id is not None:
         raise UsageError("push makes a new version: give the S3 URI without ?versionId")
-    data = read_path(arguments.file)
+    data = from_dialect(read_path(arguments.file), arguments.file, arguments.dialect).data
     findings = approve(data, arguments.file)
     with translated(f"put {uri}"):
         client = OperatorClients(arguments.profile, options.region(arguments)).s3()

@@ -6,7 +6,6 @@ Commands are data. Each step carries what undoes it, so that a failed launch is 
 
 from __future__ import annotations
 
-import hashlib
 from typing import NamedTuple, Optional
 
 NAME = "ecs-agent"
@@ -101,11 +100,13 @@ def run_command(wanted: Wanted) -> Command:
     docker lets `--env` win over `--env-file`; the operator's file has to win.
     """
     labels = (f"--label={VERSION_LABEL}={wanted.version}", f"--label={PLAN_LABEL}={fingerprint(wanted)}")
-    return ("docker", "run", f"--name={NAME}", *labels, *_run_flags(wanted), wanted.image)
+    return ("docker", "run", "--name", NAME, *labels, *_run_flags(wanted), wanted.image)
 
 
 def fingerprint(wanted: Wanted) -> str:
     """Return a short digest of all that makes the container except the object's version."""
+    import hashlib
+
     parts = (*_run_flags(wanted), wanted.image, *wanted.settings)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
@@ -125,10 +126,9 @@ def plan(
     """
     finish = (Step("remove the previous agent", ("docker", "rm", "--force", PARKED)),)
     if agent is not None and is_right(agent, wanted) and not force:
-        start = () if agent.running else (Step("start the agent", ("docker", "start", NAME)),)
         if parked is None:
-            return Plan(steps=start)
-        return Plan(steps=start, back=(_REMOVE, *_bring_back(parked)), finish=finish, previous=True)
+            return Plan(steps=_mend(agent))
+        return Plan(steps=_mend(agent), back=_bring_back(parked), finish=finish, previous=True)
     prepare = () if has_image else (Step("pull the image", ("docker", "pull", "--quiet", wanted.image), _PULL),)
     run = Step("start the agent", run_command(wanted), _START, undo=(_REMOVE,))
     if agent is None and parked is None:
@@ -149,21 +149,26 @@ def _run_flags(wanted: Wanted) -> Command:
     return (*_FLAGS, f"--env-file={wanted.env_file}", *environment)
 
 
+def _mend(agent: Container) -> tuple[Step, ...]:
+    """Return what the right agent still lacks."""
+    policy = Step("let docker restart the agent again", _restart_policy(_RESTART))
+    start = Step("start the agent", ("docker", "start", NAME))
+    return (*((policy,) if _was_interrupted(agent) else ()), *(() if agent.running else (start,)))
+
+
 def _park(agent: Container) -> tuple[Step, ...]:
     """Put the agent aside under another name, so that it can come back as it was.
 
     Its restart policy goes first: docker would start it again at the next boot of the machine.
     """
-    # docker goes on stopping when its command line is interrupted: only after a whole stop a start is for good.
-    stop = (
-        Step(
-            "stop the running agent", _stop(NAME), _QUICK + _STOP_GRACE, undo=(_stop(NAME), ("docker", "start", NAME))
-        ),
-    )
+    interrupted = _was_interrupted(agent)
+    policy = _RESTART if interrupted else agent.restart_policy
+    again = _AGAIN if interrupted and not agent.running else ()
+    stop = (Step("stop the running agent", _stop(NAME), _QUICK + _STOP_GRACE, undo=_AGAIN),)
     return (
-        Step("keep docker from restarting it", _no_restart(NAME), undo=(_restore_policy(agent),)),
+        Step("keep docker from restarting it", _no_restart(NAME), undo=(_restart_policy(policy),)),
         *(stop if agent.running else ()),
-        Step("park it", ("docker", "rename", NAME, PARKED), undo=(("docker", "rename", PARKED, NAME),)),
+        Step("park it", ("docker", "rename", NAME, PARKED), undo=(("docker", "rename", PARKED, NAME), *again)),
     )
 
 
@@ -184,12 +189,20 @@ def _after_parked(
 
 
 def _bring_back(parked: Container) -> tuple[Command, ...]:
-    return (("docker", "rename", PARKED, NAME), _restore_policy(parked), _stop(NAME), ("docker", "start", NAME))
+    """Parking took the restart policy away, and the run that knew it has gone: the documented one comes back."""
+    policy = _RESTART if parked.restart_policy == "no" else parked.restart_policy
+    return (_REMOVE, ("docker", "rename", PARKED, NAME), _restart_policy(policy), *_AGAIN)
 
 
-def _restore_policy(container: Container) -> Command:
-    """Parking takes the restart policy away; where a killed run left none, the documented one comes back."""
-    policy = _RESTART if container.restart_policy == "no" else container.restart_policy
+def _was_interrupted(agent: Container) -> bool:
+    """Tell whether a run was killed while it put the agent aside or brought it back.
+
+    Agents of ours are made with a restart policy; somebody else's that has none was made so.
+    """
+    return bool(agent.plan) and agent.restart_policy == "no"
+
+
+def _restart_policy(policy: str) -> Command:
     return ("docker", "update", f"--restart={policy}", NAME)
 
 
@@ -198,4 +211,9 @@ def _no_restart(name: str) -> Command:
 
 
 def _stop(name: str) -> Command:
-    return ("docker", "stop", f"--time={_STOP_GRACE}", name)
+    """`-t`: docker 28 gave the option another long name."""
+    return ("docker", "stop", "-t", str(_STOP_GRACE), name)
+
+
+# docker goes on stopping when its command line is interrupted: only after a whole stop a start is for good.
+_AGAIN: tuple[Command, ...] = (_stop(NAME), ("docker", "start", NAME))

@@ -41,22 +41,25 @@ class Verdict(NamedTuple):
 
 
 def judge(container: Optional[Container], answer: Optional[Registration], cluster: str) -> Verdict:
-    """Return how the agent is, from its container now, its answer (None: it does not answer) and its cluster."""
+    """Return how the agent is, from its container now, its answer (None: it does not answer) and its cluster.
+
+    One that has registered is well, however often it was restarted in the months before.
+    """
     if container is None:
         return Verdict(Health.FAILED, "its container is gone")
     if not container.running:
         return Verdict(Health.FAILED, f"it exited with status {container.exit_code}")
+    if answer is not None and not same_cluster(answer.cluster, cluster):
+        return Verdict(Health.FAILED, f"it is in cluster {answer.cluster}, not in {cluster} as the env-file says")
+    if answer is not None and answer.container_instance is not None:
+        return Verdict(Health.REGISTERED)
     if container.exit_code == _TERMINAL and container.restart_count:
         return Verdict(Health.FAILED, f"it exited with status {_TERMINAL}, which no restart can mend")
     if container.restart_count >= _CRASH_LOOP:
         return Verdict(Health.FAILED, f"it exited {container.restart_count} times")
     if answer is None:
         return Verdict(Health.PENDING, "it does not answer on 127.0.0.1:51678 yet")
-    if not same_cluster(answer.cluster, cluster):
-        return Verdict(Health.FAILED, f"it is in cluster {answer.cluster}, not in {cluster} as the env-file says")
-    if answer.container_instance is None:
-        return Verdict(Health.PENDING, "it answers, but has not registered yet")
-    return Verdict(Health.REGISTERED)
+    return Verdict(Health.PENDING, "it answers, but has not registered yet")
 
 
 def same_cluster(one: str, other: str) -> bool:

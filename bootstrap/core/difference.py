@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from bootstrap.core import readers, registry_auth
-from bootstrap.core.credential import Credential
-from bootstrap.core.registry_key import printable
+from bootstrap.core.checks.names import shown, shown_registry
+
+if TYPE_CHECKING:
+    from bootstrap.core.credential import Credential
 
 _AUTH_TYPE, _AUTH_DATA = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_DATA"
-# What may be shown: in a broken file a name may be a part of a secret.
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Change(NamedTuple):
@@ -33,11 +32,11 @@ def difference(old: bytes, new: bytes) -> tuple[Change, ...]:
     for name in sorted({*before, *after}):
         if before.get(name) == after.get(name):
             continue
-        shown = name if _NAME.fullmatch(name) else "a variable with an unusual name"
+        name_shown = shown(name) or "a variable with an unusual name"
         if name not in before or name not in after:
-            changes.append(Change(shown, "added" if name in after else "removed"))
+            changes.append(Change(name_shown, "added" if name in after else "removed"))
         elif name != _AUTH_DATA:
-            changes.append(Change(shown, "changed"))
+            changes.append(Change(name_shown, "changed"))
     if before.get(_AUTH_DATA) != after.get(_AUTH_DATA):
         changes += _registry_changes(before, after)
     return tuple(changes)
@@ -47,7 +46,7 @@ def _registry_changes(before: dict[str, str], after: dict[str, str]) -> list[Cha
     """Say which registries the changed data concerns, or only that it is written in another way."""
     old, new = _credentials(before), _credentials(after)
     changes = [
-        Change(_AUTH_DATA, what, printable(key) or "with user information in its name")
+        Change(_AUTH_DATA, what, shown_registry(key) or "with a name that is not shown")
         for key in sorted({*old, *new})
         for what in _entry_changes(old.get(key), new.get(key))
     ]

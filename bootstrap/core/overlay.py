@@ -12,13 +12,13 @@ from typing import NamedTuple
 from bootstrap.core import agent_variables, readers
 from bootstrap.core.errors import UsageError
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 # One line of docker's env-file (bufio.MaxScanTokenSize).
 _LONGEST = 65_535
 
 
 class Setting(NamedTuple):
-    """One assignment, checked to be a single line that all readers take alike."""
+    """One assignment, a single printable line; what the readers make of it, the check of the whole file says."""
 
     name: str
     value: str
@@ -30,7 +30,7 @@ class Setting(NamedTuple):
 def setting(text: str) -> Setting:
     """Return the assignment that `NAME=VALUE` stands for; raise UsageError, without the value, if it is none."""
     name, equals, value = text.partition("=")
-    if not equals or not _NAME.fullmatch(name):
+    if not equals or not re.fullmatch(_NAME, name):
         raise UsageError("--set takes NAME=VALUE, with a name of letters, digits and underscores")
     variable = agent_variables.find(name)
     if name.startswith("ECS_ENGINE_AUTH_") or (variable is not None and variable.sensitive):

@@ -8,11 +8,18 @@ from typing import NamedTuple, Optional
 from bootstrap.core.errors import UsageError
 
 _EXAMPLE = "write it as s3://bucket/key, or s3://bucket/key?versionId=V for one version"
-# Amazon S3 User Guide, "Bucket naming rules".
-_BUCKET = re.compile(r"(?!xn--|sthree-)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_OTHER_ANSWERS = (
+    "access points, Object Lambda and multi-region access points may answer with something else than the object of "
+    "one bucket with one owner"
+)
+# Amazon S3 User Guide, "Bucket naming rules": what stands for an access point, and what no bucket of objects is called.
+_ACCESS_POINT_ENDS = ("-s3alias", "--ol-s3", ".mrap")
+_OTHER_ENDS = ("--x-s3", "--table-s3")
+_BUCKET = r"(?!xn--|sthree-)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+_ADDRESS = r"[0-9]+(\.[0-9]+){3}"
 _KEY_BYTES = 1024
 # Version IDs are opaque, "no more than 1,024 bytes long" and URL-ready (S3 User Guide, "Versioning").
-_VERSION_ID = re.compile(r"[A-Za-z0-9._~+/=-]{1,1024}")
+_VERSION_ID = r"[A-Za-z0-9._~+/=-]{1,1024}"
 
 
 class S3URI(NamedTuple):
@@ -43,18 +50,25 @@ def parse(text: str) -> S3URI:
     """
     if text.startswith(("arn:", "s3://arn:")):
         raise UsageError(
-            "an ARN is not taken as the place of an env-file: access points, Object Lambda and multi-region access "
-            "points may answer with something else than the object of one bucket with one owner",
+            f"an ARN is not taken as the place of an env-file: {_OTHER_ANSWERS}",
             _EXAMPLE,
         )
     if not text.startswith("s3://"):
         raise UsageError("this is not an S3 URI", _EXAMPLE)
     path, mark, version_id = text[len("s3://") :].partition("?versionId=")
     bucket, _, key = path.partition("/")
-    if not _BUCKET.fullmatch(bucket) or ".." in bucket:
+    if bucket.endswith(_ACCESS_POINT_ENDS):
+        raise UsageError(f"an access point is not taken as the place of an env-file: {_OTHER_ANSWERS}", _EXAMPLE)
+    if not _is_bucket(bucket):
         raise UsageError("the S3 URI has no valid bucket name", _EXAMPLE)
     if not key or key.endswith("/") or len(key.encode("utf-8", "replace")) > _KEY_BYTES or not key.isprintable():
         raise UsageError("the S3 URI has no valid key", _EXAMPLE)
-    if mark and not _VERSION_ID.fullmatch(version_id):
+    if mark and not re.fullmatch(_VERSION_ID, version_id):
         raise UsageError("the version ID of the S3 URI is empty or malformed", _EXAMPLE)
     return S3URI(bucket, key, version_id or None)
+
+
+def _is_bucket(name: str) -> bool:
+    """Tell whether a general purpose bucket can be called so."""
+    is_address = re.fullmatch(_ADDRESS, name) is not None
+    return bool(re.fullmatch(_BUCKET, name)) and ".." not in name and not is_address and not name.endswith(_OTHER_ENDS)

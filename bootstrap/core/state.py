@@ -78,16 +78,16 @@ def from_json(data: bytes) -> State:
             verified=_facts(document["verified"]),
             rejected=_rejected(document["rejected"]),
         )
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return State()
 
 
-def _document(record: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the records above
+def _document(record: Any) -> dict[str, Any]:
     return {name: _document(value) if hasattr(value, "_asdict") else value for name, value in record._asdict().items()}
 
 
 def _facts(document: Optional[dict[str, Any]]) -> Optional[ObjectFacts]:
-    return None if document is None else ObjectFacts(**document)
+    return None if document is None else _object(document)
 
 
 def _installed(document: Optional[dict[str, Any]]) -> Optional[Installed]:
@@ -95,10 +95,26 @@ def _installed(document: Optional[dict[str, Any]]) -> Optional[Installed]:
         return None
     terms = document["source"]
     source = Source(**{**terms, "kms_keys": tuple(terms["kms_keys"]), "settings": tuple(terms["settings"])})
-    return Installed(ObjectFacts(**document["facts"]), source, document["at"])
+    _insist(str, source.uri, source.bucket_owner, source.env_file, source.rules, *source.kms_keys, *source.settings)
+    _insist(int, document["at"])
+    return Installed(_object(document["facts"]), source, document["at"])
 
 
 def _rejected(document: Optional[dict[str, Any]]) -> Optional[Rejected]:
     if document is None:
         return None
-    return Rejected(ObjectFacts(**document["facts"]), document["reason"], document["at"])
+    _insist(str, document["reason"])
+    _insist(int, document["at"])
+    return Rejected(_object(document["facts"]), document["reason"], document["at"])
+
+
+def _object(document: dict[str, Any]) -> ObjectFacts:
+    optional = [value for name, value in document.items() if name != "last_modified" and value is not None]
+    _insist(str, document["etag"], *optional)
+    _insist(int, document["last_modified"])
+    return ObjectFacts(**document)
+
+
+def _insist(kind: type, *values: object) -> None:
+    if not all(isinstance(value, kind) for value in values):
+        raise TypeError

@@ -13,7 +13,7 @@ from bootstrap.core.errors import UsageError
 
 # aws:kms:dsse is dual-layer encryption under the same kind of key (S3 User Guide, "SSE-KMS" and "DSSE-KMS").
 KMS_ENCRYPTIONS = ("aws:kms", "aws:kms:dsse")
-_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(?:mrk-)?[0-9a-zA-Z-]+")
+_KEY_ARN = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/(?:mrk-)?[0-9a-zA-Z-]+"
 
 
 class ObjectFacts(NamedTuple):
@@ -50,7 +50,7 @@ class Pins(NamedTuple):
 
 def key_arn(text: str) -> str:
     """Return `text` if it is a full KMS key ARN; raise UsageError for anything else, an alias above all."""
-    if _KEY_ARN.fullmatch(text):
+    if re.fullmatch(_KEY_ARN, text):
         return text
     if "alias/" in text:
         raise UsageError(
@@ -97,10 +97,12 @@ def _wrong_encryption(facts: ObjectFacts, kms_keys: tuple[str, ...]) -> Optional
 
 
 def _wrong_version(facts: ObjectFacts, pins: Pins) -> Optional[Distrust]:
-    if pins.version_id is None or facts.version_id == pins.version_id:
+    # S3 User Guide, "Versioning": what was put without versioning has the version ID "null".
+    version = facts.version_id or "null"
+    if pins.version_id in (None, version):
         return None
     return Distrust(
-        f"S3 answered with version {facts.version_id or 'null'}, not with the one asked for",
+        f"S3 answered with version {version}, not with the one asked for",
         "look at the bucket's versions: aws s3api list-object-versions --bucket BUCKET --prefix KEY",
     )
 

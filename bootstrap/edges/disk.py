@@ -30,6 +30,8 @@ _TEMPORARY = ".ecsauth-"
 _LONGEST = 1 << 20
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _POLL = 0.1
+# As the kernel follows in one path, path_resolution(7).
+_MOST_LINKS = 40
 
 
 class PrivateDirectory:
@@ -50,7 +52,7 @@ class PrivateDirectory:
             raise _local("open the directory", self.path, fault) from None
         try:
             _refuse_shared(self.path, os.fstat(descriptor))
-            _refuse_open_ancestors(self.path)
+            _refuse_open_way(self.path)
             yield descriptor
         finally:
             os.close(descriptor)
@@ -70,12 +72,12 @@ class PrivateDirectory:
                 if fault.errno == errno.ELOOP:
                     raise LocalError(f"{path} is a symbolic link", "remove it: only plain files are replaced") from None
                 raise _local("read", path, fault) from None
-            with os.fdopen(descriptor, "rb") as file:
-                _refuse_unusual(path, os.fstat(descriptor))
-                data = file.read(_LONGEST + 1)
-        if len(data) > _LONGEST:
-            raise LocalError(f"{path} is larger than {_LONGEST} bytes", "it is no env-file: move it away")
-        return data
+        try:
+            return _contents(descriptor, path)
+        except OSError as fault:
+            raise _local("read", path, fault) from None
+        finally:
+            os.close(descriptor)
 
     def write(self, name: str, data: Optional[bytes]) -> None:
         """Replace the file in one step, or remove it (None); raise LocalError with the old file still in place."""
@@ -96,7 +98,11 @@ class PrivateDirectory:
         if not os.path.lexists(self.path):
             return
         with self.opened() as directory:
-            for leftover in os.listdir(directory):
+            try:
+                names = os.listdir(directory)
+            except OSError as fault:
+                raise _local("look into", self.path, fault) from None
+            for leftover in names:
                 if leftover.startswith(_temporary_prefix(name)):
                     with contextlib.suppress(OSError):
                         os.unlink(leftover, dir_fd=directory)
@@ -113,11 +119,16 @@ class Disk:
     @contextlib.contextmanager
     def locked(self, seconds: float) -> Iterator[None]:
         """Keep other runs out, and clear away what a killed one left; raise UnreachableError after `seconds`."""
+        path = os.path.join(self._own.path, "lock")
         with self._own.opened(create=True) as directory:
-            lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
+            try:
+                lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
+            except OSError as fault:
+                raise _local("open", path, fault) from None
         try:
-            _lock(lock, os.path.join(self._own.path, "lock"), seconds)
-            self._place.sweep(self._name)
+            _lock(lock, path, seconds)
+            for name in (self._name, self._name + BACKUP_SUFFIX):
+                self._place.sweep(name)
             for name in ("state.json", "verified", "pre-image"):
                 self._own.sweep(name)
             yield
@@ -164,6 +175,19 @@ class Disk:
             self._place.write(backup, data)
 
 
+def write_private(path: str, data: bytes) -> None:
+    """Replace an operator's file in one step, 0600; raise LocalError with the old file still in place."""
+    folder, name = os.path.split(os.path.abspath(path))
+    try:
+        directory = os.open(folder, _DIRECTORY)
+        try:
+            _replace(directory, name, data)
+        finally:
+            os.close(directory)
+    except OSError as fault:
+        raise _local("write", path, fault) from None
+
+
 def _temporary_prefix(name: str) -> str:
     return f".{name}{_TEMPORARY}"
 
@@ -192,16 +216,44 @@ def _refuse_shared(path: str, found: os.stat_result) -> None:
         raise LocalError(f"the directory {path} can be written by others than its owner", f"chmod go-w {path}")
 
 
-def _refuse_open_ancestors(path: str) -> None:
-    """Whoever can write in a directory above can put another directory here, unless that one is sticky."""
-    above = os.path.dirname(os.path.realpath(path))
-    while True:
-        found = os.stat(above)
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
-            raise LocalError(f"{above}, above {path}, can be written by others than its owner", f"chmod go-w {above}")
-        if above == os.path.dirname(above):
-            return
-        above = os.path.dirname(above)
+def _refuse_open_way(path: str) -> None:
+    """Whoever can change a directory above, or a link on the way, can put another directory in the place of this one.
+
+    In a sticky directory others can add names, and change only their own. The way is resolved as the kernel does
+    (path_resolution(7)).
+    """
+    at, ahead, links = "/", path.split("/")[::-1], 0
+    try:
+        while ahead:
+            name = ahead.pop()
+            if name in ("", ".", ".."):
+                at = os.path.dirname(at) if name == ".." else at
+                continue
+            _refuse_open(at, path, os.stat(at))
+            found = os.lstat(os.path.join(at, name))
+            if not stat.S_ISLNK(found.st_mode):
+                at = os.path.join(at, name)
+                continue
+            _refuse_foreign(f"the link {os.path.join(at, name)}, on the way to {path},", found)
+            target = os.readlink(os.path.join(at, name))
+            at = "/" if target.startswith("/") else at
+            ahead += target.split("/")[::-1]
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    except OSError as fault:
+        raise _local("follow", path, fault) from None
+
+
+def _refuse_open(above: str, path: str, found: os.stat_result) -> None:
+    _refuse_foreign(f"{above}, above {path},", found)
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
+        raise LocalError(f"{above}, above {path}, can be written by others than its owner", f"chmod go-w {above}")
+
+
+def _refuse_foreign(what: str, found: os.stat_result) -> None:
+    if found.st_uid not in (0, os.geteuid()):
+        raise LocalError(f"{what} belongs to another user", "name a place that only root can change")
 
 
 def _refuse_unusual(path: str, found: os.stat_result) -> None:
@@ -209,6 +261,17 @@ def _refuse_unusual(path: str, found: os.stat_result) -> None:
         raise LocalError(f"{path} is not a plain file", "move it away: only plain files are replaced")
     if found.st_uid not in (0, os.geteuid()):
         raise LocalError(f"{path} belongs to another user", f"chown root {path}, or move it away")
+
+
+def _contents(descriptor: int, path: str) -> bytes:
+    """Return what a plain file of ours holds: a directory, a pipe or a device is not even read."""
+    _refuse_unusual(path, os.fstat(descriptor))
+    data = bytearray()
+    while chunk := os.read(descriptor, _LONGEST + 1 - len(data)):
+        data += chunk
+        if len(data) > _LONGEST:
+            raise LocalError(f"{path} is larger than {_LONGEST} bytes", "it is no env-file: move it away")
+    return bytes(data)
 
 
 def _lock(descriptor: int, path: str, seconds: float) -> None:
@@ -222,6 +285,8 @@ def _lock(descriptor: int, path: str, seconds: float) -> None:
                     f"another ecsauth holds {path} and did not end in time", "see what it waits for: ps -C ecsauth"
                 ) from None
             time.sleep(_POLL)
+        except OSError as fault:
+            raise _local("lock", path, fault) from None
         else:
             return
 
@@ -231,6 +296,7 @@ def _local(verb: str, path: str, fault: OSError) -> LocalError:
         errno.EACCES: "run as root",
         errno.EPERM: "run as root",
         errno.ENOSPC: "free some space: nothing was changed",
+        errno.EDQUOT: "free some space: nothing was changed",
         errno.EROFS: "the file system is mounted read-only: remount it, or name another place with --file",
     }
     hint = hints.get(fault.errno or 0)

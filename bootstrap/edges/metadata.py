@@ -34,13 +34,21 @@ def endpoint() -> str:
     mode = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv4").lower()
     url = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or (_IPV6 if mode == "ipv6" else _IPV4)
     url = url.rstrip("/")
-    host = urllib.parse.urlsplit(url).hostname or ""
-    if url not in (_IPV4, _IPV6) and not is_loopback(host):
+    if url not in (_IPV4, _IPV6) and not _is_on_this_machine(url):
         raise UsageError(
             "AWS_EC2_METADATA_SERVICE_ENDPOINT is neither the metadata service's address nor on this machine",
             "unset it",
         )
     return url
+
+
+def _is_on_this_machine(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts.scheme == "http" and is_loopback(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        # urllib's word for a bracket that is not closed, or a port that is none.
+        return False
 
 
 class MetadataService:
@@ -59,14 +67,11 @@ class MetadataService:
         try:
             ttl = {"X-aws-ec2-metadata-token-ttl-seconds": _TTL}
             token = _ask(connection, "PUT", "/latest/api/token", ttl).decode("ascii", "replace")
-            document = json.loads(_ask(connection, "GET", _DOCUMENT, {"X-aws-ec2-metadata-token": token}))
-            return Identity(str(document["region"]), str(document["accountId"]))
+            return _identity(_ask(connection, "GET", _DOCUMENT, {"X-aws-ec2-metadata-token": token}))
         except (OSError, http.client.HTTPException):
             raise UnreachableError(
                 "the instance metadata service does not answer", "in a container the hop limit has to be 2", _GIVE_BOTH
             ) from None
-        except (ValueError, KeyError, TypeError):
-            raise UnreachableError("the instance metadata service gave no identity document", _GIVE_BOTH) from None
         finally:
             connection.close()
 
@@ -86,7 +91,27 @@ def _ask(connection: http.client.HTTPConnection, method: str, path: str, headers
     )
 
 
+def _identity(document: bytes) -> Identity:
+    """Return what the identity document says; a RecursionError is the parser's word for brackets without end."""
+    try:
+        content = json.loads(document)
+        region, account = content["region"], content["accountId"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        region = account = None
+    if not (isinstance(region, str) and isinstance(account, str)):
+        raise UnreachableError("the instance metadata service gave no identity document", _GIVE_BOTH)
+    return Identity(region, account)
+
+
 def proxy_exemptions(current: Optional[str]) -> str:
-    """Return a NO_PROXY that keeps the SDK from asking a proxy for this instance's credentials."""
-    hosts = ["169.254.169.254", "[fd00:ec2::254]", urllib.parse.urlsplit(endpoint()).hostname or ""]
-    return ",".join(dict.fromkeys([*(current or "").split(","), *hosts])).strip(",")
+    """Return a NO_PROXY that keeps the SDK from asking a proxy for this instance's credentials.
+
+    `current` is NO_PROXY as it is; in its place counts `no_proxy`, where that is set, as it does for urllib.
+    """
+    given = (os.environ.get("no_proxy") or current or "").strip()
+    if given == "*":
+        # Everything, but only where it stands alone (urllib.request.proxy_bypass_environment).
+        return given
+    own = urllib.parse.urlsplit(endpoint()).hostname or ""
+    hosts = ["169.254.169.254", "[fd00:ec2::254]", f"[{own}]" if ":" in own else own]
+    return ",".join(dict.fromkeys(host for host in [*given.split(","), *hosts] if host))

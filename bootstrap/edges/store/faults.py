@@ -116,7 +116,7 @@ def translate(fault: Exception, what: str) -> EcsauthError:
 
 def _refused(response: Any, what: str) -> EcsauthError:
     error, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
-    code, status = str(error.get("Code", "")), int(meta.get("HTTPStatusCode", 0))
+    code, status = _printable(error.get("Code", "")), int(meta.get("HTTPStatusCode", 0))
     headers = meta.get("HTTPHeaders", {})
     said = _printable(error.get("Message", ""))
     if code in _BY_CODE:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import botocore.loaders
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from bootstrap import __version__
 from bootstrap.core.endpoint import is_loopback
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 _CONNECT, _READ = 5, 20
 # Kept short of a whole retry policy: the caller has a deadline and tries again within it.
 _ATTEMPTS = 2
+# In place of the SDK's own (key in the files, environment variable, default, conversion): nothing but the default.
+_WITHOUT_FILES: dict[str, Any] = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+# What a profile or the environment may lead to beside S3: a role to assume, a session of single sign-on.
+_SERVICES = ["s3", "sts", "sso", "sso-oidc", "signin"]
 
 
 class InstanceClients:
@@ -36,15 +45,15 @@ class InstanceClients:
 
     def s3(self, region: str) -> S3Client:
         """Return a client for the bucket's region."""
-        session = botocore.session.Session(profile=self._profile)
-        if self._profile is None:
-            session.set_config_variable("config_file", os.devnull)
-            session.set_config_variable("credentials_file", os.devnull)
+        session = botocore.session.Session(None if self._profile else _WITHOUT_FILES, profile=self._profile)
         session.set_config_variable("ec2_metadata_v1_disabled", value=True)
         session.set_config_variable("metadata_service_timeout", 2)
         session.set_config_variable("metadata_service_num_attempts", 2)
-        session.register_component("data_loader", _OneServiceLoader("s3"))
+        session.register_component("data_loader", _FewServicesLoader())
+        # The files of boto 2, /etc/boto.cfg and ~/.boto, which would beat the role too.
+        session.get_component("credential_provider").remove("boto-config")
         client: Any = session.create_client("s3", region_name=region, config=_config())
+        client.meta.events.register("before-call.s3", _refuse_all_but_get_object)
         return _safe(client)
 
 
@@ -73,6 +82,12 @@ def _safe(client: S3Client) -> S3Client:
     )
 
 
+def _refuse_all_but_get_object(model: Any, **_: Any) -> None:
+    """Where S3 does not say in which region a bucket is, the SDK would go and ask for it; it takes no for an answer."""
+    if model.name != "GetObject":
+        raise ClientError({"Error": {"Code": "NotCalled"}, "ResponseMetadata": {"HTTPHeaders": {}}}, model.name)
+
+
 def _config() -> Config:
     return Config(
         connect_timeout=_CONNECT,
@@ -83,14 +98,13 @@ def _config() -> Config:
     )
 
 
-class _OneServiceLoader(botocore.loaders.Loader):
-    """The SDK's data for one service; its own loader lists some hundred folders to find it."""
+class _FewServicesLoader(botocore.loaders.Loader):
+    """The SDK's data for a few services; its own loader lists some hundred folders to find them."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self) -> None:
         super().__init__(include_default_search_paths=False)
-        self._service = service
         # The paths are what `create_loader` would give without AWS_DATA_PATH and ~/.aws/models.
         self.search_paths.append(self.BUILTIN_DATA_PATH)
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - the SDK's signature
-        return [self._service]
+        return _SERVICES
