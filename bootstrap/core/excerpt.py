@@ -1,28 +1,34 @@
 """The line that a finding is about, with every value masked and the place of the finding marked.
 
-Of a line that assigns nothing, or to a name that may itself be a secret, nothing is shown. Registry credentials are
-written anew from what was decoded: the shape of the JSON, registries and field names, so that the mark has something
-to point at; whatever else the line holds is not copied, so it cannot show.
+Of a line that assigns nothing, or to a name that may itself be a secret, nothing is shown. Values are never copied:
+registry credentials are written anew from what they consist of (see masked_json), all else is one mask. What cannot
+be seen is made visible: white space around a value as `·`, other characters that print nothing as their escapes.
 """
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from bootstrap.core import go_json
-from bootstrap.core.auth_document import known_field
-from bootstrap.core.checks.names import shown, shown_registry
-from bootstrap.core.go_json import Kind
+from bootstrap.core import agent_variables
+from bootstrap.core.checks.lines import Joint, Kind, Line, scan
+from bootstrap.core.checks.names import shown
+from bootstrap.core.checks.values import quoted
+from bootstrap.core.masked_json import MASK, masked
+from bootstrap.core.readers.go_space import GO_SPACE
 
 if TYPE_CHECKING:
-    from bootstrap.core.go_json import Value
+    from collections.abc import Iterator
 
-MASK = "***"
-_AUTH_DATA = "ECS_ENGINE_AUTH_DATA"
-_WRAPPERS = frozenset({"auths", "credsStore", "credHelpers"})
-_WINDOW = 100
-_BEFORE_MARK = 40
+_AUTH_VARIABLES = frozenset({"ECS_ENGINE_AUTH_DATA", "ECS_ENGINE_AUTH_TYPE"})
+_WIDTH = 100
 _CUT = "…"
+_BLANK = "·"
+# Behind its `=` there is white space in any case, and it is not what is wrong.
+_SPACED = frozenset({Kind.SPACED, Kind.COLON})
+_COMMENTED_OUT = r"[#\s]*(?![#\s])(?:export\s+)?([^\s=]+)\s*="
+_ACCEPTANCE = r"#+[ \t]*ecsauth:[ \t]*accept(?:[ \t,]+[A-Za-z][0-9]{3})*"
 
 
 class Excerpt(NamedTuple):
@@ -32,77 +38,154 @@ class Excerpt(NamedTuple):
     mark: Optional[int]
 
 
-def excerpt(data: bytes, line: int, column: Optional[int]) -> Optional[Excerpt]:
-    """Return what may be shown of line `line`, with the mark at `column` (both from 1); None for nothing."""
-    written, equals, value = _line(data, line).partition("=")
-    name = written.lstrip("\ufeff \t").removeprefix("export ").strip()
-    if not equals or shown(name) is None:
-        return None
-    pen = _Pen()
-    pen.write(0, written.replace("\ufeff", ""))
-    pen.write(len(written), "=")
-    _write_value(pen, name, value, len(written) + 1)
-    return pen.window(None if column is None else column - 1)
+class Excerpts:
+    """The masked lines of one file; a line is masked once, however many findings are about it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._lines = scan(data)
+        self._owners: list[Line] = []
+        for line in self._lines:
+            self._owners.append(self._owners[-1] if line.kind is Kind.CONTINUED else line)
+        self._pens: dict[int, dict[int, _Pen]] = {}
+
+    def excerpt(self, line: int, column: Optional[int], width: int = _WIDTH) -> Optional[Excerpt]:
+        """Return what may be shown of a line, with the mark at a column (both from 1); None for nothing."""
+        if not 0 < line <= len(self._lines):
+            return None
+        owner = self._owners[line - 1]
+        if owner.number not in self._pens:
+            self._pens[owner.number] = _masked(owner)
+        pen = self._pens[owner.number].get(line)
+        return None if pen is None else pen.window(None if column is None else column - 1, width)
 
 
 class _Pen:
-    """Writes the masked line, and remembers which place of the real one each part stands for."""
+    """Writes a masked line, and remembers which place of the real one each part stands for."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._size = 0
-        self._anchors: list[tuple[int, int]] = []
+        self._places: list[int] = []
+        self._sizes: list[int] = []
+        self._text: Optional[str] = None
 
     def write(self, place: int, text: str) -> None:
-        """Write what stands at offset `place` of the real line."""
-        self._anchors.append((place, self._size))
+        """Write what stands at offset `place` of the real line; places only grow."""
+        self._places.append(place)
+        self._sizes.append(self._size)
         self._parts.append(text)
         self._size += len(text)
 
-    def window(self, offset: Optional[int]) -> Excerpt:
-        """Return the line around the mark, cut to a width that a terminal shows."""
-        text = "".join(self._parts)
-        mark = None if offset is None else max(there for place, there in self._anchors if place <= offset)
-        start = max(0, (mark or 0) - _BEFORE_MARK) if len(text) > _WINDOW else 0
-        cut = text[start : start + _WINDOW]
-        left, right = _CUT if start else "", _CUT if start + _WINDOW < len(text) else ""
-        return Excerpt(left + cut + right, None if mark is None else mark - start + len(left))
+    def copy(self, place: int, text: str) -> None:
+        """Write a text that may be shown as it is, but for what prints nothing."""
+        for offset, character in enumerate(text):
+            self.write(place + offset, _visible(character))
+
+    def window(self, offset: Optional[int], width: int) -> Excerpt:
+        """Return the line around the mark, no wider than that."""
+        if self._text is None:
+            self._text = "".join(self._parts)
+        text = self._text
+        mark = None if offset is None else self._sizes[max(bisect_right(self._places, offset) - 1, 0)]
+        if len(text) <= width:
+            return Excerpt(text, mark)
+        start = max(0, min((mark or 0) - width * 2 // 5, len(text) - width + 1))
+        room = width - (start > 0)
+        cut = text[start : start + room]
+        if start + room < len(text):
+            cut = cut[:-1] + _CUT
+        left = _CUT if start else ""
+        return Excerpt(left + cut, None if mark is None else mark - start + len(left))
 
 
-def _line(data: bytes, line: int) -> str:
-    lines = data.split(b"\n")
-    return lines[line - 1].decode("utf-8", "surrogateescape") if 0 < line <= len(lines) else ""
+def _visible(character: str) -> str:
+    if character == "\t":
+        return " "
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
-def _write_value(pen: _Pen, name: str, value: str, place: int) -> None:
-    document = _document(value) if name == _AUTH_DATA else None
-    if document is not None:
-        _write_json(pen, document, place, depth=0)
-    elif value.strip():
-        pen.write(place, MASK)
+def _masked(line: Line) -> dict[int, _Pen]:
+    """Return what may be shown of a line, and of those that its value goes on in, by line number."""
+    if line.assigns:
+        return _assignment(line) if shown(line.name) else {}
+    pen = _Pen()
+    text = line.text.reveal()
+    body = text.strip(GO_SPACE)
+    if line.kind is Kind.COMMENT_ASSIGNS:
+        match = re.match(_COMMENTED_OUT, text)
+        if match is None or shown(match[1]) is None:
+            return {}
+        pen.copy(0, match.group())
+        pen.write(match.end(), MASK)
+    elif _is_plain(line.kind, body):
+        pen.copy(line.column - 1, body)
+    elif line.kind in (Kind.NO_NAME, Kind.OTHER_COMMENT):
+        pen.copy(line.column - 1, body[: 2 if body.startswith("//") else 1])
+        pen.write(line.column + 1, MASK)
+    else:
+        return {}
+    return {line.number: pen}
 
 
-def _document(value: str) -> Optional[Value]:
-    try:
-        return go_json.decode(value)
-    except go_json.JsonError:
-        return None
+def _is_plain(kind: Kind, body: str) -> bool:
+    """Tell whether a line that assigns nothing has nothing in it that could be a secret."""
+    if kind is Kind.COMMENT:
+        return re.fullmatch(_ACCEPTANCE, body) is not None
+    return kind is Kind.BARE and agent_variables.find(body) is not None
 
 
-def _write_json(pen: _Pen, value: Value, place: int, depth: int) -> None:
-    if value.kind is not Kind.OBJECT or (not value.members and value.end - value.start > len("{}")):
-        pen.write(place + value.start, f'"{MASK}"' if value.kind is Kind.STRING else MASK)
-        return
-    pen.write(place + value.start, "{")
-    for number, member in enumerate(value.members):
-        name = member.name if _may_show(member.name, depth) else MASK
-        pen.write(place + member.start, f'{"," if number else ""}"{name}":')
-        _write_json(pen, member.value, place, depth + 1)
-    pen.write(place + value.end - 1, "}")
+def _assignment(line: Line) -> dict[int, _Pen]:
+    """Mask the value of a line whose name may be shown; where it goes on over several lines, each of them."""
+    pens = {piece.line: _Pen() for piece in line.pieces}
+    first = pens[line.number]
+    text, start = line.text.reveal(), line.pieces[0].column - 1
+    head = text[:start]
+    if line.kind not in _SPACED:
+        head = head.rstrip(GO_SPACE)
+    first.copy(0, head)
+    _write_blanks(first, len(head), text[len(head) : start])
+    for piece in line.pieces[1:]:
+        pens[piece.line].write(0, " " * (piece.column - 1))
+    if line.joint is not None and not _is_auth(line):
+        for piece in line.pieces:
+            goes_on = line.joint is Joint.BACKSLASH and piece is not line.pieces[-1]
+            pens[piece.line].write(piece.column - 1, MASK + "\\" * goes_on)
+        return pens
+    for offset, part in _value(line):
+        number, column = line.place(offset)
+        pens[number].write(column - 1, part)
+    if line.joint is None:
+        end = start + len(line.value.reveal())
+        _write_blanks(first, end, text[end:].removesuffix("\r"))
+    return pens
 
 
-def _may_show(name: str, depth: int) -> bool:
-    """Registries and wrappers stand outside, fields inside; what is neither may be a secret."""
-    if name in _WRAPPERS or (depth > 0 and known_field(name) is not None):
-        return True
-    return shown_registry(name) is not None
+def _is_auth(line: Line) -> bool:
+    return bool(_AUTH_VARIABLES & {line.name, line.likely})
+
+
+def _write_blanks(pen: _Pen, place: int, text: str) -> None:
+    for offset, character in enumerate(text):
+        pen.write(place + offset, _BLANK if character in " \t" else _visible(character))
+
+
+def _value(line: Line) -> Iterator[tuple[int, str]]:
+    """Yield (offset in the value, what is shown for it)."""
+    value = line.value.reveal()
+    if _is_auth(line):
+        yield from masked(value)
+    elif quoted(value) and not _is_sensitive(line.name):
+        yield 0, value[0]
+        yield 1, MASK
+        yield len(value) - 1, value[0]
+    elif value:
+        yield 0, MASK
+        comment = value.find(" #")
+        if comment > 0 and not _is_sensitive(line.name):
+            yield comment, " "
+            yield comment + 1, f"#{MASK}"
+
+
+def _is_sensitive(name: str) -> bool:
+    variable = agent_variables.find(name)
+    return variable is None or variable.sensitive

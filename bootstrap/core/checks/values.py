@@ -1,0 +1,159 @@
+"""Findings about the values of single variables: what the agent takes them for."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from bootstrap.core import agent_config, agent_variables
+from bootstrap.core.agent_config import Effect, Verdict
+from bootstrap.core.checks.auth import DATA, TYPE
+from bootstrap.core.checks.found import found, title
+from bootstrap.core.checks.lines import Kind, Line
+from bootstrap.core.readers.go_space import GO_SPACE
+from bootstrap.core.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bootstrap.core.agent_variables import Variable
+    from bootstrap.core.diagnostics import Finding
+
+_READERS = {"agent": ("agent",), "ecs-init": ("ecs-init",), "both": ("agent", "ecs-init")}
+_JSON_KINDS = frozenset({"json-list", "json-object"})
+_JSON_SPACE = " \t\r\n"
+# Texts that the agent trims: fields tagged `trim:"true"` in agent/config/types.go, and ECS_NVIDIA_RUNTIME.
+_TRIMMED = frozenset({TYPE, "ECS_CLUSTER", "ECS_BACKEND_HOST", "AWS_DEFAULT_REGION", "ECS_NVIDIA_RUNTIME"})
+_TEXTS = frozenset({"string", "path", "string-list", "aws-sdk"})
+
+_COMMENT = r"\s#(?:\s|$|[A-Za-z])"
+_REFERENCE = r"\$\{[A-Za-z_]\w*\}|\$[A-Za-z_]\w*|\$\(|`[^`]*`"
+_CREDENTIALS = (
+    r"://[^/\s:@]*:[^/\s@]+@"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN|\b(?:ghp_|gho_|ghs_|github_pat_|glpat-|dckr_pat_|npm_|xox[abp]-)\w{8}"
+    r'|(?i:(?:password|passwd|secret|token|api_?key)"\s*:\s*"[^"]{6})|"auth"\s*:\s*"[A-Za-z0-9+/]{16}'
+)
+
+
+class _Setting(NamedTuple):
+    """A line that sets a known variable, and what is left of its value without quotes and comments around it."""
+
+    line: Line
+    variable: Variable
+    bare: Secret
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.line.place(0)
+
+    def found(self, code: str, message: str = "", fix: str = "", column: int = 0) -> Finding:
+        """Return a finding at the value, or behind its start."""
+        consumers = _READERS[self.variable.read_by]
+        place = self.line.place(column)
+        return found(code, consumers, place, variable=self.variable.name, message=message or None, fix=fix or None)
+
+
+def findings(lines: tuple[Line, ...]) -> Iterator[Finding]:
+    """Yield what is wrong with the value of each variable that counts."""
+    last = {line.name: line for line in lines if line.assigns}
+    known = ((line, agent_variables.find(name)) for name, line in last.items())
+    settings = [_Setting(line, variable, _bare(line, variable)) for line, variable in known if variable is not None]
+    environment = {setting.variable.name: setting.bare.reveal() for setting in settings}
+    for line in last.values():
+        yield from _white_space(line, environment)
+    for setting in settings:
+        if setting.variable.ignored is None and setting.variable.kind != "registry-auth" and setting.line.name != TYPE:
+            yield from _value(setting, environment)
+
+
+def quoted(value: str) -> bool:
+    """Tell whether a value stands in quotes that a shell would remove."""
+    return len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+
+
+def _bare(line: Line, variable: Variable) -> Secret:
+    """Return the value that is meant."""
+    value = line.value.reveal()
+    comment = _comment(value, variable)
+    value = value[: comment.start()].rstrip() if comment else value
+    return Secret(value[1:-1] if quoted(value) else value)
+
+
+def _comment(value: str, variable: Variable) -> Optional[re.Match[str]]:
+    """Return what looks like a comment behind a value."""
+    if variable.kind == "registry-auth" or "#" not in value:
+        return None
+    match = re.search(_COMMENT, value)
+    is_json = variable.kind in _JSON_KINDS
+    return None if match is None or (is_json and value[: match.start()].rstrip()[-1:] not in "]}'\"") else match
+
+
+def _value(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what is wrong with one value, the way it is written first."""
+    value = setting.line.value.reveal()
+    comment = _comment(value, setting.variable)
+    if comment:
+        yield setting.found("V231", column=value.index("#", comment.start()))
+        value = value[: comment.start()].rstrip()
+    if quoted(value) and setting.variable.read_by != "ecs-init":
+        yield setting.found("V230")
+    if setting.variable.logged and re.search(_CREDENTIALS, value):
+        yield setting.found("V240")
+    reference = None if setting.variable.sensitive else re.search(_REFERENCE, value)
+    if reference:
+        yield setting.found("V232", column=reference.start())
+    else:
+        yield from _effect(setting, environment)
+
+
+def _effect(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what the agent makes of a value that is not what the file says."""
+    variable = setting.variable
+    effect = agent_config.effect(variable.name, setting.bare.reveal(), environment)
+    code = _code(effect, variable)
+    if code:
+        fix = f"write {variable.accepted}" if variable.accepted and effect.lost else ""
+        yield setting.found(code, f"{title(code)}: {effect.reason}", fix)
+    elif variable.read_by == "both" and effect.effective is True and setting.bare.reveal() != "true":
+        yield found("V224", ("ecs-init",), setting.place, variable=variable.name)
+
+
+def _code(effect: Effect, variable: Variable) -> str:
+    """Return the rule for an effect, empty where there is nothing to say."""
+    if effect.verdict is Verdict.FATAL:
+        return "V220"
+    if effect.lost:
+        return "V221" if effect.verdict is Verdict.QUIET else "V222"
+    if not effect.reason:
+        return ""
+    return "V225" if effect.reason == variable.parsing.get("negative") else "V223"
+
+
+def _white_space(line: Line, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a finding for white space around a value, where a program keeps it."""
+    written, value = line.written.reveal(), line.value.reveal()
+    if line.kind not in (Kind.ASSIGNMENT, Kind.PREFIXED) or line.joint is not None or "\r" in written:
+        return
+    before = len(written) - len(written.lstrip(GO_SPACE))
+    behind = len(written) - len(value) - before
+    variable = agent_variables.find(line.name)
+    if not (before or behind) or (variable is not None and variable.read_by == "ecs-init"):
+        return
+    forgiven = variable is None or _forgives(variable, written, value, environment)
+    if value or not forgiven:
+        consumers = ("docker", "ecs-init") if before and value else ("docker",)
+        number, column = line.place(0)
+        place = (number, column - before if before else column + len(value))
+        yield found("F133" if forgiven else "F132", consumers, place, variable=line.name)
+
+
+def _forgives(variable: Variable, written: str, value: str, environment: Mapping[str, str]) -> bool:
+    """Tell whether the agent makes the same of a value with the white space around it."""
+    if variable.name in _TRIMMED:
+        return True
+    if variable.name == DATA:
+        return written.strip(_JSON_SPACE) == value
+    if variable.kind in _TEXTS:
+        return False
+    with_space = agent_config.effect(variable.name, written, environment)
+    return with_space == agent_config.effect(variable.name, value, environment)

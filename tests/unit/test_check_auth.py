@@ -1,0 +1,119 @@
+"""Findings about the registry credentials: where they point, what they name, and that one slip is one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bootstrap.core.auth_problem import ProblemKind
+from bootstrap.core.check import check
+from bootstrap.core.checks.auth import CODES
+from bootstrap.core.rules import find
+
+if TYPE_CHECKING:
+    from bootstrap.core.diagnostics import Finding
+
+_ENTRY = '{"username":"example","password":"not-a-secret"}'
+_PREFIX = len("ECS_ENGINE_AUTH_DATA=")
+
+
+def _found(kind: str, data: str) -> list[Finding]:
+    text = f"ECS_CLUSTER=prod\nECS_ENGINE_AUTH_TYPE={kind}\nECS_ENGINE_AUTH_DATA={data}\n"
+    return list(check(text.encode()))
+
+
+@pytest.mark.parametrize("kind", ProblemKind, ids=lambda kind: kind.value)
+def test_every_problem_has_a_rule(kind: ProblemKind) -> None:
+    """No cause that the parser tells apart is lost on the way to the user."""
+    assert find(CODES[kind]) is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "code", "line", "column"),
+    [
+        ("docker", f'{{"docker.io":{_ENTRY}}}', "A370", 3, _PREFIX + 2),
+        ("docker", f'{{"a.b":{_ENTRY},"docker.io":{_ENTRY}}}', "A370", 3, _PREFIX + 2 + len(f'"a.b":{_ENTRY},')),
+        ("docker", f'{{"a.b":{_ENTRY}', "A327", 3, _PREFIX + 1 + len(f'{{"a.b":{_ENTRY}')),
+        ("Docker", f'{{"a.b":{_ENTRY}}}', "A304", 2, 22),
+        ("dockercfg", f'{{"a.b":{_ENTRY}}}', "A348", 3, _PREFIX + 2),
+        ("docker", "", "A306", 3, _PREFIX + 1),
+    ],
+)
+def test_a_problem_has_its_place(kind: str, data: str, code: str, line: int, column: int) -> None:
+    """Columns of the data are columns of the file."""
+    (found,) = _found(kind, data)
+    assert (found.code, found.line, found.column) == (code, line, column)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "codes"),
+    [
+        pytest.param("docker", '{"username":"u","password":"p","email":"e"}', ["A343"], id="fields without a registry"),
+        pytest.param("dockercfg", '{"a.b":{"auth":"ZQB4ADoAbgBvAA=="}}', ["A398"], id="UTF-16 pair"),
+        pytest.param("docker", '{"a.b":{"account":"x"}}', ["A361"], id="empty but for unknown fields"),
+        pytest.param("DockerCfg", f'{{"a.b":{_ENTRY}}}', ["A348"], id="misspelt and for the other type"),
+        pytest.param("basic", "", ["A305"], id="unknown type without data"),
+        pytest.param('{"a.b":{}}', "", ["A303"], id="data in the type"),
+        pytest.param("dockercfg", '{"auths":{"a.b":{"auth":"dTpw"}},"credsStore":"x"}', ["A341"], id="helper unused"),
+        pytest.param("dockercfg", '{"auths":{"a.b":{}},"credsStore":"x"}', ["A340"], id="helper used"),
+        pytest.param("dockercfg", '{"auths":{"a.b":{}},"credsStore":"x","credHelpers":{}}', ["A340"], id="two helpers"),
+        pytest.param(
+            "docker", f'{{"a.b":{_ENTRY},"a.b/x":{_ENTRY},"a.b/y":{_ENTRY}}}', ["A386"], id="paths without a slash"
+        ),
+    ],
+)
+def test_one_slip_is_one_finding(kind: str, data: str, codes: list[str]) -> None:
+    """What goes with another problem is not said again."""
+    assert [finding.code for finding in _found(kind, data)] == codes
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "fix"),
+    [
+        ("DOCKER", f'{{"a.b":{_ENTRY}}}', "ECS_ENGINE_AUTH_TYPE=docker"),
+        ("basic", '{"a.b":{"auth":"dTpw"}}', "ECS_ENGINE_AUTH_TYPE=dockercfg"),
+        ("dockercfg", f'{{"a.b":{_ENTRY}}}', "ECS_ENGINE_AUTH_TYPE=docker"),
+        ("docker", '{"a.b":{"user":"u","password":"p"}}', '"username"'),
+        ("docker", f'{{"docker.io":{_ENTRY}}}', '"https://index.docker.io/v1/"'),
+    ],
+)
+def test_the_fix_is_text_to_paste(kind: str, data: str, fix: str) -> None:
+    """Where what is meant is clear, the fix says it in full."""
+    assert fix in _found(kind, data)[0].fix
+
+
+def test_data_without_a_type_is_told_with_the_type_that_it_looks_like() -> None:
+    """The line to add stands in the fix."""
+    (found,) = check(b'ECS_CLUSTER=prod\nECS_ENGINE_AUTH_DATA={"a.b":{"auth":"dTpw"}}\n')
+    assert (found.code, found.line) == ("A302", 2)
+    assert "ECS_ENGINE_AUTH_TYPE=dockercfg" in found.fix
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("docker.io", "docker.io"),
+        ("HTTPS://reg.example.com:5000/team", "HTTPS://reg.example.com:5000/team"),
+        ("user:hunter2@docker.io", None),
+        ("hunter2", None),
+        ("hunter2!.example.com", None),
+    ],
+)
+def test_a_registry_is_named_unless_it_may_be_a_secret(key: str, shown: str | None) -> None:
+    """A key is shown only if it looks like a registry."""
+    found = _found("docker", f'{{"{key}":{_ENTRY}}}')[0]
+    assert found.registry == shown
+    assert key in found.message if shown else "hunter2" not in str(found)
+
+
+def test_misspelt_names_do_not_hide_what_is_in_them() -> None:
+    """The data of a misspelt variable is checked as if the name were right."""
+    text = f'ECS_CLUSTER=prod\nECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATE={{"docker.io":{_ENTRY}}}\n'
+    assert [finding.code for finding in check(text.encode())] == ["V211", "A370"]
+
+
+@pytest.mark.parametrize("text", ["ECS_ENGINE_AUTH_DATA\n", "see ECS_ENGINE_AUTH_DATA in the wiki\n"])
+def test_no_note_of_absence_where_a_line_was_to_set_them(text: str) -> None:
+    """A line that is lost has its own finding."""
+    assert "A301" not in [finding.code for finding in check(f"ECS_CLUSTER=prod\n{text}".encode())]
