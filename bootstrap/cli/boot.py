@@ -43,7 +43,12 @@ def add_arguments(parser: Parser) -> None:
     agent.add_argument(
         "--launch", choices=("docker", "none", "auto"), default="auto", help="how it is started (default: auto, docker)"
     )
-    agent.add_argument("--image", default=agent_container.IMAGE, help=f"default: {agent_container.IMAGE}")
+    agent.add_argument(
+        "--image",
+        default=agent_container.IMAGE,
+        type=options.parsed(agent_container.image),
+        help=f"default: {agent_container.IMAGE}",
+    )
     agent.add_argument("--abandon-tasks", action="store_true", help="stop an agent that keeps no state and has tasks")
     agent.add_argument("--rollback-on-timeout", action="store_true", help="go back if it has not registered in time")
     running = parser.add_argument_group("this run")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from bootstrap.cli import options
 
@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     import argparse
 
     from bootstrap.cli.options import Parser
-    from bootstrap.core.authoring import Written
     from bootstrap.core.diagnostics import Finding
+
+_FORMATS = ("text", "json", "github", "sarif")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -27,74 +28,116 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--ignore", metavar="CODE", action="append", default=[], help="leave out a warning or note")
     options.add_dialect(parser)
     parser.add_argument("--fix", action="store_true", help="write the form that all readers take alike, 0600")
-    parser.add_argument("-o", "--output", metavar="FILE", help="where --fix writes (default: over FILE)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where --fix writes, - for stdout (default: over FILE)")
     options.add_aws(parser)
-    options.add_format(parser, ("text", "json", "github", "sarif"))
+    options.add_format(parser, _FORMATS)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings; the status is 3 if there is an error among them."""
-    from bootstrap.cli import findings
-    from bootstrap.cli.sources import from_dialect, read
+    """Print the findings; the status is 3 if there is an error among them. Raise an EcsauthError, nothing written."""
+    from bootstrap.cli import sources
     from bootstrap.core.check import Target, check
     from bootstrap.core.diagnostics import Severity
     from bootstrap.core.errors import ExitCode
 
-    written = from_dialect(read(arguments.file, arguments), arguments.file, arguments.dialect)
-    data = _fix(written.data, arguments) if arguments.fix else written.data
-    ignored = frozenset(code.upper() for code in arguments.ignore)
+    ignored, target = _ignored(arguments.ignore), _target(arguments)
+    data = sources.from_dialect(sources.read(arguments.file, arguments), arguments.file, arguments.dialect).data
     found = check(data, Target(arguments.target), ignored)
-    if arguments.dialect != "docker" and not arguments.fix:
-        found = tuple(_in_authored(finding, written) for finding in found)
-    _show(found, data, arguments)
-    return ExitCode.INVALID if findings.count(found, Severity.ERROR) else ExitCode.OK
+    if target is None:
+        _show(found, data, arguments.file, arguments)
+    else:
+        mended = _mended(data, found, arguments)
+        found = check(mended, Target(arguments.target), ignored)
+        _write(data, mended, target, arguments)
+        _show(found, mended, target, arguments)
+    return ExitCode.INVALID if any(one.severity is Severity.ERROR for one in found) else ExitCode.OK
 
 
-def _in_authored(finding: Finding, written: Written) -> Finding:
-    """Name the line that the author sees; the columns of the two files differ."""
-    if finding.line is None or finding.line > len(written.lines):
-        return finding._replace(line=None, column=None)
-    return finding._replace(line=written.lines[finding.line - 1], column=None)
+def _ignored(codes: list[str]) -> frozenset[str]:
+    """Return the codes to leave out; raise UsageError for one that no warning or note has."""
+    if not codes:
+        return frozenset()
+    from bootstrap.core import rules
+    from bootstrap.core.diagnostics import Severity
+    from bootstrap.core.errors import UsageError
+
+    ignored = [code for text in codes for code in text.upper().split(",")]
+    for code in ignored:
+        rule = rules.find(code)
+        if rule is None:
+            raise UsageError("--ignore: there is no rule of that code", "ecsauth explain lists all rules")
+        if rule.severity is Severity.ERROR:
+            raise UsageError(f"--ignore: {code} is an error, and a file with an error does not work", rule.fix)
+    return frozenset(ignored)
 
 
-def _show(found: tuple[Finding, ...], data: bytes, arguments: argparse.Namespace) -> None:
+def _target(arguments: argparse.Namespace) -> Optional[str]:
+    if not arguments.fix and not arguments.output:
+        return None
+    from bootstrap.cli import fix
+
+    return fix.destination(arguments)
+
+
+def _mended(data: bytes, found: tuple[Finding, ...], arguments: argparse.Namespace) -> bytes:
+    """Return the canonical form; raise InvalidError, and tell what is wrong, where only the author knows it."""
+    from bootstrap.cli.findings import addressed
+    from bootstrap.core.canonical import canonical
+    from bootstrap.core.errors import InvalidError
+
+    try:
+        return canonical(data)
+    except InvalidError as fault:
+        _show(found, data, arguments.file, arguments)
+        hints = [addressed(hint, arguments.file) for hint in fault.hints]
+        raise InvalidError(f"nothing was written: {fault.message}", *hints) from None
+
+
+def _write(data: bytes, mended: bytes, target: str, arguments: argparse.Namespace) -> None:
+    from bootstrap.cli import fix
+
+    fix.write(data, mended, arguments.file, target)
+
+
+def _show(found: tuple[Finding, ...], data: bytes, file: str, arguments: argparse.Namespace) -> None:
+    """Write the findings in the format that was asked for."""
     from bootstrap.cli import console, findings
 
+    is_authored = arguments.dialect != "docker" and file == arguments.file
+    if is_authored:
+        # The lines are those of the authored file, the columns are not.
+        found = tuple(one._replace(column=None) for one in found)
+    else:
+        found = tuple(one._replace(fix=findings.addressed(one.fix, file)) for one in found)
     if arguments.format == "json":
-        console.show(findings.document(found, arguments.file))
+        console.show(findings.document(found, file))
     elif arguments.format == "sarif":
         from bootstrap.cli.sarif import sarif
 
-        console.show_document(sarif(found, arguments.file))
+        console.show_document(sarif(found, file))
     elif arguments.format == "github":
         from bootstrap.cli.workflow_commands import workflow_commands
 
-        sys.stdout.write(workflow_commands(found, arguments.file))
+        sys.stdout.write(workflow_commands(found, file))
     else:
-        sys.stderr.write(findings.text(found, arguments.file, data if arguments.dialect == "docker" else None))
-        console.say(f"{arguments.file}: {findings.summary(found) or 'nothing wrong'}")
+        _tell(found, None if is_authored else data, file, can_fix=not (is_authored or arguments.fix))
 
 
-def _fix(data: bytes, arguments: argparse.Namespace) -> bytes:
-    """Write the canonical form, and return it; raise an EcsauthError with nothing written."""
-    from bootstrap.cli import console
-    from bootstrap.cli.sources import write
-    from bootstrap.core.canonical import canonical
-    from bootstrap.core.difference import difference
-    from bootstrap.core.errors import UsageError
-    from bootstrap.core.s3_uri import is_s3_uri
+def _tell(found: tuple[Finding, ...], data: Optional[bytes], file: str, *, can_fix: bool) -> None:
+    """Write the findings for people, and what to do next."""
+    from bootstrap.cli import console, subject
 
-    target = arguments.output or arguments.file
-    if is_s3_uri(target):
-        raise UsageError("--fix does not write to S3", "give -o FILE, look at it, then push it")
-    if arguments.dialect != "docker" and not arguments.output:
-        raise UsageError("--fix writes docker's dialect: give -o FILE, so that the authored file stays")
-    mended = canonical(data)
-    if mended == data and target == arguments.file:
-        return mended
-    write(target, mended)
-    if target != "-":
-        for change in difference(data, mended):
-            console.say(f"fixed {change}")
-        console.say(f"wrote {target}, 0600")
-    return mended
+    name = subject.for_people(file)
+    if not found:
+        console.say(f"{name}: nothing wrong")
+        return
+    from bootstrap.cli import findings, fix
+
+    sys.stderr.write(findings.text(found, name, data))
+    console.say(f"{name}: {findings.summary(found)}")
+    codes = {one.code for one in found}
+    console.say(f"hint: ecsauth explain {codes.pop() if len(codes) == 1 else 'CODE'} tells more")
+    says_it = len(found) == 1 and "check --fix" in found[0].fix
+    advice = fix.advice(found, data, file) if can_fix and data is not None and not says_it else None
+    if advice:
+        console.say(f"hint: {advice}")

@@ -18,8 +18,8 @@ SCHEMA = 1
 
 
 def say(text: str) -> None:
-    """Tell people what was done."""
-    sys.stderr.write(f"ecsauth: {text}\n")
+    """Tell people what was done; what an agent or a registry calls itself must not command their terminal."""
+    sys.stderr.write(f"ecsauth: {''.join(letter if letter.isprintable() else '?' for letter in text)}\n")
 
 
 def warn(text: str) -> None:

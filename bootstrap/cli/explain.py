@@ -1,4 +1,4 @@
-"""`ecsauth explain`: one rule, in full."""
+"""`ecsauth explain`: one rule, in full; without a code, the list of all rules."""
 
 from __future__ import annotations
 
@@ -13,41 +13,76 @@ if TYPE_CHECKING:
     from bootstrap.cli.options import Parser
     from bootstrap.core.rules import Rule
 
+_INDENT = "  "
+# Some examples are as long as the rule is about: more of them says nothing more.
+_MOST_LINES = 12
+_LONGEST_LINE = 300
+_CUT = "…"
+
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("code", metavar="CODE", help="the code that check prints with a finding")
+    parser.add_argument("code", metavar="CODE", nargs="?", help="the code that check prints with a finding")
     options.add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the rule; raise UsageError if there is none of that code."""
+    """Print the rule, or all in one line each; raise UsageError if there is none of that code."""
     from bootstrap.cli import console
     from bootstrap.core import rules
     from bootstrap.core.errors import ExitCode, UsageError
 
+    if arguments.code is None:
+        _list(rules.RULES, arguments.format)
+        return ExitCode.OK
     rule = rules.find(arguments.code)
     if rule is None:
-        raise UsageError("there is no rule of that code", "all rules: docs/rules.md")
+        raise UsageError("there is no rule of that code", "ecsauth explain lists all rules")
     if arguments.format == "json":
-        console.show({**rule._asdict(), "severity": rule.severity.value})
+        console.show(_document(rule))
     else:
         sys.stdout.write(_page(rule))
     return ExitCode.OK
 
 
+def _list(catalogue: tuple[Rule, ...], style: str) -> None:
+    from bootstrap.cli import console
+
+    if style == "json":
+        console.show({"rules": [_document(rule) for rule in catalogue]})
+    else:
+        sys.stdout.write("".join(f"{rule.code} {rule.severity.value:7} {rule.title}\n" for rule in catalogue))
+
+
+def _document(rule: Rule) -> dict[str, str]:
+    return {**rule._asdict(), "severity": rule.severity.value}
+
+
 def _page(rule: Rule) -> str:
+    from bootstrap.cli import prose, terminal
+
+    style = terminal.style(sys.stdout)
+    width = style.width - len(_INDENT)
     parts = [
-        f"{rule.code} ({rule.severity.value}): {rule.title}",
-        f"What happens\n{_indented(rule.consequence)}",
-        f"What to do\n{_indented(rule.fix)}",
-        f"Before\n{_indented(rule.before)}",
-        f"After\n{_indented(rule.after)}",
-        f"Source\n{_indented(rule.source)}",
+        ("What happens", prose.wrapped(rule.consequence, width)),
+        ("What to do", prose.instructions(rule.fix, width)),
+        ("Before", _example(rule.before)),
+        ("After", _example(rule.after)),
+        ("Source", prose.wrapped(rule.source, width)),
     ]
-    return "\n\n".join(parts) + "\n"
+    pages = [style.paint("1", f"{rule.code} ({rule.severity.value}): {rule.title}")]
+    for title, lines in parts:
+        pages.append("\n".join([style.paint("1", title), *(f"{_INDENT}{line}" for line in lines)]))
+    return "\n\n".join(pages) + "\n"
 
 
-def _indented(text: str) -> str:
-    printable = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "\n".join(f"  {line}" if line else "" for line in printable.rstrip("\n").split("\n"))
+def _example(text: str) -> list[str]:
+    """Return the lines of an example, with what prints nothing made visible."""
+    from bootstrap.cli.terminal import printable
+
+    # Bytes that are not UTF-8 stand as surrogates.
+    raw = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    lines = [printable(line) for line in raw.removesuffix("\n").split("\n")]
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[:2], f"{_CUT} {len(lines) - 3} more lines like this", lines[-1]]
+    return [line if len(line) <= _LONGEST_LINE else line[:60] + _CUT + line[-10:] for line in lines]

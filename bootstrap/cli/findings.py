@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any, Optional
 
 from bootstrap.core.diagnostics import Severity
 
 if TYPE_CHECKING:
+    from bootstrap.cli.terminal import Style
     from bootstrap.core.diagnostics import Finding
+    from bootstrap.core.excerpt import Excerpts
 
 _COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.NOTE: "1;36"}
+_BOLD, _FRAME = "1", "1;34"
+_NOT_SHOWN = "(not shown: it may hold a secret)"
+_PLACEHOLDER = r"\bFILE\b"
 
 
 def text(findings: tuple[Finding, ...], subject: str, data: Optional[bytes] = None) -> str:
-    """Return each finding with its place, consequence and fix, as compilers do; with `data` also the masked line."""
-    colours = _wants_colours()
-    return "".join(_paragraph(finding, subject, data, colours=colours) for finding in findings)
+    """Return each finding with its place, consequence and fix, as compilers do; with `data` also the masked line.
+
+    What was said of an earlier finding is not said again.
+    """
+    from bootstrap.cli import terminal
+
+    excerpts = None
+    if data is not None and findings:
+        from bootstrap.core.excerpt import Excerpts
+
+        excerpts = Excerpts(data)
+    pages = _Pages(terminal.printable(subject), excerpts, terminal.style(sys.stderr))
+    return "".join(map(pages.page, findings)) + pages.end()
 
 
 def document(findings: tuple[Finding, ...], subject: str) -> dict[str, Any]:
@@ -40,36 +54,80 @@ def summary(findings: tuple[Finding, ...]) -> str:
     return ", ".join(f"{number} {word}{'s' if number > 1 else ''}" for number, word in counts if number)
 
 
-def _paragraph(finding: Finding, subject: str, data: Optional[bytes], *, colours: bool) -> str:
-    head = f"{finding.severity.value}[{finding.code}]"
-    if colours:
-        head = f"\033[{_COLOURS[finding.severity]}m{head}\033[0m"
-    place = ":".join(str(part) for part in (subject, finding.line, finding.column) if part is not None)
-    margin = " " * len(str(finding.line or ""))
-    lines = [f"{head}: {finding.message}", f"{margin}--> {place}", *_source(finding, data, margin)]
-    lines += _item("consequence", finding.consequence, margin) + _item("fix", finding.fix, margin)
-    return "\n".join(lines) + "\n\n"
+def addressed(fix: str, file: str) -> str:
+    """Return a fix with the file's own name, as a shell takes it, for FILE; as it is where there is no such file."""
+    import re
+
+    from bootstrap.cli import subject
+
+    word = subject.for_shell(file)
+    return fix if word is None else re.sub(_PLACEHOLDER, lambda _: word, fix)
 
 
-def _source(finding: Finding, data: Optional[bytes], margin: str) -> list[str]:
-    """Return the line with every value masked, and a caret under the place; nothing where it may not be shown."""
-    if data is None or finding.line is None:
-        return []
-    from bootstrap.core.excerpt import excerpt
+class _Pages:
+    """Writes findings one after the other."""
 
-    shown = excerpt(data, finding.line, finding.column)
-    if shown is None:
-        return [f"{margin} |", f"{finding.line} | (not shown: it may hold a secret)", f"{margin} |"]
-    caret = [] if shown.mark is None else [f"{margin} | {' ' * shown.mark}^"]
-    return [f"{margin} |", f"{finding.line} | {shown.text}", *caret]
+    def __init__(self, subject: str, excerpts: Optional[Excerpts], style: Style) -> None:
+        self._subject = subject
+        self._excerpts = excerpts
+        self._style = style
+        self._said: dict[tuple[str, str, str], Optional[int]] = {}
+        self._in_short = False
 
+    def page(self, finding: Finding) -> str:
+        """Return a finding: in full, without what was said before, or in one line if even its line was shown."""
+        advice = (finding.code, finding.consequence, finding.fix)
+        is_new = advice not in self._said
+        if not is_new and self._said[advice] == finding.line:
+            self._in_short = True
+            return f"{self._head(finding)} {self._frame('-->')} {self._place(finding)}\n"
+        self._said[advice] = finding.line
+        margin = " " * len(str(finding.line or " "))
+        lines = [self._head(finding), f"{margin}{self._frame('-->')} {self._place(finding)}"]
+        lines += self._source(finding, margin)
+        if is_new:
+            lines += self._advice(finding, margin)
+        return self.end() + "\n".join(lines) + "\n\n"
 
-def _item(name: str, content: str, margin: str) -> list[str]:
-    first, *rest = content.splitlines() or [""]
-    indent = " " * (len(name) + 2)
-    return [f"{margin} = {name}: {first}", *(f"{margin}   {indent}{line}" for line in rest)]
+    def end(self) -> str:
+        """Return the blank line that ends a run of findings in short."""
+        gap = "\n" * self._in_short
+        self._in_short = False
+        return gap
 
+    def _head(self, finding: Finding) -> str:
+        code = self._style.paint(_COLOURS[finding.severity], f"{finding.severity.value}[{finding.code}]")
+        return code + self._style.paint(_BOLD, f": {finding.message}")
 
-def _wants_colours() -> bool:
-    """Colour is for terminals, and for those who have not said no (no-color.org)."""
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    def _place(self, finding: Finding) -> str:
+        return ":".join(str(part) for part in (self._subject, finding.line, finding.column) if part is not None)
+
+    def _frame(self, mark: str) -> str:
+        return self._style.paint(_FRAME, mark)
+
+    def _source(self, finding: Finding, margin: str) -> list[str]:
+        """Return the line with every value masked, and a caret under the place; nothing where it may not be shown."""
+        if self._excerpts is None or finding.line is None:
+            return []
+        width = self._style.width - len(margin) - len(" | ")
+        shown = self._excerpts.excerpt(finding.line, finding.column, width)
+        bar, number = f"{margin} {self._frame('|')}", self._frame(f"{finding.line} |")
+        if shown is None:
+            return [bar, f"{number} {_NOT_SHOWN}", bar]
+        caret = self._style.paint(_COLOURS[finding.severity], "^")
+        mark = bar if shown.mark is None else f"{bar} {' ' * shown.mark}{caret}"
+        return [bar, f"{number} {shown.text}", mark]
+
+    def _advice(self, finding: Finding, margin: str) -> list[str]:
+        from bootstrap.cli import prose
+
+        width = self._style.width - len(margin) - len(" = ")
+        consequence = prose.wrapped(finding.consequence, width - len("consequence: "))
+        fix = prose.instructions(finding.fix, width - len("fix: "))
+        return [*self._item("consequence", consequence, margin), *self._item("fix", fix, margin)]
+
+    def _item(self, name: str, content: list[str], margin: str) -> list[str]:
+        first, *rest = content or [""]
+        indent = margin + " " * len(f" = {name}: ")
+        label = self._style.paint(_BOLD, f"{name}:")
+        return [f"{margin} {self._frame('=')} {label} {first}", *(f"{indent}{line}" for line in rest)]

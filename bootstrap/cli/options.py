@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, TypeVar
 
-from bootstrap.core.errors import UsageError
+from bootstrap.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,12 +43,12 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Exit with 2."""
+        """Exit with 2; a screen of usage would bury the reason."""
         unknown = "unrecognized arguments:"
         if message.startswith(unknown):
             words = message[len(unknown) :].split()
             message = " ".join([unknown, *(word.partition("=")[0] for word in words if word.startswith("-"))])
-        super().error(message)
+        self.exit(ExitCode.USAGE, f"ecsauth: error: {message}\necsauth: hint: see {self.prog} --help\n")
 
 
 def add_format(parser: Parser, choices: Sequence[str] = ("text", "json")) -> None:

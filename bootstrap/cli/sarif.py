@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from bootstrap import __version__
+from bootstrap.cli.subject import uri
 from bootstrap.core import rules
 
 if TYPE_CHECKING:
@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from bootstrap.core.rules import Rule
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+# What relative URIs start from; section 3.14.14 leaves its value to whoever reads the log.
+_ROOT = "%SRCROOT%"
 
 
-def sarif(findings: tuple[Finding, ...], subject: str) -> dict[str, Any]:
+def sarif(findings: tuple[Finding, ...], file: str) -> dict[str, Any]:
     """Return a log with one run, the rules that found something and their results."""
     codes = sorted({finding.code for finding in findings})
     found = [rule for rule in map(rules.find, codes) if rule is not None]
     driver = {"name": "ecsauth", "version": __version__, "rules": [_rule(rule) for rule in found]}
+    place = uri(file)
+    location = {"uri": place} if "://" in place else {"uri": place, "uriBaseId": _ROOT}
     return {
         "$schema": _SCHEMA,
         "version": "2.1.0",
@@ -27,7 +31,7 @@ def sarif(findings: tuple[Finding, ...], subject: str) -> dict[str, Any]:
             {
                 "tool": {"driver": driver},
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(finding, subject, codes.index(finding.code)) for finding in findings],
+                "results": [_result(finding, location, codes.index(finding.code)) for finding in findings],
             }
         ],
     }
@@ -43,10 +47,11 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, subject: str, index: int) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": quote(subject)}}
+def _result(finding: Finding, location: dict[str, str], index: int) -> dict[str, Any]:
+    place: dict[str, Any] = {"artifactLocation": location}
     if finding.line is not None:
-        place["region"] = {"startLine": finding.line, "startColumn": finding.column or 1}
+        column = {} if finding.column is None else {"startColumn": finding.column}
+        place["region"] = {"startLine": finding.line, **column}
     return {
         "ruleId": finding.code,
         "ruleIndex": index,

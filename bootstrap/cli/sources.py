@@ -9,7 +9,10 @@ from bootstrap.cli import options
 if TYPE_CHECKING:
     import argparse
 
-    from bootstrap.core.authoring import Written
+    from bootstrap.core.authoring import Binding, Written
+
+# Line numbers in a message.
+_MOST_LINES = 5
 
 
 def read_path(file: str) -> bytes:
@@ -24,38 +27,65 @@ def read_path(file: str) -> bytes:
 
 
 def from_dialect(data: bytes, file: str, dialect: str) -> Written:
-    """Return what was authored as docker reads it, and tell what had to be changed for that."""
-    from bootstrap.cli import console
+    """Return what was authored as docker reads it, line by line, and tell what had to be changed for that.
+
+    Raises InvalidError for a file that python-dotenv cannot read, or that no env-file can say.
+    """
     from bootstrap.core import authoring
-    from bootstrap.core.errors import InvalidError
 
     if dialect == "docker":
-        return authoring.Written(data, tuple(range(1, data.count(b"\n") + 2)), ())
-    from bootstrap.edges import dotenv_dialect
+        return authoring.Written(data)
+    from bootstrap.cli import console, subject
+    from bootstrap.core.errors import InvalidError
 
-    reading = dotenv_dialect.read(data)
-    if reading.refusal is not None:
-        raise InvalidError(f"{file}:{reading.refusal.line}: the file is not UTF-8", "save it as UTF-8")
-    if reading.unparsable:
-        places = ", ".join(str(statement.line) for statement in reading.unparsable)
-        raise InvalidError(f"{file}: python-dotenv cannot read line {places}", "write NAME=VALUE, or quote the value")
-    bindings = [authoring.Binding(*entry) for entry in reading.entries]
-    written = authoring.write(data, bindings)
-    for line, what in written.differences:
-        console.say(f"note: {file}:{line}: {what}")
+    name = subject.for_people(file)
+    try:
+        written = authoring.write(data, _bindings(data))
+    except InvalidError as fault:
+        raise InvalidError(f"{name}: {fault.message}", *fault.hints) from None
+    for line, difference in written.differences:
+        console.say(f"note: {name}:{line}: {difference}")
     return written
 
 
+def _bindings(data: bytes) -> list[Binding]:
+    """Return what python-dotenv reads; raise InvalidError for what it skips or would take too long over."""
+    from bootstrap.core import authoring
+    from bootstrap.core.errors import InvalidError
+    from bootstrap.edges import dotenv_dialect
+
+    authoring.refuse_long_blanks(data)
+    reading = dotenv_dialect.read(data)
+    if reading.refusal is not None:
+        raise InvalidError(f"line {reading.refusal.line}: not UTF-8", "save the file as UTF-8")
+    if reading.unparsable:
+        lines = [str(statement.line) for statement in reading.unparsable]
+        more = f" and {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else ""
+        raise InvalidError(
+            f"python-dotenv cannot read line{'s' if len(lines) > 1 else ''} {', '.join(lines[:_MOST_LINES])}{more}",
+            "write NAME=VALUE; text behind a closing quote, or a quote that is not closed, makes a line unreadable",
+        )
+    return [authoring.Binding(*entry) for entry in reading.entries]
+
+
 def write(file: str, data: bytes) -> None:
-    """Write a private file, 0600 and in one step, or to standard output."""
+    """Write a private file, 0600 and in one step, or to standard output; raise LocalError with the old one in place.
+
+    A link is followed: what it points to is replaced. Pipes and devices are not: a file would stand in their place.
+    """
+    import os
     import sys
 
     if file == "-":
         sys.stdout.buffer.write(data)
         return
+    from bootstrap.core.errors import LocalError
     from bootstrap.edges import disk
 
-    disk.write_private(file, data)
+    place = os.path.realpath(file)
+    if os.path.exists(place) and not os.path.isfile(place):
+        raise LocalError(f"{file} is not a plain file", "name another one, or - for standard output")
+    disk.write_private(place, data)
 
 
 def read(file: str, arguments: argparse.Namespace) -> bytes:

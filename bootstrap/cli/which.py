@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from bootstrap.cli.options import Parser
     from bootstrap.core.credential import Credential, Entry
     from bootstrap.core.image_match import Match, Step
+    from bootstrap.core.readers import Reading
+    from bootstrap.core.registry_auth import RegistryAuth
 
 # What each step of the lookup means; the registry stands in for {}.
 _STEPS = {
@@ -41,26 +43,56 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print an answer an image; user names are shown, passwords never."""
+    """Print an answer an image; user names are shown, passwords never. Raise an EcsauthError."""
     from bootstrap.cli import console
     from bootstrap.cli.sources import read
-    from bootstrap.core import image_match, readers, registry_auth
-    from bootstrap.core.errors import ExitCode, InvalidError
+    from bootstrap.core import image_match
+    from bootstrap.core.errors import ExitCode
 
-    reading = readers.docker(read(arguments.file, arguments))
-    if reading.refusal is not None:
-        raise InvalidError(
-            f"{arguments.file} cannot be read by docker at all", f"see why: ecsauth check {arguments.file}"
-        )
-    environment = {name: value.reveal() for name, value in reading.process_environment().items()}
-    auth = registry_auth.parse(environment.get("ECS_ENGINE_AUTH_TYPE"), environment.get("ECS_ENGINE_AUTH_DATA"))
-    matches = {image: image_match.match(auth, image) for image in arguments.image}
+    auth = _auth(read(arguments.file, arguments), arguments.file)
+    matches = [(image, image_match.match(auth, image)) for image in arguments.image]
     if arguments.format == "json":
-        console.show({"answers": [_answer(image, match) for image, match in matches.items()]})
+        console.show({"answers": [_answer(image, match) for image, match in matches]})
     else:
-        for image, match in matches.items():
-            sys.stdout.write(_text(image, match, why=arguments.why))
+        sys.stdout.write("".join(_text(image, match, auth if arguments.why else None) for image, match in matches))
     return ExitCode.OK
+
+
+def _auth(data: bytes, file: str) -> RegistryAuth:
+    """Return what the agent knows when docker has read the file; warn where that is not what the file says."""
+    from bootstrap.cli import console, subject
+    from bootstrap.core import readers
+    from bootstrap.core.errors import InvalidError
+
+    name, reading = subject.for_people(file), readers.docker(data)
+    hint = f"ecsauth check {subject.for_shell(file) or file} tells why"
+    if reading.refusal is not None or reading.start_failure is not None:
+        raise InvalidError(f"{name}: docker does not start an agent with this file", hint)
+    auth = _parsed(reading)
+    if _loses(auth):
+        console.warn(f"{name}: the agent does not get all credentials of this file")
+        console.say(f"hint: {hint}")
+    elif _parsed(readers.ecs_init(data)).entries != auth.entries:
+        console.warn(f"{name}: this is what docker's --env-file gives; ecs-init reads other credentials")
+        console.say(f"hint: {hint}")
+    return auth
+
+
+def _parsed(reading: Reading) -> RegistryAuth:
+    from bootstrap.core import registry_auth
+
+    environment = {name: value.reveal() for name, value in reading.process_environment().items()}
+    return registry_auth.parse(environment.get("ECS_ENGINE_AUTH_TYPE"), environment.get("ECS_ENGINE_AUTH_DATA"))
+
+
+def _loses(auth: RegistryAuth) -> bool:
+    """Tell whether something is wrong with the credentials that `check` calls an error."""
+    from bootstrap.core import rules
+    from bootstrap.core.checks.auth import CODES
+    from bootstrap.core.diagnostics import Severity
+
+    found = [rules.find(CODES[problem.kind]) for problem in auth.problems]
+    return any(rule is not None and rule.severity is Severity.ERROR for rule in found)
 
 
 def _answer(image: str, match: Match) -> dict[str, Any]:
@@ -68,40 +100,57 @@ def _answer(image: str, match: Match) -> dict[str, Any]:
     return {"image": image, "deterministic": match.deterministic, "candidates": candidates}
 
 
-def _text(image: str, match: Match, *, why: bool) -> str:
+def _text(image: str, match: Match, why: Optional[RegistryAuth]) -> str:
+    """Return an answer for people; with what the agent knows, also the steps that lead to it."""
+    from bootstrap.cli.terminal import printable
+
     candidates = [_candidate(entry, sent) for entry, sent in match.candidates]
     if match.deterministic:
         lines = [f"{image}: {candidates[0]}"]
     else:
         lines = [f"{image}: random between these", *(f"  {candidate}" for candidate in candidates)]
-    if why:
-        lines += [f"  because {_step(step)}" for step in match.steps]
-    return "\n".join(lines) + "\n"
+    if why is not None:
+        lines += [f"  because {reason}" for reason in (*_nothing(why), *map(_step, match.steps))]
+    return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def _candidate(entry: Optional[Entry], sent: Credential) -> str:
     if entry is None:
         return "anonymous"
     username = _username(sent)
-    return f"{_registry(entry)} as {username}" if username else f"{_registry(entry)}, which names no user"
+    return f"{_registry(entry)} as {username}" if username else f"anonymous, for {_registry(entry)} names no user"
 
 
 def _username(sent: Credential) -> Optional[str]:
-    """Return the user that docker sees: named, or inside a pass-through `auth`; None is anonymous."""
-    from bootstrap.core import auth_value
+    """Return the user that docker logs in as, None for none.
+
+    docker itself decodes no `auth` that was passed through (moby registry/auth.go, staticCredentialStore.Basic); its
+    own name for a login by token is `<token>` (docker-credential-helpers).
+    """
     from bootstrap.core.readers.reading import as_sent
 
-    name = sent.username or auth_value.decode(sent.auth.reveal()).username
-    return as_sent(name) or None
+    return as_sent(sent.username) or ("<token>" if sent.identitytoken or sent.registrytoken else None)
 
 
 def _registry(entry: Optional[Entry]) -> Optional[str]:
+    return None if entry is None else _shown(entry.key)
+
+
+def _shown(key: str) -> str:
+    """Return a registry, or the mask for one that may have a password in it."""
     from bootstrap.core.registry_key import printable
 
-    return None if entry is None else printable(entry.key) or "a key with user information in it"
+    return printable(key) or "***"
 
 
 def _step(step: Step) -> str:
-    from bootstrap.core.registry_key import printable
+    return _STEPS[step.kind.value].format(_shown(step.registry))
 
-    return _STEPS[step.kind.value].format(printable(step.registry) or "a key with user information in it")
+
+def _nothing(auth: RegistryAuth) -> tuple[str, ...]:
+    """Say why the agent knows no registry at all."""
+    if auth.entries:
+        return ()
+    if auth.kind:
+        return ("the agent keeps nothing of ECS_ENGINE_AUTH_DATA",)
+    return ("the agent has no credentials: ECS_ENGINE_AUTH_TYPE is neither docker nor dockercfg",)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from bootstrap.core.errors import UsageError
+
 NAME = "ecs-agent"
 PARKED = "ecs-agent-previous"
 IMAGE = "amazon/amazon-ecs-agent:latest"
@@ -82,8 +84,8 @@ class Plan(NamedTuple):
     """Steps to the wanted container.
 
     `prepare` changes nothing that runs; `back` restores, after the steps' own undo, an agent that an earlier run
-    had parked; `finish` is for when the new agent is verified. `previous` tells whether there is an agent to
-    go back to; `stops` names the container that the steps stop, if one runs.
+    had parked, or was about to; `finish` is for when the new agent is verified. `previous` tells whether there is an
+    agent to go back to; `stops` names the container that the steps stop, if one runs.
     """
 
     prepare: tuple[Step, ...] = ()
@@ -92,6 +94,13 @@ class Plan(NamedTuple):
     finish: tuple[Step, ...] = ()
     previous: bool = False
     stops: Optional[Container] = None
+
+
+def image(text: str) -> str:
+    """Return `text` if docker takes it for the name of an image, not for a flag; raise UsageError."""
+    if not text or text.startswith("-") or not text.isprintable() or " " in text:
+        raise UsageError("--image takes the name of an image, as registry.example.com/agent:1 or agent@sha256:…")
+    return text
 
 
 def run_command(wanted: Wanted) -> Command:
@@ -117,12 +126,18 @@ def is_right(container: Optional[Container], wanted: Wanted) -> bool:
 
 
 def plan(
-    wanted: Wanted, agent: Optional[Container], parked: Optional[Container], *, has_image: bool, force: bool = False
+    wanted: Wanted,
+    agent: Optional[Container],
+    parked: Optional[Container],
+    *,
+    has_image: bool,
+    force: bool = False,
+    unverified: bool = False,
 ) -> Plan:
     """Return the steps from what docker shows to the wanted container; no steps if it is there and right.
 
     `parked` is an agent that an earlier run put aside and that was never removed: that run was killed, or ended
-    before its new agent had registered.
+    before its new agent had registered. `unverified` says that `agent` is that new one: never gone back to.
     """
     finish = (Step("remove the previous agent", ("docker", "rm", "--force", PARKED)),)
     if agent is not None and is_right(agent, wanted) and not force:
@@ -133,11 +148,11 @@ def plan(
     run = Step("start the agent", run_command(wanted), _START, undo=(_REMOVE,))
     if agent is None and parked is None:
         return Plan(prepare, (run,))
-    if agent is None or (parked is not None and not agent.running):
+    if agent is None or unverified or (parked is not None and not agent.running):
         return _after_parked(prepare, run, agent, parked, finish)
     forget = (Step("remove an agent parked by an earlier run", _FORGET),) if parked is not None else ()
     stops = agent if agent.running else None
-    return Plan(prepare, (*forget, *_park(agent), run), finish=finish, previous=True, stops=stops)
+    return Plan(prepare, (*forget, *_park(agent), run), _revive(agent), finish, previous=True, stops=stops)
 
 
 _REMOVE: Command = ("docker", "rm", "--force", NAME)
@@ -151,9 +166,9 @@ def _run_flags(wanted: Wanted) -> Command:
 
 def _mend(agent: Container) -> tuple[Step, ...]:
     """Return what the right agent still lacks."""
-    policy = Step("let docker restart the agent again", _restart_policy(_RESTART))
-    start = Step("start the agent", ("docker", "start", NAME))
-    return (*((policy,) if _was_interrupted(agent) else ()), *(() if agent.running else (start,)))
+    policy = (Step("let docker restart the agent again", _restart_policy(_RESTART)),) if _was_interrupted(agent) else ()
+    start = () if agent.running else (Step("start the agent", ("docker", "start", NAME)),)
+    return (*policy, *start)
 
 
 def _park(agent: Container) -> tuple[Step, ...]:
@@ -161,14 +176,12 @@ def _park(agent: Container) -> tuple[Step, ...]:
 
     Its restart policy goes first: docker would start it again at the next boot of the machine.
     """
-    interrupted = _was_interrupted(agent)
-    policy = _RESTART if interrupted else agent.restart_policy
-    again = _AGAIN if interrupted and not agent.running else ()
-    stop = (Step("stop the running agent", _stop(NAME), _QUICK + _STOP_GRACE, undo=_AGAIN),)
+    policy = _restart_policy(agent.restart_policy)
+    stop = Step("stop the running agent", _stop(NAME), _QUICK + _STOP_GRACE, undo=_AGAIN)
     return (
-        Step("keep docker from restarting it", _no_restart(NAME), undo=(_restart_policy(policy),)),
-        *(stop if agent.running else ()),
-        Step("park it", ("docker", "rename", NAME, PARKED), undo=(("docker", "rename", PARKED, NAME), *again)),
+        Step("keep docker from restarting it", _no_restart(NAME), undo=(policy,)),
+        *((stop,) if agent.running else ()),
+        Step("park it", ("docker", "rename", NAME, PARKED), undo=(("docker", "rename", PARKED, NAME),)),
     )
 
 
@@ -179,13 +192,21 @@ def _after_parked(
     parked: Optional[Container],
     finish: tuple[Step, ...],
 ) -> Plan:
-    """An earlier run was ended between parking the old agent and seeing a new one run."""
+    """An earlier run was ended between parking the old agent, if there was one, and seeing a new one registered."""
     leftover = (Step("remove the agent of an unfinished run", _REMOVE),) if agent is not None else ()
-    still = (Step("stop the parked agent", _stop(PARKED), _QUICK + _STOP_GRACE),) if parked and parked.running else ()
+    stops = next((found for found in (agent, parked) if found is not None and found.running), None)
+    if parked is None:
+        return Plan(prepare, (*leftover, run), stops=stops)
+    still = (Step("stop the parked agent", _stop(PARKED), _QUICK + _STOP_GRACE),) if parked.running else ()
     hold = Step("keep docker from restarting the parked agent", _no_restart(PARKED))
-    back = _bring_back(parked) if parked else ()
-    stops = parked if parked and parked.running else None
-    return Plan(prepare, (*leftover, hold, *still, run), back, finish, previous=True, stops=stops)
+    return Plan(prepare, (*leftover, hold, *still, run), _bring_back(parked), finish, previous=True, stops=stops)
+
+
+def _revive(agent: Container) -> tuple[Command, ...]:
+    """Return what gives back to the agent what an earlier run, killed, had taken from it."""
+    if not _was_interrupted(agent):
+        return ()
+    return (_restart_policy(_RESTART), *(() if agent.running else _AGAIN))
 
 
 def _bring_back(parked: Container) -> tuple[Command, ...]:

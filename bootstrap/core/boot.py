@@ -92,12 +92,13 @@ class Boot:
         with edges.disk.locked(self._deadline.left()):
             state = edges.disk.state()
             accepted = self._obtain(state)
-            launch = self._launch(accepted)
+            launch = self._launch(accepted, state)
             if launch is not None:
                 launch.prepare()
                 self._lap("prepare")
             if accepted.is_new:
-                state = installation.install(edges.disk, state, accepted, edges.clock.wall())
+                now = edges.clock.wall()
+                state = installation.install(edges.disk, state, accepted, now, close=launch is None)
                 self._lap("install")
             if launch is None:
                 edges.disk.remember(installation.closed(state))
@@ -106,8 +107,9 @@ class Boot:
 
     def rehearse(self) -> Report:
         """Fetch, prove, check and plan, and change nothing."""
-        accepted = self._obtain(self._edges.disk.state())
-        launch = self._launch(accepted)
+        state = self._edges.disk.state()
+        accepted = self._obtain(state)
+        launch = self._launch(accepted, state)
         if launch is not None and launch.plan.steps:
             return self._report(Outcome.STARTED, accepted, launch.plan)
         return self._report(Outcome.INSTALLED if accepted.is_new else Outcome.UNCHANGED, accepted)
@@ -137,12 +139,12 @@ class Boot:
             rollback_on_timeout=request.rollback_on_timeout,
         )
 
-    def _launch(self, accepted: Accepted) -> Optional[Launch]:
+    def _launch(self, accepted: Accepted, state: State) -> Optional[Launch]:
         launcher = self._edges.launcher
         if launcher is None:
             return None
         terms = self._terms(accepted)
-        return Launch(launcher, self._edges.disk, self._edges.clock, terms, make_plan(launcher, terms))
+        return Launch(launcher, self._edges.disk, self._edges.clock, terms, make_plan(launcher, terms, state))
 
     def _start(self, launch: Launch, state: State, accepted: Accepted) -> Report:
         if launch.is_done and accepted.facts.is_same_object(state.verified):

@@ -52,20 +52,30 @@ class Disk(Protocol):
         """Keep a file that is not ecsauth's beside the env-file, once."""
 
 
-def install(disk: Disk, state: State, accepted: Accepted, now: int) -> State:
+def install(disk: Disk, state: State, accepted: Accepted, now: int, *, close: bool = False) -> State:
     """Open a change (unless a killed run left one open) and put the accepted env-file in its place.
 
-    Whatever stops it, what stood there before comes back; the env-file itself is written last.
+    `close` ends the change at once, where no agent is started. Whatever stops it, what stood there before comes
+    back; the env-file itself is written last.
     """
-    if state.in_progress is None:
-        state = _open(disk, state, accepted)
+    standing = disk.env_file()
+    opened = state.in_progress is None
     try:
+        if opened:
+            state = _open(disk, state, accepted)
         disk.write_verified_copy(accepted.data)
         disk.write_env_file(accepted.data)
-        installed = state._replace(installed=Installed(accepted.facts, accepted.source, now))
+        # The change may have been opened for an earlier version, which never came up.
+        installed = state._replace(
+            in_progress=accepted.facts, installed=Installed(accepted.facts, accepted.source, now)
+        )
+        installed = closed(installed) if close else installed
         disk.remember(installed)
     except BaseException:
-        take_back(disk, state)
+        if opened:
+            take_back(disk, state)
+        else:
+            _leave_open(disk, state, standing)
         raise
     return installed
 
@@ -81,6 +91,8 @@ def take_back(disk: Disk, state: State) -> State:
     A file that is still as it was is not written: the disk may be full.
     """
     if state.in_progress is None:
+        # What stopped the opening of a change may have come after the state was recorded.
+        disk.remember(state)
         return state
     pre_image = disk.pre_image()
     proved = pre_image if state.previous is not None else None
@@ -91,6 +103,13 @@ def take_back(disk: Disk, state: State) -> State:
     state = closed(state._replace(installed=state.previous))
     disk.remember(state)
     return state
+
+
+def _leave_open(disk: Disk, state: State, standing: Optional[bytes]) -> None:
+    """Put back what an earlier run had put in place: an agent that was started with it may be running."""
+    if disk.env_file() != standing:
+        disk.write_env_file(standing)
+    disk.remember(state)
 
 
 def _open(disk: Disk, state: State, accepted: Accepted) -> State:

@@ -56,18 +56,31 @@ class Terms(NamedTuple):
     rollback_on_timeout: bool = False
 
 
-def make_plan(launcher: Launcher, terms: Terms) -> Plan:
-    """Return the steps to the wanted agent.
+def make_plan(launcher: Launcher, terms: Terms, state: State) -> Plan:
+    """Return the steps to the wanted agent; `state` is what was recorded before this run.
 
     Raises LaunchError if docker is not fit, or an agent would be stopped that must not be.
     """
     engine = launcher.look(terms.wanted.image)
     plan = agent_container.plan(
-        terms.wanted, engine.agent, engine.parked, has_image=engine.has_image, force=terms.force
+        terms.wanted,
+        engine.agent,
+        engine.parked,
+        has_image=engine.has_image,
+        force=terms.force,
+        unverified=_is_unverified(engine, state),
     )
     if plan.stops is not None:
         _refuse_to_stop(plan.stops, launcher, terms)
     return plan
+
+
+def _is_unverified(engine: Engine, state: State) -> bool:
+    """Tell whether the agent was started by a change that is still open: file and agent of before belong together."""
+    if state.in_progress is None or engine.agent is None or not engine.agent.version:
+        return False
+    known = state.verified.identity if state.verified is not None else None
+    return engine.parked is not None or engine.agent.version != known
 
 
 def _refuse_to_stop(agent: Container, launcher: Launcher, terms: Terms) -> None:
@@ -125,6 +138,9 @@ class Launch:
         except BaseException:
             self._go_back(done, state)
             raise
+        # Outside: once the agent of before is let go there is no way back.
+        if verdict.health is Health.REGISTERED:
+            self._conclude(state)
         return verdict, registration
 
     def _carry_out(self, state: State, done: list[Step]) -> tuple[Verdict, Optional[Registration]]:
@@ -138,8 +154,6 @@ class Launch:
         timed_out = verdict.health is Health.PENDING and self._terms.rollback_on_timeout
         if timed_out or verdict.health is Health.FAILED:
             raise _FailedAgentError(verdict.reason)
-        if verdict.health is Health.REGISTERED:
-            self._conclude(state)
         return verdict, registration
 
     def _wait(self) -> tuple[Verdict, Optional[Registration]]:
@@ -154,11 +168,14 @@ class Launch:
             self._clock.sleep(min(_POLL, deadline.left()))
 
     def _conclude(self, state: State) -> None:
-        """Only a registered agent's predecessor is let go: a pending one may still fail."""
+        """Only a registered agent's predecessor is let go: a pending one may still fail.
+
+        Recorded first: an agent whose predecessor has gone must never count as one on trial.
+        """
+        facts = state.installed and state.installed.facts
+        self._disk.remember(installation.closed(state._replace(applied=facts, verified=facts, rejected=None)))
         for step in self.plan.finish:
             self._try(step.command)
-        verified = state.installed and state.installed.facts
-        self._disk.remember(installation.closed(state._replace(verified=verified, rejected=None)))
 
     def _go_back(self, done: list[Step], state: State, rejected: Optional[str] = None) -> str:
         """Undo in reverse order, and say what is now; `rejected` is the reason why a started agent failed.

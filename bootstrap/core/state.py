@@ -109,10 +109,11 @@ def _rejected(document: Optional[dict[str, Any]]) -> Optional[Rejected]:
 
 
 def _object(document: dict[str, Any]) -> ObjectFacts:
-    optional = [value for name, value in document.items() if name != "last_modified" and value is not None]
-    _insist(str, document["etag"], *optional)
-    _insist(int, document["last_modified"])
-    return ObjectFacts(**document)
+    facts = ObjectFacts(**document)
+    optional = (facts.version_id, facts.encryption, facts.kms_key, facts.checksum)
+    _insist(str, facts.etag, *(text for text in optional if text is not None))
+    _insist(int, facts.last_modified)
+    return facts
 
 
 def _insist(kind: type, *values: object) -> None:

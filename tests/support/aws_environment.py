@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Optional
 if TYPE_CHECKING:
     from pathlib import Path
 
+# To be added for a program that is not on an instance.
+OPERATOR = {"AWS_ACCESS_KEY_ID": "AKIAOPERATOR00000001", "AWS_SECRET_ACCESS_KEY": "operator-secret-key"}
+
 _LEFT_OUT = ("AWS_", "ECS_", "ECSAUTH_", "PYTHON", "VIRTUAL_ENV")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 

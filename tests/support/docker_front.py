@@ -22,6 +22,7 @@ SLOW_BEFORE = f"exec sleep {SLEEP_S}"
 SLOW_AFTER = f'"$docker" "$@"; : >"$told"; exec sleep {SLEEP_S}'
 LATE = "sleep 1"
 KILL_BEFORE = "kill -9 $PPID; exit 1"
+KILL_MEANWHILE = 'kill -9 $PPID; exec "$docker" "$@"'
 KILL_AFTER = '"$docker" "$@"; kill -9 $PPID; exit 1'
 
 
@@ -35,14 +36,15 @@ class DockerFront:
         real = shutil.which("docker")
         assert real is not None, "docker is not installed"
         self._wrappers = directory / "docker-front"
-        self._wrappers.mkdir()
+        self._wrappers.mkdir(parents=True)
         self.reached, self.told = self._wrappers / "reached", self._wrappers / "told"
+        escaped = pattern.replace(" ", "\\ ")
         lines = (
             "#!/bin/sh",
             f"docker={shlex.quote(real)} told={shlex.quote(str(self.told))}",
             'case "$*" in',
             # mkdir: of all calls that match one is the first, also when two programs run at once.
-            f"{pattern}) if mkdir {shlex.quote(str(self.reached))} 2>/dev/null; then {action}; fi ;;",
+            f"{escaped}) if mkdir {shlex.quote(str(self.reached))} 2>/dev/null; then {action}; fi ;;",
             "esac",
             'exec "$docker" "$@"',
         )

@@ -118,6 +118,10 @@ class Machine:
         places = (f"--file={self.env_file}", f"--state-dir={self.state_place}")
         return ("boot", self.uri, f"--kms-key={self.key}", *places, *options)
 
+    def command(self, *options: str) -> list[str]:
+        """Return the command line of the same boot."""
+        return [sys.executable, "-m", "bootstrap", *self.boot_arguments(*options)]
+
     def boot(self, *options: str, env: Optional[Mapping[str, str]] = None) -> Ended:
         """Boot to the end and return how it ended."""
         return program.run(*self.boot_arguments(*options), env=env or self.environment())
@@ -137,9 +141,9 @@ class Machine:
         """Give a launch that goes on, with signals as in a terminal; afterwards it is killed if it still runs."""
         image = f"--image={self.docker.image(variant)}"
         # A test run in the background ignores SIGINT, and its children with it.
-        argv = ["env", "--default-signal=INT,TERM", sys.executable, "-m", "bootstrap"]
+        default = ("env", "--default-signal=INT,TERM")
         with subprocess.Popen(
-            [*argv, *self.boot_arguments(image, *options)],
+            [*default, *self.command(image, *options)],
             env=env or self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -53,13 +53,16 @@ def run(*arguments: str, env: Mapping[str, str], stdin: bytes = b"", timeout_s: 
 def run_here(*arguments: str, env: Mapping[str, str], stdin: bytes = b"") -> Ended:
     """Run the program's `main` in this process, with that environment and input; what it changes is put back."""
     out, err = io.StringIO(), io.StringIO()
-    feed = io.TextIOWrapper(io.BytesIO(stdin))
-    with _put_back(), mock.patch.dict(os.environ, env, clear=True), mock.patch.object(sys, "stdin", feed):
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                status = int(main(arguments))
-            except SystemExit as end:  # argparse's
-                status = int(end.code or 0)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_put_back())
+        stack.enter_context(mock.patch.dict(os.environ, env, clear=True))
+        stack.enter_context(mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))))
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(err))
+        try:
+            status = int(main(arguments))
+        except SystemExit as end:  # argparse's
+            status = int(end.code or 0)
     return Ended(status, out.getvalue(), err.getvalue())
 
 

@@ -26,9 +26,9 @@ LABEL = "ecsauth.stand-in"
 # What each variant does, in the options of scripts/stand_in_agent/agent.sh.
 VARIANTS: dict[str, tuple[str, ...]] = {
     "healthy": (),
-    "slow": ("delay=4",),
+    "slow": ("delay=2",),
     "crashing": ("exit=1",),
-    "crashing-late": ("exit=1", "delay=2"),
+    "crashing-late": ("exit=1", "delay=1"),
     "exits-5": ("exit=5",),
     "never-listening": ("listen=no",),
     "never-registered": ("registered=no",),
@@ -138,6 +138,14 @@ def build(variant: str, root: Optional[Root] = None) -> str:
     if _docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', tag, check=False) != made_of:
         changes = ("--change", f"ENTRYPOINT {entry_point}", "--change", f"LABEL {LABEL}={made_of}")
         _docker("import", *changes, "-", tag, stdin=archive)
+    return tag
+
+
+def build_unstartable() -> str:
+    """Make an image of which docker makes a container that it then cannot start, and return its tag."""
+    tag = f"{NAME}:unstartable"
+    changes = ("--change", 'ENTRYPOINT ["/absent"]', "--change", f"LABEL {LABEL}=unstartable")
+    _docker("import", *changes, "-", tag, stdin=Root({"/agent": b""}, {}, ()).archive())
     return tag
 
 

@@ -102,17 +102,19 @@ def watch(
     env: Optional[Mapping[str, str]] = None,
     stdin: bytes = b"",
     kill: Optional[tuple[str, int]] = None,
+    by: str = "KILL",
     timeout_s: float = TIMEOUT_S,
 ) -> Watched:
     """Run the command under strace to its end; the contents of files are not recorded.
 
     `kill` is (call, n): SIGKILL at the entry of the n-th such call of a process, which is then not carried out; the
-    return code is -9, so assert that, or a kill that never happened passes. Raises `subprocess.TimeoutExpired`.
+    return code is -9, so assert that, or a kill that never happened passes. `by` is another signal, as `TERM`: what
+    catches it does so when the call has been carried out. Raises `subprocess.TimeoutExpired`.
     """
     # -ff: a file for each process, so that no line is broken by another process's; -s 0: no contents.
     options = ["-ff", "-y", "-ttt", "-qq", "-s", "0", "-e", f"trace={CALLS}", "-e", "signal=none"]
     if kill:
-        options += ["-e", f"inject={kill[0]}:signal=KILL:when={kill[1]}"]
+        options += ["-e", f"inject={kill[0]}:signal={by}:when={kill[1]}"]
     with tempfile.TemporaryDirectory() as directory:
         traced = ["strace", *options, "-o", f"{directory}/trace", "--", *argv]
         child = subprocess.Popen(

@@ -83,6 +83,7 @@ _BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
     (sdk.PartialCredentialsError,): _Known(DeniedError, "the credentials are incomplete", _CREDENTIALS),
     (sdk.ProfileNotFound,): _Known(UsageError, "there is no such profile", ("see: aws configure list-profiles",)),
     (sdk.NoRegionError,): _Known(UsageError, "no region is known", ("give --region, the bucket's region",)),
+    (sdk.InvalidRegionError,): _Known(UsageError, "the region is malformed", ("write it as eu-central-1",)),
     (sdk.UnauthorizedSSOTokenError, sdk.SSOTokenLoadError, sdk.TokenRetrievalError): _Known(
         DeniedError, "the SSO session has ended", ("run: aws sso login",)
     ),
@@ -118,7 +119,7 @@ def _refused(response: Any, what: str) -> EcsauthError:
     error, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
     code, status = _printable(error.get("Code", "")), int(meta.get("HTTPStatusCode", 0))
     headers = meta.get("HTTPHeaders", {})
-    said = _printable(error.get("Message", ""))
+    said = _printable(error.get("Message") or "")
     if code in _BY_CODE:
         known = _BY_CODE[code]
         return known.error(f"cannot {what}: {known.reason}", *known.hints)

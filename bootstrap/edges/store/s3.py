@@ -47,8 +47,9 @@ class InstanceStore:
 
         def get() -> Optional[Fetched]:
             with translated(what):
-                objects = Objects(self._client(identity.region), identity.account)
-            return objects.get(uri, unless=unless)
+                client = self._client(identity.region)
+            with contextlib.closing(client):
+                return Objects(client, identity.account).get(uri, unless=unless)
 
         return _within(seconds, get, what)
 
@@ -66,7 +67,7 @@ class Objects:
         Raises InvalidError for one larger than 256 KiB, DeniedError and UnreachableError.
         """
         condition: dict[str, Any] = {"IfNoneMatch": unless} if unless else {}
-        with translated(f"get {uri}"):
+        with translated(f"get {uri}"), _understood(f"get {uri}"):
             try:
                 answer: Any = self._client.get_object(
                     **_place(uri),
@@ -80,18 +81,18 @@ class Objects:
                 raise
             with contextlib.closing(answer["Body"]) as body:
                 data = _read(body, uri)
-        return Fetched(_facts(answer, verified=isinstance(body, StreamingChecksumBody)), data)
+            return Fetched(_facts(answer, verified=isinstance(body, StreamingChecksumBody)), data)
 
     def head(self, uri: S3URI) -> Optional[ObjectFacts]:
         """Return what S3 says of the object, None if there is none; raise DeniedError and UnreachableError."""
-        with translated(f"look at {uri}"):
+        with translated(f"look at {uri}"), _understood(f"look at {uri}"):
             try:
                 answer: Any = self._client.head_object(**_place(uri), **self._owner)
             except ClientError as fault:
                 if fault.response["Error"]["Code"] in _ABSENT:
                     return None
                 raise
-        return _facts(answer, verified=False)
+            return _facts(answer, verified=False)
 
     def put(self, uri: S3URI, data: bytes, kms_key: str, replaces: Optional[str]) -> Optional[str]:
         """Write the object under SSE-KMS with a CRC32, and return its version ID, None without versioning.
@@ -147,6 +148,17 @@ def translated(what: str) -> Iterator[None]:
     except ValueError:
         # The SDK's word for an address or an ARN that it cannot make sense of.
         raise UsageError(f"cannot {what}: the endpoint or a name in it is malformed") from None
+
+
+@contextlib.contextmanager
+def _understood(what: str) -> Iterator[None]:
+    """Tell an answer that is not S3's, as a portal's on the way, which the SDK and we find no sense in."""
+    try:
+        yield
+    except (BotoCoreError, ClientError):
+        raise
+    except (ValueError, KeyError):
+        raise UnreachableError(f"cannot {what}: what answers is not S3", "is there a proxy on the way?") from None
 
 
 def _place(uri: S3URI) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def _safe(client: S3Client) -> S3Client:
 def _refuse_all_but_get_object(model: Any, **_: Any) -> None:
     """Where S3 does not say in which region a bucket is, the SDK would go and ask for it; it takes no for an answer."""
     if model.name != "GetObject":
-        raise ClientError({"Error": {"Code": "NotCalled"}, "ResponseMetadata": {"HTTPHeaders": {}}}, model.name)
+        answer: Any = {"Error": {"Code": "NotCalled"}, "ResponseMetadata": {"HTTPHeaders": {}}}
+        raise ClientError(answer, model.name)
 
 
 def _config() -> Config:

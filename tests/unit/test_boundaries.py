@@ -1,0 +1,159 @@
+"""The shape of the package: what may import what, who may print and end the program, and how long things may get."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bootstrap
+from bootstrap.cli.parser import COMMANDS
+from bootstrap.core.errors import EcsauthError
+
+PACKAGE = Path(bootstrap.__file__).parent
+MODULES = sorted(module.name for module in pkgutil.walk_packages([str(PACKAGE)], "bootstrap."))
+CORE = [name for name in MODULES if name.startswith("bootstrap.core.")]
+EDGES = [name for name in MODULES if name.startswith("bootstrap.edges.")]
+CLI = [name for name in MODULES if name.startswith("bootstrap.cli")]
+
+SDK = frozenset({"boto3", "botocore", "s3transfer", "urllib3", "jmespath", "moto"})
+IO = frozenset({"socket", "ssl", "http", "subprocess", "tempfile", "fcntl", "dotenv"})
+# Not forbidden by what they do, but by the milliseconds that they cost every run of `ecsauth check`.
+SLOW = frozenset({"dataclasses", "inspect", "pathlib", "asyncio", "logging", "typing_extensions"})
+LONGEST_MODULE = 350
+LONGEST_FUNCTION = 50
+
+
+def _file(name: str) -> Path:
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _tree(name: str) -> ast.Module:
+    return ast.parse(_file(name).read_text())
+
+
+def _imports(name: str, of: str = "bootstrap") -> set[str]:
+    """Return all that a module imports (of this package), in functions and under TYPE_CHECKING too."""
+    found: set[str] = set()
+    for node in ast.walk(_tree(name)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports name the whole path"
+            found.update({f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""})
+    return {one for one in found if one.startswith(of)}
+
+
+def _loaded_by(code: str, *options: str) -> frozenset[str]:
+    """Return the top-level modules that a fresh interpreter has loaded after running `code`."""
+    report = "import sys\nsys.stderr.write('\\nloaded ' + ' '.join({name.partition('.')[0] for name in sys.modules}))"
+    program = f"import sys\nsys.path.insert(0, {str(PACKAGE.parent)!r})\n{code}\n{report}"
+    done = subprocess.run(
+        [sys.executable, "-I", *options, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    return frozenset(done.stderr.rpartition("loaded ")[2].split())
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_core_does_no_io_and_needs_nothing_installed(name: str) -> None:
+    """Each module of the core, imported alone, loads nothing but the standard library's pure parts."""
+    loaded = _loaded_by(f"import {name}", "-S")
+    assert not loaded & (SDK | IO)
+    assert not loaded & SLOW
+
+
+@pytest.mark.parametrize("name", CLI)
+def test_command_layer_imports_no_sdk(name: str) -> None:
+    """The command line is parsed without the SDK: each command imports it when it is run."""
+    assert not _loaded_by(f"import {name}") & (SDK | IO)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)])
+def test_help_loads_no_sdk(arguments: list[str]) -> None:
+    """Help is there at once."""
+    code = f"from bootstrap.cli import main\ntry:\n    main({arguments!r})\nexcept SystemExit:\n    pass"
+    assert not _loaded_by(code) & (SDK | IO)
+
+
+def test_check_loads_no_sdk(tmp_path: Path) -> None:
+    """`ecsauth check` of a file runs without the SDK, and without anything slow."""
+    file = tmp_path / "ecs.config"
+    file.write_text('ECS_CLUSTER=x\nECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={"r.io":{"username":"u"}}\n')
+    loaded = _loaded_by(f"from bootstrap.cli import main\nmain(['check', {str(file)!r}])")
+    assert not loaded & (SDK | IO | SLOW)
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_core_imports_no_edge_and_no_command(name: str) -> None:
+    """Arrows point inward: the core knows neither edges nor commands, not even for types."""
+    assert not [one for one in _imports(name) if one.startswith(("bootstrap.edges", "bootstrap.cli"))]
+
+
+def _edge(name: str) -> str:
+    """Return the edge that a module belongs to: a package below `edges` is one."""
+    return ".".join(name.split(".")[:3])
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_edges_do_not_know_each_other(name: str) -> None:
+    """An edge imports the core and itself; only the command layer wires edges together."""
+    others = {_edge(one) for one in _imports(name) if one.startswith("bootstrap.edges.")}
+    assert others <= {_edge(name)}
+    assert not [one for one in _imports(name) if one.startswith("bootstrap.cli")]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("bootstrap.edges.store")])
+def test_one_edge_names_the_sdk(name: str) -> None:
+    """Everything about S3's client is in one place."""
+    assert not {one.partition(".")[0] for one in _imports(name, of="")} & SDK
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "bootstrap.__main__"])
+def test_exceptions_have_one_base(name: str) -> None:
+    """Whoever catches EcsauthError has caught all that the package raises."""
+    classes = [one for _, one in inspect.getmembers(importlib.import_module(name), inspect.isclass)]
+    own = [one for one in classes if one.__module__ == name and issubclass(one, BaseException)]
+    assert [one for one in own if not issubclass(one, EcsauthError)] == []
+
+
+def _words_of(node: ast.expr) -> str:
+    return f"{_words_of(node.value)}.{node.attr}" if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+@pytest.mark.parametrize("name", [*CORE, *EDGES])
+def test_only_commands_print_and_end_the_program(name: str) -> None:
+    """Below the command layer nothing is printed and nothing exits: findings are values, faults are raised."""
+    words = {_words_of(node) for node in ast.walk(_tree(name)) if isinstance(node, (ast.Attribute, ast.Name))}
+    forbidden = {"print", "sys.stdout", "sys.stderr", "sys.exit", "os._exit", "exit", "quit", "SystemExit", "logging"}
+    assert not {word for word in words if word in forbidden or word.startswith(("sys.stdout.", "sys.stderr."))}
+
+
+def test_nothing_prints_in_the_command_layer_but_its_console() -> None:
+    """`print` would go to stdout, which is for data."""
+    calls = [
+        name
+        for name in CLI
+        for node in ast.walk(_tree(name))
+        if isinstance(node, ast.Call) and _words_of(node.func) == "print"
+    ]
+    assert calls == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_and_functions_stay_short(name: str) -> None:
+    """A module can be read in one sitting, a function without scrolling."""
+    assert len(_file(name).read_text().splitlines()) <= LONGEST_MODULE
+    long = {
+        node.name: (node.end_lineno or 0) - node.lineno + 1
+        for node in ast.walk(_tree(name))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and (node.end_lineno or 0) - node.lineno + 1 > LONGEST_FUNCTION
+    }
+    assert long == {}

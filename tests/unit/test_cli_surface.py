@@ -1,0 +1,152 @@
+"""The command line's surface: help, version, usage faults, and nothing repeated that may be a secret."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from bootstrap import __version__
+from bootstrap.cli.parser import COMMANDS, make_parser
+
+SECRET = "hunter2"
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+BOOT = ("boot", "s3://bucket/key", "--kms-key", KEY)
+
+
+def _exit(arguments: list[str]) -> int:
+    """Parse, and return the status with which the parser ends the program."""
+    with pytest.raises(SystemExit) as raised:
+        make_parser().parse_args(arguments)
+    assert isinstance(raised.value.code, int)
+    return raised.value.code
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bootstrap", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The help of each command says what it does and ends with an example, on stdout, with status 0."""
+    assert _exit([command, "--help"]) == 0
+    shown = capsys.readouterr()
+    summary, example = COMMANDS[command]
+    assert summary[1:] in " ".join(shown.out.split())
+    assert shown.out.endswith(f"example:\n  {example}\n")
+    assert shown.err == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_are_taken(command: str) -> None:
+    """What the help shows as an example is a command line that the parser takes."""
+    program, *arguments = shlex.split(COMMANDS[command][1])
+    assert program == "ecsauth"
+    parsed = make_parser().parse_args(arguments)
+    assert parsed.command == command
+    assert callable(parsed.run)
+    assert parsed.format == "text"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_secrets_are_never_flags(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """No option asks for a secret: `ps` and the shell's history would show it."""
+    _exit([command, "--help"])
+    options = {word.strip("[],") for word in capsys.readouterr().out.split() if word.strip("[").startswith("--")}
+    assert options
+    assert not [one for one in options if any(word in one for word in ("password", "token", "secret", "auth", "user="))]
+
+
+def test_help_lists_commands_and_statuses(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first help names every command and every exit status."""
+    assert _exit(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n    {command} " in shown for command in COMMANDS)
+    for status in ("0 ok", "2 usage", "3 invalid", "4 denied", "5 unreachable", "6 local", "7 launch", "9 conflict"):
+        assert status in " ".join(shown.split())
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--version` is one line on stdout."""
+    assert _exit(["--version"]) == 0
+    assert capsys.readouterr().out == f"ecsauth {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        pytest.param([], "COMMAND", id="nothing"),
+        pytest.param(["check"], "FILE", id="no file"),
+        pytest.param(["boot", "s3://bucket/key"], "--kms-key", id="no key pin"),
+        pytest.param(["boot", "--kms-key", KEY], "S3URI", id="no URI"),
+        pytest.param(["check", "x", "--region"], "expected one argument", id="option without its value"),
+        pytest.param(["check", "x", "--form", "json"], "unrecognized arguments: --form", id="no abbreviations"),
+        pytest.param(["--versio"], "COMMAND", id="no abbreviations of the first options"),
+        pytest.param(["check", "x", f"--password={SECRET}"], "unrecognized arguments: --password", id="unknown with ="),
+        pytest.param(["check", "x", "--password", SECRET], "unrecognized arguments: --password", id="unknown option"),
+        pytest.param(["check", "x", f"--password {SECRET}"], "unrecognized arguments: --password", id="in one word"),
+        pytest.param(["check", "x", SECRET, f"{SECRET}={SECRET}"], "unrecognized arguments", id="too many"),
+        pytest.param([*BOOT, "--kms-key", SECRET], "full ARN", id="no ARN"),
+        pytest.param([*BOOT, "--kms-key", f"alias/{SECRET}"], "alias", id="key alias"),
+        pytest.param(["boot", SECRET, "--kms-key", KEY], "not an S3 URI", id="no URI form"),
+        pytest.param(["boot", f"s3://u:{SECRET}@b/key", "--kms-key", KEY], "bucket name", id="user information"),
+        pytest.param(["boot", f"s3://bucket/key?versionId=%{SECRET}", "--kms-key", KEY], "version ID", id="version"),
+        pytest.param(["push", "x", SECRET], "not an S3 URI", id="push to no URI"),
+    ],
+)
+def test_usage_faults(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 2, the reason and where to find help on stderr, and no value that was not understood."""
+    assert _exit(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("ecsauth: error: ")
+    assert shown.err.splitlines()[1].startswith("ecsauth: hint: see ecsauth")
+    assert reason in shown.err
+    assert SECRET not in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        pytest.param(
+            [*BOOT, "--set", f"ECS_ENGINE_AUTH_DATA={SECRET}"], "does not take ECS_ENGINE_AUTH_DATA", id="auth"
+        ),
+        pytest.param([*BOOT, "--set", SECRET], "NAME=VALUE", id="no assignment"),
+        pytest.param([*BOOT, "--set", f"A={SECRET}\n"], "--set A", id="more than a line"),
+        pytest.param(["push", "-", f"s3://bucket/key?versionId={SECRET}"], "new version", id="push to a version"),
+    ],
+)
+def test_usage_faults_found_later(arguments: list[str], reason: str) -> None:
+    """What only the command can tell is a usage fault as well, and just as silent about values."""
+    done = _run(*arguments, "--format", "json")
+    assert done.returncode == 2
+    assert f"ecsauth: error: {reason}" in done.stderr or reason in done.stderr.splitlines()[0]
+    assert SECRET not in done.stdout + done.stderr
+    document = json.loads(done.stdout)
+    assert document["schema"] == 1
+    assert (document["outcome"], document["status"]) == ("failed", 2)
+
+
+def test_runs_as_a_module() -> None:
+    """`python -m bootstrap` is the same program, and leaves its status to the shell."""
+    done = _run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"ecsauth {__version__}\n", "")
+    assert _run("check", "/nonexistent/file").returncode == 6
+
+
+def test_messages_of_a_fault_keep_their_form() -> None:
+    """One line each, `ecsauth: error: …` and hints, on stderr; nothing on stdout."""
+    done = _run(*BOOT, "--set", "x")
+    assert done.stdout == ""
+    assert all(line.startswith(("ecsauth: error: ", "ecsauth: hint: ")) for line in done.stderr.splitlines())
+    assert not any(line.endswith(".") for line in done.stderr.splitlines())

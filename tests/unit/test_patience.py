@@ -1,0 +1,126 @@
+"""Trying again within one deadline, on a clock that only moves when somebody waits."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+import pytest
+
+from bootstrap.core.errors import DeniedError, EcsauthError, InvalidError, LocalError, NotYetError, UnreachableError
+from bootstrap.core.patience import Deadline, persist
+
+
+class StillClock:
+    """Time that passes in `sleep` alone, and by what an action says that it took."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+        self.waits: list[float] = []
+
+    def now(self) -> float:
+        """Return a monotonic reading."""
+        return self.time
+
+    def wall(self) -> int:
+        """Return seconds since the epoch."""
+        return int(self.time)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self.waits.append(seconds)
+        self.time += seconds
+
+
+def _failing(clock: StillClock, *faults: Optional[EcsauthError], takes: float = 0.0) -> Callable[[float], float]:
+    """Return an action that raises these faults in turn and, from the first None on, returns the seconds left."""
+    left = list(faults)
+
+    def act(seconds: float) -> float:
+        clock.time += takes
+        fault = left.pop(0) if len(left) > 1 else left[0]
+        if fault is not None:
+            raise fault
+        return seconds
+
+    return act
+
+
+def test_success_is_returned_at_once() -> None:
+    """What succeeds is not waited for, and is told how long it may take."""
+    clock = StillClock()
+    assert persist(_failing(clock, None), clock, Deadline(clock, 30)) == 30
+    assert clock.waits == []
+
+
+@pytest.mark.parametrize("fault", [UnreachableError("x"), NotYetError("x")])
+def test_what_may_pass_is_tried_again(fault: EcsauthError) -> None:
+    """A fault that may pass by itself is tried again, with what is left of the time."""
+    clock = StillClock()
+    left = persist(_failing(clock, fault, fault, None), clock, Deadline(clock, 30))
+    assert len(clock.waits) == 2
+    assert left == pytest.approx(30 - sum(clock.waits))
+
+
+@pytest.mark.parametrize("fault", [DeniedError("x"), InvalidError("x"), LocalError("x")])
+def test_what_stays_is_raised_at_once(fault: EcsauthError) -> None:
+    """A fault that no waiting mends is raised as it is."""
+    clock = StillClock()
+    with pytest.raises(type(fault)) as raised:
+        persist(_failing(clock, fault), clock, Deadline(clock, 30))
+    assert raised.value is fault
+    assert clock.waits == []
+
+
+def test_the_last_fault_is_raised_at_the_deadline() -> None:
+    """What is raised in the end is the latest word, and the deadline has not been overrun by a wait."""
+    clock = StillClock()
+    last = UnreachableError("last")
+    with pytest.raises(UnreachableError) as raised:
+        persist(_failing(clock, UnreachableError("first"), last), clock, Deadline(clock, 60))
+    assert raised.value is last
+    assert clock.time <= 160
+    assert sum(clock.waits) > 60 - 8
+
+
+def test_waits_double_and_are_capped() -> None:
+    """The waits double from half a second up to eight seconds, each cut by up to half."""
+    clock = StillClock()
+    with pytest.raises(UnreachableError):
+        persist(_failing(clock, UnreachableError("x")), clock, Deadline(clock, 120))
+    longest = [min(8.0, 0.5 * 2**turn) for turn in range(len(clock.waits))]
+    assert len(longest) > 10
+    assert all(limit / 2 <= wait <= limit for wait, limit in zip(clock.waits, longest))
+
+
+def test_waits_differ_between_runs() -> None:
+    """Instances that boot together do not knock together."""
+    firsts = set()
+    for _ in range(5):
+        clock = StillClock()
+        persist(_failing(clock, UnreachableError("x"), None), clock, Deadline(clock, 30))
+        firsts.add(clock.waits[0])
+    assert len(firsts) > 1
+
+
+def test_a_slow_action_uses_up_the_time() -> None:
+    """An action that overran the deadline is not tried again."""
+    clock = StillClock()
+    with pytest.raises(UnreachableError):
+        persist(_failing(clock, UnreachableError("x"), takes=31), clock, Deadline(clock, 30))
+    assert clock.waits == []
+
+
+def test_there_is_one_try_without_time() -> None:
+    """Even with no time left the action is tried once, and told so."""
+    clock = StillClock()
+    assert persist(_failing(clock, None), clock, Deadline(clock, 0)) == 0
+
+
+def test_deadline_never_goes_below_zero() -> None:
+    """What is left counts down to zero and stays there."""
+    clock = StillClock()
+    deadline = Deadline(clock, 2)
+    clock.sleep(1.5)
+    assert deadline.left() == pytest.approx(0.5)
+    clock.sleep(1.5)
+    assert deadline.left() == 0

@@ -1,0 +1,132 @@
+"""What is remembered between runs comes back as it was, and whatever is no state counts as none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.core import state as states
+from bootstrap.core.state import Installed, Rejected, Source, State
+from bootstrap.core.trust import ObjectFacts
+
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+FACTS = ObjectFacts('"e1"', 1000, "v1", "aws:kms", KEY, "CRC32")
+SOURCE = Source("s3://b/k", "111122223333", (KEY,), "/etc/ecs/ecs.config", ("ECS_CLUSTER=prod",), "1")
+INSTALLED = Installed(FACTS, SOURCE, 2000)
+FULL = State(FACTS, INSTALLED, INSTALLED, FACTS, FACTS, Rejected(FACTS, "it exited with status 1", 3000))
+
+_texts = st.text(max_size=20)
+_optional = st.one_of(st.none(), _texts)
+_facts = st.builds(ObjectFacts, _texts, st.integers(), _optional, _optional, _optional, _optional)
+_lists = st.lists(_texts, max_size=3).map(tuple)
+_sources = st.builds(Source, _texts, _texts, _lists, _texts, _lists, _texts)
+_installed = st.one_of(st.none(), st.builds(Installed, _facts, _sources, st.integers()))
+_rejected = st.one_of(st.none(), st.builds(Rejected, _facts, _texts, st.integers()))
+_maybe = st.one_of(st.none(), _facts)
+_states = st.builds(State, _maybe, _installed, _installed, _maybe, _maybe, _rejected)
+_json = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), _texts),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_texts, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("state", [State(), State(in_progress=FACTS), State(installed=INSTALLED), FULL])
+def test_comes_back_as_it_was(state: State) -> None:
+    """What is written is what is read."""
+    assert states.from_json(states.to_json(state)) == state
+
+
+@given(_states)
+def test_every_state_comes_back(state: State) -> None:
+    """Texts of any kind survive, a path that is not UTF-8 included."""
+    assert states.from_json(states.to_json(state)) == state
+
+
+def test_is_one_json_document_with_a_schema() -> None:
+    """People and other programs can read it; it ends with a newline."""
+    data = states.to_json(FULL)
+    assert data.endswith(b"}\n")
+    assert json.loads(data)["schema"] == 1
+    assert json.loads(data)["installed"]["facts"]["version_id"] == "v1"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"{", id="cut short"),
+        pytest.param(b"\xff\xfe", id="no text"),
+        pytest.param(b"\0" * 4096, id="zeros, as after a power loss"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b'"schema"', id="a text"),
+        pytest.param(b"1", id="a number"),
+        pytest.param(b"{}", id="no schema"),
+        pytest.param(b'{"schema": 1}', id="nothing but the schema"),
+        pytest.param(states.to_json(FULL).replace(b'"schema": 1', b'"schema": 2'), id="a later schema"),
+        pytest.param(b"[" * 200_000, id="nested deep"),
+        pytest.param(b'{"schema":' + b"[" * 200_000, id="nested deep in the schema"),
+        pytest.param(b'{"schema":' + b"9" * 10_000 + b"}", id="a long number"),
+    ],
+)
+def test_what_is_no_state_counts_as_none(data: bytes) -> None:
+    """A state that cannot be read makes the next run start from nothing, and never fail."""
+    assert states.from_json(data) == State()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("in_progress",), "v1"),
+        (("in_progress",), []),
+        (("in_progress", "etag"), None),
+        (("in_progress", "etag"), 1),
+        (("in_progress", "version_id"), 1),
+        (("in_progress", "kms_key"), ["k"]),
+        (("applied", "last_modified"), "1000"),
+        (("verified", "last_modified"), None),
+        (("verified", "surplus"), "x"),
+        (("installed",), True),
+        (("installed", "facts"), None),
+        (("installed", "facts", "last_modified"), 1.5),
+        (("installed", "source"), None),
+        (("installed", "source", "uri"), None),
+        (("installed", "source", "kms_keys"), 1),
+        (("installed", "source", "kms_keys"), [1]),
+        (("installed", "source", "settings"), None),
+        (("installed", "source", "settings"), [["A=1"]]),
+        (("installed", "source", "surplus"), "x"),
+        (("installed", "at"), "2000"),
+        (("previous", "at"), None),
+        (("rejected", "reason"), None),
+        (("rejected", "at"), "3000"),
+        (("rejected", "facts", "etag"), {}),
+    ],
+)
+def test_a_wrong_type_anywhere_counts_as_no_state(path: tuple[str, ...], value: Any) -> None:
+    """A state is taken as a whole: nothing of a wrong type gets as far as the run."""
+    document = json.loads(states.to_json(FULL))
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    assert states.from_json(json.dumps(document).encode()) == State()
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read(data: bytes) -> None:
+    """No file of any content stops a run."""
+    assert isinstance(states.from_json(data), State)
+
+
+@given(st.sampled_from(["in_progress", "previous", "installed", "applied", "verified", "rejected"]), _json)
+def test_any_document_is_read(field: str, value: object) -> None:
+    """No JSON in any field stops a run, and what comes back can be written again."""
+    document = {**json.loads(states.to_json(FULL)), field: value}
+    read = states.from_json(json.dumps(document).encode())
+    assert states.from_json(states.to_json(read)) == read
