@@ -52,8 +52,12 @@ def add_arguments(parser: Parser) -> None:
     agent.add_argument("--abandon-tasks", action="store_true", help="stop an agent that keeps no state and has tasks")
     agent.add_argument("--rollback-on-timeout", action="store_true", help="go back if it has not registered in time")
     running = parser.add_argument_group("this run")
-    running.add_argument("--deadline", metavar="SECONDS", type=_seconds, default=120.0, help="for S3 (default: 120)")
-    running.add_argument("--wait", metavar="SECONDS", type=_seconds, default=60.0, help="for the agent (default: 60)")
+    running.add_argument(
+        "--deadline", metavar="SECONDS", type=options.parsed(_seconds), default=120.0, help="for S3 (default: 120)"
+    )
+    running.add_argument(
+        "--wait", metavar="SECONDS", type=options.parsed(_seconds), default=60.0, help="for the agent (default: 60)"
+    )
     running.add_argument("--force", action="store_true", help="start anew, and try a rejected version again")
     running.add_argument(
         "--dry-run", action="store_true", help="fetch, prove and check; print the plan, change nothing"
@@ -77,9 +81,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    from bootstrap.core.errors import UsageError
+
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds <= 24 * 3600:
-        raise ValueError
+        raise UsageError("takes a number of seconds, at most a day")
     return seconds
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, TypeVar
 
 from bootstrap.core.errors import ExitCode, UsageError
@@ -46,8 +47,10 @@ class Parser(argparse.ArgumentParser):
         """Exit with 2; a screen of usage would bury the reason."""
         unknown = "unrecognized arguments:"
         if message.startswith(unknown):
-            words = message[len(unknown) :].split()
-            message = " ".join([unknown, *(word.partition("=")[0] for word in words if word.startswith("-"))])
+            names = re.findall(r"(?<!\S)(?:--[a-z][a-z0-9-]*|-[A-Za-z])", message[len(unknown) :])
+            message = " ".join([unknown, *names])
+        # argparse quotes what it was given: before the list of choices, or at the end.
+        message = re.sub(r""":? (['"]).*\1(?= \(choose from |$)""", "", message, flags=re.DOTALL)
         self.exit(ExitCode.USAGE, f"ecsauth: error: {message}\necsauth: hint: see {self.prog} --help\n")
 
 

@@ -170,8 +170,13 @@ class Intake:
 
 
 def _reusable(state: State, source: Source) -> Optional[ObjectFacts]:
-    """Return what is installed if it was accepted on the same terms."""
-    return state.installed.facts if state.installed is not None and state.installed.source == source else None
+    """Return what is installed if it was accepted on the same terms.
+
+    Not while a change is open: a run that was killed in it may have recorded one version and left the bytes of another.
+    """
+    if state.installed is None or state.in_progress is not None or state.installed.source != source:
+        return None
+    return state.installed.facts
 
 
 def _predecessor(state: State, uri: S3URI) -> Optional[ObjectFacts]:

@@ -57,7 +57,8 @@ class Wanted(NamedTuple):
 class Container(NamedTuple):
     """A container as docker describes it, without its environment: that holds the credentials.
 
-    `started_at` is docker's own timestamp; `has_data_dir` tells whether ECS_DATADIR is set in it.
+    `started_at` is docker's own timestamp; `has_data_dir` tells whether ECS_DATADIR is set in it, `auto_remove`
+    whether docker deletes it once it has stopped (`docker run --rm`).
     """
 
     container_id: str
@@ -69,6 +70,7 @@ class Container(NamedTuple):
     version: str
     plan: str
     has_data_dir: bool
+    auto_remove: bool = False
 
 
 class Step(NamedTuple):

@@ -148,7 +148,9 @@ class Boot:
 
     def _start(self, launch: Launch, state: State, accepted: Accepted) -> Report:
         if launch.is_done and accepted.facts.is_same_object(state.verified):
-            return self._report(Outcome.UNCHANGED, accepted, launch.plan)
+            self._edges.disk.remember(installation.closed(state))
+            outcome = Outcome.INSTALLED if accepted.is_new else Outcome.UNCHANGED
+            return self._report(outcome, accepted, launch.plan)
         verdict, registration = launch.execute(state)
         self._lap("start")
         outcome = Outcome.STARTED if verdict.health is Health.REGISTERED else Outcome.PENDING

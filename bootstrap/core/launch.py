@@ -91,6 +91,11 @@ def _refuse_to_stop(agent: Container, launcher: Launcher, terms: Terms) -> None:
             "saved state an agent that is told another cluster exits",
             "replace the instance, or stop the agent, remove /var/lib/ecs/data and boot again",
         )
+    if agent.auto_remove and not terms.force:
+        raise LaunchError(
+            "the running agent was started with --rm: once stopped it is gone, and there is no way back",
+            "stop it yourself, or give --force",
+        )
     if agent.has_data_dir or terms.abandon_tasks:
         return
     tasks = launcher.running_tasks()

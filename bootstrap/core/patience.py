@@ -9,6 +9,8 @@ from bootstrap.core.errors import NotYetError, UnreachableError
 
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 8.0
+# Less than this is no try: it would only hide the reason why the one before failed.
+_SHORTEST_TRY = 0.5
 
 Result = TypeVar("Result")
 
@@ -51,7 +53,7 @@ def persist(action: Callable[[float], Result], clock: Clock, deadline: Deadline)
             return action(deadline.left())
         except (UnreachableError, NotYetError):
             wait = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
-            if wait >= deadline.left():
+            if wait + _SHORTEST_TRY > deadline.left():
                 raise
         clock.sleep(wait)
         longest = min(_LONGEST_WAIT, longest * 2)

@@ -32,6 +32,7 @@ _TEMPLATE = (
     '"restart_count":{{json .RestartCount}},"started_at":{{json .State.StartedAt}},'
     '"restart_policy":{{json .HostConfig.RestartPolicy.Name}},'
     '"retries":{{json .HostConfig.RestartPolicy.MaximumRetryCount}},'
+    '"auto_remove":{{json .HostConfig.AutoRemove}},'
     '"labels":{{json .Config.Labels}},"has_data_dir":"' + _HAS_DATA_DIR + '"}'
 )
 
@@ -104,6 +105,7 @@ def _container(name: str) -> Optional[Container]:
         version=labels.get(agent_container.VERSION_LABEL, ""),
         plan=labels.get(agent_container.PLAN_LABEL, ""),
         has_data_dir=bool(shown["has_data_dir"]),
+        auto_remove=shown["auto_remove"],
     )
 
 
