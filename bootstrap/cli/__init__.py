@@ -46,7 +46,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def _report(fault: EcsauthError, style: str) -> int:
     from bootstrap.cli import console
 
-    console.explain_fault(fault, "env-file")
+    console.explain_fault(fault)
     if style == "json":
         console.show({"outcome": "failed", "status": fault.exit_code, "error": fault.message, "hints": fault.hints})
     return fault.exit_code

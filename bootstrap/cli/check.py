@@ -44,12 +44,14 @@ def run(arguments: argparse.Namespace) -> int:
     data = sources.from_dialect(sources.read(arguments.file, arguments), arguments.file, arguments.dialect).data
     found = check(data, Target(arguments.target), ignored)
     if target is None:
-        _show(found, data, arguments.file, arguments)
+        _show(found, data, arguments)
     else:
+        from bootstrap.cli import fix
+
         mended = _mended(data, found, arguments)
         found = check(mended, Target(arguments.target), ignored)
-        _write(data, mended, target, arguments)
-        _show(found, mended, target, arguments)
+        fix.write(data, mended, arguments.file, target)
+        _show(found, mended, arguments, target)
     return ExitCode.INVALID if any(one.severity is Severity.ERROR for one in found) else ExitCode.OK
 
 
@@ -67,7 +69,7 @@ def _ignored(codes: list[str]) -> frozenset[str]:
         if rule is None:
             raise UsageError("--ignore: there is no rule of that code", "ecsauth explain lists all rules")
         if rule.severity is Severity.ERROR:
-            raise UsageError(f"--ignore: {code} is an error, and a file with an error does not work", rule.fix)
+            raise UsageError(f"--ignore: {code} is an error, and a file with an error does not work")
     return frozenset(ignored)
 
 
@@ -81,29 +83,25 @@ def _target(arguments: argparse.Namespace) -> Optional[str]:
 
 def _mended(data: bytes, found: tuple[Finding, ...], arguments: argparse.Namespace) -> bytes:
     """Return the canonical form; raise InvalidError, and tell what is wrong, where only the author knows it."""
-    from bootstrap.cli.findings import addressed
     from bootstrap.core.canonical import canonical
     from bootstrap.core.errors import InvalidError
 
     try:
         return canonical(data)
     except InvalidError as fault:
-        _show(found, data, arguments.file, arguments)
-        hints = [addressed(hint, arguments.file) for hint in fault.hints]
-        raise InvalidError(f"nothing was written: {fault.message}", *hints) from None
+        if arguments.format != "json":  # which has one document, that of the fault
+            _show(found, data, arguments)
+        raise InvalidError(f"nothing was written: {fault.message}") from None
 
 
-def _write(data: bytes, mended: bytes, target: str, arguments: argparse.Namespace) -> None:
-    from bootstrap.cli import fix
-
-    fix.write(data, mended, arguments.file, target)
-
-
-def _show(found: tuple[Finding, ...], data: bytes, file: str, arguments: argparse.Namespace) -> None:
-    """Write the findings in the format that was asked for."""
+def _show(
+    found: tuple[Finding, ...], data: bytes, arguments: argparse.Namespace, written: Optional[str] = None
+) -> None:
+    """Write the findings in the format that was asked for; `written` is where the bytes are that they are about."""
     from bootstrap.cli import console, findings
 
-    is_authored = arguments.dialect != "docker" and file == arguments.file
+    file = written or arguments.file
+    is_authored = arguments.dialect != "docker" and written is None
     if is_authored:
         # The lines are those of the authored file, the columns are not.
         found = tuple(one._replace(column=None) for one in found)
@@ -120,7 +118,7 @@ def _show(found: tuple[Finding, ...], data: bytes, file: str, arguments: argpars
 
         sys.stdout.write(workflow_commands(found, file))
     else:
-        _tell(found, None if is_authored else data, file, can_fix=not (is_authored or arguments.fix))
+        _tell(found, None if is_authored else data, file, can_fix=not arguments.fix)
 
 
 def _tell(found: tuple[Finding, ...], data: Optional[bytes], file: str, *, can_fix: bool) -> None:

@@ -39,12 +39,12 @@ def show_document(document: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
-def explain_fault(fault: EcsauthError, subject: str) -> None:
-    """Tell people what went wrong and what to do; `subject` is what findings are about."""
+def explain_fault(fault: EcsauthError) -> None:
+    """Tell people what went wrong and what to do."""
     if isinstance(fault, InvalidError) and fault.findings:
         from bootstrap.cli import findings
 
-        sys.stderr.write(findings.text(fault.findings, subject))
+        sys.stderr.write(findings.text(fault.findings, fault.subject, fault.content))
     say(f"error: {fault.message}")
     for hint in fault.hints:
         say(f"hint: {hint}")

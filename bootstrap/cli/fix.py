@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:
@@ -22,11 +23,15 @@ def destination(arguments: argparse.Namespace) -> Optional[str]:
     target: str = arguments.output or arguments.file
     if is_s3_uri(target):
         raise UsageError("--fix does not write to S3", "give -o FILE, look at it, then push it")
-    if arguments.dialect != "docker" and not arguments.output:
+    if arguments.dialect != "docker" and _is_same(target, arguments.file) and arguments.output != "-":
         raise UsageError("--fix writes docker's dialect: give -o FILE, so that the authored file stays")
     if target == "-" and arguments.format != "text":
         raise UsageError(f"--format {arguments.format} and the fixed file both go to stdout", "give -o FILE")
     return target
+
+
+def _is_same(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def write(authored: bytes, data: bytes, file: str, target: str) -> None:

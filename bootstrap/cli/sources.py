@@ -82,10 +82,9 @@ def write(file: str, data: bytes) -> None:
     from bootstrap.core.errors import LocalError
     from bootstrap.edges import disk
 
-    place = os.path.realpath(file)
-    if os.path.exists(place) and not os.path.isfile(place):
+    if os.path.exists(file) and not os.path.isfile(file):
         raise LocalError(f"{file} is not a plain file", "name another one, or - for standard output")
-    disk.write_private(place, data)
+    disk.write_private(os.path.realpath(file), data)
 
 
 def read(file: str, arguments: argparse.Namespace) -> bytes:

@@ -150,7 +150,7 @@ def plan(
     run = Step("start the agent", run_command(wanted), _START, undo=(_REMOVE,))
     if agent is None and parked is None:
         return Plan(prepare, (run,))
-    if agent is None or unverified or (parked is not None and not agent.running):
+    if agent is None or unverified or agent.auto_remove or (parked is not None and not agent.running):
         return _after_parked(prepare, run, agent, parked, finish)
     forget = (Step("remove an agent parked by an earlier run", _FORGET),) if parked is not None else ()
     stops = agent if agent.running else None
@@ -194,8 +194,8 @@ def _after_parked(
     parked: Optional[Container],
     finish: tuple[Step, ...],
 ) -> Plan:
-    """An earlier run was ended between parking the old agent, if there was one, and seeing a new one registered."""
-    leftover = (Step("remove the agent of an unfinished run", _REMOVE),) if agent is not None else ()
+    """Plan for an agent, if there is one, that is not gone back to: the parked one is, if there is one."""
+    leftover = (Step("remove the agent, which is not gone back to", _REMOVE),) if agent is not None else ()
     stops = next((found for found in (agent, parked) if found is not None and found.running), None)
     if parked is None:
         return Plan(prepare, (*leftover, run), stops=stops)

@@ -17,5 +17,10 @@ def approve(data: bytes, subject: str) -> tuple[Finding, ...]:
     findings = check(data)
     errors = sum(1 for finding in findings if finding.severity is Severity.ERROR)
     if errors:
-        raise InvalidError(f"{subject} would not work: {errors} error{'s' if errors > 1 else ''}", findings=findings)
+        raise InvalidError(
+            f"{subject} would not work: {errors} error{'s' if errors > 1 else ''}",
+            findings=findings,
+            subject=subject,
+            content=data,
+        )
     return findings

@@ -132,10 +132,12 @@ def _assignment(line: Line, settings: _Settings) -> Iterator[str]:
 def _plain(name: str, value: str) -> str:
     """Return a value without quotes that its reader would take for a part of it.
 
-    They stay where somebody else may want them, and where a shell would do more than remove them.
+    They stay where somebody else may want them, where a shell would do more than remove them, and around white space,
+    which without them only some of the readers would keep.
     """
     variable: Optional[agent_variables.Variable] = agent_variables.find(name)
     if variable is None or variable.read_by == "ecs-init" or not quoted(value):
         return value
     inner = value[1:-1]
-    return value if value[0] in inner or (value[0] == '"' and "\\" in inner) else inner
+    is_clear = inner == inner.strip(GO_SPACE) and value[0] not in inner and not (value[0] == '"' and "\\" in inner)
+    return inner if is_clear else value

@@ -46,13 +46,17 @@ class UsageError(EcsauthError):
 
 
 class InvalidError(EcsauthError):
-    """The env-file is wrong; `findings` says where and why."""
+    """The env-file is wrong; `findings` says where and why in `content`, which is `subject` (secret: shown masked)."""
 
     exit_code = ExitCode.INVALID
 
-    def __init__(self, message: str, *hints: str, findings: tuple[Finding, ...] = ()) -> None:
+    def __init__(
+        self, message: str, *hints: str, findings: tuple[Finding, ...] = (), subject: str = "", content: bytes = b""
+    ) -> None:
         super().__init__(message, *hints)
         self.findings = findings
+        self.subject = subject
+        self.content = content
 
 
 class DeniedError(EcsauthError):

@@ -100,7 +100,7 @@ def _refuse_to_stop(agent: Container, launcher: Launcher, terms: Terms) -> None:
         return
     tasks = launcher.running_tasks()
     if tasks is None or tasks > 0:
-        running = "tasks may be running" if tasks is None else f"{tasks} tasks are running"
+        running = "may have tasks" if tasks is None else f"has {tasks} task{'s' if tasks > 1 else ''}"
         raise LaunchError(
             f"the running agent keeps no state (ECS_DATADIR is not set) and {running}: stopping it would lose them",
             "stop the tasks first, or give --abandon-tasks",

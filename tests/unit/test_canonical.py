@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -138,6 +139,21 @@ def test_a_mended_example_is_canonical(rule: rules.Rule) -> None:
     mended = canonical(rule.after.encode())
     assert canonical(mended) == mended
     assert rule.code not in [finding.code for finding in check(mended)]
+
+
+@pytest.mark.parametrize("password", ["p", 'p"q', "p\\q", "p\\bq", "p$q`", "p'q", 'é"\\\\"', "p q"])
+@pytest.mark.parametrize("quote", ["{}", "'{}'", '"{}"', "escaped", "escaped without quotes"])
+def test_quotes_of_a_shell_never_change_a_password(quote: str, password: str) -> None:
+    """What is mended is the document that was quoted, backslashes and all; else it is refused."""
+    plain = json.dumps({"a.b": {"username": "u", "password": password}}, separators=(",", ":"), ensure_ascii=False)
+    escaped = re.sub(r'(["\\$`])', r"\\\1", plain)
+    styles = {"escaped": f'"{escaped}"', "escaped without quotes": escaped}
+    try:
+        mended = _canonical(_auth("docker", styles.get(quote) or quote.format(plain)))
+    except InvalidError:
+        assert quote.startswith("escaped") or "'" in password
+    else:
+        assert mended == _auth("docker", plain)
 
 
 _KEYS = st.sampled_from(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootstrap.core import readers
+from bootstrap.core import agent_variables, readers
 from bootstrap.core.check import Target, check
 from bootstrap.core.diagnostics import Severity
 
@@ -134,6 +134,12 @@ _LINES = st.sampled_from(
         "ECS_LOGLEVEL='debug'",
         'ECS_LOG_OPTS={"a":"b\\\\c"}',
         "ECS_EXTERNAL=1",
+        "ECS_LOG_DRIVER=awslogs",
+        "ECS_LOG_OPTS=a b'c\"",
+        'MY_OWN="x',
+        "MY_OWN=x'y",
+        "MY_OWN= 'x",
+        "AWS_DEFAULT_REGION=x",
         "# note\\",
         "#A=1",
         "export B=2",
@@ -157,7 +163,7 @@ _LINES = st.sampled_from(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(_LINES, max_size=6), st.booleans())
+@given(st.lists(_LINES, max_size=5), st.booleans())
 def test_without_errors_all_readers_agree(lines: list[str], mark: bool) -> None:
     """A file without errors is refused by no reader, and docker and ecs-init read the same from it."""
     data = ("\ufeff" * mark + "\n".join(lines)).encode()
@@ -172,6 +178,11 @@ def test_without_errors_all_readers_agree(lines: list[str], mark: bool) -> None:
     ours = {name: value for name, value in docker.environment().items() if name not in forgiven}
     theirs = {name: value for name, value in ecs_init.environment().items() if name not in forgiven}
     assert ours == {name: value for name, value in theirs.items() if not name.startswith(("#", "\ufeff#"))}
+    through_systemd = readers.systemd(data).environment()
+    for name, value in ours.items():
+        variable = agent_variables.find(name)
+        if variable is not None and variable.read_by != "agent" and value.reveal()[:1] not in ("'", '"'):
+            assert through_systemd.get(name) == value
 
 
 @settings(max_examples=200, deadline=None)

@@ -28,9 +28,9 @@ _UNITS = {
 }
 _DIGITS = "0123456789"
 # Compiled when needed. Underscores stand between digits only (strconv, underscoreOK); inf written as a number is
-# out of range.
-_DECIMAL_FLOAT = r"[+-]?(?:{0}\.?(?:{0})?|\.{0})(?:[eE][+-]?{0})?".format("[0-9](?:_?[0-9])*")
-_HEX_FLOAT = r"[+-]?0[xX](?:_?{0}\.?(?:{0})?|\.{0})[pP][+-]?{1}".format(
+# out of range. Digits go on behind a point only, so that no text can be split in two ways, one for each of its digits.
+_DECIMAL_FLOAT = r"[+-]?(?:{0}(?:\.(?:{0})?)?|\.{0})(?:[eE][+-]?{0})?".format("[0-9](?:_?[0-9])*")
+_HEX_FLOAT = r"[+-]?0[xX](?:_?{0}(?:\.(?:{0})?)?|\.{0})[pP][+-]?{1}".format(
     "[0-9a-fA-F](?:_?[0-9a-fA-F])*", "[0-9](?:_?[0-9])*"
 )
 _INFINITE = (float("inf"), float("-inf"))

@@ -34,7 +34,8 @@ _ATTEMPTS = frozenset({Kind.BARE, Kind.PROSE, Kind.NO_NAME, Kind.SPACE_IN_NAME})
 _LEAK = "F121"
 # What an entry of registry credentials has in it, and a URL with a password.
 _CREDENTIALS = r'"(?:auth|password|identitytoken|registrytoken)"\s*:|://[^/\s:@]*:[^/\s@]+@'
-_BASE64 = "[A-Za-z0-9+/]{16,}(?==)"
+# Only from the start of a run of letters: tried from each of them, time would grow with its square.
+_BASE64 = "(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{16,}(?==)"
 _MOST_LINES = 5
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BYTE_ORDER_MARK = "\ufeff"
 
-_PREFIX = r"(?:export|declare -x|setenv|set|env|ENV|--env|-e|-)[ \t]+([^\s=]+)[ \t]*"
+_PREFIX = r"(?:export|declare -x|setenv|set|env|ENV|--env|-e|-)[ \t]+([^\s=]+)"
 _COLON = r"([A-Za-z_][A-Za-z0-9_]*)[ \t]*:[ \t]+"
 _MARK = r'\\.|"|[][{}]'
 
@@ -103,7 +103,9 @@ class Line(NamedTuple):
 
 def scan(data: bytes) -> tuple[Line, ...]:
     """Return every line of the file. Linear in its size."""
-    text = re.sub("[\0\ud800-\udfff]", "\ufffd", data.decode("utf-8", "surrogateescape"))
+    text = data.decode("utf-8", "surrogateescape")
+    if "\0" in text or not text.isascii():
+        text = re.sub("[\0\ud800-\udfff]", "\ufffd", text)
     texts = text.split("\n")
     if not texts[-1]:
         texts.pop()
@@ -159,7 +161,8 @@ def _valued(line: Line, column: int) -> Line:
 def _sorted(body: str) -> tuple[Kind, str, int]:
     """Return the kind of a line that is no comment, the name that is meant, and where its value is written."""
     name, equals, _ = body.partition("=")
-    colon = re.match(_COLON, name if equals else body)
+    # A pattern costs its compilation, which most files need not pay: first ask for what it cannot do without.
+    colon = re.match(_COLON, name if equals else body) if ":" in name else None
     if colon and shown(colon[1]):
         return Kind.COLON, colon[1], colon.end()
     if not equals:
@@ -167,17 +170,14 @@ def _sorted(body: str) -> tuple[Kind, str, int]:
     start = len(name) + 1
     if not name:
         return Kind.NO_NAME, "", 0
-    prefixed = re.fullmatch(_PREFIX, name)
-    if prefixed:
-        return Kind.PREFIXED, prefixed[1].strip("\"'"), start
     stripped = name.rstrip(" \t")
     if " " in stripped or "\t" in stripped:
-        return Kind.SPACE_IN_NAME, "", 0
+        prefixed = re.fullmatch(_PREFIX, stripped)
+        return (Kind.PREFIXED, prefixed[1].strip("\"'"), start) if prefixed else (Kind.SPACE_IN_NAME, "", 0)
     if stripped[0] in "\"'":
         return Kind.QUOTED_NAME, stripped.strip("\"'"), start
-    visible = "".join(character for character in stripped if character.isprintable())
-    if visible != stripped:
-        return Kind.INVISIBLE, visible, start
+    if not stripped.isprintable():
+        return Kind.INVISIBLE, "".join(filter(str.isprintable, stripped)), start
     return (Kind.SPACED if stripped != name else Kind.ASSIGNMENT), stripped, start
 
 
@@ -196,11 +196,12 @@ def _continuation(line: Line, texts: list[str]) -> Optional[_Continuation]:
     is_open = opened[:1] in ("{", "[")
     if not is_open and not value.endswith("\\"):
         return None
+    below = texts[line.number].strip(GO_SPACE)
+    if below.startswith("#") or is_own_line(below):
+        return None
     if is_open:
         return _open(opened if value else "", texts, line.number)
-    below = texts[line.number].strip(GO_SPACE)
-    is_other = not below or below.startswith("#") or is_own_line(below)
-    return None if is_other else _backslashes(texts, line.number)
+    return _backslashes(texts, line.number) if below else None
 
 
 def _backslashes(texts: list[str], start: int) -> _Continuation:

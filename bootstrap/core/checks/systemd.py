@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bootstrap.core.readers import Reading
 
 _CONSUMERS = ("systemd", "ecs-init")
+# Without any of these, systemd reads every NAME=VALUE as it stands: no quote opens, nothing is escaped or joined.
+_MARKS = (b"\\", b"\r", b"'", b'="', b"= ", b"=\t")
 _ABOVE = {
     SkipReason.SWALLOWED: "remove the backslash at the end of the comment above: systemd takes this for a part of it",
     SkipReason.JOINED: "close the quote, or remove the backslash at the end, in the lines above: systemd takes this"
@@ -33,7 +35,8 @@ def findings(data: bytes, lines: tuple[Line, ...]) -> Iterator[Finding]:
     """Yield what ecs-init does not get, or gets otherwise than it is written."""
     last = {line.name: line for line in lines if line.assigns}
     own = [line for line in last.values() if _is_read_by_ecs_init(line) and _is_plain(line)]
-    if b"\0" in data or not _is_utf_8(data) or (not own and data.isascii()):
+    is_plain = data.isascii() and not (own and any(mark in data for mark in _MARKS))
+    if is_plain or b"\0" in data or not _is_utf_8(data):
         return
     reading = readers.systemd(data)
     if reading.refusal is not None:

@@ -28,6 +28,7 @@ _TEXTS = frozenset({"string", "path", "string-list", "aws-sdk"})
 
 _COMMENT = r"\s#(?:\s|$|[A-Za-z])"
 _REFERENCE = r"\$\{[A-Za-z_]\w*\}|\$[A-Za-z_]\w*|\$\(|`[^`]*`"
+_MARKS = ("://", '"', "AKIA", "ASIA", "-----BEGIN", "gh", "glpat-", "dckr_pat_", "npm_", "xox")
 _CREDENTIALS = (
     r"://[^/\s:@]*:[^/\s@]+@"
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN|\b(?:ghp_|gho_|ghs_|github_pat_|glpat-|dckr_pat_|npm_|xox[abp]-)\w{8}"
@@ -97,13 +98,19 @@ def _value(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Findin
         value = value[: comment.start()].rstrip()
     if quoted(value) and setting.variable.read_by != "ecs-init":
         yield setting.found("V230")
-    if setting.variable.logged and re.search(_CREDENTIALS, value):
+    if setting.variable.logged and _looks_secret(value):
         yield setting.found("V240")
-    reference = None if setting.variable.sensitive else re.search(_REFERENCE, value)
+    is_open = not setting.variable.sensitive and ("$" in value or "`" in value)
+    reference = re.search(_REFERENCE, value) if is_open else None
     if reference:
         yield setting.found("V232", column=reference.start())
     else:
         yield from _effect(setting, environment)
+
+
+def _looks_secret(value: str) -> bool:
+    """Tell whether a value has the form of a credential; the pattern is compiled only for one that may."""
+    return any(mark in value for mark in _MARKS) and re.search(_CREDENTIALS, value) is not None
 
 
 def _effect(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Finding]:

@@ -8,9 +8,10 @@ asked for, because most files have no finding.
 from __future__ import annotations
 
 from functools import cache
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
-from bootstrap.core.rules.rule import Rule
+if TYPE_CHECKING:
+    from bootstrap.core.rules.rule import Rule
 
 __all__ = ["EDITION", "RULES", "Rule", "find"]
 
@@ -45,7 +46,11 @@ def _family(letter: str) -> dict[str, Rule]:
     return {rule.code: rule for rule in sorted(rules, key=lambda rule: rule.code)}
 
 
-def __getattr__(name: str) -> tuple[Rule, ...]:
-    if name != "RULES":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return tuple(rule for letter in _FAMILIES for rule in _family(letter).values())
+def __getattr__(name: str) -> object:
+    if name == "RULES":
+        return tuple(rule for letter in _FAMILIES for rule in _family(letter).values())
+    if name == "Rule":
+        from bootstrap.core.rules.rule import Rule
+
+        return Rule
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -70,15 +70,18 @@ _BY_CODE = {
         ("it may be waiting for deletion: aws kms describe-key --key-id KEY",),
     ),
 }
+_ELSEWHERE = "elsewhere: give --profile, or set the AWS_* variables"
 _ROUTE = "is there a route to S3: a gateway endpoint, NAT?"
 _BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
-    (sdk.NoCredentialsError, sdk.MetadataRetrievalError, sdk.CredentialRetrievalError): _Known(
+    (sdk.MetadataRetrievalError,): _Known(
+        NotYetError,
+        "there are no credentials, and the metadata service gives no token",
+        ("on EC2: is it enabled, and within reach (in a container the hop limit has to be 2)?", _ELSEWHERE),
+    ),
+    (sdk.NoCredentialsError, sdk.CredentialRetrievalError): _Known(
         NotYetError,
         "there are no credentials",
-        (
-            "on EC2: does the instance have an instance profile with a role?",
-            "elsewhere: give --profile, or set the AWS_* variables",
-        ),
+        ("on EC2: does the instance have an instance profile with a role?", _ELSEWHERE),
     ),
     (sdk.PartialCredentialsError,): _Known(DeniedError, "the credentials are incomplete", _CREDENTIALS),
     (sdk.ProfileNotFound,): _Known(UsageError, "there is no such profile", ("see: aws configure list-profiles",)),
