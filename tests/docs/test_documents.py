@@ -1,0 +1,98 @@
+"""What the documents say holds: links lead somewhere, options and rules exist, messages are the program's own."""
+
+from __future__ import annotations
+
+import ast
+import errno
+import importlib
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import bootstrap
+from bootstrap.cli.options import Parser
+from bootstrap.cli.parser import COMMANDS
+from bootstrap.core import rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+# Options of docker and of the tests' own scripts that the documents mention.
+FOREIGN_OPTIONS = {"--env-file", "--all", "--tail", "--filter", "--markdown", "--python"}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_somewhere(name: str) -> None:
+    """Every relative link is the path of a file."""
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", _text(name)):
+        assert target.startswith("https://") or (ROOT / name).parent.joinpath(target).is_file(), target
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_options_exist(name: str) -> None:
+    """Every option in the running text is one of a command."""
+    text = re.sub(r"^```.*?^```$", "", _text(name), flags=re.MULTILINE | re.DOTALL)
+    words = (word for code in re.findall(r"`[^`]+`", text) for word in code.strip("`").split())
+    mentioned = {match[0] for match in (re.match(r"--[a-z-]+", word) for word in words) if match}
+    assert mentioned <= _options() | FOREIGN_OPTIONS
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_rules_exist(name: str) -> None:
+    """Every code is that of a rule."""
+    for code in re.findall(r"\b[FVA]\d{3}\b", _text(name)):
+        assert rules.find(code) is not None, code
+
+
+def test_messages_are_those_of_the_program() -> None:
+    """Each message in the table of failures is made of texts that stand in the sources, or of the system's own."""
+    section = _text("docs/operations.md").split("\n## What a failure means\n")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| (`.*?) \| (?:\d|128)", section, flags=re.MULTILINE)
+    messages = [message for cell in cells for message in re.findall(r"`([^`]+)`", cell)]
+    system = [os.strerror(number).lower() for number in errno.errorcode]
+    texts = [*_texts(), *system]
+    assert messages
+    for message in messages:
+        for part in re.sub(r"^cannot (get|write) …", "…", message).split("…"):
+            words = part.strip(": ;")
+            assert any(words in text for text in texts), f"{message}: {words}"
+
+
+def test_changelog_has_this_version() -> None:
+    """The change log begins with what is not released, and knows the package's version with a date."""
+    headings = re.findall(r"^## (.*)$", _text("CHANGELOG.md"), flags=re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    assert any(re.fullmatch(rf"\[{re.escape(bootstrap.__version__)}\] - \d{{4}}-\d\d-\d\d", each) for each in headings)
+
+
+def test_benchmarks_say_how_they_were_made() -> None:
+    """The page names the command, the number of rounds and the versions."""
+    page = _text("docs/benchmarks.md")
+    assert "scripts/bench -n " in page
+    assert re.search(r"n = \d+ rounds, Python 3\.\d+\.\d+, .*botocore [\d.]+, .*awscrt absent", page)
+
+
+def _text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def _options() -> set[str]:
+    helps = ["--version --help"]
+    for name in COMMANDS:
+        parser = Parser()
+        importlib.import_module(f"bootstrap.cli.{name}").add_arguments(parser)
+        helps.append(parser.format_help())
+    return set(re.findall(r"(?<![\w-])--[a-z-]+", " ".join(helps)))
+
+
+def _texts() -> Iterator[str]:
+    """Yield every text of the package's sources; the parts of an f-string one by one."""
+    for path in sorted((ROOT / "bootstrap").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
