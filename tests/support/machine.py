@@ -110,8 +110,7 @@ class Machine:
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment of the program; `more` is added last."""
         kept = aws_environment(self.folder / "home", endpoint=self.proxy.url, metadata=self.metadata.url)
-        # No bytecode is written, so that what strace counts is the same each time.
-        return {**kept, "PYTHONPATH": str(program.ROOT), "PYTHONDONTWRITEBYTECODE": "1", **more}
+        return {**kept, "PYTHONPATH": str(program.ROOT), **more}
 
     def boot_arguments(self, *options: str) -> tuple[str, ...]:
         """Return the arguments of a boot from the object into this machine's places; `options` come last."""

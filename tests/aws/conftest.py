@@ -1,0 +1,98 @@
+"""Fixtures of the tests that talk to AWS: an environment that leads to the servers of the tests, and a bucket."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Callable
+from unittest import mock
+
+import pytest
+from aws_environment import OPERATOR, aws_environment
+from botocore.loaders import JSONFileLoader
+from bucket import Bucket
+from fetching import Instance
+from pushing import Operator
+
+from bootstrap.edges.store.s3 import InstanceStore
+from bootstrap.edges.store.sdk import InstanceClients
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from metadata_service import MetadataService
+    from s3_proxy import S3Proxy
+    from s3_server import S3Server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sdk_data_read_once() -> Iterator[None]:
+    """Keep what the SDK has read of its own data: parsing it is two thirds of making a client, and these make many."""
+    read: dict[str, Any] = {}
+    original = JSONFileLoader.load_file
+
+    def load_file(loader: JSONFileLoader, path: str) -> Any:
+        if path not in read:
+            read[path] = original(loader, path)
+        return read[path]
+
+    with mock.patch.object(JSONFileLoader, "load_file", load_file):
+        yield
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server) -> Bucket:
+    """Make a versioned bucket without a default key."""
+    return Bucket(s3_server, s3_server.make_bucket("fleet"))
+
+
+@pytest.fixture
+def operator_env(s3_proxy: S3Proxy, tmp_path: Path) -> dict[str, str]:
+    """Give the environment of an operator's shell, with access keys."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return {**aws_environment(home, endpoint=s3_proxy.url), "AWS_REGION": "eu-central-1", **OPERATOR}
+
+
+@pytest.fixture
+def live_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
+    """Give a function that makes an environment this process's own, for the rest of the test."""
+
+    def replace(env: dict[str, str]) -> None:
+        for name in os.environ:
+            monkeypatch.delenv(name)
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        for name in ("NO_PROXY", "no_proxy"):
+            # The program sets both: known to the fixture, they are put back.
+            if name not in env:
+                monkeypatch.setenv(name, "")
+                monkeypatch.delenv(name)
+
+    return replace
+
+
+@pytest.fixture
+def store(operator_env: dict[str, str], live_in: Callable[[dict[str, str]], None]) -> InstanceStore:
+    """Give S3 as an instance sees it that has its credentials in the environment."""
+    live_in(operator_env)
+    return InstanceStore(InstanceClients(None, "127.0.0.1").s3)
+
+
+@pytest.fixture
+def instance(tmp_path: Path, s3_server: S3Server, s3_proxy: S3Proxy, metadata: MetadataService) -> Instance:
+    """Give an instance on which nothing has run yet."""
+    return Instance(tmp_path, s3_server, s3_proxy, metadata)
+
+
+@pytest.fixture
+def settled(instance: Instance) -> Instance:
+    """Give an instance on which a good file is installed."""
+    instance.settle()
+    return instance
+
+
+@pytest.fixture
+def operator(operator_env: dict[str, str], tmp_path: Path, bucket: Bucket, s3_proxy: S3Proxy) -> Operator:
+    """Give an operator."""
+    return Operator(operator_env, tmp_path / "ecs.config", bucket, s3_proxy)

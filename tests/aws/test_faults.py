@@ -1,0 +1,341 @@
+"""What S3 and the way to it report, over real HTTP, turned into whose fault it is, what happened and what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import re
+import time
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+
+import boto3
+import pytest
+import s3_faults as faults
+from botocore.config import Config
+from certificates import Certificates
+from s3_proxy import S3Proxy
+from s3_server import ACCOUNT, REGION
+
+from bootstrap.core.acceptance import Identity
+from bootstrap.core.errors import (
+    ConflictError,
+    DeniedError,
+    EcsauthError,
+    NotYetError,
+    UnreachableError,
+    UsageError,
+)
+from bootstrap.core.s3_uri import S3URI
+from bootstrap.edges.store.s3 import InstanceStore, Objects
+from bootstrap.edges.store.sdk import InstanceClients
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bucket import Bucket
+    from s3_server import S3Server
+
+Live = Callable[[dict[str, str]], None]
+URI = S3URI("fleet", "ecs.config")
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/k"
+WHO = ("see which credentials are in use: aws sts get-caller-identity",)
+BUNDLE = ("see AWS_CA_BUNDLE: behind a TLS proxy it has to name that proxy's authority",)
+AGAIN = ("look at what is there now, then push again",)
+ROUTE = "is there a route to S3: a gateway endpoint, NAT?"
+THREE_CAUSES = (
+    "the object may not exist: without s3:ListBucket S3 does not say so",
+    "the role may lack s3:GetObject (and s3:GetObjectVersion for a version) on this object",
+    "the bucket may belong to another account than expected: see --bucket-owner",
+)
+DECRYPT = ("reading takes kms:Decrypt on the key, in the role's policy or in the key's",)
+
+
+class Case(NamedTuple):
+    """What S3 answers, and what is to be told: the class, the text after `cannot get URI: `, the hints."""
+
+    reply: faults.Reply
+    fault: type[EcsauthError]
+    said: str
+    hints: tuple[str, ...] = ()
+
+
+def reply(status: int, code: str, message: str = "of S3") -> faults.Reply:
+    """Return a refusal; its message is to be looked for."""
+    return faults.Reply(status, code, message)
+
+
+CASES = [
+    Case(faults.ACCESS_DENIED, DeniedError, "S3 denies access (Access Denied)", THREE_CAUSES),
+    Case(reply(403, "AllAccessDisabled"), DeniedError, "S3 denies access (of S3)", THREE_CAUSES),
+    Case(reply(403, "SomethingNew"), DeniedError, "S3 denies access (of S3)", THREE_CAUSES),
+    Case(faults.NO_SUCH_KEY, DeniedError, "there is no such object", ("push it first: ecsauth push FILE S3URI",)),
+    Case(faults.NO_SUCH_BUCKET, DeniedError, "the bucket does not exist", ("is its name right, and its region?",)),
+    Case(
+        faults.NO_SUCH_VERSION,
+        DeniedError,
+        "there is no such version",
+        ("see the versions: aws s3api list-object-versions",),
+    ),
+    Case(reply(404, "SomethingNew"), DeniedError, "there is no such object, version or bucket"),
+    Case(reply(405, "MethodNotAllowed"), DeniedError, "this version is a delete marker: the object was deleted"),
+    Case(faults.EXPIRED_TOKEN, UnreachableError, "the credentials have expired", WHO),
+    Case(faults.INVALID_ACCESS_KEY, DeniedError, "the access key is not known", WHO),
+    Case(reply(400, "InvalidToken"), DeniedError, "the session token is not valid", WHO),
+    Case(reply(403, "SignatureDoesNotMatch"), DeniedError, "the secret access key does not fit the access key", WHO),
+    Case(faults.PRECONDITION_FAILED, ConflictError, "somebody else changed it first", AGAIN),
+    Case(faults.CONDITIONAL_CONFLICT, ConflictError, "somebody else is writing it", AGAIN),
+    Case(faults.KMS_DISABLED, DeniedError, "the KMS key is disabled", ("enable it: aws kms enable-key --key-id KEY",)),
+    Case(faults.KMS_NOT_FOUND, DeniedError, "the KMS key does not exist", ("is it deleted, or elsewhere?",)),
+    Case(
+        reply(400, "KMS.KMSInvalidStateException"),
+        DeniedError,
+        "the KMS key cannot be used in its present state",
+        ("it may be waiting for deletion: aws kms describe-key --key-id KEY",),
+    ),
+    Case(reply(400, "KMS.SomethingNew"), DeniedError, "KMS denies the use of the key (of S3)", DECRYPT),
+    Case(faults.INTERNAL_ERROR, UnreachableError, "S3 asks to come back later (InternalError)"),
+    Case(faults.SLOW_DOWN, UnreachableError, "S3 asks to come back later (SlowDown)"),
+    Case(faults.SLOW_DOWN_KMS, UnreachableError, "S3 asks to come back later (SlowDown)"),
+    Case(faults.KMS_THROTTLED, UnreachableError, "S3 asks to come back later (KMS.ThrottlingException)"),
+    Case(reply(400, "ThrottlingException"), UnreachableError, "S3 asks to come back later (ThrottlingException)"),
+    Case(reply(429, "TooManyRequests"), UnreachableError, "S3 asks to come back later (TooManyRequests)"),
+    Case(reply(400, "RequestTimeout"), UnreachableError, "S3 asks to come back later (RequestTimeout)"),
+    Case(reply(502, "SomethingNew"), UnreachableError, "S3 asks to come back later (SomethingNew)"),
+    Case(reply(400, "SomethingNew"), DeniedError, "S3 answers SomethingNew (of S3)"),
+    Case(reply(400, "SomethingNew", ""), DeniedError, "S3 answers SomethingNew"),
+    Case(faults.NOT_MODIFIED, DeniedError, "S3 answers 304 (Not Modified)"),
+]
+
+
+class Refusing:
+    """An S3 that only ever refuses, and a client of it that asks once: what is not forwarded needs no server."""
+
+    def __init__(self, proxy: S3Proxy, objects: Objects) -> None:
+        self._proxy = proxy
+        self._objects = objects
+
+    def fault_of(self, refusal: faults.Reply) -> EcsauthError:
+        """Return what getting the object ends with."""
+        self._proxy.heal()
+        self._proxy.inject(refusal)
+        with pytest.raises(EcsauthError) as caught:
+            self._objects.get(URI)
+        return caught.value
+
+
+@pytest.fixture(scope="module")
+def refusing() -> Iterator[Refusing]:
+    """Give an S3 that refuses."""
+    with S3Proxy("http://127.0.0.1:9") as proxy:
+        config = Config(retries={"total_max_attempts": 1}, proxies={})
+        with contextlib.closing(
+            boto3.client(
+                "s3", REGION, endpoint_url=proxy.url, aws_access_key_id="a", aws_secret_access_key="b", config=config
+            )
+        ) as client:
+            yield Refusing(proxy, Objects(client))
+
+
+def fault_of(store: InstanceStore, seconds: float = 10) -> EcsauthError:
+    """Return what fetching the object ends with."""
+    with pytest.raises(EcsauthError) as caught:
+        store.fetch(URI, Identity(REGION, ACCOUNT), None, seconds)
+    return caught.value
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.reply.status} {case.reply.code}")
+def test_refusals(refusing: Refusing, case: Case) -> None:
+    """Each refusal is told in words of its own, with what to do about it."""
+    found = refusing.fault_of(case.reply)
+    assert type(found) is case.fault
+    assert found.message == f"cannot get s3://fleet/ecs.config: {case.said}"
+    assert found.hints == case.hints
+
+
+def test_kms_denial(refusing: Refusing) -> None:
+    """A denial of the key is told from one of the object; who may not do what is passed on."""
+    found = refusing.fault_of(faults.kms_denied(KEY))
+    assert type(found) is DeniedError
+    assert "KMS denies the use of the key (User: arn:aws:sts::123456789012:assumed-role/" in found.message
+    assert f"is not authorized to perform: kms:Decrypt on resource: {KEY}" in found.message
+    assert found.hints == DECRYPT
+
+
+@pytest.mark.parametrize(("offset", "direction"), [(3600, "behind"), (-90, "ahead")])
+def test_clock(refusing: Refusing, offset: int, direction: str) -> None:
+    """A wrong clock is told with how wrong it is, by the date of the answer."""
+    date = email.utils.formatdate(time.time() + offset, usegmt=True)
+    found = refusing.fault_of(faults.Reply(403, "RequestTimeTooSkewed", "of S3", Date=date))
+    told = re.fullmatch(r"cannot get .*: this machine's clock is wrong by (\d+) s, (ahead|behind)", found.message)
+    assert type(found) is DeniedError
+    assert told is not None
+    assert abs(int(told[1]) - abs(offset)) <= 2
+    assert told[2] == direction
+    assert found.hints == ("start chronyd",)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Date": "yesterday"}, {"Date": ""}])
+def test_clock_without_a_date(refusing: Refusing, headers: dict[str, str]) -> None:
+    """Without a date in the answer only the fact is told."""
+    assert refusing.fault_of(faults.Reply(403, "RequestTimeTooSkewed", "of S3", **headers)).message.endswith(
+        "this machine's clock is wrong"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "said"),
+    [
+        ("AccessDenied", "one\ntwo\ttabs\N{RIGHT-TO-LEFT OVERRIDE}", "(onetwotabs)"),
+        ("AccessDenied", "x" * 1000, f"({'x' * 300})"),
+        ("Odd\N{RIGHT-TO-LEFT OVERRIDE}Code\n", "of S3", "S3 answers OddCode (of S3)"),
+    ],
+    ids=["controls", "length", "code"],
+)
+def test_foreign_text_is_tamed(refusing: Refusing, code: str, message: str, said: str) -> None:
+    """What S3 says comes on one line, of a length that can be read, and cannot steer a terminal."""
+    assert said in refusing.fault_of(faults.Reply(400 if code != "AccessDenied" else 403, code, message)).message
+
+
+@pytest.mark.parametrize("reply", [faults.SLOW_DOWN, faults.INTERNAL_ERROR], ids=lambda reply: reply.code)
+def test_passing_refusals_are_asked_again(
+    store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy, reply: faults.Reply
+) -> None:
+    """What passes by itself at once is not even told."""
+    bucket.put(b"ECS_CLUSTER=prod\n")
+    s3_proxy.inject(reply, times=1)
+    got = store.fetch(URI, Identity(REGION, ACCOUNT), None, 10)
+    assert got is not None
+    assert s3_proxy.operations == ["GetObject", "GetObject"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (faults.Reset(), "the connection broke"),
+        (faults.Closed(), "the connection broke"),
+        (faults.CutBody(3), "the connection broke"),
+        (faults.AlteredBody(), "what arrived does not fit its checksum"),
+    ],
+    ids=["reset", "closed", "cut", "altered"],
+)
+def test_broken_transfers(
+    store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy, fault: faults.Fault, said: str
+) -> None:
+    """A transfer that breaks is told in words of its own, not in those of the SDK, which name sums and addresses."""
+    bucket.put(b"ECS_CLUSTER=prod\n")
+    s3_proxy.inject(fault)
+    found = fault_of(store)
+    assert found.message == f"cannot get s3://fleet/ecs.config: {said}"
+    shown = " ".join((found.message, *found.hints))
+    for foreign in ("127.0.0.1", "http", "Error", "xpected", "onnection was", "=="):
+        assert foreign not in shown
+
+
+def fault_with(live_in: Live, env: dict[str, str], **more: Any) -> EcsauthError:
+    """Return what fetching ends with in that environment; a value of None takes a variable away."""
+    changed = {**env, **more}
+    live_in({name: value for name, value in changed.items() if value is not None})
+    return fault_of(InstanceStore(InstanceClients(None, "").s3), seconds=8)
+
+
+def test_nobody_there(operator_env: dict[str, str], s3_proxy: S3Proxy, live_in: Live) -> None:
+    """A port that refuses connections is unreachable."""
+    with s3_proxy.refusing():
+        found = fault_with(live_in, operator_env)
+    assert type(found) is UnreachableError
+    assert found.message.endswith("no connection")
+    assert found.hints == ("does the name resolve?", ROUTE)
+
+
+def test_no_such_host(operator_env: dict[str, str], live_in: Live) -> None:
+    """A name that does not resolve is unreachable, and the name of the host is not all there is to say."""
+    found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL="https://s3.invalid")
+    assert type(found) is UnreachableError
+    assert found.hints[0] in ("does the name resolve?", f"does the name resolve, and {ROUTE}")
+
+
+def test_proxy_is_down(operator_env: dict[str, str], live_in: Live) -> None:
+    """A proxy that does not answer is told from S3 that does not."""
+    found = fault_with(
+        live_in, operator_env, AWS_ENDPOINT_URL="https://s3.example.com", HTTPS_PROXY="http://127.0.0.1:9"
+    )
+    assert type(found) is UnreachableError
+    assert found.message.endswith("the proxy does not answer")
+    assert found.hints == ("see HTTPS_PROXY and NO_PROXY",)
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"], ids=["absent", "empty", "nonsense"])
+def test_broken_bundle(
+    s3_proxy_https: S3Proxy, operator_env: dict[str, str], tmp_path: Path, live_in: Live, content: str | None
+) -> None:
+    """A bundle of authorities that is none is a denial, too, and the variable that names it is told."""
+    bundle = tmp_path / "bundle.pem"
+    if content is not None:
+        bundle.write_text(content, encoding="utf-8")
+    found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL=s3_proxy_https.url, AWS_CA_BUNDLE=str(bundle))
+    assert type(found) is DeniedError
+    assert found.hints == BUNDLE
+
+
+@pytest.mark.parametrize("wrong", ["authority", "expired", "address"])
+def test_tls(
+    s3_server: S3Server,
+    operator_env: dict[str, str],
+    tmp_path: Path,
+    live_in: Live,
+    wrong: str,
+) -> None:
+    """A certificate that is not to be believed is a denial: trying again does not help."""
+    address = "127.0.0.9" if wrong == "address" else "127.0.0.1"
+    made = Certificates(tmp_path, expired=wrong == "expired", address=address)
+    trusted = made
+    if wrong == "authority":
+        (tmp_path / "other").mkdir()
+        trusted = Certificates(tmp_path / "other")
+    with S3Proxy(s3_server.url, tls=made.server_context()) as proxy:
+        found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL=proxy.url, AWS_CA_BUNDLE=str(trusted.ca_file))
+        assert proxy.operations == []
+    assert type(found) is DeniedError
+    assert found.message.endswith("the TLS certificate cannot be verified")
+    assert found.hints == BUNDLE
+
+
+def test_https(
+    s3_proxy_https: S3Proxy,
+    certificates: Certificates,
+    operator_env: dict[str, str],
+    bucket: Bucket,
+    live_in: Live,
+) -> None:
+    """A certificate of an authority that is trusted is believed."""
+    bucket.put(b"ECS_CLUSTER=prod\n")
+    live_in({**operator_env, "AWS_ENDPOINT_URL": s3_proxy_https.url, "AWS_CA_BUNDLE": str(certificates.ca_file)})
+    got = InstanceStore(InstanceClients(None, "").s3).fetch(URI, Identity(REGION, ACCOUNT), None, 10)
+    assert got is not None
+    assert got.facts.checksum == "CRC32"
+
+
+@pytest.mark.parametrize(
+    ("more", "fault", "said"),
+    [
+        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, NotYetError, "there are no credentials"),
+        ({"AWS_SECRET_ACCESS_KEY": None}, DeniedError, "the credentials are incomplete"),
+        ({"AWS_ENDPOINT_URL": "nonsense"}, UsageError, "the endpoint or a name in it is malformed"),
+    ],
+    ids=["no credentials", "half of them", "endpoint"],
+)
+def test_environment(
+    operator_env: dict[str, str], live_in: Live, more: dict[str, str | None], fault: type[EcsauthError], said: str
+) -> None:
+    """What the environment lacks is told before anything is asked."""
+    found = fault_with(live_in, operator_env, **more)
+    assert type(found) is fault
+    assert found.message == f"cannot get s3://fleet/ecs.config: {said}"
+
+
+@pytest.mark.parametrize("region", ["eu central 1", "eu-central-1/x", "https://example.com"])
+def test_malformed_region(store: InstanceStore, region: str) -> None:
+    """A region that is none is a fault of the command line."""
+    with pytest.raises(UsageError, match="the region is malformed"):
+        store.fetch(URI, Identity(region, ACCOUNT), None, 5)

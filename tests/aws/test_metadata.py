@@ -1,0 +1,244 @@
+"""The metadata service is asked directly, in version 2 only, and each way in which it fails has its own status."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable
+
+import pytest
+from loopback_server import Answer, answer
+from metadata_service import TTL_HEADER, Behaviour, Instance
+from metadata_service import MetadataService as StandIn
+
+from bootstrap.core.acceptance import Identity
+from bootstrap.core.errors import DeniedError, EcsauthError, UnreachableError, UsageError
+from bootstrap.edges.metadata import MetadataService, endpoint, proxy_exemptions
+
+DOCUMENT = "/latest/dynamic/instance-identity/document"
+ENDPOINT = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+
+
+class Documents(StandIn):
+    """Gives another identity document, or another response in its place, or in that of something else."""
+
+    def __init__(self, document: Answer, path: str = DOCUMENT) -> None:
+        super().__init__()
+        self._other = {path: document}
+
+    def respond(self, method: str, path: str, header: Callable[[str], str | None]) -> Answer | None:
+        """Return the other document, and everything else as ever."""
+        response = super().respond(method, path, header)
+        return self._other.get(path, response)
+
+
+@pytest.fixture
+def lone(live_in: Callable[[dict[str, str]], None]) -> Callable[..., None]:
+    """Give a function that makes the variables named in its call the only ones."""
+
+    def only(**env: str) -> None:
+        live_in(env)
+
+    return only
+
+
+@pytest.fixture
+def instance(metadata: StandIn, lone: Callable[..., None]) -> StandIn:
+    """Be on an instance in us-west-2, of account 999999999999."""
+    metadata.instance = Instance(region="us-west-2", account="999999999999")
+    lone(AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url)
+    return metadata
+
+
+def fault_of(seconds: float = 1.0) -> EcsauthError:
+    """Return what asking for the identity ends with."""
+    with pytest.raises(EcsauthError) as caught:
+        MetadataService().identity(seconds)
+    return caught.value
+
+
+def test_identity(instance: StandIn) -> None:
+    """Region and account are those of the identity document."""
+    assert MetadataService().identity(5) == Identity("us-west-2", "999999999999")
+    assert instance.paths == ["PUT /latest/api/token", f"GET {DOCUMENT}"]
+
+
+def test_requests_are_bare(instance: StandIn) -> None:
+    """The token is for a minute, and no header says that a request was forwarded or who asks."""
+    MetadataService().identity(5)
+    put, get = instance.requests
+    assert set(put.headers) - {"content-length"} == {"host", "accept-encoding", TTL_HEADER.lower()}
+    assert put.headers[TTL_HEADER.lower()] == "60"
+    assert set(get.headers) == {"host", "accept-encoding"}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "fault", "said"),
+    [
+        (Behaviour.SILENT, UnreachableError, "does not answer"),
+        (Behaviour.SLOW, UnreachableError, "does not answer"),
+        (Behaviour.BROKEN, UnreachableError, "failed with 500"),
+        (Behaviour.TOKEN_FORBIDDEN, DeniedError, "refused PUT /latest/api/token with 403"),
+        (Behaviour.TOKEN_ABSENT, DeniedError, "refused PUT /latest/api/token with 404"),
+    ],
+)
+def test_failures(instance: StandIn, behaviour: Behaviour, fault: type[EcsauthError], said: str) -> None:
+    """Silence and a broken service may pass by themselves, a refusal does not; version 1 is tried in no case."""
+    instance.become(behaviour)
+    found = fault_of()
+    assert type(found) is fault
+    assert said in found.message
+    assert all(path.startswith("PUT") for path in instance.paths)
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour.SILENT, Behaviour.SLOW])
+def test_silence_ends_in_time(instance: StandIn, behaviour: Behaviour) -> None:
+    """Nobody waits longer than the seconds that are left."""
+    instance.become(behaviour)
+    start = time.monotonic()
+    fault_of(0.5)
+    assert time.monotonic() - start < 1.9
+
+
+def test_nobody_there(instance: StandIn) -> None:
+    """A port that refuses connections is like silence: trying again may help."""
+    with instance.refusing():
+        found = fault_of()
+    assert type(found) is UnreachableError
+    assert "not on EC2: give --region and --bucket-owner" in found.hints
+
+
+@pytest.mark.parametrize(
+    ("document", "fault", "said"),
+    [
+        (answer(404, b"absent"), DeniedError, f"refused GET {DOCUMENT} with 404"),
+        (answer(401, b"expired"), DeniedError, f"refused GET {DOCUMENT} with 401"),
+        (answer(503, b""), UnreachableError, "failed with 503"),
+        (answer(200, b""), UnreachableError, "gave no identity document"),
+        (answer(200, b"<html>sign in</html>"), UnreachableError, "gave no identity document"),
+        (answer(200, b"\xff\xfe"), UnreachableError, "gave no identity document"),
+        (answer(200, b"[]"), UnreachableError, "gave no identity document"),
+        (answer(200, b'"region"'), UnreachableError, "gave no identity document"),
+        (answer(200, b'{"region": "us-west-2"}'), UnreachableError, "gave no identity document"),
+        (answer(200, b'{"region": null, "accountId": "999999999999"}'), UnreachableError, "gave no identity document"),
+        (answer(200, b"[" * 60_000), UnreachableError, "gave no identity document"),
+        (answer(200, b" " * 100_000), UnreachableError, "gave no identity document"),
+    ],
+)
+def test_other_documents(lone: Callable[..., None], document: Answer, fault: type[EcsauthError], said: str) -> None:
+    """Whatever stands in the document's place is told, never quoted and never a bug."""
+    with Documents(document) as service:
+        lone(AWS_EC2_METADATA_SERVICE_ENDPOINT=service.url)
+        found = fault_of()
+    assert type(found) is fault
+    assert said in found.message
+
+
+@pytest.mark.parametrize("token", [b"one\r\nX-Header: two", b"\xff", "\u20ac".encode()])
+def test_other_tokens(lone: Callable[..., None], token: bytes) -> None:
+    """A token that no header can hold is none."""
+    with Documents(answer(200, token), "/latest/api/token") as service:
+        lone(AWS_EC2_METADATA_SERVICE_ENDPOINT=service.url)
+        found = fault_of()
+        assert service.paths == ["PUT /latest/api/token"]
+    assert type(found) is UnreachableError
+    assert "gave no token of use" in found.message
+
+
+def test_switched_off(instance: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the variable of all SDKs switches it off, nothing is asked."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "True")
+    found = fault_of()
+    assert type(found) is DeniedError
+    assert "AWS_EC2_METADATA_DISABLED" in found.message
+    assert instance.paths == []
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"])
+def test_no_proxy_is_asked(instance: StandIn, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A proxy in the environment is none of its business."""
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert MetadataService().identity(5).region == "us-west-2"
+    assert len(instance.paths) == 2
+
+
+@pytest.mark.parametrize(
+    ("env", "url"),
+    [
+        ({}, "http://169.254.169.254"),
+        ({"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv4"}, "http://169.254.169.254"),
+        ({"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6"}, "http://[fd00:ec2::254]"),
+        ({ENDPOINT: ""}, "http://169.254.169.254"),
+        ({ENDPOINT: "http://169.254.169.254/"}, "http://169.254.169.254"),
+        ({ENDPOINT: "http://[fd00:ec2::254]/"}, "http://[fd00:ec2::254]"),
+        ({ENDPOINT: "http://127.0.0.1:1338/"}, "http://127.0.0.1:1338"),
+        ({ENDPOINT: "http://localhost:1338"}, "http://localhost:1338"),
+        ({ENDPOINT: "http://[::1]:1338"}, "http://[::1]:1338"),
+    ],
+)
+def test_endpoint(lone: Callable[..., None], env: dict[str, str], url: str) -> None:
+    """The address is the service's own, or one on this machine."""
+    lone(**env)
+    assert endpoint() == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://10.0.0.1",
+        "https://metadata.example.com",
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "http://169.254.169.254.example.com",
+        "http://169.254.169.254@example.com",
+        "http://127.0.0.1@example.com",
+        "http://169.254.169.254:8080",
+        "127.0.0.1:1338",
+        "localhost:1338",
+        "ftp://127.0.0.1",
+        "https://127.0.0.1:1338",
+        "http://[::1",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:port",
+        "nonsense",
+    ],
+)
+def test_other_endpoints_are_refused(lone: Callable[..., None], url: str) -> None:
+    """Any other address is refused before anything is asked there: credentials would travel in the clear."""
+    lone(**{ENDPOINT: url})
+    for ask in (endpoint, lambda: MetadataService().identity(1), lambda: proxy_exemptions(None)):
+        with pytest.raises(UsageError) as caught:
+            ask()
+        assert ENDPOINT in caught.value.message
+        assert "example.com" not in caught.value.message
+
+
+OWN = "169.254.169.254,[fd00:ec2::254]"
+
+
+@pytest.mark.parametrize(
+    ("current", "env", "exempt"),
+    [
+        (None, {}, OWN),
+        ("", {}, OWN),
+        ("internal.example.com,10.0.0.1", {}, f"internal.example.com,10.0.0.1,{OWN}"),
+        ("169.254.169.254", {}, OWN),
+        ("internal.example.com,", {}, f"internal.example.com,{OWN}"),
+        (" * ", {}, "*"),
+        (None, {"no_proxy": "internal.example.com"}, f"internal.example.com,{OWN}"),
+        ("other.example.com", {"no_proxy": "internal.example.com"}, f"internal.example.com,{OWN}"),
+        (None, {ENDPOINT: "http://localhost:1338"}, f"{OWN},localhost"),
+        (None, {ENDPOINT: "http://[::1]:1338"}, f"{OWN},[::1]"),
+    ],
+)
+def test_proxy_exemptions(lone: Callable[..., None], current: str | None, env: dict[str, str], exempt: str) -> None:
+    """The service's addresses join what is exempt already; `*` alone means everything, and only alone."""
+    lone(**env)
+    assert proxy_exemptions(current) == exempt
+
+
+def test_nothing_of_the_answer_is_shown(lone: Callable[..., None]) -> None:
+    """A document that is none may hold anything; the message does not repeat it."""
+    with Documents(answer(200, b"the-secret-of-another-service")) as service:
+        lone(AWS_EC2_METADATA_SERVICE_ENDPOINT=service.url)
+        found: Any = fault_of()
+    assert "secret" not in " ".join((found.message, *found.hints, repr(found)))

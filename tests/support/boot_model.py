@@ -1,0 +1,266 @@
+"""A boot over the real disk, a model of docker and a small S3, which can be killed at each of its changes.
+
+A run that is killed changes nothing more, not even on its way out: that is what SIGKILL does. What is left is taken
+down (`World.standing`), and may be put back as often as there are ways to go on from it (`World.stand`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
+
+from docker_model import DockerModel, Failure, One
+
+from bootstrap.core import s3_uri
+from bootstrap.core.acceptance import Demand, Fetched
+from bootstrap.core.agent_container import NAME, PARKED
+from bootstrap.core.agent_health import Registration
+from bootstrap.core.boot import Boot, Edges, Request
+from bootstrap.core.errors import LaunchError, UnreachableError
+from bootstrap.core.launch import Engine
+from bootstrap.core.trust import ObjectFacts
+from bootstrap.edges.disk import Disk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bootstrap.core.acceptance import Identity
+    from bootstrap.core.agent_container import Command, Container
+    from bootstrap.core.boot import Report
+    from bootstrap.core.s3_uri import S3URI
+    from bootstrap.core.state import State
+
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/1"
+# What a killed run leaves of a file that it was writing.
+TEMPORARY = ".ecsauth-0123456789abcdef"
+
+
+class Killed(BaseException):
+    """The run is dead."""
+
+
+class Life:
+    """Of one run, counted in points at which it can be killed: it is at the point of that number, None: never."""
+
+    def __init__(self, until: Optional[int] = None) -> None:
+        self._left = until
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the run was killed."""
+        return self._left is not None and self._left < 0
+
+    def spend(self, begin: Callable[[], object] = lambda: None) -> None:
+        """Live on, or die here, having begun the next change."""
+        if self._left is None:
+            return
+        self._left -= 1
+        if self._left >= 0:
+            return
+        if self._left == -1:
+            begin()
+        raise Killed
+
+
+class Offer(NamedTuple):
+    """What one run finds: the number of the version in S3 (None: S3 does not answer), its agent, and its flags."""
+
+    number: Optional[int]
+    agent: str = "healthy"
+    force: bool = False
+    allow_older: bool = False
+
+
+class Standing(NamedTuple):
+    """All that a run leaves: files by directory and name, containers by name."""
+
+    files: tuple[tuple[str, str, bytes], ...]
+    containers: tuple[tuple[str, One], ...]
+
+
+def body(number: int) -> bytes:
+    """Return the bytes of the version of that number."""
+    data = f'{{"registry.example.com":{{"username":"fleet","password":"p{number}"}}}}'
+    return f"ECS_CLUSTER=demo\nECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={data}\n".encode()
+
+
+def facts(number: int) -> ObjectFacts:
+    """Return what S3 says of the version of that number: one is a second younger than the one before."""
+    return ObjectFacts(f'"e{number}"', number, f"v{number}", "aws:kms", KEY, "CRC32")
+
+
+class World:
+    """An instance with nothing on it yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.places = {"ecs": folder / "ecs", "ecsauth": folder / "ecsauth"}
+        for place in self.places.values():
+            place.mkdir(mode=0o700)
+        self.env_path = str(self.places["ecs"] / "ecs.config")
+        self.warnings: list[str] = []
+        self.disk = self.disk_of(Life())
+        self.docker = DockerModel(None, None, self.disk.env_file)
+
+    def disk_of(self, life: Life) -> MortalDisk:
+        """Return the disk as a run of that life has it."""
+        return MortalDisk(self, life)
+
+    def boot(self, offer: Offer, life: Optional[Life] = None, after: Callable[[], object] = lambda: None) -> Report:
+        """Boot to the end; `after` is called after each change. Raises Killed, or what the boot raises."""
+        life = life or Life()
+        uri = s3_uri.parse("s3://bucket/key")
+        owner, force = "111122223333", offer.force
+        demand = Demand(uri, (KEY,), self.env_path, "eu-west-1", owner, allow_older=offer.allow_older, force=force)
+        disk = self.disk_of(life)
+        disk.after = after
+        edges = Edges(_Nobody(), _Store(offer.number), disk, _Docker(self.docker, offer, life), _Clock())
+        self.warnings.clear()
+        try:
+            return Boot(Request(demand, deadline=1, wait=0), edges, self.warnings.append).run()
+        finally:
+            self.docker.settle()
+
+    def standing(self) -> Standing:
+        """Return what stands now."""
+        files = [
+            (name, path.name, path.read_bytes())
+            for name, place in self.places.items()
+            for path in sorted(place.iterdir())
+            if path.name != "lock"
+        ]
+        return Standing(tuple(files), tuple(sorted(self.docker.containers.items())))
+
+    def stand(self, standing: Standing) -> None:
+        """Make it stand as it did."""
+        for place in self.places.values():
+            for path in place.iterdir():
+                path.unlink()
+        for place_name, name, content in standing.files:
+            path = self.places[place_name] / name
+            path.write_bytes(content)
+            path.chmod(0o600)
+        self.docker.containers = dict(standing.containers)
+
+
+class MortalDisk(Disk):
+    """The real disk; each change takes a bit of the run's life."""
+
+    def __init__(self, world: World, life: Life) -> None:
+        super().__init__(world.env_path, str(world.places["ecsauth"]))
+        self.after: Callable[[], object] = lambda: None
+        self._places = world.places
+        self._life = life
+
+    def remember(self, state: State) -> None:
+        """Record the state."""
+        if state != self.state():
+            self._spend("ecsauth", "state.json")
+            super().remember(state)
+
+    def write_env_file(self, data: Optional[bytes]) -> None:
+        """Put the env-file in its place."""
+        self._spend("ecs", "ecs.config")
+        super().write_env_file(data)
+        self.after()
+
+    def write_verified_copy(self, data: Optional[bytes]) -> None:
+        """Keep what was proved good."""
+        self._spend("ecsauth", "verified")
+        super().write_verified_copy(data)
+
+    def write_pre_image(self, data: Optional[bytes]) -> None:
+        """Keep what stands in the env-file's place."""
+        self._spend("ecsauth", "pre-image")
+        super().write_pre_image(data)
+
+    def back_up(self, data: bytes) -> None:
+        """Keep a file that is not ecsauth's."""
+        self._spend("ecs", "ecs.config.before-ecsauth")
+        super().back_up(data)
+
+    def _spend(self, place: str, name: str) -> None:
+        self._life.spend(lambda: (self._places[place] / f".{name}{TEMPORARY}").write_bytes(b"ECS_"))
+
+
+class _Docker:
+    """The launcher over the model. What is offered decides how an agent of that version fares."""
+
+    def __init__(self, model: DockerModel, offer: Offer, life: Life) -> None:
+        self._model = model
+        self._offer = offer
+        self._life = life
+
+    def look(self, image: str) -> Engine:
+        """Return what docker shows."""
+        del image
+        return Engine(has_image=True, agent=self._model.shown(NAME), parked=self._model.shown(PARKED))
+
+    def agent(self) -> Optional[Container]:
+        """Return the agent's container, which has exited if it is a broken one."""
+        shown = self._model.shown(NAME)
+        if shown is None or not (self._is_offered(shown) and self._offer.agent == "broken"):
+            return shown
+        return shown._replace(running=False, exit_code=1)
+
+    def run(self, command: Command, seconds: float) -> None:
+        """Run one command of a plan; raise LaunchError if it fails."""
+        del seconds
+        self._life.spend()
+        self._life.spend(lambda: self._model.do(command, Failure.INTERRUPTED))
+        if not self._model.do(command):
+            raise LaunchError(f"docker {command[1]} failed")
+
+    def registration(self) -> Optional[Registration]:
+        """Return what a running agent says of itself."""
+        agent = self.agent()
+        if agent is None or not agent.running or (self._is_offered(agent) and self._offer.agent == "slow"):
+            return None
+        return Registration("demo", "arn:instance", "1")
+
+    def running_tasks(self) -> Optional[int]:
+        """Return that there are none."""
+        return 0
+
+    def _is_offered(self, agent: Container) -> bool:
+        return agent.version == f"v{self._offer.number}"
+
+
+class _Store:
+    """S3 with one version of the object, or out of reach."""
+
+    def __init__(self, number: Optional[int]) -> None:
+        self._number = number
+
+    def fetch(self, uri: S3URI, identity: Identity, unless: Optional[str], seconds: float) -> Optional[Fetched]:
+        """Return the object, None if that is what is known already."""
+        del uri, identity, seconds
+        if self._number is None:
+            raise UnreachableError("S3 does not answer")
+        found = facts(self._number)
+        return None if unless == found.etag else Fetched(found, body(self._number))
+
+
+class _Nobody:
+    """A metadata service that need not be asked."""
+
+    def identity(self, seconds: float) -> NoReturn:
+        """Fail."""
+        raise AssertionError(seconds)
+
+
+class _Clock:
+    """Time that passes by waiting only."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def now(self) -> float:
+        """Return the seconds waited."""
+        return self._now
+
+    def wall(self) -> int:
+        """Return the same second, so that what stands after a run does not depend on when it was."""
+        return 1_700_000_000
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self._now += seconds
