@@ -35,13 +35,22 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; the status is 3 if there is an error among them. Raise an EcsauthError, nothing written."""
+    import atexit
+    import gc
+
+    # What is imported now stays until the end; to look for garbage in it, and once more at the exit, would be a fifth
+    # of the time of a short run.
+    gc.disable()
+    atexit.register(gc.freeze)
     from bootstrap.cli import sources
     from bootstrap.core.check import Target, check
     from bootstrap.core.diagnostics import Severity
     from bootstrap.core.errors import ExitCode
 
     ignored, target = _ignored(arguments.ignore), _target(arguments)
-    data = sources.from_dialect(sources.read(arguments.file, arguments), arguments.file, arguments.dialect).data
+    data = sources.read(arguments.file, arguments)
+    if arguments.dialect != "docker":
+        data = sources.from_dialect(data, arguments.file, arguments.dialect).data
     found = check(data, Target(arguments.target), ignored)
     if target is None:
         _show(found, data, arguments)
@@ -98,9 +107,16 @@ def _show(
     found: tuple[Finding, ...], data: bytes, arguments: argparse.Namespace, written: Optional[str] = None
 ) -> None:
     """Write the findings in the format that was asked for; `written` is where the bytes are that they are about."""
-    from bootstrap.cli import console, findings
+    from bootstrap.cli import console
 
     file = written or arguments.file
+    if not found and arguments.format == "text":
+        from bootstrap.cli import subject
+
+        console.say(f"{subject.for_people(file)}: nothing wrong")
+        return
+    from bootstrap.cli import findings
+
     is_authored = arguments.dialect != "docker" and written is None
     if is_authored:
         # The lines are those of the authored file, the columns are not.
@@ -123,14 +139,9 @@ def _show(
 
 def _tell(found: tuple[Finding, ...], data: Optional[bytes], file: str, *, can_fix: bool) -> None:
     """Write the findings for people, and what to do next."""
-    from bootstrap.cli import console, subject
+    from bootstrap.cli import console, findings, fix, subject
 
     name = subject.for_people(file)
-    if not found:
-        console.say(f"{name}: nothing wrong")
-        return
-    from bootstrap.cli import findings, fix
-
     sys.stderr.write(findings.text(found, name, data))
     console.say(f"{name}: {findings.summary(found)}")
     codes = {one.code for one in found}

@@ -17,13 +17,22 @@ _MOST_LINES = 5
 
 def read_path(file: str) -> bytes:
     """Return the bytes of a path or of standard input; raise UsageError for an S3URI."""
-    from bootstrap.core import s3_uri
-    from bootstrap.core.errors import UsageError
     from bootstrap.edges import env_file_source
 
-    if s3_uri.is_s3_uri(file):
+    if _is_s3_uri(file):
+        from bootstrap.core.errors import UsageError
+
         raise UsageError("FILE has to be a path here, or - for standard input")
     return env_file_source.read(file)
+
+
+def _is_s3_uri(file: str) -> bool:
+    """Tell an S3URI from a path; without a colon in it there is no need to load what knows more."""
+    if ":" not in file:
+        return False
+    from bootstrap.core import s3_uri
+
+    return s3_uri.is_s3_uri(file)
 
 
 def from_dialect(data: bytes, file: str, dialect: str) -> Written:
@@ -89,10 +98,9 @@ def write(file: str, data: bytes) -> None:
 
 def read(file: str, arguments: argparse.Namespace) -> bytes:
     """Return the bytes of a path, of an S3URI, or of standard input; raise an EcsauthError."""
-    from bootstrap.core import s3_uri
-
-    if not s3_uri.is_s3_uri(file):
+    if not _is_s3_uri(file):
         return read_path(file)
+    from bootstrap.core import s3_uri
     from bootstrap.core.errors import DeniedError
     from bootstrap.edges.store.s3 import Objects, translated
     from bootstrap.edges.store.sdk import OperatorClients

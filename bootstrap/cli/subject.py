@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-from bootstrap.cli.terminal import printable
-
 _STDIN = "-"
 _S3 = "s3://"
 _STDIN_NAME = "<stdin>"
@@ -14,7 +12,13 @@ _STDIN_NAME = "<stdin>"
 
 def for_people(file: str) -> str:
     """Return the name of the file in a message."""
-    return _STDIN_NAME if file == _STDIN else printable(file)
+    if file == _STDIN:
+        return _STDIN_NAME
+    if file.isprintable():
+        return file
+    from bootstrap.cli.terminal import printable
+
+    return printable(file)
 
 
 def for_shell(file: str) -> Optional[str]:

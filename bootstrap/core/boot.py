@@ -148,7 +148,7 @@ class Boot:
 
     def _start(self, launch: Launch, state: State, accepted: Accepted) -> Report:
         if launch.is_done and accepted.facts.is_same_object(state.verified):
-            self._edges.disk.remember(installation.closed(state))
+            self._edges.disk.remember(installation.closed(state._replace(applied=accepted.facts)))
             outcome = Outcome.INSTALLED if accepted.is_new else Outcome.UNCHANGED
             return self._report(outcome, accepted, launch.plan)
         verdict, registration = launch.execute(state)

@@ -161,7 +161,7 @@ def _assignment(line: Line) -> dict[int, _Pen]:
 
 
 def _is_auth(line: Line) -> bool:
-    return bool(_AUTH_VARIABLES & {line.name, line.likely})
+    return line.name in _AUTH_VARIABLES or line.likely in _AUTH_VARIABLES
 
 
 def _write_blanks(pen: _Pen, place: int, text: str) -> None:

@@ -100,7 +100,8 @@ def take_back(disk: Disk, state: State) -> State:
         disk.write_env_file(pre_image)
     if disk.verified_copy() != proved:
         disk.write_verified_copy(proved)
-    state = closed(state._replace(installed=state.previous))
+    # The agent of before is the last one that was verified; a run that was killed may have recorded another.
+    state = closed(state._replace(installed=state.previous, applied=state.verified))
     disk.remember(state)
     return state
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol
 
 from bootstrap.core import agent_container, agent_health, installation
+from bootstrap.core.agent_container import Step
 from bootstrap.core.agent_health import Health, Registration, Verdict
 from bootstrap.core.errors import LaunchError
 from bootstrap.core.patience import Clock, Deadline
 from bootstrap.core.state import Rejected, State
 
 if TYPE_CHECKING:
-    from bootstrap.core.agent_container import Command, Container, Plan, Step, Wanted
+    from bootstrap.core.agent_container import Command, Container, Plan, Wanted
     from bootstrap.core.installation import Disk
 
 _POLL = 0.25
 _UNDO = 60.0
+_FORGET = Step("remove the agent that a finished run had parked", ("docker", "rm", "--force", agent_container.PARKED))
 
 
 class Engine(NamedTuple):
@@ -62,14 +64,17 @@ def make_plan(launcher: Launcher, terms: Terms, state: State) -> Plan:
     Raises LaunchError if docker is not fit, or an agent would be stopped that must not be.
     """
     engine = launcher.look(terms.wanted.image)
+    outlived = _is_outlived(engine, state)
     plan = agent_container.plan(
         terms.wanted,
         engine.agent,
-        engine.parked,
+        None if outlived else engine.parked,
         has_image=engine.has_image,
         force=terms.force,
-        unverified=_is_unverified(engine, state),
+        unverified=_is_unverified(engine, state) or (engine.agent is not None and engine.agent.auto_remove),
     )
+    if outlived:
+        plan = plan._replace(prepare=(*plan.prepare, _FORGET))
     if plan.stops is not None:
         _refuse_to_stop(plan.stops, launcher, terms)
     return plan
@@ -81,6 +86,17 @@ def _is_unverified(engine: Engine, state: State) -> bool:
         return False
     known = state.verified.identity if state.verified is not None else None
     return engine.parked is not None or engine.agent.version != known
+
+
+def _is_outlived(engine: Engine, state: State) -> bool:
+    """Tell whether a run that was killed at its very end has left the predecessor of an agent that it saw register.
+
+    It has to go before the next change is opened: beside it, in an open change, that agent would count as one on
+    trial. A parked one of the same version may be what a trial of another image goes back to.
+    """
+    if state.in_progress is not None or state.verified is None or engine.agent is None or engine.parked is None:
+        return False
+    return engine.agent.version == state.verified.identity != engine.parked.version
 
 
 def _refuse_to_stop(agent: Container, launcher: Launcher, terms: Terms) -> None:

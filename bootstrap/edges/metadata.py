@@ -72,6 +72,9 @@ class MetadataService:
             raise UnreachableError(
                 "the instance metadata service does not answer", "in a container the hop limit has to be 2", _GIVE_BOTH
             ) from None
+        except ValueError:
+            # http.client's word for a token that cannot be sent back in a header.
+            raise UnreachableError("the instance metadata service gave no token of use", _GIVE_BOTH) from None
         finally:
             connection.close()
 
@@ -92,11 +95,11 @@ def _ask(connection: http.client.HTTPConnection, method: str, path: str, headers
 
 
 def _identity(document: bytes) -> Identity:
-    """Return what the identity document says; a RecursionError is the parser's word for brackets without end."""
     try:
         content = json.loads(document)
         region, account = content["region"], content["accountId"]
     except (ValueError, KeyError, TypeError, RecursionError):
+        # RecursionError is the parser's word for brackets without end.
         region = account = None
     if not (isinstance(region, str) and isinstance(account, str)):
         raise UnreachableError("the instance metadata service gave no identity document", _GIVE_BOTH)

@@ -1,30 +1,18 @@
 """Every plan from every situation, failing or killed at every place: the agent that ran before must run again.
 
-The plans are played against a model of the docker engine, as far as they go: names, running or not, restart policies,
-labels. What it says of docker was seen with engine 20.10: `start` does nothing to a running container, also to one that
-is about to stop; `stop` waits for a stop that is under way; a stop goes on when the command line that asked is killed.
+The plans are played against a model of the docker engine.
 """
 
 from __future__ import annotations
 
 import itertools
-from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, Optional
 
 import pytest
+from docker_model import DockerModel, Failure, One
 
 from bootstrap.core import agent_container
-from bootstrap.core.agent_container import (
-    NAME,
-    PARKED,
-    PLAN_LABEL,
-    VERSION_LABEL,
-    Command,
-    Container,
-    Plan,
-    Step,
-    Wanted,
-)
+from bootstrap.core.agent_container import NAME, PARKED, Command, Plan, Step, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,93 +21,13 @@ WANTED = Wanted(agent_container.IMAGE, "/etc/ecs/ecs.config", "v2", frozenset({"
 POLICY = "on-failure:10"
 
 
-class Failure(Enum):
-    """How a command fails.
-
-    refused: without any effect. late: after its whole effect, as when it takes longer than it may. interrupted: half
-    done, because its command line was killed: a stop goes on, a container was created and is not started.
-    """
-
-    REFUSED = "refused"
-    LATE = "late"
-    INTERRUPTED = "interrupted"
-
-
-class One(NamedTuple):
-    """One container. `stopping` while a stop goes on that nobody waits for any more."""
-
-    container_id: str
-    running: bool
-    policy: str
-    version: str = ""
-    plan: str = ""
-    stopping: bool = False
-
-    @property
-    def is_ours(self) -> bool:
-        """Tell whether an earlier run of ours made it."""
-        return bool(self.plan)
-
-
-class Engine:
-    """The containers by their names."""
-
-    def __init__(self, agent: Optional[One], parked: Optional[One]) -> None:
-        shown = {NAME: agent, PARKED: parked}
-        self.containers = {name: one for name, one in shown.items() if one is not None}
+class Engine(DockerModel):
+    """The engine, and the plan from what it shows."""
 
     def plan(self, *, force: bool = False, on_trial: bool = False) -> Plan:
         """Return the plan from what docker shows now."""
-        agent, parked = self._shown(NAME), self._shown(PARKED)
+        agent, parked = self.shown(NAME), self.shown(PARKED)
         return agent_container.plan(WANTED, agent, parked, has_image=True, force=force, unverified=on_trial)
-
-    def _shown(self, name: str) -> Optional[Container]:
-        one = self.containers.get(name)
-        if one is None:
-            return None
-        return Container(one.container_id, one.running, 0, 0, "", one.policy, one.version, one.plan, True)
-
-    def do(self, command: Command, failure: Optional[Failure] = None) -> bool:
-        """Run a command; return whether it succeeded."""
-        if failure is Failure.REFUSED:
-            return False
-        if command[1] == "run":
-            return self._run(command, running=failure is not Failure.INTERRUPTED) and failure is None
-        if command[1] == "rename":
-            return self._rename(*command[2:]) and failure is None
-        one = self.containers.pop(command[-1], None)
-        if one is not None and command[1] != "rm":
-            self.containers[command[-1]] = _changed(one, command, failure)
-        return one is not None and failure is None
-
-    def settle(self) -> None:
-        """Let what is under way end."""
-        for name, one in self.containers.items():
-            self.containers[name] = one._replace(running=one.running and not one.stopping, stopping=False)
-
-    def _run(self, command: Command, *, running: bool) -> bool:
-        if NAME in self.containers:
-            return False
-        labels = dict(word[len("--label=") :].split("=", 1) for word in command if word.startswith("--label="))
-        (policy,) = [word.partition("=")[2] for word in command if word.startswith("--restart=")]
-        self.containers[NAME] = One("new", running, policy, labels[VERSION_LABEL], labels[PLAN_LABEL])
-        return True
-
-    def _rename(self, old: str, new: str) -> bool:
-        if old not in self.containers or new in self.containers:
-            return False
-        self.containers[new] = self.containers.pop(old)
-        return True
-
-
-def _changed(one: One, command: Command, failure: Optional[Failure]) -> One:
-    if command[1] == "update":
-        return one._replace(policy=command[2].partition("=")[2])
-    if command[1] == "start":
-        return one._replace(running=True)
-    assert command[1] == "stop"
-    goes_on = failure is Failure.INTERRUPTED and one.running
-    return one._replace(running=goes_on, stopping=goes_on)
 
 
 def _execute(

@@ -153,7 +153,7 @@ def _valued(line: Line, column: int) -> Line:
     written = line.written.reveal()
     value = written.strip(GO_SPACE)
     if line.kind is Kind.QUOTED_NAME and value[-1:] in ("'", '"') and value[:1] not in ("'", '"'):
-        value = value[:-1]  # "NAME=VALUE"
+        value = value[:-1].rstrip(GO_SPACE)  # "NAME=VALUE"
     place = column + len(written) - len(written.lstrip(GO_SPACE))
     return line._replace(value=Secret(value), pieces=(Piece(0, line.number, place),))
 
@@ -173,12 +173,19 @@ def _sorted(body: str) -> tuple[Kind, str, int]:
     stripped = name.rstrip(" \t")
     if " " in stripped or "\t" in stripped:
         prefixed = re.fullmatch(_PREFIX, stripped)
-        return (Kind.PREFIXED, prefixed[1].strip("\"'"), start) if prefixed else (Kind.SPACE_IN_NAME, "", 0)
+        if prefixed is None:
+            return Kind.SPACE_IN_NAME, "", 0
+        return Kind.PREFIXED, _meant(prefixed[1].strip("\"'"), stripped), start
     if stripped[0] in "\"'":
-        return Kind.QUOTED_NAME, stripped.strip("\"'"), start
+        return Kind.QUOTED_NAME, _meant(stripped.strip("\"'"), stripped), start
     if not stripped.isprintable():
-        return Kind.INVISIBLE, "".join(filter(str.isprintable, stripped)), start
+        return Kind.INVISIBLE, _meant("".join(filter(str.isprintable, stripped)), stripped), start
     return (Kind.SPACED if stripped != name else Kind.ASSIGNMENT), stripped, start
+
+
+def _meant(name: str, written: str) -> str:
+    """Return a name without what does not belong in it; as it is written where a comment, or nothing, would be left."""
+    return written if name[:1] in ("", "#") else name
 
 
 class _Continuation(NamedTuple):

@@ -94,7 +94,9 @@ _BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
         NotYetError, "what arrived does not fit its checksum", ("does a proxy on the way change the data?",)
     ),
     (sdk.SSLError,): _Known(
-        DeniedError, "the TLS certificate cannot be verified", ("behind a TLS proxy set AWS_CA_BUNDLE",)
+        DeniedError,
+        "the TLS certificate cannot be verified",
+        ("see AWS_CA_BUNDLE: behind a TLS proxy it has to name that proxy's authority",),
     ),
     (sdk.ConnectTimeoutError,): _Known(UnreachableError, "no connection in time", (_ROUTE,)),
     (sdk.ReadTimeoutError,): _Known(UnreachableError, "no answer in time"),

@@ -1,0 +1,43 @@
+"""Fixtures of the tests that run the whole program on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import program
+import pytest
+from machine import FIRST, Machine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from docker_engine import DockerEngine
+    from metadata_service import MetadataService
+    from s3_proxy import S3Proxy
+    from s3_server import S3Server
+
+
+@pytest.fixture
+def bare_machine(tmp_path: Path, s3_server: S3Server, s3_proxy: S3Proxy, metadata: MetadataService) -> Machine:
+    """Give an instance on which no agent is started, with a first version of the env-file in S3."""
+    machine = Machine(tmp_path, s3_server, s3_proxy, metadata)
+    machine.put(FIRST)
+    return machine
+
+
+@pytest.fixture
+def machine(docker: DockerEngine, bare_machine: Machine) -> Machine:
+    """Give an instance with a Docker engine of its own."""
+    del docker
+    return bare_machine
+
+
+@pytest.fixture
+def booted(machine: Machine) -> Machine:
+    """Give an instance whose agent runs with the first version of the env-file."""
+    image = f"--image={machine.docker.image()}"
+    # In this process: what is set up need not be shown to work once more.
+    done = program.run_here(*machine.boot_arguments(image), env=machine.environment())
+    assert done.status == 0, done.err
+    machine.proxy.requests.clear()
+    return machine

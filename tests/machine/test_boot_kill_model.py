@@ -1,0 +1,204 @@
+"""Killed at any of its changes, once or twice, a boot is ended by the next run, whatever S3 holds by then.
+
+The disk is the real one, docker and S3 are models: there are thousands of stories, and each of them is told.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from typing import TYPE_CHECKING, Callable, NamedTuple
+
+import pytest
+from boot_model import TEMPORARY, Killed, Life, Offer, World, body, facts
+from docker_model import One
+
+from bootstrap.core.agent_container import NAME
+from bootstrap.core.errors import EcsauthError, LaunchError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from boot_model import Standing
+
+FOREIGN_FILE = b"ECS_CLUSTER=demo\n"
+FOREIGN_AGENT = One("foreign", True, "always")
+# More than any run has.
+MOST_POINTS = 200
+
+
+ONCE = (
+    *(Offer(2, agent) for agent in ("healthy", "broken", "slow")),
+    *(Offer(1, agent, force=True) for agent in ("healthy", "broken")),
+)
+TWICE = (Offer(2), Offer(2, "broken"))
+AFTER = (Offer(3, "broken"), Offer(1, allow_older=True))
+
+
+class Told(NamedTuple):
+    """What stands after some runs, the offers that led there, and the newest version among them."""
+
+    standing: Standing
+    story: tuple[str, ...]
+    newest: int
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Give an instance. What is synced when is another test's subject, and would take most of the time here."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    return World(tmp_path)
+
+
+def nothing(_: World) -> None:
+    """Leave the instance as it is."""
+
+
+def foreign(world: World) -> None:
+    """Put somebody else's file and agent there."""
+    world.disk.write_env_file(FOREIGN_FILE)
+    world.docker.containers[NAME] = FOREIGN_AGENT
+
+
+def booted(world: World) -> None:
+    """Boot with the first version."""
+    world.boot(Offer(1))
+
+
+def edited(world: World) -> None:
+    """Boot with the first version; then somebody edits the file."""
+    booted(world)
+    world.disk.write_env_file(FOREIGN_FILE)
+
+
+STARTS = pytest.mark.parametrize("start", [nothing, foreign, booted, edited])
+
+
+def told_from(world: World, start: Callable[[World], None]) -> Told:
+    """Return the tale that begins here."""
+    start(world)
+    return Told(world.standing(), (start.__name__,), 1 if start in (booted, edited) else 0)
+
+
+def runs(world: World, before: Told, offer: Offer) -> Iterator[Told]:
+    """Yield what stands after a run that goes well or fails, and after one that is killed at each of its changes.
+
+    At no moment the env-file is anything but a whole version or the file that was there first.
+    """
+    allowed = {body(1), body(2), body(3), None if before.story[0] == nothing.__name__ else FOREIGN_FILE}
+
+    def after() -> None:
+        assert world.disk.env_file() in allowed, before.story
+
+    newest = max(before.newest, offer.number or 0)
+    for until in (None, *range(MOST_POINTS)):
+        life = Life(until)
+        world.stand(before.standing)
+        try:
+            ended = world.boot(offer, life, after).outcome.value
+        except Killed:
+            ended = f"killed at {until}"
+        except EcsauthError as fault:
+            ended = fault.message
+        after()
+        if until is not None and not life.is_over:
+            return
+        yield Told(world.standing(), (*before.story, f"{offer}: {ended}"), newest)
+
+
+def tell(world: World, tales: Iterable[Told], offers: Iterable[Offer]) -> list[Told]:
+    """Go on with each tale in every way; of those that lead to the same, keep one."""
+    found: dict[tuple[Standing, int], Told] = {}
+    for before, offer in itertools.product(tales, offers):
+        for told in runs(world, before, offer):
+            found.setdefault((told.standing, told.newest), told)
+    return list(found.values())
+
+
+def assert_ends_well(world: World, told: Told, number: int) -> None:
+    """Assert that a run that nothing happens to gets to the version, from whatever stands."""
+    world.stand(told.standing)
+    offer = Offer(number, allow_older=number < told.newest)
+    rejected = world.disk.state().rejected
+    if rejected is not None and rejected.facts == facts(number):
+        with pytest.raises(LaunchError, match="was started before"):
+            world.boot(offer)
+        offer = offer._replace(force=True)
+    world.boot(offer)
+    assert_converged(world, number, told.story)
+    before = world.standing()
+    assert world.boot(offer._replace(force=False)).outcome.value == "unchanged"
+    assert world.standing() == before, told.story
+
+
+def assert_converged(world: World, number: int, story: tuple[str, ...]) -> None:
+    """Assert that files, record and agent are all of that version, and that nothing else is left."""
+    state = world.disk.state()
+    assert world.disk.env_file() == world.disk.verified_copy() == body(number), story
+    assert state.installed is not None
+    assert (state.installed.facts, state.applied, state.verified) == (facts(number),) * 3, (state, story)
+    assert (state.in_progress, state.previous) == (None, None), (state, story)
+    assert state.rejected is None or state.rejected.facts != facts(number), (state, story)
+    assert list(world.docker.containers) == [NAME], story
+    agent = world.docker.containers[NAME]
+    assert (agent.version, agent.given) == (f"v{number}", body(number)), (agent, story)
+    assert (agent.running, agent.policy) == (True, "on-failure:10"), (agent, story)
+    kept = {"ecs.config", "ecs.config.before-ecsauth", "verified", "pre-image", "state.json"}
+    assert {name for _, name, _ in world.standing().files} <= kept, story
+
+
+def assert_goes_back(world: World, told: Told) -> None:
+    """Assert that after a version that fails, file and agent belong together again, and so does what is recorded."""
+    world.stand(told.standing)
+    with pytest.raises(LaunchError) as raised:
+        world.boot(Offer(5, "broken"))
+    if "there was nothing before to go back to" in raised.value.message:
+        assert told.story[0] == nothing.__name__, told.story
+        return
+    state, agent = world.disk.state(), world.docker.containers[NAME]
+    assert (state.in_progress, list(world.docker.containers)) == (None, [NAME]), told.story
+    assert state.applied == state.verified, (state, told.story)
+    assert agent.version == (state.verified.identity if state.verified else ""), (agent, told.story)
+    assert world.disk.env_file() in (agent.given or FOREIGN_FILE, _edited(told)), (agent, told.story)
+    assert state.installed is None or world.disk.verified_copy() == world.disk.env_file(), told.story
+
+
+def _edited(told: Told) -> bytes | None:
+    """Return what somebody has made of the file under an agent that ran on."""
+    return FOREIGN_FILE if told.story[0] == edited.__name__ else None
+
+
+@STARTS
+def test_killed_once(world: World, start: Callable[[World], None]) -> None:
+    """Killed anywhere, the next run gets to whatever S3 holds: the same version, a newer one or an older one."""
+    for told in tell(world, [told_from(world, start)], ONCE):
+        for number in (1, 2, 3):
+            assert_ends_well(world, told, number)
+
+
+@STARTS
+def test_killed_once_and_then_a_version_that_fails(world: World, start: Callable[[World], None]) -> None:
+    """Killed anywhere, a next run that fails goes back to a file and an agent that belong together."""
+    for told in tell(world, [told_from(world, start)], ONCE):
+        assert_goes_back(world, told)
+
+
+@STARTS
+def test_killed_once_and_then_no_s3(world: World, start: Callable[[World], None]) -> None:
+    """While S3 does not answer, nothing but half-written files is touched, and the run after that gets on."""
+    for told in tell(world, [told_from(world, start)], TWICE):
+        world.stand(told.standing)
+        with pytest.raises(UnreachableError):
+            world.boot(Offer(None))
+        swept = tuple(file for file in told.standing.files if TEMPORARY not in file[1])
+        assert world.standing() == told.standing._replace(files=swept), told.story
+        assert_ends_well(world, told._replace(standing=world.standing()), 2)
+
+
+@pytest.mark.parametrize("start", [foreign, booted])
+def test_killed_twice(world: World, start: Callable[[World], None]) -> None:
+    """Killed twice, each time anywhere, it is the same, whether the next run goes well or fails."""
+    for told in tell(world, tell(world, [told_from(world, start)], TWICE), AFTER):
+        assert_ends_well(world, told, 2)
+        assert_goes_back(world, told)
