@@ -1,0 +1,74 @@
+"""canonical: the mended file is one that all readers take alike, with the credentials of the file that it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from _fuzz.on_check import check_agreement, errors_of, spoken
+from _fuzz.secrecy import assert_hidden, secrets
+from _fuzz.seeds import env_files
+from _fuzz.target import holds
+from bootstrap.core import image_match, readers, registry_auth
+from bootstrap.core.canonical import canonical
+from bootstrap.core.check import check
+from bootstrap.core.errors import InvalidError
+from bootstrap.core.registry_key import host_of, is_valid_host, is_valid_path, path_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bootstrap.core.credential import Credential
+    from bootstrap.core.registry_auth import RegistryAuth
+
+seeds = env_files
+_TYPE, _DATA = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_DATA"
+_USED = ("username", "password", "identitytoken", "registrytoken")
+
+
+def run(data: bytes) -> None:
+    """Mend the file, or be told why not."""
+    secret = secrets(data)
+    try:
+        mended = canonical(data)
+    except InvalidError as error:
+        texts = (text for one in error.findings for text in spoken(one))
+        assert_hidden(secret, (error.message, *error.hints, *texts))
+        return
+    holds(not errors_of(check(mended)), "the mended file has errors")
+    holds(canonical(mended) == mended, "mending twice is another thing than once")
+    check_agreement(mended)
+    environment = readers.docker(mended).environment()
+    holds(environment == readers.ecs_init(mended).environment(), "docker and ecs-init differ")
+    _check_values(data, mended)
+
+
+def _check_values(data: bytes, mended: bytes) -> None:
+    """What docker and ecs-init agreed on before, and what images got for certain, is the same after."""
+    for read in (readers.docker, readers.ecs_init):
+        before, after = _auth(read(data)), _auth(read(mended))
+        for image in _images(before):
+            wanted = _answer(before, image)
+            holds(wanted is None or _answer(after, image) == wanted, "an image gets another credential")
+
+
+def _auth(reading: readers.Reading) -> RegistryAuth:
+    environment = reading.process_environment()
+    kind, data = environment.get(_TYPE), environment.get(_DATA)
+    return registry_auth.parse(kind and kind.reveal(), data and data.reveal())
+
+
+def _images(auth: RegistryAuth) -> Iterator[str]:
+    """Yield names that images can have, for each entry."""
+    yield "app"
+    for entry in auth.entries:
+        for place in (entry.registry, host_of(entry.registry)):
+            if is_valid_host(host_of(place)) and is_valid_path(path_of(place)):
+                yield f"{place.rstrip('/')}/app:1"
+
+
+def _answer(auth: RegistryAuth, image: str) -> Optional[tuple[object, ...]]:
+    """Return what counts of the one credential that an image gets; None for no answer, or several."""
+    found = image_match.match(auth, image)
+    credential: Credential = found.candidates[0][1]
+    used = tuple(str(getattr(credential, name)) and getattr(credential, name) for name in _USED)
+    return used if found.deterministic and any(map(bool, used)) else None

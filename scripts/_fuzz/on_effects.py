@@ -1,0 +1,37 @@
+"""effects: what the agent makes of one variable. An input is NAME=VALUE, and in more lines the rest of the environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from _fuzz.secrecy import assert_hidden, secrets
+from _fuzz.seeds import cases, variables
+from _fuzz.target import holds
+from bootstrap.core import agent_config, agent_variables
+from bootstrap.core.agent_config import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def seeds() -> Iterator[bytes]:
+    """Yield the recorded cases."""
+    for case in cases("config"):
+        yield "\n".join(f"{name}={value}" for name, value in variables(case).items()).encode("utf-8", "replace")
+
+
+def run(data: bytes) -> None:
+    """Take the effect of the first line, with the others around it."""
+    lines = [line.partition("=") for line in data.decode("utf-8", "surrogateescape").split("\n")]
+    (name, _, value), *rest = lines
+    other = {one: text for one, _, text in rest}
+    effect = agent_config.effect(name, value, other)
+    holds(effect == agent_config.effect(name, value, other), "not the same twice")
+    holds(not effect.lost or effect.reason, "lost without a reason")
+    holds(effect.verdict is not Verdict.FATAL or effect.lost, "fatal and yet in force")
+    holds(isinstance(effect.effective, (bool, int, type(None))), "no such value")
+    assert_hidden(secrets(data), (effect.reason,))
+    faults = agent_config.start_faults({**other, name: value})
+    holds(all(fault.variable and fault.reason for fault in faults), "a fault without a cause")
+    meant = agent_variables.nearest(name)
+    holds(meant is None or agent_variables.find(meant) is not None, "an unknown name is suggested")
