@@ -31,7 +31,12 @@ def add_arguments(parser: Parser) -> None:
         type=options.parsed(trust.key_arn),
         help="the KMS key it is encrypted with; repeat it while keys change",
     )
-    trusting.add_argument("--bucket-owner", metavar="ACCOUNT", help="account of the bucket (default: the instance's)")
+    trusting.add_argument(
+        "--bucket-owner",
+        metavar="ACCOUNT",
+        type=options.parsed(trust.account),
+        help="account of the bucket (default: the instance's)",
+    )
     trusting.add_argument("--allow-older", action="store_true", help="take an object older than the installed one")
     file = parser.add_argument_group("the env-file")
     file.add_argument("--file", metavar="PATH", default=_ENV_FILE, help=f"where it is installed (default: {_ENV_FILE})")

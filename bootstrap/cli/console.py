@@ -44,7 +44,8 @@ def explain_fault(fault: EcsauthError) -> None:
     if isinstance(fault, InvalidError) and fault.findings:
         from bootstrap.cli import findings
 
-        sys.stderr.write(findings.text(fault.findings, fault.subject, fault.content))
+        found = tuple(one._replace(fix=findings.addressed(one.fix, fault.subject)) for one in fault.findings)
+        sys.stderr.write(findings.text(found, fault.subject, fault.content))
     say(f"error: {fault.message}")
     for hint in fault.hints:
         say(f"hint: {hint}")

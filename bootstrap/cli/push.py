@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    from bootstrap.core import s3_uri
+    from bootstrap.core import s3_uri, trust
 
     parser.add_argument("file", metavar="FILE", help="a path, or - for standard input")
     parser.add_argument("uri", metavar="S3URI", type=options.parsed(s3_uri.parse), help="s3://bucket/key")
     parser.add_argument("--kms-key", metavar="KEY", help="KMS key (default: the one the bucket encrypts with)")
-    parser.add_argument("--bucket-owner", metavar="ACCOUNT", help="account that has to own the bucket")
+    parser.add_argument(
+        "--bucket-owner",
+        metavar="ACCOUNT",
+        type=options.parsed(trust.account),
+        help="account that has to own the bucket",
+    )
     options.add_dialect(parser)
     parser.add_argument("--dry-run", action="store_true", help="check and compare, put nothing")
     options.add_aws(parser)

@@ -170,7 +170,8 @@ def _mend(agent: Container) -> tuple[Step, ...]:
     """Return what the right agent still lacks."""
     policy = (Step("let docker restart the agent again", _restart_policy(_RESTART)),) if _was_interrupted(agent) else ()
     start = () if agent.running else (Step("start the agent", ("docker", "start", NAME)),)
-    return (*policy, *start)
+    # The policy last: without it, an agent that was killed on its way back shows that it has to be started.
+    return (*start, *policy)
 
 
 def _park(agent: Container) -> tuple[Step, ...]:
@@ -208,13 +209,13 @@ def _revive(agent: Container) -> tuple[Command, ...]:
     """Return what gives back to the agent what an earlier run, killed, had taken from it."""
     if not _was_interrupted(agent):
         return ()
-    return (_restart_policy(_RESTART), *(() if agent.running else _AGAIN))
+    return (*(() if agent.running else _AGAIN), _restart_policy(_RESTART))
 
 
 def _bring_back(parked: Container) -> tuple[Command, ...]:
     """Parking took the restart policy away, and the run that knew it has gone: the documented one comes back."""
     policy = _RESTART if parked.restart_policy == "no" else parked.restart_policy
-    return (_REMOVE, ("docker", "rename", PARKED, NAME), _restart_policy(policy), *_AGAIN)
+    return (_REMOVE, ("docker", "rename", PARKED, NAME), *_AGAIN, _restart_policy(policy))
 
 
 def _was_interrupted(agent: Container) -> bool:

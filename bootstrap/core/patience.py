@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import Callable, Protocol, TypeVar
 
 from bootstrap.core.errors import NotYetError, UnreachableError
@@ -38,6 +39,31 @@ class Deadline:
     def left(self) -> float:
         """Return the seconds that are left, 0 when there are none."""
         return max(0.0, self._end - self._clock.now())
+
+
+def within(seconds: float, action: Callable[[], Result], silence: UnreachableError) -> Result:
+    """Return what `action` returns, or raise `silence` after `seconds`.
+
+    Name resolution and an answer that drips escape the timeouts of sockets; a thread that is left behind does not
+    escape this one.
+    """
+    outcome: list[Result] = []
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(action())
+        except BaseException as fault:  # noqa: BLE001 - raised again by the caller
+            faults.append(fault)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if faults:
+        raise faults[0]
+    if not outcome:
+        raise silence
+    return outcome[0]
 
 
 def persist(action: Callable[[float], Result], clock: Clock, deadline: Deadline) -> Result:

@@ -48,6 +48,13 @@ class Pins(NamedTuple):
     allow_older: bool = False
 
 
+def account(text: str) -> str:
+    """Return `text` if it is an AWS account ID; raise UsageError."""
+    if re.fullmatch(r"[0-9]{12}", text):
+        return text
+    raise UsageError("takes an AWS account ID, twelve digits")
+
+
 def key_arn(text: str) -> str:
     """Return `text` if it is a full KMS key ARN; raise UsageError for anything else, an alias above all."""
     if re.fullmatch(_KEY_ARN, text):

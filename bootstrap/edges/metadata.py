@@ -15,12 +15,15 @@ from typing import Optional
 from bootstrap.core.acceptance import Identity
 from bootstrap.core.endpoint import is_loopback
 from bootstrap.core.errors import DeniedError, UnreachableError, UsageError
+from bootstrap.core.patience import within
 
 _IPV4, _IPV6 = "http://169.254.169.254", "http://[fd00:ec2::254]"
 _DOCUMENT = "/latest/dynamic/instance-identity/document"
 # A token for this run only; it is used within seconds.
 _TTL = "60"
 _LONGEST_TRY = 2.0
+# An answer that drips escapes the timeout of the socket.
+_LONGEST_ANSWER_TIME = 10.0
 _LONGEST_ANSWER = 64 * 1024
 _GIVE_BOTH = "not on EC2: give --region and --bucket-owner"
 
@@ -61,22 +64,31 @@ class MetadataService:
         """
         if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
             raise DeniedError("the metadata service is switched off by AWS_EC2_METADATA_DISABLED", _GIVE_BOTH)
-        url = urllib.parse.urlsplit(endpoint())
-        timeout = max(0.1, min(_LONGEST_TRY, seconds))
-        connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=timeout)
-        try:
-            ttl = {"X-aws-ec2-metadata-token-ttl-seconds": _TTL}
-            token = _ask(connection, "PUT", "/latest/api/token", ttl).decode("ascii", "replace")
-            return _identity(_ask(connection, "GET", _DOCUMENT, {"X-aws-ec2-metadata-token": token}))
-        except (OSError, http.client.HTTPException):
-            raise UnreachableError(
-                "the instance metadata service does not answer", "in a container the hop limit has to be 2", _GIVE_BOTH
-            ) from None
-        except ValueError:
-            # http.client's word for a token that cannot be sent back in a header.
-            raise UnreachableError("the instance metadata service gave no token of use", _GIVE_BOTH) from None
-        finally:
-            connection.close()
+        url = endpoint()
+        return within(min(_LONGEST_ANSWER_TIME, seconds), lambda: _ask_identity(url, seconds), _silence())
+
+
+def _ask_identity(endpoint_url: str, seconds: float) -> Identity:
+    url = urllib.parse.urlsplit(endpoint_url)
+    timeout = max(0.1, min(_LONGEST_TRY, seconds))
+    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=timeout)
+    try:
+        ttl = {"X-aws-ec2-metadata-token-ttl-seconds": _TTL}
+        token = _ask(connection, "PUT", "/latest/api/token", ttl).decode("ascii", "replace")
+        return _identity(_ask(connection, "GET", _DOCUMENT, {"X-aws-ec2-metadata-token": token}))
+    except (OSError, http.client.HTTPException):
+        raise _silence() from None
+    except ValueError:
+        # http.client's word for a token that cannot be sent back in a header.
+        raise UnreachableError("the instance metadata service gave no token of use", _GIVE_BOTH) from None
+    finally:
+        connection.close()
+
+
+def _silence() -> UnreachableError:
+    return UnreachableError(
+        "the instance metadata service does not answer", "in a container the hop limit has to be 2", _GIVE_BOTH
+    )
 
 
 def _ask(connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str]) -> bytes:

@@ -24,7 +24,7 @@ STOP, STOP_PARKED = "stop -t 20 ecs-agent", "stop -t 20 ecs-agent-previous"
 START = "start ecs-agent"
 PARK, UNPARK = "rename ecs-agent ecs-agent-previous", "rename ecs-agent-previous ecs-agent"
 POLICY = "update --restart=on-failure:10 ecs-agent"
-BACK = [RM, UNPARK, POLICY, STOP, START]
+BACK = [RM, UNPARK, STOP, START, POLICY]
 
 # As the issue gives it, from the ECS developer guide ("Installing the Amazon ECS container agent").
 DOCUMENTED = """
@@ -96,7 +96,7 @@ def _undo(plan: Plan) -> list[str]:
             None,
             False,
             [HOLD, PARK, RUN],
-            [RM, UNPARK, HOLD, POLICY, STOP, START],
+            [RM, UNPARK, HOLD, STOP, START, POLICY],
             id="wrong, stopped by a killed run",
         ),
         pytest.param(None, PARKED, False, [HOLD_PARKED, RUN], [RM, *BACK], id="parked only"),
@@ -114,7 +114,7 @@ def _undo(plan: Plan) -> list[str]:
             PARKED._replace(restart_policy="always"),
             False,
             [HOLD_PARKED, RUN],
-            [RM, RM, UNPARK, "update --restart=always ecs-agent", STOP, START],
+            [RM, RM, UNPARK, STOP, START, "update --restart=always ecs-agent"],
             id="parked only, with a restart policy",
         ),
         pytest.param(RIGHT, PARKED, False, [], BACK, id="right and parked"),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpchecksum import StreamingChecksumBody
@@ -12,6 +11,7 @@ from urllib3.exceptions import HTTPError
 
 from bootstrap.core.acceptance import Fetched, Identity
 from bootstrap.core.errors import ConflictError, InvalidError, UnreachableError, UsageError
+from bootstrap.core.patience import within
 from bootstrap.core.trust import ObjectFacts
 from bootstrap.edges.store.faults import translate
 
@@ -28,8 +28,6 @@ _CHUNK = 64 * 1024
 _LOOK_AGAIN = "look at what is there now, then push again"
 _NOT_MODIFIED = "304"
 _ABSENT = frozenset(("NoSuchKey", "404", "NoSuchVersion"))
-
-Result = TypeVar("Result")
 
 
 class InstanceStore:
@@ -51,7 +49,7 @@ class InstanceStore:
             with contextlib.closing(client):
                 return Objects(client, identity.account).get(uri, unless=unless)
 
-        return _within(seconds, get, what)
+        return within(seconds, get, _no_answer(what))
 
 
 class Objects:
@@ -188,28 +186,8 @@ def _facts(answer: Any, *, verified: bool) -> ObjectFacts:
     )
 
 
-def _within(seconds: float, action: Callable[[], Result], what: str) -> Result:
-    """Return what `action` returns; raise UnreachableError after `seconds`.
-
-    Name resolution and an answer that drips escape the SDK's own timeouts; a thread does not escape this one.
-    """
-    outcome: list[Result] = []
-    faults: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(action())
-        except BaseException as fault:  # noqa: BLE001 - raised again by the caller
-            faults.append(fault)
-
-    thread = threading.Thread(target=run, name="fetch", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if faults:
-        raise faults[0]
-    if not outcome:
-        raise UnreachableError(
-            f"cannot {what}: no complete answer within {seconds:.0f} s",
-            "does the name resolve, and is there a route to S3: a gateway endpoint, NAT?",
-        )
-    return outcome[0]
+def _no_answer(what: str) -> UnreachableError:
+    return UnreachableError(
+        f"cannot {what}: no complete answer in time",
+        "does the name resolve, and is there a route to S3: a gateway endpoint, NAT?",
+    )
