@@ -19,11 +19,33 @@ _STATE_DIRECTORY = "/var/lib/ecsauth"
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    from bootstrap.core import agent_container, s3_uri, trust
+    from bootstrap.core import s3_uri
 
     parser.add_argument("uri", metavar="S3URI", type=options.parsed(s3_uri.parse), help="s3://bucket/key[?versionId=V]")
-    trusting = parser.add_argument_group("what has to hold of the object")
-    trusting.add_argument(
+    _add_trust(parser.add_argument_group("what has to hold of the object"))
+    file = parser.add_argument_group("the env-file")
+    file.add_argument("--file", metavar="PATH", default=_ENV_FILE, help=f"where it is installed (default: {_ENV_FILE})")
+    file.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="set a variable that is no secret"
+    )
+    file.add_argument("--state-dir", metavar="PATH", default=_STATE_DIRECTORY, help=f"default: {_STATE_DIRECTORY}")
+    _add_agent(parser.add_argument_group("the agent"))
+    running = parser.add_argument_group("this run")
+    seconds = options.parsed(_seconds)
+    running.add_argument("--deadline", metavar="SECONDS", type=seconds, default=120.0, help="for S3 (default: 120)")
+    running.add_argument("--wait", metavar="SECONDS", type=seconds, default=60.0, help="for the agent (default: 60)")
+    running.add_argument("--force", action="store_true", help="start anew, and try a rejected version again")
+    running.add_argument(
+        "--dry-run", action="store_true", help="fetch, prove and check; print the plan, change nothing"
+    )
+    options.add_aws(parser)
+    options.add_format(parser)
+
+
+def _add_trust(group: argparse._ArgumentGroup) -> None:
+    from bootstrap.core import trust
+
+    group.add_argument(
         "--kms-key",
         metavar="ARN",
         action="append",
@@ -31,44 +53,29 @@ def add_arguments(parser: Parser) -> None:
         type=options.parsed(trust.key_arn),
         help="the KMS key it is encrypted with; repeat it while keys change",
     )
-    trusting.add_argument(
+    group.add_argument(
         "--bucket-owner",
         metavar="ACCOUNT",
         type=options.parsed(trust.account),
         help="account of the bucket (default: the instance's)",
     )
-    trusting.add_argument("--allow-older", action="store_true", help="take an object older than the installed one")
-    file = parser.add_argument_group("the env-file")
-    file.add_argument("--file", metavar="PATH", default=_ENV_FILE, help=f"where it is installed (default: {_ENV_FILE})")
-    file.add_argument(
-        "--set", metavar="NAME=VALUE", action="append", default=[], help="set a variable that is no secret"
-    )
-    file.add_argument("--state-dir", metavar="PATH", default=_STATE_DIRECTORY, help=f"default: {_STATE_DIRECTORY}")
-    agent = parser.add_argument_group("the agent")
-    agent.add_argument(
+    group.add_argument("--allow-older", action="store_true", help="take an object older than the installed one")
+
+
+def _add_agent(group: argparse._ArgumentGroup) -> None:
+    from bootstrap.core import agent_container
+
+    group.add_argument(
         "--launch", choices=("docker", "none", "auto"), default="auto", help="how it is started (default: auto, docker)"
     )
-    agent.add_argument(
+    group.add_argument(
         "--image",
         default=agent_container.IMAGE,
         type=options.parsed(agent_container.image),
         help=f"default: {agent_container.IMAGE}",
     )
-    agent.add_argument("--abandon-tasks", action="store_true", help="stop an agent that keeps no state and has tasks")
-    agent.add_argument("--rollback-on-timeout", action="store_true", help="go back if it has not registered in time")
-    running = parser.add_argument_group("this run")
-    running.add_argument(
-        "--deadline", metavar="SECONDS", type=options.parsed(_seconds), default=120.0, help="for S3 (default: 120)"
-    )
-    running.add_argument(
-        "--wait", metavar="SECONDS", type=options.parsed(_seconds), default=60.0, help="for the agent (default: 60)"
-    )
-    running.add_argument("--force", action="store_true", help="start anew, and try a rejected version again")
-    running.add_argument(
-        "--dry-run", action="store_true", help="fetch, prove and check; print the plan, change nothing"
-    )
-    options.add_aws(parser)
-    options.add_format(parser)
+    group.add_argument("--abandon-tasks", action="store_true", help="stop an agent that keeps no state and has tasks")
+    group.add_argument("--rollback-on-timeout", action="store_true", help="go back if it has not registered in time")
 
 
 def run(arguments: argparse.Namespace) -> int:

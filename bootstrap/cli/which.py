@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     import argparse
 
     from bootstrap.cli.options import Parser
-    from bootstrap.core.credential import Credential, Entry
-    from bootstrap.core.image_match import Match, Step
+    from bootstrap.core.auth.credential import Credential, Entry
+    from bootstrap.core.auth.image_match import Match, Step
+    from bootstrap.core.auth.registry_auth import RegistryAuth
     from bootstrap.core.readers import Reading
-    from bootstrap.core.registry_auth import RegistryAuth
 
 # What each step of the lookup means; the registry stands in for {}.
 _STEPS = {
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print an answer an image; user names are shown, passwords never. Raise an EcsauthError."""
     from bootstrap.cli import console
     from bootstrap.cli.sources import read
-    from bootstrap.core import image_match
+    from bootstrap.core.auth import image_match
     from bootstrap.core.errors import ExitCode
 
     auth = _auth(read(arguments.file, arguments), arguments.file)
@@ -79,7 +79,7 @@ def _auth(data: bytes, file: str) -> RegistryAuth:
 
 
 def _parsed(reading: Reading) -> RegistryAuth:
-    from bootstrap.core import registry_auth
+    from bootstrap.core.auth import registry_auth
 
     environment = {name: value.reveal() for name, value in reading.process_environment().items()}
     return registry_auth.parse(environment.get("ECS_ENGINE_AUTH_TYPE"), environment.get("ECS_ENGINE_AUTH_DATA"))
@@ -138,7 +138,7 @@ def _registry(entry: Optional[Entry]) -> Optional[str]:
 
 def _shown(key: str) -> str:
     """Return a registry, or the mask for one that may have a password in it."""
-    from bootstrap.core.registry_key import printable
+    from bootstrap.core.auth.registry_key import printable
 
     return printable(key) or "***"
 

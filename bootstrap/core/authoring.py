@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from bootstrap.core import go_json
+from bootstrap.core.auth import go_json
 from bootstrap.core.checks.names import shown
 from bootstrap.core.errors import InvalidError
-from bootstrap.core.readers.go_space import GO_SPACE
+from bootstrap.core.go_space import GO_SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

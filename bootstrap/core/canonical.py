@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Optional
 
-from bootstrap.core import agent_variables, document_shape, go_json
+from bootstrap.core import agent_variables
+from bootstrap.core.auth import document_shape, go_json
 from bootstrap.core.canonical_auth import Auth, canonical_auth, compact
 from bootstrap.core.check import check
 from bootstrap.core.checks import file
@@ -18,7 +19,7 @@ from bootstrap.core.checks.names import in_other_letters
 from bootstrap.core.checks.values import quoted
 from bootstrap.core.diagnostics import Severity
 from bootstrap.core.errors import InvalidError
-from bootstrap.core.readers.go_space import GO_SPACE
+from bootstrap.core.go_space import GO_SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,15 +10,13 @@ import json
 import re
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from bootstrap.core import document_shape, go_json, registry_auth, type_problems
-from bootstrap.core.auth_document import FIELDS
-from bootstrap.core.auth_problem import ProblemKind
-from bootstrap.core.checks.names import shown_registry
-from bootstrap.core.errors import InvalidError
-from bootstrap.core.go_json import JsonError, Kind
-from bootstrap.core.json_problems import is_shell_quoted
-from bootstrap.core.key_problems import flaw
-from bootstrap.core.registry_key import (
+from bootstrap.core.auth import document_shape, go_json, registry_auth, type_problems
+from bootstrap.core.auth.auth_document import FIELDS
+from bootstrap.core.auth.auth_problem import ProblemKind
+from bootstrap.core.auth.go_json import JsonError, Kind
+from bootstrap.core.auth.json_problems import is_shell_quoted
+from bootstrap.core.auth.key_problems import flaw
+from bootstrap.core.auth.registry_key import (
     CANONICAL_HUB_KEY,
     HUB_HOSTS,
     HUB_KEY,
@@ -28,11 +26,13 @@ from bootstrap.core.registry_key import (
     names_host,
     strip_scheme,
 )
+from bootstrap.core.checks.names import shown_registry
+from bootstrap.core.errors import InvalidError
 from bootstrap.core.secret import Secret
 
 if TYPE_CHECKING:
-    from bootstrap.core.credential import Credential, Entry
-    from bootstrap.core.go_json import Member, Value
+    from bootstrap.core.auth.credential import Credential, Entry
+    from bootstrap.core.auth.go_json import Member, Value
 
 _MENDED_KEYS = frozenset(
     {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from bootstrap.core import readers, registry_auth
+from bootstrap.core import readers
+from bootstrap.core.auth import registry_auth
 from bootstrap.core.checks.names import shown, shown_registry
 
 if TYPE_CHECKING:
-    from bootstrap.core.credential import Credential
+    from bootstrap.core.auth.credential import Credential
 
 _AUTH_TYPE, _AUTH_DATA = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_DATA"
 

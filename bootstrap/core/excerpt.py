@@ -15,8 +15,8 @@ from bootstrap.core import agent_variables
 from bootstrap.core.checks.lines import Joint, Kind, Line, scan
 from bootstrap.core.checks.names import shown
 from bootstrap.core.checks.values import quoted
+from bootstrap.core.go_space import GO_SPACE
 from bootstrap.core.masked_json import MASK, masked
-from bootstrap.core.readers.go_space import GO_SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

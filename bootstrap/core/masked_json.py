@@ -11,11 +11,11 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from bootstrap.core import go_json
-from bootstrap.core.auth_document import known_field
+from bootstrap.core.auth import go_json
+from bootstrap.core.auth.auth_document import known_field
+from bootstrap.core.auth.go_json import Flaw, JsonError
+from bootstrap.core.auth.json_problems import is_shell_quoted
 from bootstrap.core.checks.names import shown_registry
-from bootstrap.core.go_json import Flaw, JsonError
-from bootstrap.core.json_problems import is_shell_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """Fuzzes targets one after another, and says in a line each what came of it."""
 
+# ruff: noqa: T201 - printing is what scripts/fuzz is for
+
 from __future__ import annotations
 
 import os
@@ -101,10 +103,16 @@ def _fuzz(name: str, seconds: int, interpreter: str) -> Outcome:
     words, log = home / "words.dict", home / "log"
     words.write_text(dictionary.lines(), encoding="ascii")
     known = set(faults.iterdir())
-    limits = {"max_total_time": seconds, "max_len": _LARGEST, "timeout": _SECONDS_FOR_ONE, "rss_limit_mb": _MEGABYTES}
-    options = [f"-{option}={value}" for option, value in {**limits, "dict": words, "artifact_prefix": f"{faults}/"}.items()]
+    options = (
+        f"-max_total_time={seconds}",
+        f"-max_len={_LARGEST}",
+        f"-timeout={_SECONDS_FOR_ONE}",
+        f"-rss_limit_mb={_MEGABYTES}",
+        f"-dict={words}",
+        f"-artifact_prefix={faults}/",
+    )
     paths = os.pathsep.join((str(_ROOT / "scripts"), str(_ROOT)))
-    command = [interpreter, "-m", "_fuzz.engine", name, "-print_final_stats=1", *options, str(corpus), str(seeds)]
+    command = [interpreter, "-m", "_fuzz.engine", name, *options, str(corpus), str(seeds)]
     with log.open("wb") as output:
         subprocess.run(command, stdout=output, stderr=output, env={**os.environ, "PYTHONPATH": paths}, check=False)
     found = sorted(set(faults.iterdir()) - known)

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 from _fuzz.seeds import auth_data, cases
 from _fuzz.target import holds
-from bootstrap.core import go_json, image_match, registry_auth
-from bootstrap.core.auth_document import DOCKER, DOCKERCFG
-from bootstrap.core.auth_problem import ProblemKind
-from bootstrap.core.registry_key import HUB_HOSTS, HUB_KEY, printable
+from bootstrap.core.auth import go_json, image_match, registry_auth
+from bootstrap.core.auth.auth_document import DOCKER, DOCKERCFG
+from bootstrap.core.auth.auth_problem import ProblemKind
+from bootstrap.core.auth.registry_key import HUB_HOSTS, HUB_KEY, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bootstrap.core.credential import Entry
-    from bootstrap.core.registry_auth import RegistryAuth
+    from bootstrap.core.auth.credential import Entry
+    from bootstrap.core.auth.registry_auth import RegistryAuth
 
 _ABOUT_TYPE = (ProblemKind.TYPE_IS_DATA, ProblemKind.TYPE_MISSPELT, ProblemKind.TYPE_UNKNOWN)
 # Two walks over a map of so many entries are 120 x 120 orders.
@@ -52,7 +52,8 @@ def _check_parsed(auth: RegistryAuth, kind: str, text: str) -> None:
     for problem in auth.problems:
         about = kind if problem.kind in _ABOUT_TYPE else text
         holds(1 <= problem.column <= len(about) + 1, f"{problem.kind} points outside")
-        holds(problem.registry is None or printable(problem.registry) is not None, f"{problem.kind} tells an unprintable key")
+        registry = problem.registry
+        holds(registry is None or printable(registry) is not None, f"{problem.kind} tells an unprintable key")
     holds(list(auth.warnings) == sorted(auth.warnings), "the warnings are not sorted")
     holds(len({entry.key for entry in auth.entries}) == len(auth.entries), "a key is there twice")
     for entry in auth.entries:
@@ -115,4 +116,3 @@ def _is_json(text: str) -> bool:
 
 def _refuse(_name: str) -> NoReturn:
     raise ValueError
-

@@ -8,17 +8,18 @@ from _fuzz.on_check import check_agreement, errors_of, spoken
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from bootstrap.core import image_match, readers, registry_auth
+from bootstrap.core import readers
+from bootstrap.core.auth import image_match, registry_auth
+from bootstrap.core.auth.registry_key import host_of, is_valid_host, is_valid_path, path_of
 from bootstrap.core.canonical import canonical
 from bootstrap.core.check import check
 from bootstrap.core.errors import InvalidError
-from bootstrap.core.registry_key import host_of, is_valid_host, is_valid_path, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bootstrap.core.credential import Credential
-    from bootstrap.core.registry_auth import RegistryAuth
+    from bootstrap.core.auth.credential import Credential
+    from bootstrap.core.auth.registry_auth import RegistryAuth
 
 seeds = env_files
 _TYPE, _DATA = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_DATA"
@@ -52,9 +53,8 @@ def _check_values(data: bytes, mended: bytes) -> None:
 
 
 def _auth(reading: readers.Reading) -> RegistryAuth:
-    environment = reading.process_environment()
-    kind, data = environment.get(_TYPE), environment.get(_DATA)
-    return registry_auth.parse(kind and kind.reveal(), data and data.reveal())
+    given = {name: value.reveal() for name, value in reading.process_environment().items()}
+    return registry_auth.parse(given.get(_TYPE), given.get(_DATA))
 
 
 def _images(auth: RegistryAuth) -> Iterator[str]:

@@ -10,7 +10,7 @@ from _fuzz.target import holds
 from bootstrap.core import readers, rules
 from bootstrap.core.check import Target, check
 from bootstrap.core.diagnostics import Severity
-from bootstrap.core.readers.go_space import GO_SPACE
+from bootstrap.core.go_space import GO_SPACE
 
 if TYPE_CHECKING:
     from bootstrap.core.diagnostics import Finding
@@ -67,7 +67,7 @@ def check_places(found: tuple[Finding, ...], data: bytes) -> None:
 
 
 def check_agreement(data: bytes, spaced: frozenset[int | None] = frozenset()) -> None:
-    """Docker takes the file, and gives the agent what ecs-init gives; white space may differ in lines with a finding."""
+    """Docker takes the file and gives the agent what ecs-init gives; white space may differ in lines with a finding."""
     docker, ecs_init = readers.docker(data), readers.ecs_init(data)
     for reading in (docker, ecs_init):
         holds(reading.refusal is None and reading.start_failure is None, "no error, and yet no agent")
@@ -81,4 +81,3 @@ def check_agreement(data: bytes, spaced: frozenset[int | None] = frozenset()) ->
         if ours[name].line in spaced or not one.strip(GO_SPACE):
             one, other = one.strip(GO_SPACE), other.strip(GO_SPACE)
         holds(one == other, "they read a variable in two ways")
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from _fuzz.on_check import errors_of
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import env_files
@@ -10,7 +12,9 @@ from bootstrap.core import authoring, readers
 from bootstrap.core.check import check
 from bootstrap.core.errors import InvalidError
 from bootstrap.edges import dotenv_dialect
-from bootstrap.edges.dotenv_dialect import DotenvReading
+
+if TYPE_CHECKING:
+    from bootstrap.edges.dotenv_dialect import DotenvReading
 
 seeds = env_files
 

@@ -1,4 +1,7 @@
-"""effects: what the agent makes of one variable. An input is NAME=VALUE, and in more lines the rest of the environment."""
+"""effects: what the agent makes of one variable.
+
+An input is NAME=VALUE, and in more lines the rest of the environment.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""overlay: settings of an instance over the file of its fleet. An input is up to two settings, a line each, and the file."""
+"""overlay: settings of an instance over the file of its fleet.
+
+An input is up to two settings, a line each, and the file.
+"""
 
 from __future__ import annotations
 

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bootstrap
-from bootstrap.core import go_base64, go_json, readers
-from bootstrap.core.auth_document import FIELDS, known_field
+from bootstrap.core import readers
+from bootstrap.core.auth import go_base64, go_json
+from bootstrap.core.auth.auth_document import FIELDS, known_field
 from bootstrap.core.checks.names import shown, shown_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bootstrap.core.go_json import Value
+    from bootstrap.core.auth.go_json import Value
 
 SHORTEST = 6
 """Characters of a text that is long enough to be nobody's accident."""
@@ -67,7 +68,7 @@ def _assignments(data: bytes) -> Iterator[readers.Assignment]:
 
 
 def _names(data: bytes) -> Iterator[str]:
-    """Yield what stands in the place of a variable's name, with what is written around it; all of a line without `=`."""
+    """Yield what stands in the place of a name, with what is written around it; all of a line without `=`."""
     yield from (one.name for one in _assignments(data))
     yield from re.findall(_BEFORE_VALUE, data.decode("utf-8", "surrogateescape"))
 

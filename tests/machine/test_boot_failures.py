@@ -269,19 +269,6 @@ def test_agent_without_state_and_tasks(machine: Machine) -> None:
     assert machine.standing().agents[AGENT].container_id != before[AGENT].container_id
 
 
-def test_agent_that_vanishes_when_stopped(machine: Machine) -> None:
-    """An agent started with --rm could not come back, so it is stopped only by who says so."""
-    run_by_hand(machine, "--rm")
-    before = machine.standing()
-    done = machine.launch()
-    assert done.status == LAUNCH
-    assert "the running agent was started with --rm" in done.err
-    assert machine.standing() == before
-    forced = machine.launch("--force")
-    assert forced.status == 0, forced.err
-    assert list(machine.standing().agents) == [AGENT]
-
-
 @pytest.mark.parametrize("policy", ["on-failure:3", "always"])
 def test_foreign_agent_comes_back_as_it_was(machine: Machine, policy: str) -> None:
     """An agent that somebody else has started comes back under its name, with its restart policy, and the file too."""

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core import auth_writer, registry_auth
-from bootstrap.core.credential import Credential
+from bootstrap.core.auth import auth_writer, registry_auth
+from bootstrap.core.auth.credential import Credential
 from bootstrap.core.errors import InvalidError
 from bootstrap.core.secret import Secret
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootstrap.core import image_match, readers, registry_auth, rules
+from bootstrap.core import readers, rules
+from bootstrap.core.auth import image_match, registry_auth
 from bootstrap.core.canonical import canonical
 from bootstrap.core.check import check
 from bootstrap.core.diagnostics import Severity
@@ -19,7 +20,7 @@ from bootstrap.core.errors import InvalidError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bootstrap.core.credential import Credential
+    from bootstrap.core.auth.credential import Credential
     from bootstrap.core.readers import Reading
 
 _ONE = '"reg.example.com":{"username":"u","password":"p"}'

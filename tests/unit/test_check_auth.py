@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bootstrap.core.auth_problem import ProblemKind
+from bootstrap.core.auth.auth_problem import ProblemKind
 from bootstrap.core.check import check
 from bootstrap.core.checks.auth import CODES
 from bootstrap.core.rules import find

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core import go_base64
+from bootstrap.core.auth import go_base64
 
 
 @pytest.mark.parametrize(

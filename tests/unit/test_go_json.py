@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core import go_json
-from bootstrap.core.go_json import Flaw, JsonError, Kind, Value
+from bootstrap.core.auth import go_json
+from bootstrap.core.auth.go_json import Flaw, JsonError, Kind, Value
 
 _MEGABYTE = 1_000_000
 

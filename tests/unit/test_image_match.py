@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core import image_match, registry_auth
-from bootstrap.core.credential import ANONYMOUS, Credential, Entry
-from bootstrap.core.image_match import StepKind
-from bootstrap.core.registry_auth import RegistryAuth
-from bootstrap.core.registry_key import strip_scheme
+from bootstrap.core.auth import image_match, registry_auth
+from bootstrap.core.auth.credential import ANONYMOUS, Credential, Entry
+from bootstrap.core.auth.image_match import StepKind
+from bootstrap.core.auth.registry_auth import RegistryAuth
+from bootstrap.core.auth.registry_key import strip_scheme
 
 _HUB = "https://index.docker.io/v1/"
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core import registry_auth
-from bootstrap.core.auth_problem import Problem, ProblemKind
-from bootstrap.core.credential import Credential
+from bootstrap.core.auth import registry_auth
+from bootstrap.core.auth.auth_problem import Problem, ProblemKind
+from bootstrap.core.auth.credential import Credential
 
 _CARET = "‸"  # stands before the character that a problem must point at
 _R = "reg.example.com"

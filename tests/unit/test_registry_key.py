@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core import registry_key
-from bootstrap.core.key_problems import flaw
+from bootstrap.core.auth import registry_key
+from bootstrap.core.auth.key_problems import flaw
 
 _HUB = "https://index.docker.io/v1/"
 

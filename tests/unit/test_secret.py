@@ -10,7 +10,7 @@ from typing import Callable
 
 import pytest
 
-from bootstrap.core.credential import Credential
+from bootstrap.core.auth.credential import Credential
 from bootstrap.core.secret import Secret
 
 TEXT = "hunter2"

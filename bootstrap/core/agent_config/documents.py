@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bootstrap.core import go_json
 from bootstrap.core.agent_config.effect import Effect, Verdict, fatal, lost
 from bootstrap.core.agent_config.go_values import parse_uint
-from bootstrap.core.go_json import Flaw, JsonError, Kind
+from bootstrap.core.auth import go_json
+from bootstrap.core.auth.go_json import Flaw, JsonError, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

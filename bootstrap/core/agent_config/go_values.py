@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Optional
 
-from bootstrap.core.readers.go_space import GO_SPACE
+from bootstrap.core.go_space import GO_SPACE
 
 # strconv.ParseBool
 _BOOLEANS = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional
 
-from bootstrap.core import registry_auth
-from bootstrap.core.auth_problem import Problem, ProblemKind
+from bootstrap.core.auth import registry_auth
+from bootstrap.core.auth.auth_problem import Problem, ProblemKind
+from bootstrap.core.auth.registry_key import host_of, strip_scheme
 from bootstrap.core.checks.found import found, title
 from bootstrap.core.checks.lines import Kind
-from bootstrap.core.registry_key import host_of, strip_scheme
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from bootstrap.core.checks.names import is_own_line, meant, shown
-from bootstrap.core.readers.go_space import GO_SPACE
+from bootstrap.core.go_space import GO_SPACE
 from bootstrap.core.secret import Secret
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from bootstrap.core.agent_config import Effect, Verdict
 from bootstrap.core.checks.auth import DATA, TYPE
 from bootstrap.core.checks.found import found, title
 from bootstrap.core.checks.lines import Kind, Line
-from bootstrap.core.readers.go_space import GO_SPACE
+from bootstrap.core.go_space import GO_SPACE
 from bootstrap.core.secret import Secret
 
 if TYPE_CHECKING:

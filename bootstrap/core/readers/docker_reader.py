@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Union
 
-from bootstrap.core.readers.go_space import GO_SPACE
+from bootstrap.core.go_space import GO_SPACE
 from bootstrap.core.readers.reading import (
     Assignment,
     Reading,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bootstrap.core.readers.go_space import GO_SPACE
+from bootstrap.core.go_space import GO_SPACE
 from bootstrap.core.readers.reading import (
     Assignment,
     Reading,

@@ -6,15 +6,15 @@ import base64
 import json
 from typing import TYPE_CHECKING, Optional
 
-from bootstrap.core import document_shape, go_json
-from bootstrap.core.auth_document import DOCKER
+from bootstrap.core.auth import document_shape, go_json
+from bootstrap.core.auth.auth_document import DOCKER
 from bootstrap.core.errors import InvalidError
 from bootstrap.core.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bootstrap.core.credential import Credential
+    from bootstrap.core.auth.credential import Credential
 
 
 def render(kind: str, credentials: Iterable[tuple[str, Credential]]) -> Secret:

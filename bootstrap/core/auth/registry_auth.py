@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from bootstrap.core import (
+from bootstrap.core.auth import (
     auth_document,
     auth_value,
     document_shape,
@@ -18,16 +18,16 @@ from bootstrap.core import (
     key_problems,
     type_problems,
 )
-from bootstrap.core.auth_document import DOCKER, Document, Draft
-from bootstrap.core.auth_problem import Problem, ProblemKind, best_first
-from bootstrap.core.credential import Credential, Entry
-from bootstrap.core.registry_key import strip_scheme
+from bootstrap.core.auth.auth_document import DOCKER, Document, Draft
+from bootstrap.core.auth.auth_problem import Problem, ProblemKind, best_first
+from bootstrap.core.auth.credential import Credential, Entry
+from bootstrap.core.auth.registry_key import strip_scheme
 from bootstrap.core.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bootstrap.core.go_json import Value
+    from bootstrap.core.auth.go_json import Value
 
 
 class RegistryAuth(NamedTuple):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Optional
 
-from bootstrap.core.auth_document import DOCKER, DOCKERCFG, known_field
-from bootstrap.core.auth_problem import Problem, ProblemKind
-from bootstrap.core.go_json import Kind, Member, Value
-from bootstrap.core.json_problems import is_shell_quoted
-from bootstrap.core.registry_key import printable
+from bootstrap.core.auth.auth_document import DOCKER, DOCKERCFG, known_field
+from bootstrap.core.auth.auth_problem import Problem, ProblemKind
+from bootstrap.core.auth.go_json import Kind, Member, Value
+from bootstrap.core.auth.json_problems import is_shell_quoted
+from bootstrap.core.auth.registry_key import printable
 
 _CREDENTIAL_HELPERS = frozenset({"credsStore", "credHelpers"})
 _SETTINGS = frozenset(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bootstrap.core.auth_problem import Problem, ProblemKind
-from bootstrap.core.go_json import SPACE, Flaw, JsonError
+from bootstrap.core.auth.auth_problem import Problem, ProblemKind
+from bootstrap.core.auth.go_json import SPACE, Flaw, JsonError
 
 _SMART_QUOTES = frozenset("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2032\u2033`\u00b4")
 _WORD = "[A-Za-z]*"

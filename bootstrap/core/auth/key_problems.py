@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from bootstrap.core.auth_problem import Problem, ProblemKind
-from bootstrap.core.registry_key import (
+from bootstrap.core.auth.auth_problem import Problem, ProblemKind
+from bootstrap.core.auth.registry_key import (
     HUB_KEY,
     host_of,
     is_api_path,
@@ -21,8 +21,8 @@ from bootstrap.core.registry_key import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bootstrap.core.auth_document import Draft
-    from bootstrap.core.credential import Entry
+    from bootstrap.core.auth.auth_document import Draft
+    from bootstrap.core.auth.credential import Entry
 
 
 def problems_of(drafts: tuple[Draft, ...], entries: tuple[Entry, ...]) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from bootstrap.core import go_base64
+from bootstrap.core.auth import go_base64
 
 HUB_KEY = "index.docker.io/v1/"
 """The only key, without its scheme, that serves images of Docker Hub."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Optional
 
-from bootstrap.core import document_shape, go_json
-from bootstrap.core.auth_document import DOCKER, DOCKERCFG
-from bootstrap.core.auth_problem import Problem, ProblemKind
-from bootstrap.core.readers.go_space import GO_SPACE
+from bootstrap.core.auth import document_shape, go_json
+from bootstrap.core.auth.auth_document import DOCKER, DOCKERCFG
+from bootstrap.core.auth.auth_problem import Problem, ProblemKind
+from bootstrap.core.go_space import GO_SPACE
 
 _MEANT = {
     "docker": DOCKER,

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from bootstrap.core.auth_problem import Problem, ProblemKind
-from bootstrap.core.credential import Credential
-from bootstrap.core.go_json import Kind, Member, Value
-from bootstrap.core.registry_key import printable
+from bootstrap.core.auth.auth_problem import Problem, ProblemKind
+from bootstrap.core.auth.credential import Credential
+from bootstrap.core.auth.go_json import Kind, Member, Value
+from bootstrap.core.auth.registry_key import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Optional
 
-from bootstrap.core import auth_value
-from bootstrap.core.auth_document import DOCKER, DOCKERCFG, FIELDS, Draft, known_field
-from bootstrap.core.auth_problem import Problem, ProblemKind
-from bootstrap.core.credential import Credential
-from bootstrap.core.go_json import Kind, Member
-from bootstrap.core.registry_key import host_of, names_host, strip_scheme
+from bootstrap.core.auth import auth_value
+from bootstrap.core.auth.auth_document import DOCKER, DOCKERCFG, FIELDS, Draft, known_field
+from bootstrap.core.auth.auth_problem import Problem, ProblemKind
+from bootstrap.core.auth.credential import Credential
+from bootstrap.core.auth.go_json import Kind, Member
+from bootstrap.core.auth.registry_key import host_of, names_host, strip_scheme
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -8,8 +8,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple, Optional
 
-from bootstrap.core import go_base64
-from bootstrap.core.auth_problem import ProblemKind
+from bootstrap.core.auth import go_base64
+from bootstrap.core.auth.auth_problem import ProblemKind
 from bootstrap.core.secret import Secret
 
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")

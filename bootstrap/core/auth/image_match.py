@@ -15,13 +15,13 @@ from collections import Counter
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from bootstrap.core.credential import ANONYMOUS, Credential, Entry
-from bootstrap.core.registry_key import HUB_HOSTS, HUB_KEY, host_of, names_host
+from bootstrap.core.auth.credential import ANONYMOUS, Credential, Entry
+from bootstrap.core.auth.registry_key import HUB_HOSTS, HUB_KEY, host_of, names_host
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from bootstrap.core.registry_auth import RegistryAuth
+    from bootstrap.core.auth.registry_auth import RegistryAuth
 
 HUB = "docker.io"
 """The host of an image name that names none (dockerauth.go, IndexName)."""
