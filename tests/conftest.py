@@ -6,6 +6,7 @@ engine, strace) skips the test with the reason, and fails it where `CI=true` say
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Callable
 
 import docker_engine
@@ -28,6 +29,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "docker" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.docker)
+
+
+@pytest.fixture(autouse=True)
+def garbage_is_collected() -> Iterator[None]:
+    """Take back what a command run in this process has done to the collector: it is made for short lives."""
+    yield
+    gc.enable()
 
 
 @pytest.fixture

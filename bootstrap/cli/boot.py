@@ -80,10 +80,6 @@ def _add_agent(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Boot; raise an EcsauthError."""
-    import gc
-
-    # The SDK's models make garbage worth collecting only in programs that live longer than this one.
-    gc.disable()
     from bootstrap.core.boot import Boot
 
     boot = Boot(_request(arguments), _edges(arguments), _warn)

@@ -35,13 +35,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; the status is 3 if there is an error among them. Raise an EcsauthError, nothing written."""
-    import atexit
-    import gc
-
-    # What is imported now stays until the end; to look for garbage in it, and once more at the exit, would be a fifth
-    # of the time of a short run.
-    gc.disable()
-    atexit.register(gc.freeze)
     from bootstrap.cli import sources
     from bootstrap.core.check import Target, check
     from bootstrap.core.diagnostics import Severity

@@ -14,6 +14,7 @@ from bootstrap.core.auth.registry_key import host_of, is_valid_host, is_valid_pa
 from bootstrap.core.canonical import canonical
 from bootstrap.core.check import check
 from bootstrap.core.errors import InvalidError
+from bootstrap.core.go_space import GO_SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,11 +41,19 @@ def run(data: bytes) -> None:
     check_agreement(mended)
     environment = readers.docker(mended).environment()
     holds(environment == readers.ecs_init(mended).environment(), "docker and ecs-init differ")
-    _check_values(data, mended)
+    _check_credentials(data, mended)
+    if not errors_of(check(data)):
+        holds(_others(data) == _others(mended), "a file without errors says something else after")
 
 
-def _check_values(data: bytes, mended: bytes) -> None:
-    """What docker and ecs-init agreed on before, and what images got for certain, is the same after."""
+def _others(data: bytes) -> dict[str, str]:
+    """Return all variables but the credentials, as the agent gets them but for white space."""
+    given = {name: value.reveal().strip(GO_SPACE) for name, value in readers.docker(data).environment().items()}
+    return {name: value for name, value in given.items() if name not in (_TYPE, _DATA)}
+
+
+def _check_credentials(data: bytes, mended: bytes) -> None:
+    """What an image got for certain, from docker or from ecs-init, it gets after."""
     for read in (readers.docker, readers.ecs_init):
         before, after = _auth(read(data)), _auth(read(mended))
         for image in _images(before):
@@ -70,5 +79,5 @@ def _answer(auth: RegistryAuth, image: str) -> Optional[tuple[object, ...]]:
     """Return what counts of the one credential that an image gets; None for no answer, or several."""
     found = image_match.match(auth, image)
     credential: Credential = found.candidates[0][1]
-    used = tuple(str(getattr(credential, name)) and getattr(credential, name) for name in _USED)
-    return used if found.deterministic and any(map(bool, used)) else None
+    used = tuple(getattr(credential, name) for name in _USED)
+    return used if found.deterministic and any(used) else None

@@ -46,7 +46,9 @@ def _setting(text: str) -> Setting | None:
     try:
         setting = overlay.setting(text)
     except UsageError as error:
-        assert_hidden(secrets(text.encode("utf-8", "surrogateescape")), (error.message, *error.hints))
+        name, _, value = text.partition("=")
+        hidden = secrets(f"A_NAME={value}".encode("utf-8", "surrogateescape"))
+        assert_hidden((one for one in hidden if one not in name), (error.message, *error.hints))
         return None
     holds(str(setting) == text, "a setting is not what was given")
     return setting

@@ -158,6 +158,7 @@ def test_rotation(booted: Machine) -> None:
     assert list(new.agents) == [AGENT]
     assert new.agents[AGENT].container_id != old.agents[AGENT].container_id
     assert new.agents[AGENT].restart_policy == ("on-failure", 10)
+    assert booted.state().in_progress is None
     assert not booted.strays()
 
 

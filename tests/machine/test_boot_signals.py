@@ -40,9 +40,17 @@ def wait_for(holds: Callable[[], object], child: subprocess.Popen[str]) -> None:
         time.sleep(0.02)
 
 
+def send(child: subprocess.Popen[str], number: signal.Signals) -> None:
+    """Send the signal: SIGINT as a terminal does, to the program and to all that it has started in its group."""
+    if number is INTERRUPT:
+        os.killpg(child.pid, number)
+    else:
+        child.send_signal(number)
+
+
 def tell(child: subprocess.Popen[str], number: signal.Signals) -> None:
     """Send the signal and assert that the program ends by it, in order and soon."""
-    child.send_signal(number)
+    send(child, number)
     out, err = child.communicate(timeout=PATIENCE_S)
     assert (child.returncode, out) == (128 + number, ""), err
     assert err.endswith(f"ecsauth: error: interrupted by {number.name}\n")
@@ -153,10 +161,10 @@ def test_impatience(booted: Machine, late: str) -> None:
     env = booted.environment(PATH=front.path("/usr/bin:/bin"))
     with unchanged(booted) as before, booted.launching(variant="never-listening", env=env) as child:
         wait_for(lambda: _another_runs(booted, before), child)
-        child.send_signal(TERMINATE)
+        send(child, TERMINATE)
         wait_for(front.reached.exists, child)
-        child.send_signal(TERMINATE)
-        child.send_signal(INTERRUPT)
+        send(child, TERMINATE)
+        send(child, INTERRUPT)
         _, err = child.communicate(timeout=PATIENCE_S)
         assert (child.returncode, "interrupted by SIGTERM" in err) == (128 + TERMINATE, True)
 

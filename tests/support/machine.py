@@ -137,7 +137,7 @@ class Machine:
     def launching(
         self, *options: str, variant: str = "healthy", env: Optional[Mapping[str, str]] = None
     ) -> Iterator[subprocess.Popen[str]]:
-        """Give a launch that goes on, with signals as in a terminal; afterwards it is killed if it still runs."""
+        """Give a launch that goes on, leader of a process group as in a terminal; it is killed if it does not end."""
         image = f"--image={self.docker.image(variant)}"
         # A test run in the background ignores SIGINT, and its children with it.
         default = ("env", "--default-signal=INT,TERM")
@@ -148,6 +148,7 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         ) as child:
             try:
                 yield child
