@@ -49,7 +49,7 @@ class InstanceStore:
             with contextlib.closing(client):
                 return Objects(client, identity.account).get(uri, unless=unless)
 
-        return within(seconds, get, _no_answer(what))
+        return within(seconds, get, _no_answer(what, seconds))
 
 
 class Objects:
@@ -186,8 +186,8 @@ def _facts(answer: Any, *, verified: bool) -> ObjectFacts:
     )
 
 
-def _no_answer(what: str) -> UnreachableError:
+def _no_answer(what: str, seconds: float) -> UnreachableError:
     return UnreachableError(
-        f"cannot {what}: no complete answer in time",
+        f"cannot {what}: no complete answer within {seconds:.0f} s",
         "does the name resolve, and is there a route to S3: a gateway endpoint, NAT?",
     )
