@@ -76,7 +76,8 @@ def _names(data: bytes) -> Iterator[str]:
 def _joined(data: bytes) -> tuple[str, ...]:
     """Return the text without a shell's escapes, as it is and with its lines joined in the ways that may be meant."""
     text = data.decode("utf-8", "replace").replace("\0", "\ufffd").replace('\\"', '"')
-    return (text, re.sub(r"\\?\r?\n", "", text), re.sub(r"\s*\\?\r?\n\s*", "", text))
+    lines = [line.removesuffix("\r").removesuffix("\\") for line in text.split("\n")]
+    return (text, "".join(lines), "".join(map(str.strip, lines)))
 
 
 def _decoded(value: str) -> Value | None:
