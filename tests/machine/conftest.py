@@ -1,4 +1,4 @@
-"""Fixtures of the tests that run the whole program on this machine."""
+"""Fixtures of the tests on this machine: the place of an env-file, and instances for the whole program."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import program
 import pytest
 from machine import FIRST, Machine
 
+from bootstrap.edges.disk import Disk
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -15,6 +17,20 @@ if TYPE_CHECKING:
     from metadata_service import MetadataService
     from s3_proxy import S3Proxy
     from s3_server import S3Server
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Give a directory like /etc/ecs."""
+    place = tmp_path / "etc"
+    place.mkdir(mode=0o755)
+    return place
+
+
+@pytest.fixture
+def disk(place: Path) -> Disk:
+    """Give the disk of an instance that ecsauth has not seen yet."""
+    return Disk(str(place / "ecs.config"), str(place.parent / "state"))
 
 
 @pytest.fixture

@@ -21,20 +21,6 @@ NOBODY = 65_534
 OLD, NEW, EDITED = b"A=old\n", b"A=new\n", b"A=edited by hand\n"
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """Give a directory like /etc/ecs."""
-    place = tmp_path / "etc"
-    place.mkdir(mode=0o755)
-    return place
-
-
-@pytest.fixture
-def disk(place: Path) -> Disk:
-    """Give the disk of an instance that ecsauth has not seen yet."""
-    return Disk(str(place / "ecs.config"), str(place.parent / "state"))
-
-
 def _names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
