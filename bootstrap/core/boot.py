@@ -16,6 +16,7 @@ from bootstrap.core.agent_health import Health
 from bootstrap.core.errors import ExitCode
 from bootstrap.core.launch import Launch, Terms, make_plan
 from bootstrap.core.patience import Clock, Deadline
+from bootstrap.core.state import PRIVATE
 
 if TYPE_CHECKING:
     from bootstrap.core.acceptance import Accepted, Demand, Instance, Store
@@ -117,7 +118,11 @@ class Boot:
     def _obtain(self, state: State) -> Accepted:
         edges = self._edges
         intake = Intake(self._request.demand, edges.instance, edges.store, edges.clock, warn=self._warn, lap=self._lap)
-        return intake.obtain(state, edges.disk.env_file(), edges.disk.verified_copy(), self._deadline)
+        standing, verified = edges.disk.env_file(), edges.disk.verified_copy()
+        if edges.disk.env_file_mode() != PRIVATE:
+            # Somebody opened it to others: as good as edited, and to be installed anew.
+            verified = None
+        return intake.obtain(state, standing, verified, self._deadline)
 
     def _terms(self, accepted: Accepted) -> Terms:
         demand, request = self._request.demand, self._request

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional, Protocol
 
-from bootstrap.core.state import Installed, State
+from bootstrap.core.state import PRIVATE, Installed, State
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -33,14 +33,17 @@ class Disk(Protocol):
     def env_file(self) -> Optional[bytes]:
         """Return what stands in the env-file's place, None: nothing; raise LocalError if the place is not safe."""
 
+    def env_file_mode(self) -> int:
+        """Return the permission bits of what stands in the env-file's place; PRIVATE where nothing does."""
+
     def verified_copy(self) -> Optional[bytes]:
         """Return what ecsauth last proved good."""
 
     def pre_image(self) -> Optional[bytes]:
         """Return what stood in the env-file's place before the change under way, None: nothing."""
 
-    def write_env_file(self, data: Optional[bytes]) -> None:
-        """Put the env-file in its place; None removes it."""
+    def write_env_file(self, data: Optional[bytes], mode: int = PRIVATE) -> None:
+        """Put the env-file in its place; None removes it. Another mode is for a file that had it before."""
 
     def write_verified_copy(self, data: Optional[bytes]) -> None:
         """Keep what was proved good; None removes it."""
@@ -96,8 +99,8 @@ def take_back(disk: Disk, state: State) -> State:
         return state
     pre_image = disk.pre_image()
     proved = pre_image if state.previous is not None else None
-    if disk.env_file() != pre_image:
-        disk.write_env_file(pre_image)
+    if (disk.env_file(), disk.env_file_mode()) != (pre_image, state.pre_image_mode):
+        disk.write_env_file(pre_image, state.pre_image_mode)
     if disk.verified_copy() != proved:
         disk.write_verified_copy(proved)
     # The agent of before is the last one that was verified; a run that was killed may have recorded another.
@@ -119,6 +122,10 @@ def _open(disk: Disk, state: State, accepted: Accepted) -> State:
     if standing and not ours:
         disk.back_up(standing)
     disk.write_pre_image(standing)
-    state = state._replace(in_progress=accepted.facts, previous=state.installed if ours else None)
+    state = state._replace(
+        in_progress=accepted.facts,
+        previous=state.installed if ours else None,
+        pre_image_mode=disk.env_file_mode(),
+    )
     disk.remember(state)
     return state

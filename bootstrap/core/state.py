@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Optional
 from bootstrap.core.trust import ObjectFacts
 
 _SCHEMA = 1
+PRIVATE = 0o600
 
 
 class Source(NamedTuple):
@@ -48,7 +49,8 @@ class State(NamedTuple):
 
     `in_progress` is set while a change is open: the pre-image is kept, the rest may or may not be done.
     `previous` is what the pre-image is, where ecsauth itself had installed it. `applied` was given to an agent,
-    `verified` was given to an agent that then registered.
+    `verified` was given to an agent that then registered. `pre_image_mode` are the permission bits that the pre-image
+    had in its place: a file that was there before ecsauth comes back as it was.
     """
 
     in_progress: Optional[ObjectFacts] = None
@@ -57,6 +59,7 @@ class State(NamedTuple):
     applied: Optional[ObjectFacts] = None
     verified: Optional[ObjectFacts] = None
     rejected: Optional[Rejected] = None
+    pre_image_mode: int = PRIVATE
 
 
 def to_json(state: State) -> bytes:
@@ -70,6 +73,7 @@ def from_json(data: bytes) -> State:
         document = json.loads(data)
         if document["schema"] != _SCHEMA:
             return State()
+        _insist(int, document["pre_image_mode"])
         return State(
             in_progress=_facts(document["in_progress"]),
             previous=_installed(document["previous"]),
@@ -77,6 +81,7 @@ def from_json(data: bytes) -> State:
             applied=_facts(document["applied"]),
             verified=_facts(document["verified"]),
             rejected=_rejected(document["rejected"]),
+            pre_image_mode=document["pre_image_mode"],
         )
     except (ValueError, TypeError, KeyError, RecursionError):
         return State()

@@ -79,7 +79,17 @@ class PrivateDirectory:
         finally:
             os.close(descriptor)
 
-    def write(self, name: str, data: Optional[bytes]) -> None:
+    def mode(self, name: str) -> int:
+        """Return the permission bits of a file, 0600 if there is none; raise LocalError."""
+        path = os.path.join(self.path, name)
+        try:
+            return stat.S_IMODE(os.lstat(path).st_mode)
+        except FileNotFoundError:
+            return states.PRIVATE
+        except OSError as fault:
+            raise _local("look at", path, fault) from None
+
+    def write(self, name: str, data: Optional[bytes], mode: int = states.PRIVATE) -> None:
         """Replace the file in one step, or remove it (None); raise LocalError with the old file still in place."""
         path = os.path.join(self.path, name)
         with self.opened(create=True) as directory:
@@ -88,7 +98,7 @@ class PrivateDirectory:
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(name, dir_fd=directory)
                 else:
-                    _replace(directory, name, data)
+                    _replace(directory, name, data, mode)
                 os.fsync(directory)
             except OSError as fault:
                 raise _local("write", path, fault) from None
@@ -148,6 +158,10 @@ class Disk:
         """Return what stands in the env-file's place; raise LocalError if the place is not safe."""
         return self._place.read(self._name)
 
+    def env_file_mode(self) -> int:
+        """Return the permission bits of what stands in the env-file's place, 0600 where nothing does."""
+        return self._place.mode(self._name)
+
     def verified_copy(self) -> Optional[bytes]:
         """Return what ecsauth last proved good."""
         return self._own.read("verified")
@@ -156,9 +170,9 @@ class Disk:
         """Return what stood in the env-file's place before the change under way."""
         return self._own.read("pre-image")
 
-    def write_env_file(self, data: Optional[bytes]) -> None:
-        """Put the env-file in its place; None removes it."""
-        self._place.write(self._name, data)
+    def write_env_file(self, data: Optional[bytes], mode: int = states.PRIVATE) -> None:
+        """Put the env-file in its place; None removes it. Another mode is for a file that had it before."""
+        self._place.write(self._name, data, mode)
 
     def write_verified_copy(self, data: Optional[bytes]) -> None:
         """Keep what was proved good; None removes it."""
@@ -192,7 +206,7 @@ def _temporary_prefix(name: str) -> str:
     return f".{name}{_TEMPORARY}"
 
 
-def _replace(directory: int, name: str, data: bytes) -> None:
+def _replace(directory: int, name: str, data: bytes, mode: int = states.PRIVATE) -> None:
     temporary = _temporary_prefix(name) + secrets.token_hex(8)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
@@ -200,6 +214,8 @@ def _replace(directory: int, name: str, data: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
+            if mode != states.PRIVATE:
+                os.fchmod(descriptor, mode)
             os.fsync(descriptor)
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:

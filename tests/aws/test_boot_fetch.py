@@ -228,6 +228,15 @@ def test_edited_by_hand(settled: Instance, edit: bytes | None) -> None:
     assert (backup.read_bytes() if backup.exists() else None) == edit
 
 
+def test_opened_to_others(settled: Instance) -> None:
+    """A file whose mode somebody widened is installed anew, 0600, and said so."""
+    settled.env_file.chmod(0o644)
+    done = settled.install_here()
+    assert done.status == 0
+    assert f"warning: {settled.env_file} is not as ecsauth left it: it is replaced" in done.err
+    assert settled.env_file.stat().st_mode & 0o777 == 0o600
+
+
 def test_verified_copy_is_lost(settled: Instance) -> None:
     """Without the private copy there is nothing to compare with: the object is gotten whole."""
     (settled.state_place / "verified").unlink()

@@ -14,7 +14,7 @@ from needs import need
 from bootstrap.core import installation
 from bootstrap.core.acceptance import Accepted
 from bootstrap.core.errors import EcsauthError, LocalError
-from bootstrap.core.state import Source, State
+from bootstrap.core.state import PRIVATE, Source, State
 from bootstrap.core.trust import ObjectFacts
 from bootstrap.edges.disk import BACKUP_SUFFIX, Disk
 
@@ -54,6 +54,7 @@ class Mortal:
         self._left = changes
         self.locked, self.state, self.env_file = disk.locked, disk.state, disk.env_file
         self.verified_copy, self.pre_image = disk.verified_copy, disk.pre_image
+        self.env_file_mode = disk.env_file_mode
 
     def _live(self) -> None:
         self._left -= 1
@@ -65,10 +66,10 @@ class Mortal:
         self._live()
         self._disk.remember(state)
 
-    def write_env_file(self, data: Optional[bytes]) -> None:
+    def write_env_file(self, data: Optional[bytes], mode: int = PRIVATE) -> None:
         """Put the env-file in its place."""
         self._live()
-        self._disk.write_env_file(data)
+        self._disk.write_env_file(data, mode)
 
     def write_verified_copy(self, data: Optional[bytes]) -> None:
         """Keep what was proved good."""
@@ -301,3 +302,15 @@ def test_a_read_only_disk_is_a_local_fault(small: Disk, place: Path) -> None:
     with pytest.raises(LocalError, match="read-only file system"), small.locked(0):
         pass
     assert _everything(place) == before
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o600])
+def test_a_foreign_file_comes_back_with_its_mode(disk: Disk, place: Path, mode: int) -> None:
+    """What stood there before ecsauth comes back as it was, bytes and mode; in between it is 0600."""
+    file = place / "ecs.config"
+    file.write_bytes(EDITED)
+    file.chmod(mode)
+    state = installation.install(disk, disk.state(), _accepted(NEW, 1), 1)
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (NEW, 0o600)
+    installation.take_back(disk, state)
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (EDITED, mode)

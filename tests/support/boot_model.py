@@ -17,6 +17,7 @@ from bootstrap.core.agent_health import Registration
 from bootstrap.core.boot import Boot, Edges, Request
 from bootstrap.core.errors import LaunchError, UnreachableError
 from bootstrap.core.launch import Engine
+from bootstrap.core.state import PRIVATE
 from bootstrap.core.trust import ObjectFacts
 from bootstrap.edges.disk import Disk
 
@@ -156,10 +157,10 @@ class MortalDisk(Disk):
             self._spend("ecsauth", "state.json")
             super().remember(state)
 
-    def write_env_file(self, data: Optional[bytes]) -> None:
+    def write_env_file(self, data: Optional[bytes], mode: int = PRIVATE) -> None:
         """Put the env-file in its place."""
         self._spend("ecs", "ecs.config")
-        super().write_env_file(data)
+        super().write_env_file(data, mode)
         self.after()
 
     def write_verified_copy(self, data: Optional[bytes]) -> None:
