@@ -50,5 +50,5 @@ def plain(table: Sequence[Sequence[str]]) -> str:
 def markdown(table: Sequence[Sequence[str]]) -> str:
     """Return the table as Markdown."""
     head, *body = table
-    rule = ("---", *("---:" for _ in head[1:]))
+    rule = tuple("---:" if cell[:1].isdigit() else "---" for cell in body[0])
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *body))

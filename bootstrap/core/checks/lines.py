@@ -268,6 +268,7 @@ def _joined(line: Line, below: _Continuation, texts: list[str]) -> Line:
         pieces.append(Piece(length + len(gap), number + 1, lead + 1))
         parts += [gap, part]
         length += len(gap) + len(part)
-    value = Secret("".join(parts))
+    # A backslash may have stood behind white space.
+    value = Secret("".join(parts).rstrip(GO_SPACE))
     joint = Joint.WRAPPED if any(below.inside) else below.joint
     return line._replace(value=value, written=value, pieces=tuple(pieces), joint=joint)
