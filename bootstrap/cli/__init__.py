@@ -23,6 +23,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     from bootstrap.cli import console
     from bootstrap.cli.parser import make_parser
 
+    _have_streams()
     _leave_garbage()
     arguments = make_parser().parse_args(argv)
     try:
@@ -44,6 +45,14 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         console.say("hint: please report this line; it holds no value of your file")
         return ExitCode.BUG
     return status
+
+
+def _have_streams() -> None:
+    """Started with a stream closed, as by `2>&-`, there is nobody to tell; that is no reason to fail."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - stays open as long as the program runs
+            setattr(sys, name, stream)
 
 
 def _leave_garbage() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from bootstrap.cli import options
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from bootstrap.cli.options import Parser
     from bootstrap.core.boot import Edges, Report, Request
+    from bootstrap.edges.docker import Docker
 
 _ENV_FILE = "/etc/ecs/ecs.config"
 _STATE_DIRECTORY = "/var/lib/ecsauth"
@@ -125,12 +126,25 @@ def _request(arguments: argparse.Namespace) -> Request:
     )
 
 
+def _launcher(mode: str) -> Optional[Docker]:
+    """Return docker, unless the agent is not to be started; a service that starts it must not be crossed unasked."""
+    from bootstrap.core.errors import LaunchError
+    from bootstrap.edges import docker
+
+    if mode == "auto" and docker.belongs_to_service():
+        raise LaunchError(
+            "the agent on this machine belongs to ecs.service, which this version does not start",
+            "give --launch none, and start the service when boot has ended with 0",
+            "or give --launch docker, if the service is not to run the agent",
+        )
+    return None if mode == "none" else docker.Docker()
+
+
 def _edges(arguments: argparse.Namespace) -> Edges:
     from bootstrap.core.boot import Edges
     from bootstrap.edges import metadata
     from bootstrap.edges.clock import SystemClock
     from bootstrap.edges.disk import Disk
-    from bootstrap.edges.docker import Docker
     from bootstrap.edges.store.s3 import InstanceStore
     from bootstrap.edges.store.sdk import InstanceClients
 
@@ -139,7 +153,7 @@ def _edges(arguments: argparse.Namespace) -> Edges:
         instance=metadata.MetadataService(),
         store=InstanceStore(clients.s3),
         disk=Disk(arguments.file, arguments.state_dir),
-        launcher=None if arguments.launch == "none" else Docker(),
+        launcher=_launcher(arguments.launch),
         clock=SystemClock(),
     )
 

@@ -10,7 +10,6 @@ import contextlib
 import http.client
 import json
 import os
-import shutil
 import subprocess
 from typing import Any, Optional
 
@@ -21,6 +20,8 @@ from bootstrap.core.errors import LaunchError
 from bootstrap.core.launch import Engine
 
 _LOOK = 30.0
+# Where systemd looks for units, systemd.unit(5).
+_UNITS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _INTROSPECTION = ("127.0.0.1", 51678)
 _INTROSPECTION_TIMEOUT = 2.0
 _LONGEST_ANSWER = 4 << 20
@@ -73,9 +74,9 @@ class Docker:
         return sum(1 for task in tasks if isinstance(task, dict) and task.get("KnownStatus") != "STOPPED")
 
 
-def is_installed() -> bool:
-    """Tell whether there is a docker to launch with."""
-    return shutil.which("docker") is not None
+def belongs_to_service() -> bool:
+    """Tell whether the agent on this machine is run by ecs-init's service, as on ECS-optimized AMIs."""
+    return any(os.path.lexists(os.path.join(folder, "ecs.service")) for folder in _UNITS)
 
 
 def _engine_version() -> None:

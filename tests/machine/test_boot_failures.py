@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +51,22 @@ def test_no_docker(booted: Machine, lack: Callable[[Machine], dict[str, str]], m
     assert f"ecsauth: error: {message}\n" in done.err
     assert booted.standing() == before
     assert not booted.strays()
+
+
+def test_agent_of_a_service(booted: Machine) -> None:
+    """Where ecs.service runs the agent, nobody takes it over who was not told to."""
+    unit = Path("/run/systemd/system/ecs.service")
+    unit.parent.mkdir(parents=True, exist_ok=True)
+    booted.put(SECOND)
+    before = booted.standing()
+    unit.touch(exist_ok=False)
+    try:
+        done = booted.launch("--launch=auto")
+    finally:
+        unit.unlink()
+    assert done.status == LAUNCH
+    assert "ecsauth: error: the agent on this machine belongs to ecs.service" in done.err
+    assert booted.standing() == before
 
 
 def test_no_image(booted: Machine) -> None:

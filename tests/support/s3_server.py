@@ -118,7 +118,7 @@ class S3Server:
     def client(self, service: str) -> Any:
         """Return the client of a service, signed with the set-up's own credentials, without retries."""
         if service not in self._clients:
-            self._clients[service] = boto3.client(  # type: ignore[call-overload]
+            self._clients[service] = boto3.Session().client(  # type: ignore[call-overload]
                 service,
                 region_name=REGION,
                 endpoint_url=self.url,

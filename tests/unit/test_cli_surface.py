@@ -161,3 +161,10 @@ def test_messages_of_a_fault_keep_their_form() -> None:
     assert done.stdout == ""
     assert all(line.startswith(("ecsauth: error: ", "ecsauth: hint: ")) for line in done.stderr.splitlines())
     assert not any(line.endswith(".") for line in done.stderr.splitlines())
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-"])
+def test_closed_streams(closed: str) -> None:
+    """With nobody to tell, the status alone tells."""
+    command = f"{shlex.quote(sys.executable)} -m bootstrap check /nowhere {closed}"
+    assert subprocess.run(command, shell=True, check=False, timeout=60).returncode == 6  # noqa: S602 - closes streams
