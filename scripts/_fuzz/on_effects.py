@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from _fuzz.secrecy import assert_hidden, secrets
-from _fuzz.seeds import cases, variables
+from _fuzz.seeds import cases, catalogue, variables
 from _fuzz.target import holds
 from bootstrap.core import agent_config, agent_variables
 from bootstrap.core.agent_config import Verdict
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def seeds() -> Iterator[bytes]:
-    """Yield the recorded cases."""
+    """Yield the recorded cases, and what no case is about."""
+    yield from catalogue()
+    yield from (f"ECS_LOG_MAX_FILE_SIZE_MB={number}".encode() for number in ("-1.5e3", "0x1p-2", "1_0.2_5", "Inf"))
     for case in cases("config"):
         yield "\n".join(f"{name}={value}" for name, value in variables(case).items()).encode("utf-8", "replace")
 

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.core import rules
+from bootstrap.core import agent_variables, rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,13 @@ def env_files() -> Iterator[bytes]:
         yield f"ECS_CLUSTER=prod\n{_TYPE}={case['type']}\n{_DATA}=".encode() + auth_data(case) + b"\n"
     for case in cases("config"):
         yield "".join(f"{name}={value}\n" for name, value in variables(case).items()).encode("utf-8", "replace")
+
+
+def catalogue() -> Iterator[bytes]:
+    """Yield an assignment of each variable, most of them of its default."""
+    for name in agent_variables.names():
+        variable = agent_variables.find(name)
+        yield f"{name}={variable.default if variable else ''}".encode()
 
 
 def auth_data(case: dict[str, Any]) -> bytes:
