@@ -28,6 +28,7 @@ _FILES_ONCE_WRONG = [
     pytest.param("canonical", b"ECS_CLUSTER='\xc2\xa0'\n", id="white space in quotes is not the readers' to keep"),
     pytest.param("canonical", b'ECS_CLUSTER=a\n"#A"=1\n', id="quoted name that would become a comment"),
     pytest.param("canonical", b"ECS_CLUSTER=a\n\xe2\x80\x8b#A=1\n", id="name behind an invisible character, likewise"),
+    pytest.param("canonical", b"'\xc2\xa0ECS_CLUSTER=a\n", id="white space in a quoted name"),
     pytest.param("canonical", b'ECS_CLUSTER=a\n""=1\n', id="quotes around nothing are no line to drop"),
     pytest.param("canonical", b'"ECS_CLUSTER=a\xc2\xa0"\n', id="white space before the quote that ends a line"),
     pytest.param("canonical", b"A=x\\\nB=\r\\", id="white space before the last backslash of joined lines"),

@@ -179,13 +179,14 @@ def _sorted(body: str) -> tuple[Kind, str, int]:
     if stripped[0] in "\"'":
         return Kind.QUOTED_NAME, _meant(stripped.strip("\"'"), stripped), start
     if not stripped.isprintable():
-        return Kind.INVISIBLE, _meant("".join(filter(str.isprintable, stripped)), stripped), start
+        return Kind.INVISIBLE, _meant(stripped, stripped), start
     return (Kind.SPACED if stripped != name else Kind.ASSIGNMENT), stripped, start
 
 
 def _meant(name: str, written: str) -> str:
-    """Return a name without what does not belong in it; as it is written where a comment, or nothing, would be left."""
-    return written if name[:1] in ("", "#") else name
+    """Return a name without what cannot be seen; as it is written where a comment, or nothing, would be left."""
+    visible = "".join(filter(str.isprintable, name))
+    return written if visible[:1] in ("", "#") else visible
 
 
 class _Continuation(NamedTuple):
