@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from bootstrap.cli import options
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from bootstrap.cli.options import Parser
     from bootstrap.core.boot import Edges, Report, Request
-    from bootstrap.edges.docker import Docker
 
 _ENV_FILE = "/etc/ecs/ecs.config"
 _STATE_DIRECTORY = "/var/lib/ecsauth"
@@ -67,7 +66,10 @@ def _add_agent(group: argparse._ArgumentGroup) -> None:
     from bootstrap.core import agent_container
 
     group.add_argument(
-        "--launch", choices=("docker", "none", "auto"), default="auto", help="how it is started (default: auto, docker)"
+        "--launch",
+        choices=("service", "docker", "none", "auto"),
+        default="auto",
+        help="how it is started (default: auto, as a service where there is one, else by docker)",
     )
     group.add_argument(
         "--image",
@@ -115,10 +117,10 @@ def _request(arguments: argparse.Namespace) -> Request:
         settings=tuple(overlay.setting(text) for text in arguments.set),
         allow_older=arguments.allow_older,
         force=arguments.force,
+        max_stale=arguments.max_stale,
     )
     return Request(
         demand=demand,
-        image=arguments.image,
         deadline=arguments.deadline,
         wait=arguments.wait,
         abandon_tasks=arguments.abandon_tasks,
@@ -126,21 +128,8 @@ def _request(arguments: argparse.Namespace) -> Request:
     )
 
 
-def _launcher(mode: str) -> Optional[Docker]:
-    """Return docker, unless the agent is not to be started; a service that starts it must not be crossed unasked."""
-    from bootstrap.core.errors import LaunchError
-    from bootstrap.edges import docker
-
-    if mode == "auto" and docker.belongs_to_service():
-        raise LaunchError(
-            "the agent on this machine belongs to ecs.service, which this version does not start",
-            "give --launch none, and start the service when boot has ended with 0",
-            "or give --launch docker, if the service is not to run the agent",
-        )
-    return None if mode == "none" else docker.Docker()
-
-
 def _edges(arguments: argparse.Namespace) -> Edges:
+    from bootstrap.cli import starting
     from bootstrap.core.boot import Edges
     from bootstrap.edges import metadata
     from bootstrap.edges.clock import SystemClock
@@ -153,7 +142,7 @@ def _edges(arguments: argparse.Namespace) -> Edges:
         instance=metadata.MetadataService(),
         store=InstanceStore(clients.s3),
         disk=Disk(arguments.file, arguments.state_dir),
-        launcher=_launcher(arguments.launch),
+        starter=starting.starter(arguments),
         clock=SystemClock(),
     )
 

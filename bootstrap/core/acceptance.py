@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 
 from bootstrap.core import overlay, rules, trust
 from bootstrap.core.approval import approve
-from bootstrap.core.errors import DeniedError, LaunchError
+from bootstrap.core.errors import DeniedError
 from bootstrap.core.patience import Clock, Deadline, persist
 from bootstrap.core.state import Source, State
 from bootstrap.core.trust import ObjectFacts, Pins
@@ -35,13 +35,17 @@ class Fetched(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """An env-file that was fetched, trusted and checked; not `is_new` if that was done by an earlier run."""
+    """An env-file that was fetched, trusted and checked; not `is_new` if that was done by an earlier run.
+
+    `stale_for` is set where S3 could not be asked: the seconds since it last said that this version is current.
+    """
 
     facts: ObjectFacts
     data: bytes
     source: Source
     is_new: bool
     findings: tuple[Finding, ...] = ()
+    stale_for: Optional[int] = None
 
     def __repr__(self) -> str:
         return f"Accepted({self.facts!r}, ***, is_new={self.is_new})"
@@ -65,7 +69,10 @@ class Store(Protocol):
 
 
 class Demand(NamedTuple):
-    """Which env-file is wanted, and what has to hold of it."""
+    """Which env-file is wanted, and what has to hold of it.
+
+    `max_stale` is for how many seconds a file is gone on with that S3 could not confirm, None: for ever.
+    """
 
     uri: S3URI
     kms_keys: tuple[str, ...]
@@ -75,6 +82,7 @@ class Demand(NamedTuple):
     settings: tuple[Setting, ...] = ()
     allow_older: bool = False
     force: bool = False
+    max_stale: Optional[float] = None
 
 
 class Intake:
@@ -107,7 +115,7 @@ class Intake:
 
         `standing` is what is in the env-file's place, `verified` the private copy of what was last proved good:
         only if they are equal, and were accepted on the same terms, S3 is asked for changes alone.
-        Raises DeniedError, UnreachableError, InvalidError, and LaunchError for a version that did not come up before.
+        Raises DeniedError, UnreachableError and InvalidError.
         """
         identity = self._identify(deadline)
         source = self._source(identity)
@@ -119,13 +127,10 @@ class Intake:
         if fetched is not None:
             if edited and state.installed is not None and state.in_progress is None:
                 self._warn(f"{self._demand.env_file} is not as ecsauth left it: it is replaced")
-            accepted = self._accept(fetched, source, state)
-        elif known is None or standing is None:
+            return self._accept(fetched, source, state)
+        if known is None or standing is None:
             raise DeniedError("S3 answered that the object has not changed, but was not asked that")
-        else:
-            accepted = Accepted(known, standing, source, is_new=False)
-        self._refuse_rejected(accepted, state)
-        return accepted
+        return Accepted(known, standing, source, is_new=False)
 
     def _identify(self, deadline: Deadline) -> Identity:
         region, owner = self._demand.region, self._demand.bucket_owner
@@ -158,15 +163,6 @@ class Intake:
         findings = approve(data, str(uri))
         self._lap("check")
         return Accepted(fetched.facts, data, source, is_new=True, findings=findings)
-
-    def _refuse_rejected(self, accepted: Accepted, state: State) -> None:
-        rejected = state.rejected
-        if rejected is not None and accepted.facts.is_same_object(rejected.facts) and not self._demand.force:
-            raise LaunchError(
-                f"version {rejected.facts.identity} was started before, but the agent did not come up: "
-                f"{rejected.reason}",
-                "push a mended file, or try this one again with --force",
-            )
 
 
 def _reusable(state: State, source: Source) -> Optional[ObjectFacts]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from bootstrap.core.errors import UsageError
+from bootstrap.core.plan import QUICK, Command, Plan, Step
 
 NAME = "ecs-agent"
 PARKED = "ecs-agent-previous"
@@ -32,12 +33,9 @@ _ENVIRONMENT = (
     ("ECS_ENABLE_TASK_IAM_ROLE", "true"),
     ("ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST", "true"),
 )
-_QUICK = 30.0
 _STOP_GRACE = 20
 _START = 60.0
 _PULL = 600.0
-
-Command = tuple[str, ...]
 
 
 class Wanted(NamedTuple):
@@ -71,31 +69,6 @@ class Container(NamedTuple):
     plan: str
     has_data_dir: bool
     auto_remove: bool = False
-
-
-class Step(NamedTuple):
-    """One command, why it is run, the seconds it may take, and what takes it back."""
-
-    why: str
-    command: Command
-    seconds: float = _QUICK
-    undo: tuple[Command, ...] = ()
-
-
-class Plan(NamedTuple):
-    """Steps to the wanted container.
-
-    `prepare` changes nothing that runs; `back` restores, after the steps' own undo, an agent that an earlier run
-    had parked, or was about to; `finish` is for when the new agent is verified. `previous` tells whether there is an
-    agent to go back to; `stops` names the container that the steps stop, if one runs.
-    """
-
-    prepare: tuple[Step, ...] = ()
-    steps: tuple[Step, ...] = ()
-    back: tuple[Command, ...] = ()
-    finish: tuple[Step, ...] = ()
-    previous: bool = False
-    stops: Optional[Container] = None
 
 
 def image(text: str) -> str:
@@ -180,7 +153,7 @@ def _park(agent: Container) -> tuple[Step, ...]:
     Its restart policy goes first: docker would start it again at the next boot of the machine.
     """
     policy = _restart_policy(agent.restart_policy)
-    stop = Step("stop the running agent", _stop(NAME), _QUICK + _STOP_GRACE, undo=_AGAIN)
+    stop = Step("stop the running agent", _stop(NAME), QUICK + _STOP_GRACE, undo=_AGAIN)
     return (
         Step("keep docker from restarting it", _no_restart(NAME), undo=(policy,)),
         *((stop,) if agent.running else ()),
@@ -200,7 +173,7 @@ def _after_parked(
     stops = next((found for found in (agent, parked) if found is not None and found.running), None)
     if parked is None:
         return Plan(prepare, (*leftover, run), stops=stops)
-    still = (Step("stop the parked agent", _stop(PARKED), _QUICK + _STOP_GRACE),) if parked.running else ()
+    still = (Step("stop the parked agent", _stop(PARKED), QUICK + _STOP_GRACE),) if parked.running else ()
     hold = Step("keep docker from restarting the parked agent", _no_restart(PARKED))
     return Plan(prepare, (*leftover, hold, *still, run), _bring_back(parked), finish, previous=True, stops=stops)
 

@@ -7,14 +7,16 @@ The agent serves `/v1/metadata` with a container instance only after it has regi
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol
+
+from bootstrap.core.errors import LaunchError
 
 if TYPE_CHECKING:
     from bootstrap.core.agent_container import Container
 
 # "Terminal error": the agent asks its supervisor not to start it again (agent/sighandlers/exitcodes).
-_TERMINAL = 5
-_CRASH_LOOP = 3
+TERMINAL = 5
+CRASH_LOOP = 3
 
 
 class Registration(NamedTuple):
@@ -25,10 +27,21 @@ class Registration(NamedTuple):
     agent_version: str
 
 
+class Agent(Protocol):
+    """The agent's own answers on 127.0.0.1:51678."""
+
+    def registration(self) -> Optional[Registration]:
+        """Return what the agent says of itself, None if it does not answer."""
+
+    def running_tasks(self) -> Optional[int]:
+        """Return how many tasks the agent runs, None if it does not say."""
+
+
 class Health(Enum):
-    """Where a started agent stands."""
+    """Where a started agent stands; queued: it starts when this run has ended."""
 
     REGISTERED = "registered"
+    QUEUED = "queued"
     PENDING = "pending"
     FAILED = "failed"
 
@@ -49,17 +62,34 @@ def judge(container: Optional[Container], answer: Optional[Registration], cluste
         return Verdict(Health.FAILED, "its container is gone")
     if not container.running:
         return Verdict(Health.FAILED, f"it exited with status {container.exit_code}")
-    if answer is not None and not same_cluster(answer.cluster, cluster):
-        return Verdict(Health.FAILED, f"it is in cluster {answer.cluster}, not in {cluster} as the env-file says")
-    if answer is not None and answer.container_instance is not None:
-        return Verdict(Health.REGISTERED)
-    if container.exit_code == _TERMINAL and container.restart_count:
-        return Verdict(Health.FAILED, f"it exited with status {_TERMINAL}, which no restart can mend")
-    if container.restart_count >= _CRASH_LOOP:
+    if answer is not None and (answered := by_its_answer(answer, cluster)).health is not Health.PENDING:
+        return answered
+    if container.exit_code == TERMINAL and container.restart_count:
+        return Verdict(Health.FAILED, f"it exited with status {TERMINAL}, which no restart can mend")
+    if container.restart_count >= CRASH_LOOP:
         return Verdict(Health.FAILED, f"it exited {container.restart_count} times")
+    return by_its_answer(answer, cluster)
+
+
+def by_its_answer(answer: Optional[Registration], cluster: str) -> Verdict:
+    """Return how an agent that runs is, by what it says of itself (None: it does not answer)."""
     if answer is None:
         return Verdict(Health.PENDING, "it does not answer on 127.0.0.1:51678 yet")
-    return Verdict(Health.PENDING, "it answers, but has not registered yet")
+    if not same_cluster(answer.cluster, cluster):
+        return Verdict(Health.FAILED, f"it is in cluster {answer.cluster}, not in {cluster} as the env-file says")
+    if answer.container_instance is None:
+        return Verdict(Health.PENDING, "it answers, but has not registered yet")
+    return Verdict(Health.REGISTERED)
+
+
+def refuse_another_cluster(running: Optional[Registration], cluster: str) -> None:
+    """Raise LaunchError if the running agent, which is to be stopped, is in another cluster than the env-file's."""
+    if running is not None and not same_cluster(running.cluster, cluster):
+        raise LaunchError(
+            f"the running agent is in cluster {running.cluster}, the env-file says {cluster}: with its saved state an "
+            "agent that is told another cluster exits",
+            "replace the instance, or stop the agent, remove /var/lib/ecs/data and boot again",
+        )
 
 
 def same_cluster(one: str, other: str) -> bool:

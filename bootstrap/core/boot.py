@@ -7,36 +7,49 @@ told any number of times; where nothing has changed, nothing is done.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 
-from bootstrap.core import agent_container, installation, readers
+from bootstrap.core import installation, readers, spans
 from bootstrap.core.acceptance import Intake
-from bootstrap.core.agent_container import Wanted
 from bootstrap.core.agent_health import Health
-from bootstrap.core.errors import ExitCode
-from bootstrap.core.launch import Launch, Terms, make_plan
+from bootstrap.core.errors import EcsauthError, ExitCode, LaunchError, LocalError, UnreachableError
+from bootstrap.core.last_good import last_good
+from bootstrap.core.launch import Launch, Terms
 from bootstrap.core.patience import Clock, Deadline
-from bootstrap.core.state import PRIVATE
+from bootstrap.core.state import PRIVATE, Failure
 
 if TYPE_CHECKING:
     from bootstrap.core.acceptance import Accepted, Demand, Instance, Store
-    from bootstrap.core.agent_container import Plan
     from bootstrap.core.agent_health import Registration
     from bootstrap.core.installation import Disk
-    from bootstrap.core.launch import Launcher
+    from bootstrap.core.launch import Way
+    from bootstrap.core.plan import Plan
     from bootstrap.core.state import State
 
 # What the agent joins when nobody tells it a cluster (amazon-ecs-agent, agent/config/config.go).
 DEFAULT_CLUSTER = "default"
 
 
+class Starter(Protocol):
+    """How the agent is started on this machine: by docker, or as a service."""
+
+    def hold_back(self) -> bool:
+        """See to it that the machine does not start the agent before a checked file is there.
+
+        Returns whether anything had to be done for it; raises LocalError or LaunchError.
+        """
+
+    def way(self, accepted: Accepted, terms: Terms, state: State) -> Way:
+        """Look at the machine and plan; raise LaunchError if it is not fit, or an agent must not be stopped."""
+
+
 class Edges(NamedTuple):
-    """The world. `launcher` is None where starting the agent is not ecsauth's business."""
+    """The world. `starter` is None where starting the agent is not ecsauth's business."""
 
     instance: Instance
     store: Store
     disk: Disk
-    launcher: Optional[Launcher]
+    starter: Optional[Starter]
     clock: Clock
 
 
@@ -44,7 +57,6 @@ class Request(NamedTuple):
     """What the instance was told to do. `deadline` (for the lock and S3) and `wait` are in seconds."""
 
     demand: Demand
-    image: str = agent_container.IMAGE
     deadline: float = 120.0
     wait: float = 60.0
     abandon_tasks: bool = False
@@ -57,6 +69,7 @@ class Outcome(str, Enum):
     UNCHANGED = "unchanged"
     INSTALLED = "installed"
     STARTED = "started"
+    QUEUED = "queued"
     PENDING = "pending"
 
 
@@ -72,8 +85,10 @@ class Report(NamedTuple):
 
     @property
     def exit_code(self) -> ExitCode:
-        """An agent that has not registered in time is not a success, though it stays."""
-        return ExitCode.LAUNCH if self.outcome is Outcome.PENDING else ExitCode.OK
+        """An agent that has not registered in time is no success, though it stays; nor is one on an old file."""
+        if self.outcome is Outcome.PENDING:
+            return ExitCode.LAUNCH
+        return ExitCode.OK if self.accepted.stale_for is None else ExitCode.STALE
 
 
 class Boot:
@@ -90,76 +105,121 @@ class Boot:
     def run(self) -> Report:
         """Bring the instance to what S3 holds; raise an EcsauthError, with what was before back, if that fails."""
         edges = self._edges
+        if edges.starter is not None and edges.starter.hold_back():
+            self._lap("gate")
         with edges.disk.locked(self._deadline.left()):
-            state = edges.disk.state()
-            accepted = self._obtain(state)
-            launch = self._launch(accepted, state)
-            if launch is not None:
-                launch.prepare()
-                self._lap("prepare")
-            if accepted.is_new:
-                now = edges.clock.wall()
-                state = installation.install(edges.disk, state, accepted, now, close=launch is None)
-                self._lap("install")
-            if launch is None:
-                edges.disk.remember(installation.closed(state))
-                return self._report(Outcome.INSTALLED if accepted.is_new else Outcome.UNCHANGED, accepted)
-            return self._start(launch, state, accepted)
+            try:
+                return self._converge()
+            except EcsauthError as fault:
+                self._record(fault)
+                raise
 
     def rehearse(self) -> Report:
         """Fetch, prove, check and plan, and change nothing."""
         state = self._edges.disk.state()
         accepted = self._obtain(state)
         launch = self._launch(accepted, state)
-        if launch is not None and launch.plan.steps:
-            return self._report(Outcome.STARTED, accepted, launch.plan)
+        plan = launch.plan if launch is not None else None
+        if plan is not None and plan.steps:
+            return self._report(Outcome.STARTED, accepted, plan)
+        return self._report(Outcome.INSTALLED if accepted.is_new else Outcome.UNCHANGED, accepted, plan)
+
+    def _converge(self) -> Report:
+        edges = self._edges
+        state = edges.disk.state()
+        accepted = self._obtain(state)
+        if accepted.stale_for is None:
+            state = state._replace(confirmed_at=edges.clock.wall())
+        state = state._replace(failure=None)
+        launch = self._launch(accepted, state)
+        self._refuse_rejected(accepted, state, launch)
+        if launch is not None:
+            launch.prepare()
+            self._lap("prepare")
+        if accepted.is_new:
+            # A change that no agent is started for is ended at once, unless a run that starts one comes after this.
+            close = launch is None and state.verified is None
+            agent = launch.has_agent if launch is not None else state.verified is not None
+            before = state.installed
+            state = installation.install(edges.disk, state, accepted, edges.clock, agent=agent, close=close)
+            accepted = accepted._replace(is_new=state.installed != before)
+            self._lap("install")
+        if launch is not None:
+            return self._start(launch, state, accepted)
+        edges.disk.remember(state)
+        edges.disk.mark(checked=True)
         return self._report(Outcome.INSTALLED if accepted.is_new else Outcome.UNCHANGED, accepted)
 
     def _obtain(self, state: State) -> Accepted:
-        edges = self._edges
-        intake = Intake(self._request.demand, edges.instance, edges.store, edges.clock, warn=self._warn, lap=self._lap)
+        """Return what S3 holds or, where S3 cannot be asked, what it held when it last could."""
+        edges, demand = self._edges, self._request.demand
+        intake = Intake(demand, edges.instance, edges.store, edges.clock, warn=self._warn, lap=self._lap)
         standing, verified = edges.disk.env_file(), edges.disk.verified_copy()
         if edges.disk.env_file_mode() != PRIVATE:
             # Somebody opened it to others: as good as edited, and to be installed anew.
             verified = None
-        return intake.obtain(state, standing, verified, self._deadline)
+        try:
+            return intake.obtain(state, standing, verified, self._deadline)
+        except UnreachableError as silence:
+            self._lap("fetch")
+            accepted = last_good(silence, demand, edges.disk, state, edges.clock.wall())
+            self._warn(
+                f"{silence.message}: going on with the last good file, {spans.in_words(accepted.stale_for or 0)} old"
+            )
+            return accepted
 
-    def _terms(self, accepted: Accepted) -> Terms:
-        demand, request = self._request.demand, self._request
-        environment = readers.docker(accepted.data).environment()
-        cluster = environment.get("ECS_CLUSTER")
-        wanted = Wanted(
-            image=request.image,
-            env_file=demand.env_file,
-            version=accepted.facts.identity,
-            names=frozenset(environment),
-            settings=accepted.source.settings,
-        )
-        return Terms(
-            wanted=wanted,
+    def _launch(self, accepted: Accepted, state: State) -> Optional[Launch]:
+        edges, request = self._edges, self._request
+        if edges.starter is None:
+            return None
+        cluster = readers.docker(accepted.data).environment().get("ECS_CLUSTER")
+        terms = Terms(
             cluster=(cluster.reveal() if cluster else "") or DEFAULT_CLUSTER,
             wait=request.wait,
-            force=demand.force,
+            data=accepted.data,
+            writes=accepted.is_new and installation.standing(edges.disk, state, accepted) is None,
+            force=request.demand.force,
             abandon_tasks=request.abandon_tasks,
             rollback_on_timeout=request.rollback_on_timeout,
         )
+        return Launch(edges.starter.way(accepted, terms, state), edges.disk, edges.clock, terms)
 
-    def _launch(self, accepted: Accepted, state: State) -> Optional[Launch]:
-        launcher = self._edges.launcher
-        if launcher is None:
-            return None
-        terms = self._terms(accepted)
-        return Launch(launcher, self._edges.disk, self._edges.clock, terms, make_plan(launcher, terms, state))
+    def _refuse_rejected(self, accepted: Accepted, state: State, launch: Optional[Launch]) -> None:
+        """Raise LaunchError for a version that did not come up before, made into an agent as it would be now."""
+        rejected = state.rejected
+        if rejected is None or not accepted.facts.is_same_object(rejected.facts) or self._request.demand.force:
+            return
+        if launch is not None and rejected.plan not in ("", launch.fingerprint):
+            return
+        left = None if rejected.retry_after is None else rejected.retry_after - self._edges.clock.wall()
+        if left is not None and left <= 0:
+            return
+        when = "" if left is None else f"; it is tried again in {spans.in_words(left)}"
+        raise LaunchError(
+            f"version {rejected.facts.identity} was started before, but the agent did not come up: "
+            f"{rejected.reason}{when}",
+            "push a mended file, or try this one again with --force",
+        )
 
     def _start(self, launch: Launch, state: State, accepted: Accepted) -> Report:
         if launch.is_done and accepted.facts.is_same_object(state.verified):
             self._edges.disk.remember(installation.closed(state._replace(applied=accepted.facts)))
+            self._edges.disk.mark(checked=True)
             outcome = Outcome.INSTALLED if accepted.is_new else Outcome.UNCHANGED
             return self._report(outcome, accepted, launch.plan)
         verdict, registration = launch.execute(state)
         self._lap("start")
-        outcome = Outcome.STARTED if verdict.health is Health.REGISTERED else Outcome.PENDING
-        return self._report(outcome, accepted, launch.plan, registration, verdict.reason)
+        return self._report(_OUTCOMES[verdict.health], accepted, launch.plan, registration, verdict.reason)
+
+    def _record(self, fault: EcsauthError) -> None:
+        """Keep for `status` how this run has failed."""
+        disk = self._edges.disk
+        try:
+            failure = Failure(self._edges.clock.wall(), int(fault.exit_code), fault.message)
+            disk.remember(disk.state()._replace(failure=failure))
+        except LocalError:
+            # That the disk cannot be written to is what the fault says, or the smaller trouble.
+            return
 
     def _report(
         self,
@@ -175,3 +235,10 @@ class Boot:
         now = self._edges.clock.now()
         self._steps.append((name, now - self._lap_began))
         self._lap_began = now
+
+
+_OUTCOMES = {
+    Health.REGISTERED: Outcome.STARTED,
+    Health.QUEUED: Outcome.QUEUED,
+    Health.PENDING: Outcome.PENDING,
+}

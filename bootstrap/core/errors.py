@@ -82,9 +82,13 @@ class LocalError(EcsauthError):
 
 
 class LaunchError(EcsauthError):
-    """docker or systemd refused, or the agent did not come up."""
+    """docker or systemd refused, or the agent did not come up; `log` is what it wrote last, masked."""
 
     exit_code = ExitCode.LAUNCH
+
+    def __init__(self, message: str, *hints: str, log: tuple[str, ...] = ()) -> None:
+        super().__init__(message, *hints)
+        self.log = log
 
 
 class ConflictError(EcsauthError):

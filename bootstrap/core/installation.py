@@ -4,6 +4,8 @@ Two copies are kept and never confused: the *verified copy* is what ecsauth last
 is what stood in the env-file's place before the change under way, perhaps the AMI's file or one edited by hand.
 A change is open, in the recorded state, from the moment the pre-image is kept until the agent is verified:
 a run that was killed in between finds what it needs to go on, or to go back.
+
+The *mark* says that a checked file stands in the place: without it a service that is held back does not start.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from bootstrap.core.acceptance import Accepted
+    from bootstrap.core.patience import Clock
+    from bootstrap.core.state import Moment
 
 
 class Disk(Protocol):
@@ -54,78 +58,106 @@ class Disk(Protocol):
     def back_up(self, data: bytes) -> None:
         """Keep a file that is not ecsauth's beside the env-file, once."""
 
+    def mark(self, *, checked: bool) -> None:
+        """Say that a checked file stands in the env-file's place, or that none does."""
 
-def install(disk: Disk, state: State, accepted: Accepted, now: int, *, close: bool = False) -> State:
+
+def install(
+    disk: Disk, state: State, accepted: Accepted, clock: Clock, *, agent: bool = False, close: bool = False
+) -> State:
     """Open a change (unless a killed run left one open) and put the accepted env-file in its place.
 
-    `close` ends the change at once, where no agent is started. Whatever stops it, what stood there before comes
-    back; the env-file itself is written last.
+    `agent` tells whether an agent runs that a failed change goes back to. `close` ends the change at once, where no
+    agent is started. Whatever stops it, what stood there before comes back; the env-file itself is written last.
     """
-    standing = disk.env_file()
+    before = disk.env_file()
     opened = state.in_progress is None
     try:
         if opened:
-            state = _open(disk, state, accepted)
+            state = _open(disk, state, accepted, agent=agent)
+        else:
+            # Recorded first: where both are one version, the verified copy is that version's.
+            state = state._replace(in_progress=accepted.facts)
+            disk.remember(state)
         disk.write_verified_copy(accepted.data)
-        disk.write_env_file(accepted.data)
-        # The change may have been opened for an earlier version, which never came up.
-        installed = state._replace(
-            in_progress=accepted.facts, installed=Installed(accepted.facts, accepted.source, now)
-        )
+        stands = standing(disk, state, accepted)
+        if stands is None:
+            disk.write_env_file(accepted.data)
+            stands = Installed(accepted.facts, accepted.source, clock.wall(), clock.moment())
+        installed = state._replace(installed=stands._replace(source=accepted.source))
         installed = closed(installed) if close else installed
         disk.remember(installed)
+        disk.mark(checked=True)
     except BaseException:
         if opened:
-            take_back(disk, state)
+            take_back(disk, state, clock.moment())
         else:
-            _leave_open(disk, state, standing)
+            _leave_open(disk, state, before)
         raise
     return installed
 
 
+def standing(disk: Disk, state: State, accepted: Accepted) -> Optional[Installed]:
+    """Return the record of the very bytes, if they stand in the place already: an agent on trial has read them."""
+    if state.installed is None or state.installed.facts != accepted.facts:
+        return None
+    return state.installed if (disk.env_file(), disk.env_file_mode()) == (accepted.data, PRIVATE) else None
+
+
 def closed(state: State) -> State:
     """Return the state with the change ended: what is installed now is what a later failure goes back to."""
-    return state._replace(in_progress=None, previous=None)
+    return state._replace(in_progress=None, previous=None, agent_before=False)
 
 
-def take_back(disk: Disk, state: State) -> State:
+def has_past(disk: Disk, state: State) -> bool:
+    """Tell whether the open change has something to go back to: an empty file, as of an AMI, is nothing."""
+    return state.in_progress is not None and bool(disk.pre_image())
+
+
+def take_back(disk: Disk, state: State, now: Moment) -> State:
     """Put the pre-image back in the env-file's place, and end the change.
 
-    A file that is still as it was is not written: the disk may be full.
+    A file that is still as it was is not written: the disk may be full. What is installed again is so since `now`: a
+    service that was started before has read another file.
     """
     if state.in_progress is None:
         # What stopped the opening of a change may have come after the state was recorded.
         disk.remember(state)
         return state
+    if state.previous is None and not state.agent_before:
+        disk.mark(checked=False)
     pre_image = disk.pre_image()
     proved = pre_image if state.previous is not None else None
+    installed = state.previous
     if (disk.env_file(), disk.env_file_mode()) != (pre_image, state.pre_image_mode):
         disk.write_env_file(pre_image, state.pre_image_mode)
+        installed = installed and installed._replace(moment=now)
     if disk.verified_copy() != proved:
         disk.write_verified_copy(proved)
     # The agent of before is the last one that was verified; a run that was killed may have recorded another.
-    state = closed(state._replace(installed=state.previous, applied=state.verified))
+    state = closed(state._replace(installed=installed, applied=state.verified))
     disk.remember(state)
     return state
 
 
-def _leave_open(disk: Disk, state: State, standing: Optional[bytes]) -> None:
+def _leave_open(disk: Disk, state: State, before: Optional[bytes]) -> None:
     """Put back what an earlier run had put in place: an agent that was started with it may be running."""
-    if disk.env_file() != standing:
-        disk.write_env_file(standing)
+    if disk.env_file() != before:
+        disk.write_env_file(before)
     disk.remember(state)
 
 
-def _open(disk: Disk, state: State, accepted: Accepted) -> State:
-    standing = disk.env_file()
-    ours = standing is not None and standing == disk.verified_copy()
-    if standing and not ours:
-        disk.back_up(standing)
-    disk.write_pre_image(standing)
+def _open(disk: Disk, state: State, accepted: Accepted, *, agent: bool) -> State:
+    before = disk.env_file()
+    ours = before is not None and before == disk.verified_copy()
+    if before and not ours:
+        disk.back_up(before)
+    disk.write_pre_image(before)
     state = state._replace(
         in_progress=accepted.facts,
         previous=state.installed if ours else None,
         pre_image_mode=disk.env_file_mode(),
+        agent_before=agent,
     )
     disk.remember(state)
     return state

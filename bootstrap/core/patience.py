@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 import threading
-from typing import Callable, Protocol, TypeVar
+from typing import TYPE_CHECKING, Callable, Protocol, TypeVar
 
 from bootstrap.core.errors import NotYetError, UnreachableError
+
+if TYPE_CHECKING:
+    from bootstrap.core.state import Moment
 
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 8.0
@@ -27,6 +30,9 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
+
+    def moment(self) -> Moment:
+        """Return the point in time that it is now, within this boot of the machine."""
 
 
 class Deadline:

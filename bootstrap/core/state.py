@@ -6,12 +6,14 @@ Nothing in it is secret. A state that cannot be read counts as none: the next ru
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, TypeVar
 
 from bootstrap.core.trust import ObjectFacts
 
 _SCHEMA = 1
 PRIVATE = 0o600
+
+Value = TypeVar("Value")
 
 
 class Source(NamedTuple):
@@ -28,20 +30,42 @@ class Source(NamedTuple):
     rules: str
 
 
+class Moment(NamedTuple):
+    """A point in time that no change of the clock moves: seconds of CLOCK_MONOTONIC within one boot of the machine."""
+
+    boot: str
+    seconds: float
+
+
 class Installed(NamedTuple):
-    """An object that stands in the env-file's place. `at` is in seconds since the epoch."""
+    """An object that stands in the env-file's place, since `at` (seconds since the epoch) and `moment`."""
 
     facts: ObjectFacts
     source: Source
     at: int
+    moment: Optional[Moment] = None
 
 
 class Rejected(NamedTuple):
-    """A version that was launched and did not come up. `at` is in seconds since the epoch."""
+    """A version that was launched and did not come up, after so many `tries`, with the agent made as `plan` says.
+
+    `at` and `retry_after` are in seconds since the epoch; without the latter it is not tried again by itself.
+    """
 
     facts: ObjectFacts
+    plan: str
     reason: str
     at: int
+    tries: int = 1
+    retry_after: Optional[int] = None
+
+
+class Failure(NamedTuple):
+    """How the last run ended, if it failed: `at` in seconds since the epoch, its exit status, and why."""
+
+    at: int
+    status: int
+    message: str
 
 
 class State(NamedTuple):
@@ -50,7 +74,9 @@ class State(NamedTuple):
     `in_progress` is set while a change is open: the pre-image is kept, the rest may or may not be done.
     `previous` is what the pre-image is, where ecsauth itself had installed it. `applied` was given to an agent,
     `verified` was given to an agent that then registered. `pre_image_mode` are the permission bits that the pre-image
-    had in its place: a file that was there before ecsauth comes back as it was.
+    had in its place: a file that was there before ecsauth comes back as it was. `agent_before` tells whether an agent
+    ran when the change was opened. `confirmed_at` is when S3 last said that what is installed is current, in seconds
+    since the epoch, 0 never. `failure` is set where the last run failed.
     """
 
     in_progress: Optional[ObjectFacts] = None
@@ -60,6 +86,9 @@ class State(NamedTuple):
     verified: Optional[ObjectFacts] = None
     rejected: Optional[Rejected] = None
     pre_image_mode: int = PRIVATE
+    agent_before: bool = False
+    confirmed_at: int = 0
+    failure: Optional[Failure] = None
 
 
 def to_json(state: State) -> bytes:
@@ -82,8 +111,12 @@ def from_json(data: bytes) -> State:
             verified=_facts(document["verified"]),
             rejected=_rejected(document["rejected"]),
             pre_image_mode=document["pre_image_mode"],
+            # What version 0.1 did not record.
+            agent_before=_be(bool, document.get("agent_before", False)),
+            confirmed_at=_be(int, document.get("confirmed_at", 0)),
+            failure=_failure(document.get("failure")),
         )
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return State()
 
 
@@ -101,16 +134,31 @@ def _installed(document: Optional[dict[str, Any]]) -> Optional[Installed]:
     terms = document["source"]
     source = Source(**{**terms, "kms_keys": tuple(terms["kms_keys"]), "settings": tuple(terms["settings"])})
     _insist(str, source.uri, source.bucket_owner, source.env_file, source.rules, *source.kms_keys, *source.settings)
-    _insist(int, document["at"])
-    return Installed(_object(document["facts"]), source, document["at"])
+    return Installed(_object(document["facts"]), source, _be(int, document["at"]), _moment(document.get("moment")))
+
+
+def _moment(document: Optional[dict[str, Any]]) -> Optional[Moment]:
+    return None if document is None else Moment(_be(str, document["boot"]), _be(float, document["seconds"]))
 
 
 def _rejected(document: Optional[dict[str, Any]]) -> Optional[Rejected]:
     if document is None:
         return None
-    _insist(str, document["reason"])
-    _insist(int, document["at"])
-    return Rejected(_object(document["facts"]), document["reason"], document["at"])
+    retry_after = document.get("retry_after")
+    return Rejected(
+        facts=_object(document["facts"]),
+        plan=_be(str, document.get("plan", "")),
+        reason=_be(str, document["reason"]),
+        at=_be(int, document["at"]),
+        tries=_be(int, document.get("tries", 1)),
+        retry_after=None if retry_after is None else _be(int, retry_after),
+    )
+
+
+def _failure(document: Optional[dict[str, Any]]) -> Optional[Failure]:
+    if document is None:
+        return None
+    return Failure(_be(int, document["at"]), _be(int, document["status"]), _be(str, document["message"]))
 
 
 def _object(document: dict[str, Any]) -> ObjectFacts:
@@ -124,3 +172,9 @@ def _object(document: dict[str, Any]) -> ObjectFacts:
 def _insist(kind: type, *values: object) -> None:
     if not all(isinstance(value, kind) for value in values):
         raise TypeError
+
+
+def _be(kind: type[Value], value: object) -> Value:
+    if not isinstance(value, kind):
+        raise TypeError
+    return value

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+
+from bootstrap.core.state import Moment
+
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class SystemClock:
@@ -11,6 +16,13 @@ class SystemClock:
     def now(self) -> float:
         """Return a monotonic reading."""
         return time.monotonic()
+
+    def moment(self) -> Moment:
+        """Return the point in time that it is now, within this boot of the machine, random(4)."""
+        boot = ""
+        with contextlib.suppress(OSError), open(_BOOT_ID, encoding="ascii") as file:
+            boot = file.read(64).strip()
+        return Moment(boot, time.monotonic())
 
     def wall(self) -> int:
         """Return seconds since the epoch."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from bootstrap.core.state import State
 
 BACKUP_SUFFIX = ".before-ecsauth"
+# In the state's directory, while a checked file stands in the env-file's place.
+MARK = "checked"
 _TEMPORARY = ".ecsauth-"
 # More than any env-file, and than the state, may hold: a bound for every read.
 _LONGEST = 1 << 20
@@ -139,7 +141,7 @@ class Disk:
             _lock(lock, path, seconds)
             for name in (self._name, self._name + BACKUP_SUFFIX):
                 self._place.sweep(name)
-            for name in ("state.json", "verified", "pre-image"):
+            for name in ("state.json", "verified", "pre-image", MARK):
                 self._own.sweep(name)
             yield
         finally:
@@ -181,6 +183,12 @@ class Disk:
     def write_pre_image(self, data: Optional[bytes]) -> None:
         """Keep what stands in the env-file's place; None says that nothing does."""
         self._own.write("pre-image", data)
+
+    def mark(self, *, checked: bool) -> None:
+        """Say, by a file that is there or not, that a checked file stands in the env-file's place."""
+        is_marked = self._own.read(MARK) is not None
+        if is_marked != checked:
+            self._own.write(MARK, b"" if checked else None)
 
     def back_up(self, data: bytes) -> None:
         """Keep a file that is not ecsauth's beside the env-file, once."""

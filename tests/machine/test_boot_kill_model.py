@@ -144,7 +144,7 @@ def assert_converged(world: World, number: int, story: tuple[str, ...]) -> None:
     agent = world.docker.containers[NAME]
     assert (agent.version, agent.given) == (f"v{number}", body(number)), (agent, story)
     assert (agent.running, agent.policy) == (True, "on-failure:10"), (agent, story)
-    kept = {"ecs.config", "ecs.config.before-ecsauth", "verified", "pre-image", "state.json"}
+    kept = {"ecs.config", "ecs.config.before-ecsauth", "verified", "pre-image", "state.json", "checked"}
     assert {name for _, name, _ in world.standing().files} <= kept, story
 
 

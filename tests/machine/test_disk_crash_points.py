@@ -16,12 +16,14 @@ from bootstrap.core.acceptance import Accepted
 from bootstrap.core.errors import EcsauthError, LocalError
 from bootstrap.core.state import PRIVATE, Source, State
 from bootstrap.core.trust import ObjectFacts
+from bootstrap.edges.clock import SystemClock
 from bootstrap.edges.disk import BACKUP_SUFFIX, Disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+CLOCK = SystemClock()
 ROOT_ONLY = None if os.geteuid() == 0 else "needs root"
 OLD, NEW, EDITED = b"A=old\n", b"A=new\n", b"A=edited by hand\n"
 
@@ -37,7 +39,7 @@ def _accepted(data: bytes, number: int) -> Accepted:
 
 def _install(disk: installation.Disk, data: bytes, number: int) -> State:
     """Install as a run with `--launch none` does."""
-    state = installation.install(disk, disk.state(), _accepted(data, number), number)
+    state = installation.install(disk, disk.state(), _accepted(data, number), CLOCK)
     disk.remember(installation.closed(state))
     return disk.state()
 
@@ -85,6 +87,11 @@ class Mortal:
         """Keep a file that is not ecsauth's."""
         self._live()
         self._disk.back_up(data)
+
+    def mark(self, *, checked: bool) -> None:
+        """Say that a checked file stands, or that none does."""
+        self._live()
+        self._disk.mark(checked=checked)
 
 
 # More changes than an install and taking it back make.
@@ -137,8 +144,8 @@ def test_an_install_killed_anywhere_can_be_taken_back(
     """Killed before any of its changes, an install can be taken back by a later run: what stood there stands there."""
     _prepare(disk, standing, ours)
     with contextlib.suppress(_Killed):
-        installation.install(Mortal(disk, changes), disk.state(), _accepted(NEW, 2), 2)
-    installation.take_back(disk, disk.state())
+        installation.install(Mortal(disk, changes), disk.state(), _accepted(NEW, 2), CLOCK)
+    installation.take_back(disk, disk.state(), CLOCK.moment())
     _assert_as_before(disk, standing, ours)
 
 
@@ -149,11 +156,11 @@ def test_taking_back_killed_anywhere_is_finished_by_the_next(
 ) -> None:
     """An agent failed, and the run was killed while it took the file back: taking it back again completes it."""
     _prepare(disk, standing, ours)
-    installation.install(disk, disk.state(), _accepted(NEW, 2), 2)
+    installation.install(disk, disk.state(), _accepted(NEW, 2), CLOCK)
     with contextlib.suppress(_Killed):
-        installation.take_back(Mortal(disk, changes), disk.state())
+        installation.take_back(Mortal(disk, changes), disk.state(), CLOCK.moment())
     assert disk.env_file() in (standing, NEW)
-    installation.take_back(disk, disk.state())
+    installation.take_back(disk, disk.state(), CLOCK.moment())
     _assert_as_before(disk, standing, ours)
 
 
@@ -165,9 +172,9 @@ def test_an_install_that_fails_anywhere_takes_itself_back(
     """One change fails and all others work: what stood there stands there, or the install is complete."""
     _prepare(disk, standing, ours)
     try:
-        installation.install(Failing(disk, changes), disk.state(), _accepted(NEW, 2), 2)
+        installation.install(Failing(disk, changes), disk.state(), _accepted(NEW, 2), CLOCK)
     except EcsauthError:
-        installation.take_back(disk, disk.state())
+        installation.take_back(disk, disk.state(), CLOCK.moment())
         _assert_as_before(disk, standing, ours)
     else:
         assert disk.env_file() == disk.verified_copy() == NEW
@@ -310,7 +317,7 @@ def test_a_foreign_file_comes_back_with_its_mode(disk: Disk, place: Path, mode: 
     file = place / "ecs.config"
     file.write_bytes(EDITED)
     file.chmod(mode)
-    state = installation.install(disk, disk.state(), _accepted(NEW, 1), 1)
+    state = installation.install(disk, disk.state(), _accepted(NEW, 1), CLOCK)
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (NEW, 0o600)
-    installation.take_back(disk, state)
+    installation.take_back(disk, state, CLOCK.moment())
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (EDITED, mode)

@@ -15,9 +15,9 @@ from bootstrap.core.acceptance import Demand, Fetched
 from bootstrap.core.agent_container import NAME, PARKED
 from bootstrap.core.agent_health import Registration
 from bootstrap.core.boot import Boot, Edges, Request
+from bootstrap.core.container_way import ContainerStarter, Found
 from bootstrap.core.errors import LaunchError, UnreachableError
-from bootstrap.core.launch import Engine
-from bootstrap.core.state import PRIVATE
+from bootstrap.core.state import PRIVATE, Moment
 from bootstrap.core.trust import ObjectFacts
 from bootstrap.edges.disk import Disk
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bootstrap.core.acceptance import Identity
-    from bootstrap.core.agent_container import Command, Container
+    from bootstrap.core.agent_container import Container
     from bootstrap.core.boot import Report
+    from bootstrap.core.plan import Command
     from bootstrap.core.s3_uri import S3URI
     from bootstrap.core.state import State
 
@@ -113,7 +114,9 @@ class World:
         demand = Demand(uri, (KEY,), self.env_path, "eu-west-1", owner, allow_older=offer.allow_older, force=force)
         disk = self.disk_of(life)
         disk.after = after
-        edges = Edges(_Nobody(), _Store(offer.number), disk, _Docker(self.docker, offer, life), _Clock())
+        docker = _Docker(self.docker, offer, life)
+        starter = ContainerStarter(docker, docker, "agent:1", lambda _: ())
+        edges = Edges(_Nobody(), _Store(offer.number), disk, starter, _Clock())
         self.warnings.clear()
         try:
             return Boot(Request(demand, deadline=1, wait=0), edges, self.warnings.append).run()
@@ -178,22 +181,27 @@ class MortalDisk(Disk):
         self._spend("ecs", "ecs.config.before-ecsauth")
         super().back_up(data)
 
+    def mark(self, *, checked: bool) -> None:
+        """Say that a checked file stands, or that none does."""
+        self._spend("ecsauth", "checked")
+        super().mark(checked=checked)
+
     def _spend(self, place: str, name: str) -> None:
         self._life.spend(lambda: (self._places[place] / f".{name}{TEMPORARY}").write_bytes(b"ECS_"))
 
 
 class _Docker:
-    """The launcher over the model. What is offered decides how an agent of that version fares."""
+    """The engine over the model. What is offered decides how an agent of that version fares."""
 
     def __init__(self, model: DockerModel, offer: Offer, life: Life) -> None:
         self._model = model
         self._offer = offer
         self._life = life
 
-    def look(self, image: str) -> Engine:
+    def look(self, image: str) -> Found:
         """Return what docker shows."""
         del image
-        return Engine(has_image=True, agent=self._model.shown(NAME), parked=self._model.shown(PARKED))
+        return Found(has_image=True, agent=self._model.shown(NAME), parked=self._model.shown(PARKED))
 
     def agent(self) -> Optional[Container]:
         """Return the agent's container, which has exited if it is a broken one."""
@@ -220,6 +228,10 @@ class _Docker:
     def running_tasks(self) -> Optional[int]:
         """Return that there are none."""
         return 0
+
+    def log(self) -> str:
+        """Return that it has written nothing."""
+        return ""
 
     def _is_offered(self, agent: Container) -> bool:
         return agent.version == f"v{self._offer.number}"
@@ -265,3 +277,7 @@ class _Clock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         self._now += seconds
+
+    def moment(self) -> Moment:
+        """Return the same point in time."""
+        return Moment("boot", 0.0)

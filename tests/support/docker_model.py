@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 from bootstrap.core.agent_container import NAME, PARKED, PLAN_LABEL, VERSION_LABEL, Container
 
 if TYPE_CHECKING:
-    from bootstrap.core.agent_container import Command
+    from bootstrap.core.plan import Command
 
 
 class Failure(Enum):

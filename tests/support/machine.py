@@ -166,7 +166,7 @@ class Machine:
     def strays(self) -> list[str]:
         """Return the names of files that no run may leave behind."""
         kept = {self.place: {"ecs.config", "ecs.config.before-ecsauth"}}
-        kept[self.state_place] = {"lock", "state.json", "verified", "pre-image"}
+        kept[self.state_place] = {"lock", "state.json", "verified", "pre-image", "checked"}
         return [
             str(path)
             for place, names in kept.items()

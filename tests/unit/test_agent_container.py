@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bootstrap.core import agent_container
-from bootstrap.core.agent_container import Command, Container, Plan, Wanted
+from bootstrap.core.agent_container import Container, Wanted
+
+if TYPE_CHECKING:
+    from bootstrap.core.plan import Command, Plan
 
 WANTED = Wanted(agent_container.IMAGE, "/etc/ecs/ecs.config", "v2", frozenset({"ECS_CLUSTER"}))
 RIGHT = Container(

@@ -12,10 +12,12 @@ import pytest
 from docker_model import DockerModel, Failure, One
 
 from bootstrap.core import agent_container
-from bootstrap.core.agent_container import NAME, PARKED, Command, Plan, Step, Wanted
+from bootstrap.core.agent_container import NAME, PARKED, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from bootstrap.core.plan import Command, Plan, Step
 
 WANTED = Wanted(agent_container.IMAGE, "/etc/ecs/ecs.config", "v2", frozenset({"ECS_CLUSTER"}))
 POLICY = "on-failure:10"

@@ -8,6 +8,7 @@ import pytest
 
 from bootstrap.core.errors import DeniedError, EcsauthError, InvalidError, LocalError, NotYetError, UnreachableError
 from bootstrap.core.patience import Deadline, persist
+from bootstrap.core.state import Moment
 
 
 class StillClock:
@@ -20,6 +21,10 @@ class StillClock:
     def now(self) -> float:
         """Return a monotonic reading."""
         return self.time
+
+    def moment(self) -> Moment:
+        """Return the point in time that it is now."""
+        return Moment("boot", self.time)
 
     def wall(self) -> int:
         """Return seconds since the epoch."""

@@ -10,22 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.core import state as states
-from bootstrap.core.state import Installed, Rejected, Source, State
+from bootstrap.core.state import Failure, Installed, Moment, Rejected, Source, State
 from bootstrap.core.trust import ObjectFacts
 
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 FACTS = ObjectFacts('"e1"', 1000, "v1", "aws:kms", KEY, "CRC32")
 SOURCE = Source("s3://b/k", "111122223333", (KEY,), "/etc/ecs/ecs.config", ("ECS_CLUSTER=prod",), "1")
-INSTALLED = Installed(FACTS, SOURCE, 2000)
-FULL = State(FACTS, INSTALLED, INSTALLED, FACTS, FACTS, Rejected(FACTS, "it exited with status 1", 3000))
+INSTALLED = Installed(FACTS, SOURCE, 2000, Moment("boot", 12.5))
+REJECTED = Rejected(FACTS, "plan", "it exited with status 1", 3000, 2, 3600)
+FULL = State(FACTS, INSTALLED, INSTALLED, FACTS, FACTS, REJECTED, 0o640, True, 2500, Failure(2600, 4, "denied"))
 
 _texts = st.text(max_size=20)
 _optional = st.one_of(st.none(), _texts)
 _facts = st.builds(ObjectFacts, _texts, st.integers(), _optional, _optional, _optional, _optional)
 _lists = st.lists(_texts, max_size=3).map(tuple)
 _sources = st.builds(Source, _texts, _texts, _lists, _texts, _lists, _texts)
-_installed = st.one_of(st.none(), st.builds(Installed, _facts, _sources, st.integers()))
-_rejected = st.one_of(st.none(), st.builds(Rejected, _facts, _texts, st.integers()))
+_moments = st.one_of(st.none(), st.builds(Moment, _texts, st.floats(allow_nan=False, allow_infinity=False)))
+_installed = st.one_of(st.none(), st.builds(Installed, _facts, _sources, st.integers(), _moments))
+_when = st.one_of(st.none(), st.integers())
+_rejected = st.one_of(st.none(), st.builds(Rejected, _facts, _texts, _texts, st.integers(), st.integers(), _when))
 _maybe = st.one_of(st.none(), _facts)
 _states = st.builds(State, _maybe, _installed, _installed, _maybe, _maybe, _rejected)
 _json = st.recursive(

@@ -1,0 +1,121 @@
+"""The agent as a service of the machine: what is found, and the plan for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, Optional, Protocol
+
+from bootstrap.core import agent_health, agent_service
+from bootstrap.core.agent_health import Health
+from bootstrap.core.errors import LaunchError
+
+if TYPE_CHECKING:
+    from bootstrap.core.acceptance import Accepted
+    from bootstrap.core.agent_health import Agent, Registration, Verdict
+    from bootstrap.core.agent_service import Service
+    from bootstrap.core.container_way import Engine
+    from bootstrap.core.launch import Terms
+    from bootstrap.core.patience import Clock
+    from bootstrap.core.plan import Command
+    from bootstrap.core.state import Moment, State
+
+
+class Supervision(Protocol):
+    """systemd or upstart."""
+
+    def look(self) -> Service:
+        """Return what the supervisor shows of the agent's service; raise LaunchError if it does not answer."""
+
+    def run(self, command: Command, seconds: float) -> None:
+        """Run one command of a plan; raise LaunchError if it fails or takes longer."""
+
+    def log(self) -> str:
+        """Return the end of what the service has written."""
+
+
+class ServiceStarter:
+    """Starts the agent as a service; `gate` keeps the machine from starting it before a checked file is there."""
+
+    def __init__(
+        self, supervision: Supervision, agent: Agent, engine: Engine, clock: Clock, gate: Callable[[], bool]
+    ) -> None:
+        self._supervision = supervision
+        self._agent = agent
+        self._engine = engine
+        self._clock = clock
+        self.hold_back = gate
+
+    def way(self, accepted: Accepted, terms: Terms, state: State) -> ServiceWay:
+        """Look at the service and plan; raise LaunchError."""
+        del accepted
+        return ServiceWay(self._supervision, self._agent, self._engine, terms, state=state, now=self._clock.moment())
+
+
+class ServiceWay:
+    """The way to a service that has read the env-file.
+
+    `state` is what was recorded before this run; `engine` may not answer. Raises LaunchError if the agent is in another
+    cluster than the env-file's.
+    """
+
+    fingerprint = "service"
+
+    def __init__(
+        self,
+        supervision: Supervision,
+        agent: Agent,
+        engine: Engine,
+        terms: Terms,
+        *,
+        state: State,
+        now: Moment,
+    ) -> None:
+        self._supervision = supervision
+        self._agent = agent
+        self._cluster = terms.cluster
+        self._engine = engine
+        service = supervision.look()
+        installed = state.installed.moment if state.installed is not None else None
+        is_right = not terms.writes and not terms.force and agent_service.has_file(service, installed, now)
+        self.has_agent = service.running
+        self.only_queues = service.booting and not is_right
+        previous = service.running if state.in_progress is None else state.agent_before
+        self.plan = agent_service.plan(service, is_right=is_right, previous=previous)
+        # A service that has read the file already is judged by what it is, not by whether it starts anew.
+        self._before = service._replace(started=0.0, running=False) if is_right else service
+        self._old_container = self._container() if service.running and not is_right else None
+        if service.running and not is_right:
+            agent_health.refuse_another_cluster(agent.registration(), terms.cluster)
+
+    def run(self, command: Command, seconds: float) -> None:
+        """Run one command; raise LaunchError if it fails or takes longer."""
+        self._supervision.run(command, seconds)
+
+    def judge(self) -> tuple[Verdict, Optional[Registration]]:
+        """Return how the service is, and what the agent says of itself once it is the one that was started."""
+        verdict = agent_service.judge(self._supervision.look(), self._before)
+        if verdict.health is not Health.PENDING or verdict.reason:
+            return verdict, None
+        if self._old_container is not None and self._container() == self._old_container:
+            return verdict._replace(reason="the container of the agent of before still runs"), None
+        registration = self._agent.registration()
+        return agent_health.by_its_answer(registration, self._cluster), registration
+
+    def is_back(self) -> bool:
+        """Tell whether the service runs, or is about to."""
+        service = self._supervision.look()
+        return service.running or service.queued
+
+    def log(self) -> str:
+        """Return the end of what the service has written."""
+        try:
+            return self._engine.log() + self._supervision.log()
+        except LaunchError:
+            return self._supervision.log()
+
+    def _container(self) -> Optional[str]:
+        """Return the ID of the agent's container, of which ecs-init makes a new one at each start; None: unknown."""
+        try:
+            agent = self._engine.agent()
+        except LaunchError:
+            return None
+        return agent.container_id if agent is not None and agent.running else None

@@ -1,0 +1,82 @@
+"""The machine's own commands: docker, systemctl, iptables.
+
+They run without the caller's environment: a name without a value in an env-file would make docker copy from it, and
+what is not there cannot be inherited. They run in a session of their own: a Ctrl-C is for ecsauth, which then puts
+things back.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+from bootstrap.core.errors import LaunchError
+from bootstrap.core.plan import Ended
+
+if TYPE_CHECKING:
+    from bootstrap.core.plan import Command
+
+# What docker's own command line reads; nothing else of the environment is passed on.
+_KEPT = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
+_INSTEAD = {
+    "docker": "install it, or use --launch none to install the env-file only",
+    "iptables": "install it, or give --no-host-rules",
+}
+
+
+class Commands:
+    """Runs commands, each within a time."""
+
+    def call(self, command: Command, seconds: float) -> Ended:
+        """Run a command to its end, whatever its status; raise LaunchError if it is absent or takes longer."""
+        name = command[0]
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                text=True,
+                errors="replace",
+                timeout=seconds,
+                env={"LC_ALL": "C.UTF-8", **{name: os.environ[name] for name in _KEPT if name in os.environ}},
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            hints = [_INSTEAD[name]] if name in _INSTEAD else []
+            raise LaunchError(f"{name} is not installed", *hints) from None
+        except PermissionError:
+            raise LaunchError(f"{name} cannot be executed", "run as root") from None
+        except subprocess.TimeoutExpired:
+            raise LaunchError(f"{_name(command)} did not end within {seconds:.0f} s") from None
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def run(self, command: Command, seconds: float) -> None:
+        """Run a command; raise LaunchError, with its own reason, if it fails or takes longer."""
+        done = self.call(command, seconds)
+        if done.status:
+            raise LaunchError(f"{_name(command)} failed: {reason(done)}", *_hints(done.err))
+
+
+def reason(done: Ended) -> str:
+    """Return the command's own reason. It never holds a line of the env-file: docker is shown checked ones only."""
+    lines = [line.strip() for line in done.err.splitlines() if line.strip() and not line.startswith("See 'docker")]
+    return lines[-1] if lines else "it gave no reason"
+
+
+def _name(command: Command) -> str:
+    """Return the program and its verb, as `docker run`."""
+    verb = next((word for word in command[1:] if not word.startswith("-")), "")
+    return f"{command[0]} {verb}".rstrip()
+
+
+def _hints(text: str) -> tuple[str, ...]:
+    lowered = text.lower()
+    if "toomanyrequests" in lowered:
+        return ("the registry limits pulls: pull the image into the AMI",)
+    if "manifest unknown" in lowered or "not found" in lowered or "no such host" in lowered:
+        return ("is the image's name right, and can this machine reach its registry? see --image",)
+    if "permission denied" in lowered or "access denied" in lowered or "authentication is required" in lowered:
+        return ("run as root",)
+    return ()
