@@ -43,7 +43,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _add_trust(group: argparse._ArgumentGroup) -> None:
-    from bootstrap.core import trust
+    from bootstrap.core import spans, trust
 
     group.add_argument(
         "--kms-key",
@@ -60,6 +60,12 @@ def _add_trust(group: argparse._ArgumentGroup) -> None:
         help="account of the bucket (default: the instance's)",
     )
     group.add_argument("--allow-older", action="store_true", help="take an object older than the installed one")
+    group.add_argument(
+        "--max-stale",
+        metavar="TIME",
+        type=options.parsed(spans.parse),
+        help="how long a file is gone on with that S3 cannot confirm, as 12h or 7d (default: for ever)",
+    )
 
 
 def _add_agent(group: argparse._ArgumentGroup) -> None:
@@ -156,6 +162,7 @@ def _warn(text: str) -> None:
 def _show(report: Report, arguments: argparse.Namespace) -> None:
     """Tell what was done: to programs as JSON, to people in one line; in a rehearsal also the plan."""
     from bootstrap.cli import console
+    from bootstrap.core.boot import Outcome
 
     if arguments.format == "json":
         console.show(_document(report, dry_run=arguments.dry_run))
@@ -170,7 +177,9 @@ def _show(report: Report, arguments: argparse.Namespace) -> None:
     pending = "warning: " if report.reason else ""
     console.say(f"{pending}{arguments.uri} version {facts.identity}: {_outcome(report, arguments)} ({steps})")
     if report.reason:
-        console.say("hint: the agent stays as it is; see docker logs ecs-agent, and run the same command to look again")
+        console.say("hint: the agent stays as it is; run the same command to look again, or: ecsauth status")
+    if report.outcome is Outcome.QUEUED and not arguments.dry_run:
+        console.say("hint: run the same command after the start to see it register, or give --persist")
 
 
 def _outcome(report: Report, arguments: argparse.Namespace) -> str:
@@ -183,10 +192,15 @@ def _outcome(report: Report, arguments: argparse.Namespace) -> str:
         return "nothing has changed"
     if report.outcome is Outcome.INSTALLED:
         return f"installed as {arguments.file}"
+    if report.outcome is Outcome.QUEUED:
+        return f"installed as {arguments.file}; the service starts when cloud-init has ended"
     if report.outcome is Outcome.PENDING:
         return f"installed and started, but not registered within {arguments.wait:.0f} s: {report.reason}"
     who = report.registration
-    return f"agent registered in cluster {who.cluster} as {who.container_instance}" if who else "agent started"
+    if who is None:
+        return "agent started"
+    version = f", {who.agent_version}" if who.agent_version else ""
+    return f"agent registered in cluster {who.cluster} as {who.container_instance}{version}"
 
 
 def _plan_lines(report: Report, arguments: argparse.Namespace) -> list[str]:
@@ -212,6 +226,7 @@ def _document(report: Report, *, dry_run: bool) -> dict[str, Any]:
         "env_file": report.accepted.source.env_file,
         "object": facts._asdict(),
         "installed": report.accepted.is_new,
+        "stale_for": report.accepted.stale_for,
         "agent": who._asdict() if who else None,
         "reason": report.reason or None,
         "commands": commands,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.core.errors import InvalidError
+from bootstrap.core.errors import InvalidError, LaunchError
 
 if TYPE_CHECKING:
     from bootstrap.core.errors import EcsauthError
@@ -49,3 +49,7 @@ def explain_fault(fault: EcsauthError) -> None:
     say(f"error: {fault.message}")
     for hint in fault.hints:
         say(f"hint: {hint}")
+    if isinstance(fault, LaunchError) and fault.log:
+        say("hint: what it wrote last, without what may be secret:")
+        for line in fault.log:
+            say(f"  | {line}")

@@ -129,7 +129,11 @@ def take_back(disk: Disk, state: State, now: Moment) -> State:
     pre_image = disk.pre_image()
     proved = pre_image if state.previous is not None else None
     installed = state.previous
-    if (disk.env_file(), disk.env_file_mode()) != (pre_image, state.pre_image_mode):
+    is_other = (disk.env_file(), disk.env_file_mode()) != (pre_image, state.pre_image_mode)
+    if is_other or disk.verified_copy() != proved:
+        # Recorded first: from here on the files are no more those of the version on trial.
+        disk.remember(state._replace(installed=installed))
+    if is_other:
         disk.write_env_file(pre_image, state.pre_image_mode)
         installed = installed and installed._replace(moment=now)
     if disk.verified_copy() != proved:

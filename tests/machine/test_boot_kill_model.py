@@ -14,7 +14,7 @@ from boot_model import TEMPORARY, Killed, Life, Offer, World, body, facts
 from docker_model import One
 
 from bootstrap.core.agent_container import NAME
-from bootstrap.core.errors import EcsauthError, LaunchError, UnreachableError
+from bootstrap.core.errors import EcsauthError, ExitCode, LaunchError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -186,14 +186,30 @@ def test_killed_once_and_then_a_version_that_fails(world: World, start: Callable
 
 @STARTS
 def test_killed_once_and_then_no_s3(world: World, start: Callable[[World], None]) -> None:
-    """While S3 does not answer, nothing but half-written files is touched, and the run after that gets on."""
+    """While S3 does not answer, the agent runs on a version that is known to be good; with none nothing is touched."""
     for told in tell(world, [told_from(world, start)], TWICE):
         world.stand(told.standing)
-        with pytest.raises(UnreachableError):
-            world.boot(Offer(None))
-        swept = tuple(file for file in told.standing.files if TEMPORARY not in file[1])
-        assert world.standing() == told.standing._replace(files=swept), told.story
+        rejected = world.disk.state().rejected
+        try:
+            report = world.boot(Offer(None))
+        except UnreachableError:
+            assert start is not booted, told.story
+            assert_untouched(world, told)
+        except LaunchError:
+            assert rejected is not None, told.story
+            assert_untouched(world, told)
+        else:
+            assert report.exit_code is ExitCode.STALE
+            number = int(report.accepted.facts.etag.strip('"e'))
+            assert_converged(world, number, told.story)
         assert_ends_well(world, told._replace(standing=world.standing()), 2)
+
+
+def assert_untouched(world: World, told: Told) -> None:
+    """Assert that nothing but half-written files and the record of the failure has changed."""
+    swept = tuple(file for file in told.standing.files if TEMPORARY not in file[1] and file[1] != "state.json")
+    kept = tuple(file for file in world.standing().files if file[1] != "state.json")
+    assert (kept, world.standing().containers) == (swept, told.standing.containers), told.story
 
 
 @pytest.mark.parametrize("start", [foreign, booted])
