@@ -81,16 +81,15 @@ def judge(service: Service, before: Service) -> Verdict:
     if service.failed:
         word = ", which no restart can mend" if service.exit_status == TERMINAL else ""
         return Verdict(Health.FAILED, f"the service failed: it exited with status {service.exit_status}{word}")
-    if service.started == before.started and before.running:
-        return Verdict(Health.PENDING, "the service has not been started anew yet")
     if service.looping and service.restarts >= CRASH_LOOP:
         return Verdict(Health.FAILED, f"the service exited {service.restarts} times, last with {service.exit_status}")
-    if service.held_back and not service.running and not service.queued:
-        return Verdict(Health.FAILED, "the service is held back: a condition of its unit does not hold")
     if service.running:
-        return Verdict(Health.PENDING)
+        is_old = before.running and service.started == before.started
+        return Verdict(Health.PENDING, "the service has not been started anew yet" if is_old else "")
     if service.queued or service.looping:
         return Verdict(Health.PENDING, "the service is about to start")
+    if service.held_back:
+        return Verdict(Health.FAILED, "the service is held back: a condition of its unit does not hold")
     return Verdict(Health.FAILED, f"the service has stopped: it exited with status {service.exit_status}")
 
 

@@ -147,7 +147,6 @@ class Boot:
         if launch is not None:
             return self._start(launch, state, accepted)
         edges.disk.remember(state)
-        edges.disk.mark(checked=True)
         return self._report(Outcome.INSTALLED if accepted.is_new else Outcome.UNCHANGED, accepted)
 
     def _obtain(self, state: State) -> Accepted:
@@ -163,9 +162,8 @@ class Boot:
         except UnreachableError as silence:
             self._lap("fetch")
             accepted = last_good(silence, demand, edges.disk, state, edges.clock.wall())
-            self._warn(
-                f"{silence.message}: going on with the last good file, {spans.in_words(accepted.stale_for or 0)} old"
-            )
+            ago = spans.in_words(accepted.stale_for or 0)
+            self._warn(f"{silence.message}: going on with the last good file, which S3 confirmed {ago} ago")
             return accepted
 
     def _launch(self, accepted: Accepted, state: State) -> Optional[Launch]:
@@ -204,7 +202,6 @@ class Boot:
     def _start(self, launch: Launch, state: State, accepted: Accepted) -> Report:
         if launch.is_done and accepted.facts.is_same_object(state.verified):
             self._edges.disk.remember(installation.closed(state._replace(applied=accepted.facts)))
-            self._edges.disk.mark(checked=True)
             outcome = Outcome.INSTALLED if accepted.is_new else Outcome.UNCHANGED
             return self._report(outcome, accepted, launch.plan)
         verdict, registration = launch.execute(state)

@@ -10,7 +10,7 @@ The *mark* says that a checked file stands in the place: without it a service th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional, Protocol
+from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from bootstrap.core.state import PRIVATE, Installed, State
 
@@ -86,8 +86,9 @@ def install(
             stands = Installed(accepted.facts, accepted.source, clock.wall(), clock.moment())
         installed = state._replace(installed=stands._replace(source=accepted.source))
         installed = closed(installed) if close else installed
-        disk.remember(installed)
+        # Before it is recorded: a run that finds the file installed need not ask for the mark.
         disk.mark(checked=True)
+        disk.remember(installed)
     except BaseException:
         if opened:
             take_back(disk, state, clock.moment())
@@ -114,14 +115,15 @@ def has_past(disk: Disk, state: State) -> bool:
     return state.in_progress is not None and bool(disk.pre_image())
 
 
-def take_back(disk: Disk, state: State, now: Moment) -> State:
-    """Put the pre-image back in the env-file's place, and end the change.
+def take_back(disk: Disk, state: State, now: Moment, restore: Callable[[], None] = lambda: None) -> State:
+    """Put the pre-image back in the env-file's place, `restore` the agent that reads it there, and end the change.
 
     A file that is still as it was is not written: the disk may be full. What is installed again is so since `now`: a
     service that was started before has read another file.
     """
     if state.in_progress is None:
         # What stopped the opening of a change may have come after the state was recorded.
+        restore()
         disk.remember(state)
         return state
     if state.previous is None and not state.agent_before:
@@ -138,6 +140,7 @@ def take_back(disk: Disk, state: State, now: Moment) -> State:
         installed = installed and installed._replace(moment=now)
     if disk.verified_copy() != proved:
         disk.write_verified_copy(proved)
+    restore()
     # The agent of before is the last one that was verified; a run that was killed may have recorded another.
     state = closed(state._replace(installed=installed, applied=state.verified))
     disk.remember(state)

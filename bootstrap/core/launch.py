@@ -173,9 +173,7 @@ class Launch:
                 self._try(command)
         tried = _on_trial(state)
         if has_past:
-            state = installation.take_back(self._disk, state, self._clock.moment())
-            for command in self.plan.restore:
-                self._try(command)
+            state = installation.take_back(self._disk, state, self._clock.moment(), self._restore)
         if rejected is not None and tried is not None:
             state = state._replace(rejected=self._rejected(state.rejected, tried, rejected, final=has_past))
             self._disk.remember(state)
@@ -196,6 +194,10 @@ class Launch:
         now = self._clock.wall()
         retry_after = None if final else now + min(_LONGEST_REST, _FIRST_REST * 2 ** (tries - 1))
         return Rejected(facts, self.fingerprint, reason, now, tries, retry_after)
+
+    def _restore(self) -> None:
+        for command in self.plan.restore:
+            self._try(command)
 
     def _try(self, command: Command) -> None:
         """Going back, or tidying up, must not stop at a command that has nothing to do any more."""

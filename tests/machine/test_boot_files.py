@@ -105,7 +105,7 @@ def test_disk_almost_full(disks: Callable[[str], small_disk.SmallDisk], bare_mac
     machine.put(auth_file("second-password", f"# {'x' * small_disk.PAGE}"))
     statuses = []
     for pages_left in range(8):
-        before, recorded = machine.env_file.stat(), machine.state()
+        before, recorded = machine.env_file.stat(), machine.record()
         disk.fill(pages_left=pages_left)
         done = machine.install()
         disk.clear()
@@ -117,7 +117,7 @@ def test_disk_almost_full(disks: Callable[[str], small_disk.SmallDisk], bare_mac
         assert (done.status, machine.env_file.read_bytes()) == (LOCAL, FIRST)
         after = machine.env_file.stat()
         assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
-        assert machine.state() == recorded
+        assert machine.record() == recorded
     assert statuses[0] == LOCAL
     assert statuses[-1] == 0
 

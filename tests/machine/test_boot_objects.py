@@ -11,7 +11,7 @@ from s3_server import ACCOUNT
 if TYPE_CHECKING:
     from machine import Machine
 
-INVALID, DENIED, UNREACHABLE = 3, 4, 5
+INVALID, DENIED, STALE = 3, 4, 8
 
 
 def absent(machine: Machine) -> None:
@@ -71,20 +71,20 @@ BAD: dict[str, tuple[Callable[[Machine], None], int]] = {
     "line without a name": (body(SECOND + b"=hunter2\n"), INVALID),
     "finding": (body(SECOND.replace(b"docker", b"dockre")), INVALID),
     "altered on the way": (fault(faults.AlteredBody()), DENIED),
-    "cut short": (fault(faults.CutBody(20)), UNREACHABLE),
-    "unreachable": (fault(faults.Reset()), UNREACHABLE),
+    "cut short": (fault(faults.CutBody(20)), STALE),
+    "unreachable": (fault(faults.Reset()), STALE),
 }
 
 
 def test_bad_objects(booted: Machine) -> None:
-    """Whatever is wrong with the object: status by whose fault, and file, agent and records stay as they are."""
-    before, recorded = booted.standing(), booted.state()
+    """Whatever is wrong with the object, file, agent and records stay; the status says whose fault it is."""
+    before, recorded = booted.standing(), booted.record()
     for name, (spoil, status) in BAD.items():
         spoil(booted)
         done = booted.launch("--deadline=2")
         assert (done.status, "hunter2" in done.err) == (status, False), (name, done.err)
         assert booted.env_file.read_bytes() == FIRST, name
-        assert booted.state() == recorded, name
+        assert booted.record() == recorded, name
         assert not booted.strays(), name
         booted.proxy.heal()
         booted.proxy.owners.clear()

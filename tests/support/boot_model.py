@@ -90,8 +90,8 @@ def facts(number: int) -> ObjectFacts:
     return ObjectFacts(f'"e{number}"', number, f"v{number}", "aws:kms", KEY, "CRC32")
 
 
-class World:
-    """An instance with nothing on it yet."""
+class Place:
+    """The files of an instance with nothing on it yet."""
 
     def __init__(self, folder: Path) -> None:
         self.places = {"ecs": folder / "ecs", "ecsauth": folder / "ecsauth"}
@@ -99,7 +99,33 @@ class World:
             place.mkdir(mode=0o700)
         self.env_path = str(self.places["ecs"] / "ecs.config")
         self.warnings: list[str] = []
-        self.disk = self.disk_of(Life())
+        self.disk = MortalDisk(self, Life())
+
+    def files(self) -> tuple[tuple[str, str, bytes], ...]:
+        """Return the files by directory and name."""
+        return tuple(
+            (name, path.name, path.read_bytes())
+            for name, place in self.places.items()
+            for path in sorted(place.iterdir())
+            if path.name != "lock"
+        )
+
+    def put_files(self, files: tuple[tuple[str, str, bytes], ...]) -> None:
+        """Make them the only ones."""
+        for place in self.places.values():
+            for path in place.iterdir():
+                path.unlink()
+        for place_name, name, content in files:
+            path = self.places[place_name] / name
+            path.write_bytes(content)
+            path.chmod(0o600)
+
+
+class World(Place):
+    """An instance with nothing on it yet, and docker."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
         self.docker = DockerModel(None, None, self.disk.env_file)
 
     def disk_of(self, life: Life) -> MortalDisk:
@@ -116,7 +142,7 @@ class World:
         disk.after = after
         docker = _Docker(self.docker, offer, life)
         starter = ContainerStarter(docker, docker, "agent:1", lambda _: ())
-        edges = Edges(_Nobody(), _Store(offer.number), disk, starter, _Clock())
+        edges = Edges(Nobody(), Store(offer.number), disk, starter, _Clock())
         self.warnings.clear()
         try:
             return Boot(Request(demand, deadline=1, wait=0), edges, self.warnings.append).run()
@@ -125,30 +151,18 @@ class World:
 
     def standing(self) -> Standing:
         """Return what stands now."""
-        files = [
-            (name, path.name, path.read_bytes())
-            for name, place in self.places.items()
-            for path in sorted(place.iterdir())
-            if path.name != "lock"
-        ]
-        return Standing(tuple(files), tuple(sorted(self.docker.containers.items())))
+        return Standing(self.files(), tuple(sorted(self.docker.containers.items())))
 
     def stand(self, standing: Standing) -> None:
         """Make it stand as it did."""
-        for place in self.places.values():
-            for path in place.iterdir():
-                path.unlink()
-        for place_name, name, content in standing.files:
-            path = self.places[place_name] / name
-            path.write_bytes(content)
-            path.chmod(0o600)
+        self.put_files(standing.files)
         self.docker.containers = dict(standing.containers)
 
 
 class MortalDisk(Disk):
     """The real disk; each change takes a bit of the run's life."""
 
-    def __init__(self, world: World, life: Life) -> None:
+    def __init__(self, world: Place, life: Life) -> None:
         super().__init__(world.env_path, str(world.places["ecsauth"]))
         self.after: Callable[[], object] = lambda: None
         self._places = world.places
@@ -237,7 +251,7 @@ class _Docker:
         return agent.version == f"v{self._offer.number}"
 
 
-class _Store:
+class Store:
     """S3 with one version of the object, or out of reach."""
 
     def __init__(self, number: Optional[int]) -> None:
@@ -252,7 +266,7 @@ class _Store:
         return None if unless == found.etag else Fetched(found, body(self._number))
 
 
-class _Nobody:
+class Nobody:
     """A metadata service that need not be asked."""
 
     def identity(self, seconds: float) -> NoReturn:

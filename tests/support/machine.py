@@ -163,6 +163,10 @@ class Machine:
         """Return what the last run has recorded."""
         return states.from_json((self.state_place / "state.json").read_bytes())
 
+    def record(self) -> State:
+        """Return what is recorded of the files and of the agent: how the last run failed, and when, is left out."""
+        return self.state()._replace(failure=None, confirmed_at=0)
+
     def strays(self) -> list[str]:
         """Return the names of files that no run may leave behind."""
         kept = {self.place: {"ecs.config", "ecs.config.before-ecsauth"}}

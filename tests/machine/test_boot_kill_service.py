@@ -1,0 +1,220 @@
+"""Killed at any of its changes, a boot that starts a service is ended by the next run, whatever S3 holds by then.
+
+The disk is the real one, systemd and S3 are models. The service reads the env-file when it starts: what it was given is
+compared with what is recorded.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Callable, NamedTuple
+
+import pytest
+from boot_model import TEMPORARY, Killed, Life, Offer, body, facts
+from service_model import ServiceWorld, Unit, accepted_number
+
+from bootstrap.core.boot import Outcome
+from bootstrap.core.errors import EcsauthError, ExitCode, LaunchError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from service_model import Standing
+
+FOREIGN_FILE = b"ECS_CLUSTER=demo\n"
+MOST_POINTS = 200
+ONCE = (*(Offer(2, agent) for agent in ("healthy", "broken", "slow", "none")), Offer(1, "healthy", force=True))
+TWICE = (Offer(2), Offer(2, "broken"))
+
+
+class Told(NamedTuple):
+    """What stands after some runs, the offers that led there, and the newest version among them."""
+
+    standing: Standing
+    story: tuple[str, ...]
+    newest: int
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServiceWorld:
+    """Give an instance. What is synced when is another test's subject, and would take most of the time here."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    return ServiceWorld(tmp_path)
+
+
+def nothing(_: ServiceWorld) -> None:
+    """Leave the instance as it is."""
+
+
+def empty(world: ServiceWorld) -> None:
+    """Put an empty file there, as the AMI does; the service has not started yet."""
+    world.disk.write_env_file(b"")
+
+
+def foreign(world: ServiceWorld) -> None:
+    """Put somebody else's file there, with which the service runs."""
+    world.disk.write_env_file(FOREIGN_FILE)
+    world.unit = Unit(FOREIGN_FILE, running=True, started=1.0)
+
+
+def booted(world: ServiceWorld) -> None:
+    """Boot with the first version."""
+    world.boot(Offer(1))
+
+
+STARTS = pytest.mark.parametrize("start", [nothing, empty, foreign, booted])
+
+
+def told_from(world: ServiceWorld, start: Callable[[ServiceWorld], None]) -> Told:
+    """Return the tale that begins here."""
+    start(world)
+    return Told(world.standing(), (start.__name__,), int(start is booted))
+
+
+def runs(world: ServiceWorld, before: Told, offer: Offer) -> Iterator[Told]:
+    """Yield what stands after a run that goes well or fails, and after one that is killed at each of its changes."""
+    for until in (None, *range(MOST_POINTS)):
+        life = Life(until)
+        world.stand(before.standing)
+        try:
+            ended = world.boot(offer, life).outcome.value
+        except Killed:
+            ended = f"killed at {until}"
+        except EcsauthError as fault:
+            ended = fault.message
+        if until is not None and not life.is_over:
+            return
+        yield Told(world.standing(), (*before.story, f"{offer}: {ended}"), max(before.newest, offer.number or 0))
+
+
+def tell(world: ServiceWorld, tales: Iterable[Told], offers: Iterable[Offer]) -> list[Told]:
+    """Go on with each tale in every way."""
+    return [told for before in tales for offer in offers for told in runs(world, before, offer)]
+
+
+def assert_converged(world: ServiceWorld, number: int, story: tuple[str, ...]) -> None:
+    """Assert that files, record and service are all of that version, and that nothing else is left."""
+    state = world.disk.state()
+    assert world.disk.env_file() == world.disk.verified_copy() == body(number), story
+    assert state.installed is not None
+    assert (state.installed.facts, state.applied, state.verified) == (facts(number),) * 3, (state, story)
+    assert (state.in_progress, state.previous, state.failure) == (None, None, None), (state, story)
+    assert (world.unit.given, world.unit.running) == (body(number), True), story
+    assert not [name for _, name, _ in world.files() if TEMPORARY in name], story
+    assert ("ecsauth", "checked", b"") in world.files(), story
+
+
+def assert_ends_well(world: ServiceWorld, told: Told, number: int) -> None:
+    """Assert that a run that nothing happens to gets to the version, and that a second one leaves it alone."""
+    world.stand(told.standing)
+    offer = Offer(number, allow_older=number < told.newest)
+    rejected = world.disk.state().rejected
+    if rejected is not None and rejected.facts == facts(number):
+        with pytest.raises(LaunchError, match="was started before"):
+            world.boot(offer)
+        offer = offer._replace(force=True)
+    world.boot(offer)
+    assert_converged(world, number, told.story)
+    before = world.unit
+    assert world.boot(offer._replace(force=False)).outcome is Outcome.UNCHANGED, told.story
+    assert world.unit == before, told.story
+
+
+@STARTS
+def test_killed_once(world: ServiceWorld, start: Callable[[ServiceWorld], None]) -> None:
+    """Killed anywhere, the next run gets to whatever S3 holds: the same version, a newer one or an older one."""
+    for told in tell(world, [told_from(world, start)], ONCE):
+        for number in (1, 2, 3):
+            assert_ends_well(world, told, number)
+
+
+@STARTS
+def test_killed_twice(world: ServiceWorld, start: Callable[[ServiceWorld], None]) -> None:
+    """Killed twice, each time anywhere, it is the same."""
+    for told in tell(world, tell(world, [told_from(world, start)], TWICE), [Offer(3, "broken")]):
+        assert_ends_well(world, told, 2)
+
+
+@STARTS
+def test_killed_and_then_a_version_that_fails(world: ServiceWorld, start: Callable[[ServiceWorld], None]) -> None:
+    """Killed anywhere, a next run that fails goes back to a service and a file that belong together."""
+    for told in tell(world, [told_from(world, start)], ONCE):
+        world.stand(told.standing)
+        with pytest.raises(LaunchError) as raised:
+            world.boot(Offer(5, "broken"))
+        if "there was nothing before to go back to" in raised.value.message:
+            assert start in {nothing, empty}, told.story
+            assert not world.unit.running, told.story
+            continue
+        state = world.disk.state()
+        assert state.in_progress is None, told.story
+        assert world.unit.given in (None, world.disk.env_file()), told.story
+        # A run that starts no agent does not know whether one ran.
+        if "agent='none'" not in told.story[1]:
+            had_agent = start in {foreign, booted} or state.verified is not None
+            assert world.unit.running is had_agent, told.story
+        assert world.disk.env_file() in (FOREIGN_FILE, body(1), body(2)), told.story
+
+
+@STARTS
+def test_killed_and_then_no_s3(world: ServiceWorld, start: Callable[[ServiceWorld], None]) -> None:
+    """While S3 does not answer, the service runs on a version that is known to be good, or is left as it is."""
+    for told in tell(world, [told_from(world, start)], TWICE):
+        world.stand(told.standing)
+        try:
+            report = world.boot(Offer(None))
+        except UnreachableError:
+            assert start is not booted, told.story
+            assert world.unit == told.standing.unit, told.story
+        except LaunchError:
+            assert world.disk.state().rejected is not None, told.story
+        else:
+            assert report.exit_code is ExitCode.STALE, told.story
+            assert_converged(world, accepted_number(report.accepted), told.story)
+        assert_ends_well(world, told._replace(standing=world.standing()), 2)
+
+
+@STARTS
+def test_killed_and_the_machine_restarted(world: ServiceWorld, start: Callable[[ServiceWorld], None]) -> None:
+    """After a reboot the service starts with a checked file or that of before, or is held back; all ends well."""
+    allowed = {body(1), body(2), FOREIGN_FILE if start is foreign else None, None}
+    for told in tell(world, [told_from(world, start)], TWICE):
+        world.stand(told.standing)
+        world.restart_machine(Offer(2))
+        assert world.unit.given in allowed, told.story
+        assert_ends_well(world, told._replace(standing=world.standing()), 2)
+
+
+def test_under_cloud_init(world: ServiceWorld) -> None:
+    """While cloud-init runs the service is only queued; a run after that finds it right and ends the change."""
+    world.booting = True
+    report = world.boot(Offer(1))
+    assert (report.outcome, report.exit_code) == (Outcome.QUEUED, ExitCode.OK)
+    assert (world.job, world.unit.running) == ("restart", False)
+    assert world.disk.state().in_progress == facts(1)
+    world.booting = False
+    world.settle(Offer(1))
+    started = world.unit.started
+    assert world.boot(Offer(1)).outcome is Outcome.STARTED
+    assert_converged(world, 1, ())
+    assert world.unit.started == started
+
+
+def test_slow_agent_is_not_restarted(world: ServiceWorld) -> None:
+    """An agent that has not registered in time is left to itself, however often one looks."""
+    assert world.boot(Offer(1, "slow")).outcome is Outcome.PENDING
+    started = world.unit.started
+    assert world.boot(Offer(1, "slow")).outcome is Outcome.PENDING
+    assert world.boot(Offer(1)).outcome is Outcome.STARTED
+    assert world.unit.started == started
+
+
+def test_file_edited_by_hand(world: ServiceWorld) -> None:
+    """A service that may have read a file edited by hand is started anew with the right one."""
+    booted(world)
+    world.disk.write_env_file(FOREIGN_FILE)
+    started = world.unit.started
+    assert world.boot(Offer(1)).outcome is Outcome.STARTED
+    assert_converged(world, 1, ())
+    assert world.unit.started > started
