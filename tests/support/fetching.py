@@ -39,7 +39,7 @@ class Instance(Machine):
 
     def put(self, body: bytes, **more: str) -> str:
         """Put a version of the object as `push` does, unless `more` says otherwise, and return its version ID."""
-        return self.store.put(body, self.uri.partition("?")[0].partition("fleet/")[2], **more)
+        return self.store.put(body, self.uri.partition("?")[0].partition(f"{self.bucket}/")[2], **more)
 
     def settle(self, body: bytes = STANDING, *options: str) -> None:
         """Install the body, inside this process; then forget the requests that it took."""
