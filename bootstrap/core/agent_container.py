@@ -172,12 +172,14 @@ _FORGET: Command = ("docker", "rm", "--force", PARKED)
 
 
 def _run_flags(wanted: Wanted) -> Command:
-    flags, variables = (_AWSVPC_FLAGS, _AWSVPC_ENVIRONMENT) if wanted.awsvpc else (_FLAGS, _ENVIRONMENT)
-    if wanted.awsvpc:
-        left_out = tuple(f"--volume={directory}:" for directory in LIBRARY_DIRECTORIES if directory in wanted.absent)
-        flags = tuple(flag for flag in flags if not flag.startswith(left_out))
+    flags, variables = (_awsvpc_flags(wanted), _AWSVPC_ENVIRONMENT) if wanted.awsvpc else (_FLAGS, _ENVIRONMENT)
     environment = tuple(f"--env={name}={value}" for name, value in variables if name not in wanted.names)
     return (*flags, f"--env-file={wanted.env_file}", *environment)
+
+
+def _awsvpc_flags(wanted: Wanted) -> Command:
+    left_out = tuple(f"--volume={directory}:" for directory in LIBRARY_DIRECTORIES if directory in wanted.absent)
+    return tuple(flag for flag in _AWSVPC_FLAGS if not flag.startswith(left_out))
 
 
 def _mend(agent: Container) -> tuple[Step, ...]:

@@ -69,7 +69,7 @@ def test_the_env_file_wins(name: str) -> None:
 
 
 def test_directories_that_the_machine_lacks_are_left_out() -> None:
-    """docker would make them, empty, on the host."""
+    """On the host, docker would make them as empty ones."""
     left = set(_words(WANTED)) - set(_words(WANTED._replace(absent=frozenset({"/lib64", "/usr/lib64"}))))
     assert left == {"--volume=/lib64:/lib64", "--volume=/usr/lib64:/usr/lib64"}
 
