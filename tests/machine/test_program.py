@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -61,7 +60,7 @@ def place(tmp_path: Path) -> Place:
     return Place(root, root / "bin" / "python", packages)
 
 
-def _say(*command: object, cwd: PurePath = PurePath("/"), **more: str) -> object:
+def _say(*command: object, cwd: str | Path = "/", **more: str) -> object:
     env = {"PATH": os.defpath, **more}
     done = subprocess.run(
         list(map(str, command)), cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False
