@@ -33,6 +33,40 @@ _ENVIRONMENT = (
     ("ECS_ENABLE_TASK_IAM_ROLE", "true"),
     ("ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST", "true"),
 )
+# The same with the network mode awsvpc: README.md of aws/amazon-ecs-agent, "On Other Linux AMIs when awsvpc networking
+# mode is enabled", in its order. The agent runs the CNI plugins and dhclient of the host, by the host's libraries.
+_AWSVPC_FLAGS = (
+    "--init",
+    f"--restart={_RESTART}",
+    "--volume=/var/run:/var/run",
+    "--volume=/var/log/ecs/:/log:Z",
+    "--volume=/var/lib/ecs/data:/data:Z",
+    "--volume=/etc/ecs:/etc/ecs",
+    "--volume=/sbin:/host/sbin",
+    "--volume=/lib:/lib",
+    "--volume=/lib64:/lib64",
+    "--volume=/usr/lib:/usr/lib",
+    "--volume=/usr/lib64:/usr/lib64",
+    "--volume=/proc:/host/proc",
+    "--volume=/sys/fs/cgroup:/sys/fs/cgroup",
+    "--net=host",
+    "--cap-add=sys_admin",
+    "--cap-add=net_admin",
+    "--detach",
+)
+_AWSVPC_ENVIRONMENT = (
+    ("ECS_ENABLE_TASK_ENI", "true"),
+    ("ECS_UPDATES_ENABLED", "true"),
+    ("ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION", "1h"),
+    ("ECS_DATADIR", "/data"),
+    ("ECS_ENABLE_TASK_IAM_ROLE", "true"),
+    ("ECS_ENABLE_TASK_IAM_ROLE_NETWORK_HOST", "true"),
+    ("ECS_LOGFILE", "/log/ecs-agent.log"),
+    ("ECS_AVAILABLE_LOGGING_DRIVERS", '["json-file","awslogs","syslog","none"]'),
+    ("ECS_LOGLEVEL", "info"),
+)
+# What not every machine has, as /lib64 on arm64: docker would make the directory, empty, on the host.
+LIBRARY_DIRECTORIES = ("/sbin", "/lib", "/lib64", "/usr/lib", "/usr/lib64")
 _STOP_GRACE = 20
 _START = 60.0
 _PULL = 600.0
@@ -42,7 +76,8 @@ class Wanted(NamedTuple):
     """The container that should run.
 
     `version` names the object that the env-file came from; `names` are the variables that the env-file sets;
-    `settings` are the `--set` assignments in it.
+    `settings` are the `--set` assignments in it. `awsvpc` asks for the variant that gives tasks interfaces of their
+    own; `absent` are those of LIBRARY_DIRECTORIES that this machine has not, which are left out of it.
     """
 
     image: str
@@ -50,6 +85,8 @@ class Wanted(NamedTuple):
     version: str
     names: frozenset[str]
     settings: tuple[str, ...] = ()
+    awsvpc: bool = False
+    absent: frozenset[str] = frozenset()
 
 
 class Container(NamedTuple):
@@ -135,8 +172,14 @@ _FORGET: Command = ("docker", "rm", "--force", PARKED)
 
 
 def _run_flags(wanted: Wanted) -> Command:
-    environment = tuple(f"--env={name}={value}" for name, value in _ENVIRONMENT if name not in wanted.names)
-    return (*_FLAGS, f"--env-file={wanted.env_file}", *environment)
+    flags, variables = (_awsvpc_flags(wanted), _AWSVPC_ENVIRONMENT) if wanted.awsvpc else (_FLAGS, _ENVIRONMENT)
+    environment = tuple(f"--env={name}={value}" for name, value in variables if name not in wanted.names)
+    return (*flags, f"--env-file={wanted.env_file}", *environment)
+
+
+def _awsvpc_flags(wanted: Wanted) -> Command:
+    left_out = tuple(f"--volume={directory}:" for directory in LIBRARY_DIRECTORIES if directory in wanted.absent)
+    return tuple(flag for flag in _AWSVPC_FLAGS if not flag.startswith(left_out))
 
 
 def _mend(agent: Container) -> tuple[Step, ...]:

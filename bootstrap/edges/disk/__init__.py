@@ -1,0 +1,120 @@
+"""The env-file's place and ecsauth's own files."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from typing import TYPE_CHECKING, Optional
+
+from bootstrap.core import state as states
+from bootstrap.core.errors import UnreachableError
+from bootstrap.edges.disk import ways
+from bootstrap.edges.disk.private_directory import PrivateDirectory, write_private
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bootstrap.core.state import State
+
+__all__ = ["BACKUP_SUFFIX", "MARK", "Disk", "PrivateDirectory", "write_private"]
+
+BACKUP_SUFFIX = ".before-ecsauth"
+# In the state's directory, while a checked file stands in the env-file's place.
+MARK = "checked"
+_POLL = 0.1
+
+
+class Disk:
+    """What `boot` keeps: the env-file, and beside it nothing; the rest in a directory of its own."""
+
+    def __init__(self, env_file: str, state_directory: str) -> None:
+        folder, self._name = os.path.split(os.path.abspath(env_file))
+        self._place = PrivateDirectory(folder, mode=0o755)
+        self._own = PrivateDirectory(state_directory, mode=0o700)
+
+    @contextlib.contextmanager
+    def locked(self, seconds: float) -> Iterator[None]:
+        """Keep other runs out, and clear away what a killed one left; raise UnreachableError after `seconds`."""
+        path = os.path.join(self._own.path, "lock")
+        with self._own.opened(create=True) as directory:
+            try:
+                lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
+            except OSError as fault:
+                raise ways.local("open", path, fault) from None
+        try:
+            _lock(lock, path, seconds)
+            for name in (self._name, self._name + BACKUP_SUFFIX):
+                self._place.sweep(name)
+            for name in ("state.json", "verified", "pre-image", MARK):
+                self._own.sweep(name)
+            yield
+        finally:
+            os.close(lock)
+
+    def state(self) -> State:
+        """Return what the last run recorded."""
+        return states.from_json(self._own.read("state.json") or b"")
+
+    def remember(self, state: State) -> None:
+        """Record the state; one that is recorded already is not written again."""
+        if state != self.state():
+            self._own.write("state.json", states.to_json(state))
+
+    def env_file(self) -> Optional[bytes]:
+        """Return what stands in the env-file's place; raise LocalError if the place is not safe."""
+        return self._place.read(self._name)
+
+    def env_file_mode(self) -> int:
+        """Return the permission bits of what stands in the env-file's place, 0600 where nothing does."""
+        return self._place.mode(self._name)
+
+    def verified_copy(self) -> Optional[bytes]:
+        """Return what ecsauth last proved good."""
+        return self._own.read("verified")
+
+    def pre_image(self) -> Optional[bytes]:
+        """Return what stood in the env-file's place before the change under way."""
+        return self._own.read("pre-image")
+
+    def write_env_file(self, data: Optional[bytes], mode: int = states.PRIVATE) -> None:
+        """Put the env-file in its place; None removes it. Another mode is for a file that had it before."""
+        self._place.write(self._name, data, mode)
+
+    def write_verified_copy(self, data: Optional[bytes]) -> None:
+        """Keep what was proved good; None removes it."""
+        self._own.write("verified", data)
+
+    def write_pre_image(self, data: Optional[bytes]) -> None:
+        """Keep what stands in the env-file's place; None says that nothing does."""
+        self._own.write("pre-image", data)
+
+    def mark(self, *, checked: bool) -> None:
+        """Say, by a file that is there or not, that a checked file stands in the env-file's place."""
+        is_marked = self._own.read(MARK) is not None
+        if is_marked != checked:
+            self._own.write(MARK, b"" if checked else None)
+
+    def back_up(self, data: bytes) -> None:
+        """Keep a file that is not ecsauth's beside the env-file, once."""
+        backup = self._name + BACKUP_SUFFIX
+        if self._place.read(backup) is None:
+            self._place.write(backup, data)
+
+
+def _lock(descriptor: int, path: str, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise UnreachableError(
+                    f"another ecsauth holds {path} and did not end in time", "see what it waits for: ps -C ecsauth"
+                ) from None
+            time.sleep(_POLL)
+        except OSError as fault:
+            raise ways.local("lock", path, fault) from None
+        else:
+            return

@@ -1,0 +1,66 @@
+"""ecsauth's units, in the directory of the machine's own units."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Optional
+
+from bootstrap.core import units
+from bootstrap.edges.disk import ways
+from bootstrap.edges.disk.private_directory import PrivateDirectory
+
+if TYPE_CHECKING:
+    from bootstrap.core.units import UnitFile
+
+_PUBLIC = 0o644
+_FOLDER = 0o755
+
+
+class UnitFiles:
+    """The directory, in which only root may write: systemd runs as root what stands there."""
+
+    def __init__(self, directory: str = "/etc/systemd/system") -> None:
+        self._directory = os.path.abspath(directory)
+
+    def read(self, name: str) -> Optional[bytes]:
+        """Return the file's bytes, None if there is none; raise LocalError if it is no plain file of ours."""
+        place, file = self._place(name)
+        return place.read(file)
+
+    def write(self, unit: UnitFile) -> bool:
+        """Put the unit in its place, 0644, and tell whether that changed anything; raise LocalError."""
+        place, file = self._place(unit.name)
+        data = unit.text.encode()
+        if place.read(file) == data and place.mode(file) == _PUBLIC:
+            return False
+        place.sweep(file)
+        place.write(file, data, _PUBLIC)
+        return True
+
+    def remove(self, name: str) -> bool:
+        """Remove the unit, and the drop-in's directory with its last file; tell whether it was there."""
+        place, file = self._place(name)
+        if place.read(file) is None:
+            return False
+        place.sweep(file)
+        place.write(file, None)
+        if place.path != self._directory:
+            with contextlib.suppress(OSError):
+                os.rmdir(place.path)
+        return True
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of ecsauth's units that are there, and of the gate."""
+        try:
+            found = sorted(name for name in os.listdir(self._directory) if units.is_ours(name))
+        except FileNotFoundError:
+            return ()
+        except OSError as fault:
+            raise ways.local("look into", self._directory, fault) from None
+        gate = (units.GATE,) if os.path.lexists(os.path.join(self._directory, units.GATE)) else ()
+        return (*found, *gate)
+
+    def _place(self, name: str) -> tuple[PrivateDirectory, str]:
+        folder, file = os.path.split(os.path.join(self._directory, name))
+        return PrivateDirectory(folder, mode=_FOLDER), file

@@ -1,0 +1,81 @@
+"""Who else could change what stands at a path: by the directories above it, or the links on the way."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from bootstrap.core.errors import LocalError
+
+# As the kernel follows in one path, path_resolution(7).
+_MOST_LINKS = 40
+
+
+def refuse_shared(path: str, found: os.stat_result) -> None:
+    """A directory that others can write lets them put another file in the env-file's place."""
+    if found.st_uid not in (0, os.geteuid()):
+        raise LocalError(f"the directory {path} belongs to another user", f"chown root {path}")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise LocalError(f"the directory {path} can be written by others than its owner", f"chmod go-w {path}")
+
+
+def refuse_open_way(path: str) -> None:
+    """Whoever can change a directory above, or a link on the way, can put another directory in the place of this one.
+
+    In a sticky directory others can add names, and change only their own. The way is resolved as the kernel does
+    (path_resolution(7)).
+    """
+    at, ahead, links = "/", path.split("/")[::-1], 0
+    try:
+        while ahead:
+            name = ahead.pop()
+            if name in ("", ".", ".."):
+                at = os.path.dirname(at) if name == ".." else at
+                continue
+            _refuse_open(at, path, os.stat(at))
+            found = os.lstat(os.path.join(at, name))
+            if not stat.S_ISLNK(found.st_mode):
+                at = os.path.join(at, name)
+                continue
+            _refuse_foreign(f"the link {os.path.join(at, name)}, on the way to {path},", found)
+            target = os.readlink(os.path.join(at, name))
+            at = "/" if target.startswith("/") else at
+            ahead += target.split("/")[::-1]
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    except OSError as fault:
+        raise local("follow", path, fault) from None
+
+
+def _refuse_open(above: str, path: str, found: os.stat_result) -> None:
+    _refuse_foreign(f"{above}, above {path},", found)
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
+        raise LocalError(f"{above}, above {path}, can be written by others than its owner", f"chmod go-w {above}")
+
+
+def _refuse_foreign(what: str, found: os.stat_result) -> None:
+    if found.st_uid not in (0, os.geteuid()):
+        raise LocalError(f"{what} belongs to another user", "name a place that only root can change")
+
+
+def refuse_unusual(path: str, found: os.stat_result) -> None:
+    """Refuse what is no plain file of ours: nothing else is read or replaced."""
+    if not stat.S_ISREG(found.st_mode):
+        raise LocalError(f"{path} is not a plain file", "move it away: only plain files are replaced")
+    if found.st_uid not in (0, os.geteuid()):
+        raise LocalError(f"{path} belongs to another user", f"chown root {path}, or move it away")
+
+
+def local(verb: str, path: str, fault: OSError) -> LocalError:
+    """Return what the system said about a path as a fault of this machine, with what helps."""
+    hints = {
+        errno.EACCES: "run as root",
+        errno.EPERM: "run as root",
+        errno.ENOSPC: "free some space: nothing was changed",
+        errno.EDQUOT: "free some space: nothing was changed",
+        errno.EROFS: "the file system is mounted read-only: remount it, or name another place with --file",
+    }
+    hint = hints.get(fault.errno or 0)
+    return LocalError(f"cannot {verb} {path}: {(fault.strerror or 'unknown error').lower()}", *([hint] if hint else []))
