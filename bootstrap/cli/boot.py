@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import argparse
 
     from bootstrap.cli.options import Parser
-    from bootstrap.core.boot import Edges, Report, Request
+    from bootstrap.core.boot import Boot, Edges, Report, Request
 
 _ENV_FILE = "/etc/ecs/ecs.config"
 _STATE_DIRECTORY = "/var/lib/ecsauth"
@@ -34,6 +34,9 @@ def add_arguments(parser: Parser) -> None:
     seconds = options.parsed(_seconds)
     running.add_argument("--deadline", metavar="SECONDS", type=seconds, default=120.0, help="for S3 (default: 120)")
     running.add_argument("--wait", metavar="SECONDS", type=seconds, default=60.0, help="for the agent (default: 60)")
+    running.add_argument(
+        "--persist", action="store_true", help="do so at every boot and from a timer, by systemd units"
+    )
     running.add_argument("--force", action="store_true", help="start anew, and try a rejected version again")
     running.add_argument(
         "--dry-run", action="store_true", help="fetch, prove and check; print the plan, change nothing"
@@ -83,6 +86,10 @@ def _add_agent(group: argparse._ArgumentGroup) -> None:
         type=options.parsed(agent_container.image),
         help=f"default: {agent_container.IMAGE}",
     )
+    group.add_argument("--awsvpc", action="store_true", help="docker: for tasks with network interfaces of their own")
+    group.add_argument(
+        "--no-host-rules", action="store_true", help="docker: leave out sysctl and iptables, and task roles with them"
+    )
     group.add_argument("--abandon-tasks", action="store_true", help="stop an agent that keeps no state and has tasks")
     group.add_argument("--rollback-on-timeout", action="store_true", help="go back if it has not registered in time")
 
@@ -92,9 +99,33 @@ def run(arguments: argparse.Namespace) -> int:
     from bootstrap.core.boot import Boot
 
     boot = Boot(_request(arguments), _edges(arguments), _warn)
-    report = boot.rehearse() if arguments.dry_run else boot.run()
+    if arguments.dry_run:
+        report = boot.rehearse()
+    elif arguments.persist:
+        report = _persisting(boot, arguments)
+    else:
+        report = boot.run()
     _show(report, arguments)
     return report.exit_code
+
+
+def _persisting(boot: Boot, arguments: argparse.Namespace) -> Report:
+    """Boot with the units in place before, and running after, however it ends: the timer tries again."""
+    from bootstrap.cli import persist, starting
+    from bootstrap.core import units
+    from bootstrap.core.boot import Outcome
+    from bootstrap.core.errors import EcsauthError
+
+    boot.hold_back()
+    wanted = persist.install(arguments, starting.mode(arguments))
+    at_once = tuple(name for name in wanted.start if name != units.VERIFY)
+    try:
+        report = boot.run()
+    except EcsauthError:
+        persist.start(at_once)
+        raise
+    persist.start(wanted.start if report.outcome is Outcome.QUEUED else at_once)
+    return report
 
 
 def _seconds(text: str) -> float:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 exit status: 0 ok, 2 usage, 3 invalid env-file, 4 denied or not to be trusted, 5 unreachable (try again),
-6 local (disk, permission), 7 launch (the previous configuration is back), 9 conflict; 128 + n for signal n
+6 local (disk, permission), 7 launch (the previous configuration is back), 8 on the last good file, 9 conflict;
+128 + n for signal n
 """
 # name: (what it does, an example). The module of the same name has `add_arguments` and `run`.
 COMMANDS = {
@@ -36,6 +37,10 @@ COMMANDS = {
     "boot": (
         "fetch the env-file, prove it, check it, install it and start the agent",
         "ecsauth boot s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
+    ),
+    "unpersist": (
+        "remove the units that boot --persist made, and the gate of the service",
+        "ecsauth unpersist",
     ),
 }
 

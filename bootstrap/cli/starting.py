@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:
@@ -9,21 +10,27 @@ if TYPE_CHECKING:
 
     from bootstrap.core.agent_service import Supervisor
     from bootstrap.core.boot import Starter
+    from bootstrap.core.plan import Step
+    from bootstrap.core.readers import Reading
     from bootstrap.core.service_way import Supervision
+    from bootstrap.edges.commands import Commands
+
+
+def mode(arguments: argparse.Namespace) -> str:
+    """Return how the agent is started: `service`, `docker` or `none`."""
+    if arguments.launch != "auto":
+        return str(arguments.launch)
+    from bootstrap.edges import supervisor
+
+    return "docker" if supervisor.which() is None else "service"
 
 
 def starter(arguments: argparse.Namespace) -> Optional[Starter]:
     """Return what starts the agent, None where that is not ecsauth's business."""
-    from bootstrap.core.agent_service import Supervisor
-    from bootstrap.edges import supervisor
-
-    mode = arguments.launch
-    if mode == "none":
+    way = mode(arguments)
+    if way == "none":
         return None
-    found = supervisor.which()
-    if mode == "docker" or (mode == "auto" and found is None):
-        return _container(arguments)
-    return _service(found or Supervisor.SYSTEMD)
+    return _container(arguments) if way == "docker" else _service(arguments)
 
 
 def _container(arguments: argparse.Namespace) -> Starter:
@@ -33,10 +40,27 @@ def _container(arguments: argparse.Namespace) -> Starter:
     from bootstrap.edges.introspection import Introspection
 
     commands = Commands()
-    return ContainerStarter(Docker(commands.call, commands.run), Introspection(), arguments.image, lambda _: ())
+    return ContainerStarter(
+        Docker(commands.call, commands.run),
+        Introspection(),
+        arguments.image,
+        awsvpc=arguments.awsvpc,
+        rules=None if arguments.no_host_rules else lambda reading: _host_steps(commands, reading),
+    )
 
 
-def _service(found: Supervisor) -> Starter:
+def _host_steps(commands: Commands, reading: Reading) -> tuple[Step, ...]:
+    """Return the steps to the host rules that are missing; raise LaunchError where that cannot be seen."""
+    from bootstrap.core import host_rules
+    from bootstrap.edges.host import HostRules
+
+    host = HostRules(commands.call)
+    variables = {name: value.reveal() for name, value in reading.environment().items()}
+    rules = host_rules.rules(variables, ipv6=host.has_ipv6())
+    return host_rules.steps(rules, host.missing(rules))
+
+
+def _service(arguments: argparse.Namespace) -> Starter:
     from bootstrap.core.agent_service import Supervisor
     from bootstrap.core.service_way import ServiceStarter
     from bootstrap.edges import supervisor
@@ -46,8 +70,35 @@ def _service(found: Supervisor) -> Starter:
     from bootstrap.edges.introspection import Introspection
 
     commands = Commands()
-    engine = Docker(commands.call, commands.run)
+    found = supervisor.which() or Supervisor.SYSTEMD
     supervision: Supervision = supervisor.Systemd(commands.call, commands.run)
     if found is Supervisor.UPSTART:
         supervision = supervisor.Upstart(commands.call, commands.run)
-    return ServiceStarter(supervision, Introspection(), engine, SystemClock(), lambda: False)
+    engine = Docker(commands.call, commands.run)
+    return ServiceStarter(
+        supervision,
+        Introspection(),
+        engine,
+        SystemClock(),
+        lambda: _hold_back(commands, found, arguments.state_dir),
+    )
+
+
+def _hold_back(commands: Commands, found: Supervisor, state_directory: str) -> bool:
+    """Write the gate where it is missing; return whether it was. Raises LocalError or LaunchError."""
+    from bootstrap.core import units
+    from bootstrap.core.agent_service import UNIT, Supervisor
+    from bootstrap.core.plan import QUICK
+    from bootstrap.edges.disk import MARK
+    from bootstrap.edges.disk.unit_files import UnitFiles
+    from bootstrap.edges.supervisor import Systemd
+
+    mark = os.path.join(os.path.abspath(state_directory), MARK)
+    if found is Supervisor.UPSTART:
+        return UnitFiles("/etc/init").write(units.upstart_gate(mark))
+    written = UnitFiles().write(units.gate(mark))
+    # Written by a run that was killed then, it would count from the next boot of the machine only.
+    shown = Systemd(commands.call, commands.run).show(UNIT, "NeedDaemonReload")
+    if written or shown.get("NeedDaemonReload") == "yes":
+        commands.run(("systemctl", "daemon-reload"), QUICK)
+    return written

@@ -105,14 +105,18 @@ class Boot:
     def run(self) -> Report:
         """Bring the instance to what S3 holds; raise an EcsauthError, with what was before back, if that fails."""
         edges = self._edges
-        if edges.starter is not None and edges.starter.hold_back():
-            self._lap("gate")
+        self.hold_back()
         with edges.disk.locked(self._deadline.left()):
             try:
                 return self._converge()
             except EcsauthError as fault:
                 self._record(fault)
                 raise
+
+    def hold_back(self) -> None:
+        """Keep the machine from starting the agent before a checked file is there; raise LocalError or LaunchError."""
+        if self._edges.starter is not None and self._edges.starter.hold_back():
+            self._lap("gate")
 
     def rehearse(self) -> Report:
         """Fetch, prove, check and plan, and change nothing."""

@@ -46,12 +46,21 @@ class Engine(Protocol):
 
 
 class ContainerStarter:
-    """Starts the agent by docker, from an image; `rules` gives what the host still needs for it."""
+    """Starts the agent by docker, from an image; `rules` gives what the host still needs for it, None: nothing does."""
 
-    def __init__(self, engine: Engine, agent: Agent, image: str, rules: Callable[[Reading], tuple[Step, ...]]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        agent: Agent,
+        image: str,
+        *,
+        awsvpc: bool = False,
+        rules: Optional[Callable[[Reading], tuple[Step, ...]]] = None,
+    ) -> None:
         self._engine = engine
         self._agent = agent
         self._image = image
+        self._awsvpc = awsvpc
         self._rules = rules
 
     def hold_back(self) -> bool:
@@ -67,8 +76,10 @@ class ContainerStarter:
             version=accepted.facts.identity,
             names=frozenset(reading.environment()),
             settings=accepted.source.settings,
+            awsvpc=self._awsvpc,
         )
-        return ContainerWay(self._engine, self._agent, wanted, terms, state, prepare=self._rules(reading))
+        steps = self._rules(reading) if self._rules is not None else ()
+        return ContainerWay(self._engine, self._agent, wanted, terms, state, prepare=steps)
 
 
 class ContainerWay:

@@ -8,6 +8,7 @@ things back.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
 
 # What docker's own command line reads; nothing else of the environment is passed on.
 _KEPT = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
+# sysctl and iptables are in sbin, which a PATH may lack.
+_SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 _INSTEAD = {
     "docker": "install it, or use --launch none to install the env-file only",
-    "iptables": "install it, or give --no-host-rules",
+    "iptables": "install it, or leave the rules out, if task roles are not used here: --no-host-rules",
+    "ip6tables": "install it, or leave the rules out, if task roles are not used here: --no-host-rules",
+    "sysctl": "install it, or leave the rules out, if task roles are not used here: --no-host-rules",
+    "systemctl": "is systemd this machine's init? if not, give --launch docker or --launch none",
 }
 
 
@@ -31,16 +37,19 @@ class Commands:
     def call(self, command: Command, seconds: float) -> Ended:
         """Run a command to its end, whatever its status; raise LaunchError if it is absent or takes longer."""
         name = command[0]
+        kept = {variable: os.environ[variable] for variable in _KEPT if variable in os.environ}
+        path = f"{kept.get('PATH', os.defpath)}:{_SBIN}"
+        program = shutil.which(name, path=path)
         try:
             done = subprocess.run(
-                command,
+                (program or name, *command[1:]),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,
                 text=True,
                 errors="replace",
                 timeout=seconds,
-                env={"LC_ALL": "C.UTF-8", **{name: os.environ[name] for name in _KEPT if name in os.environ}},
+                env={**kept, "PATH": path, "LC_ALL": "C.UTF-8"},
                 start_new_session=True,
             )
         except FileNotFoundError:

@@ -141,7 +141,7 @@ class World(Place):
         disk = self.disk_of(life)
         disk.after = after
         docker = _Docker(self.docker, offer, life)
-        starter = ContainerStarter(docker, docker, "agent:1", lambda _: ())
+        starter = ContainerStarter(docker, docker, "agent:1")
         edges = Edges(Nobody(), Store(offer.number), disk, starter, _Clock())
         self.warnings.clear()
         try:

@@ -1,0 +1,47 @@
+"""`ecsauth unpersist`: take away what `boot --persist` and `boot --launch service` left in systemd's directory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bootstrap.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from bootstrap.cli.options import Parser
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    options.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Stop and remove the units and the gate; raise LocalError or LaunchError. Env-file, state and agent stay."""
+    from bootstrap.cli import console
+    from bootstrap.core import units
+    from bootstrap.core.errors import ExitCode
+    from bootstrap.core.plan import QUICK
+    from bootstrap.edges.commands import Commands
+    from bootstrap.edges.disk.unit_files import UnitFiles
+
+    commands, files = Commands(), UnitFiles()
+    names = files.names()
+    for name in names:
+        if name != units.GATE:
+            commands.run(("systemctl", "disable", "--now", "--quiet", name), QUICK)
+        files.remove(name)
+    if names:
+        commands.run(("systemctl", "daemon-reload"), QUICK)
+    if arguments.format == "json":
+        console.show({"removed": names})
+        return ExitCode.OK
+    for name in names:
+        console.say(f"removed {name}")
+    console.say(
+        "the env-file, the record and the agent stay" if names else "nothing to do, there is no unit of ecsauth"
+    )
+    if units.GATE in names:
+        console.warn("ecs.service starts at the next boot whether a checked file is there or not")
+    return ExitCode.OK
