@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from bootstrap.core.agent_config import go_values
-from bootstrap.core.agent_container import Command, Step
+from bootstrap.core.plan import Command, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,6 +9,7 @@ import math
 from typing import NamedTuple, Optional
 
 from bootstrap.core import unit_words
+from bootstrap.core.plan import Step
 
 FETCH = "ecsauth-fetch.service"
 VERIFY = "ecsauth-verify.service"
@@ -28,6 +29,8 @@ _JITTERS = 229
 _LOCKS = 235
 # bug, usage, invalid, denied, local, conflict: the same run again ends the same way.
 _FINAL = "1 2 3 4 6 9"
+
+_RELOAD = Step("have systemd read its units again", ("systemctl", "daemon-reload"))
 
 
 class UnitFile(NamedTuple):
@@ -77,6 +80,26 @@ def render(order: Order) -> Units:
     enable = tuple(file.name for file in files if file.name != REFRESH)
     start = tuple(name for name in enable if name != FETCH)
     return Units(tuple(files), enable, start, _notes(order.systemd))
+
+
+def activation(made: Units) -> tuple[Step, ...]:
+    """Return what is done once the files are written. Nothing is waited for: what is started waits for this run."""
+    return (
+        _RELOAD,
+        Step("start the units at each boot", ("systemctl", "enable", *made.enable)),
+        Step("start the units that go on from here", ("systemctl", "--no-block", "start", *made.start)),
+    )
+
+
+def deactivation(names: tuple[str, ...]) -> tuple[Step, ...]:
+    """Return what is done before the files of these names are removed; the gate needs nothing, it is no unit."""
+    own = tuple(name for name in names if is_ours(name))
+    return (Step("stop the units, now and at each boot", ("systemctl", "disable", "--now", *own)),) if own else ()
+
+
+def reload() -> tuple[Step, ...]:
+    """Return what is done once files have been removed, or the gate alone was written."""
+    return (_RELOAD,)
 
 
 def gate(marker: str) -> UnitFile:

@@ -1,27 +1,26 @@
-"""The machine's own network: sysctl and iptables, by their command lines."""
+"""The machine's own network: which rules of sysctl and iptables stand."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from bootstrap.core.errors import LaunchError
 
 if TYPE_CHECKING:
-    from bootstrap.core.agent_container import Command
     from bootstrap.core.host_rules import HostRule
+    from bootstrap.core.plan import Command, Ended
 
 _CHECK = 15.0
 _IPV6 = "/proc/sys/net/ipv6"
-# iptables is in sbin, which a user's PATH may lack.
-_SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
-_HINT = "or leave the rules out, if task roles are not used here: --no-host-rules"
+_HINT = "where tasks have no roles of their own, leave the rules out: --no-host-rules"
 
 
 class HostRules:
-    """The rules that the agent needs on an ordinary machine."""
+    """The rules that the agent needs on an ordinary machine. `call` runs a command to its end."""
+
+    def __init__(self, call: Callable[[Command, float], Ended]) -> None:
+        self._call = call
 
     def has_ipv6(self) -> bool:
         """Tell whether the kernel has IPv6, and with it a second set of rules."""
@@ -29,49 +28,25 @@ class HostRules:
 
     def missing(self, rules: tuple[HostRule, ...]) -> tuple[HostRule, ...]:
         """Return the rules that do not stand; raise LaunchError where that cannot be seen."""
-        return tuple(rule for rule in rules if not _stands(rule))
+        return tuple(rule for rule in rules if not self._stands(rule))
 
-    def run(self, command: Command, seconds: float) -> None:
-        """Run one command of a plan; raise LaunchError if it fails or takes longer."""
-        done = _call(command, seconds)
-        if done.returncode:
-            raise _failed(command, done)
-
-
-def _stands(rule: HostRule) -> bool:
-    done = _call(rule.check, _CHECK)
-    if rule.shows is None and done.returncode == 1:
-        return False
-    if done.returncode:
-        raise _failed(rule.check, done)
-    return rule.shows is None or done.stdout.strip() == rule.shows
+    def _stands(self, rule: HostRule) -> bool:
+        try:
+            done = self._call(rule.check, _CHECK)
+        except LaunchError as fault:
+            raise LaunchError(fault.message, *fault.hints, _HINT) from None
+        if rule.shows is None and done.status == 1:
+            return False
+        if done.status:
+            raise LaunchError(f"{rule.check[0]} failed: {_reason(done)}", *_hints())
+        return rule.shows is None or done.out.strip() == rule.shows
 
 
-def _call(command: Command, seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run a command without the caller's environment, in a session of its own: a Ctrl-C is for ecsauth."""
-    path = f"{os.environ.get('PATH', os.defpath)}:{_SBIN}"
-    program = shutil.which(command[0], path=path)
-    if program is None:
-        raise LaunchError(f"{command[0]} is not installed", "install it", _HINT)
-    try:
-        return subprocess.run(
-            (program, *command[1:]),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-            env={"PATH": path, "LC_ALL": "C"},
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired:
-        raise LaunchError(f"{command[0]} did not end within {seconds:.0f} s", _HINT) from None
-    except OSError:
-        raise LaunchError(f"{command[0]} cannot be executed", "run as root", _HINT) from None
+def _reason(done: Ended) -> str:
+    """Return the first line: iptables puts the reason there, and goes on with advice."""
+    lines = [line.strip() for line in done.err.splitlines() if line.strip()]
+    return lines[0] if lines else "it gave no reason"
 
 
-def _failed(command: Command, done: subprocess.CompletedProcess[str]) -> LaunchError:
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    hints = ("run as root", _HINT) if os.geteuid() else (_HINT,)
-    return LaunchError(f"{command[0]} failed: {lines[0] if lines else 'it gave no reason'}", *hints)
+def _hints() -> tuple[str, ...]:
+    return ("run as root", _HINT) if os.geteuid() else (_HINT,)

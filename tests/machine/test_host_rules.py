@@ -11,6 +11,7 @@ from network import Namespace
 
 from bootstrap.core import host_rules
 from bootstrap.core.errors import LaunchError
+from bootstrap.edges.commands import Commands
 from bootstrap.edges.host import HostRules
 
 if TYPE_CHECKING:
@@ -50,13 +51,13 @@ def net(lack: str | None) -> Iterator[Network]:
 
 
 def _missing(machine: Namespace, rules: tuple[HostRule, ...] = RULES) -> tuple[HostRule, ...]:
-    return machine.entered(lambda: HostRules().missing(rules))
+    return machine.entered(lambda: HostRules(Commands().call).missing(rules))
 
 
 def _make(machine: Namespace, rules: tuple[HostRule, ...] = RULES) -> None:
     """Do what a boot does: look, then make what is missing."""
     for step in host_rules.steps(rules, _missing(machine, rules)):
-        machine.entered(lambda step=step: HostRules().run(step.command, step.seconds))  # type: ignore[misc]
+        machine.entered(lambda step=step: Commands().run(step.command, step.seconds))  # type: ignore[misc]
 
 
 def _standing(machine: Namespace) -> list[str]:
@@ -165,9 +166,8 @@ def test_the_loopback_network_is_not_routed_to_others(net: Network, variables: d
 def test_iptables_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without iptables the rules cannot be seen, and the way round is named."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("bootstrap.edges.host._SBIN", str(tmp_path))
     with pytest.raises(LaunchError, match="iptables is not installed") as caught:
-        HostRules().missing(RULES[:1])
+        HostRules(Commands().call).missing(RULES[:1])
     assert any("--no-host-rules" in hint for hint in caught.value.hints)
 
 
@@ -189,4 +189,4 @@ def test_a_check_that_fails_is_no_missing_rule(
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr("bootstrap.edges.host._CHECK", 0.3)
     with pytest.raises(LaunchError, match=message):
-        HostRules().missing(RULES[:1])
+        HostRules(Commands().call).missing(RULES[:1])

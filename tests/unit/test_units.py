@@ -256,6 +256,22 @@ def test_the_model_sees_a_circle() -> None:
     assert "cycle" in systemd_model.dry_run(files, "multi-user.target").stderr
 
 
+def test_how_they_come_and_go() -> None:
+    """What was written is read, enabled and started; what is removed was stopped and disabled before."""
+    made = units.render(ORDER)
+    assert [" ".join(step.command) for step in units.activation(made)] == [
+        "systemctl daemon-reload",
+        "systemctl enable ecsauth-fetch.service ecsauth-verify.service ecsauth-refresh.timer",
+        "systemctl --no-block start ecsauth-verify.service ecsauth-refresh.timer",
+    ]
+    (stop,) = units.deactivation((units.FETCH, units.REFRESH, units.TIMER, units.GATE))
+    assert " ".join(stop.command) == (
+        "systemctl disable --now ecsauth-fetch.service ecsauth-refresh.service ecsauth-refresh.timer"
+    )
+    assert units.deactivation((units.GATE,)) == units.deactivation(()) == ()
+    assert [step.command for step in units.reload()] == [("systemctl", "daemon-reload")]
+
+
 def test_the_gate() -> None:
     """ecs.service starts only where the marker is, whatever its path."""
     gate = units.gate("/var/lib/ecs auth/100%/checked")
