@@ -24,6 +24,8 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         except (ValueError, OSError):
             columns = 80
         super().__init__(prog, width=min(columns, 100) - 2)
+        # argparse forgets that commands are indented more than options: the longest would stand on a line of its own.
+        self._action_max_length = 14
 
 
 class Parser(argparse.ArgumentParser):

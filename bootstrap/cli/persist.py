@@ -59,14 +59,15 @@ def install(arguments: argparse.Namespace, mode: str) -> Units:
     wanted = units.render(order)
     written = [files.write(unit) for unit in wanted.files]
     kept = {unit.name for unit in wanted.files} | {units.GATE}
-    stale = [name for name in files.names() if name not in kept]
+    stale = tuple(name for name in files.names() if name not in kept)
+    for step in units.deactivation(stale):
+        commands.run(step.command, step.seconds)
     for name in stale:
-        commands.call(("systemctl", "disable", "--now", "--no-block", name), QUICK)
         files.remove(name)
     enabled = commands.call(("systemctl", "is-enabled", "--quiet", *wanted.enable), QUICK).status == 0
     if any(written) or stale or not enabled:
-        commands.run(("systemctl", "daemon-reload"), QUICK)
-        commands.run(("systemctl", "enable", "--quiet", *wanted.enable), QUICK)
+        for step in units.enabling(wanted):
+            commands.run(step.command, step.seconds)
         for note in wanted.notes:
             console.warn(note)
     return wanted
@@ -74,11 +75,11 @@ def install(arguments: argparse.Namespace, mode: str) -> Units:
 
 def start(names: tuple[str, ...]) -> None:
     """Start units without waiting for them; raise LaunchError."""
-    from bootstrap.core.plan import QUICK
+    from bootstrap.core import units
     from bootstrap.edges.commands import Commands
 
-    if names:
-        Commands().run(("systemctl", "start", "--no-block", *names), QUICK)
+    for step in units.starting(names):
+        Commands().run(step.command, step.seconds)
 
 
 def _words(arguments: argparse.Namespace) -> Iterator[str]:

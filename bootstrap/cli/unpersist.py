@@ -22,18 +22,17 @@ def run(arguments: argparse.Namespace) -> int:
     from bootstrap.cli import console
     from bootstrap.core import units
     from bootstrap.core.errors import ExitCode
-    from bootstrap.core.plan import QUICK
     from bootstrap.edges.commands import Commands
     from bootstrap.edges.disk.unit_files import UnitFiles
 
     commands, files = Commands(), UnitFiles()
     names = files.names()
+    for step in units.deactivation(names):
+        commands.run(step.command, step.seconds)
     for name in names:
-        if name != units.GATE:
-            commands.run(("systemctl", "disable", "--now", "--quiet", name), QUICK)
         files.remove(name)
-    if names:
-        commands.run(("systemctl", "daemon-reload"), QUICK)
+    for step in units.reload() if names else ():
+        commands.run(step.command, step.seconds)
     if arguments.format == "json":
         console.show({"removed": names})
         return ExitCode.OK

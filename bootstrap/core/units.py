@@ -82,19 +82,25 @@ def render(order: Order) -> Units:
     return Units(tuple(files), enable, start, _notes(order.systemd))
 
 
-def activation(made: Units) -> tuple[Step, ...]:
-    """Return what is done once the files are written. Nothing is waited for: what is started waits for this run."""
-    return (
-        _RELOAD,
-        Step("start the units at each boot", ("systemctl", "enable", *made.enable)),
-        Step("start the units that go on from here", ("systemctl", "--no-block", "start", *made.start)),
-    )
+def enabling(made: Units) -> tuple[Step, ...]:
+    """Return what is done once the files are written."""
+    return (_RELOAD, Step("start the units at each boot", ("systemctl", "enable", "--quiet", *made.enable)))
+
+
+def starting(names: tuple[str, ...]) -> tuple[Step, ...]:
+    """Return what starts units. Nothing is waited for: what is started waits for this run."""
+    start = Step("start the units that go on from here", ("systemctl", "--no-block", "start", *names))
+    return (start,) if names else ()
 
 
 def deactivation(names: tuple[str, ...]) -> tuple[Step, ...]:
     """Return what is done before the files of these names are removed; the gate needs nothing, it is no unit."""
     own = tuple(name for name in names if is_ours(name))
-    return (Step("stop the units, now and at each boot", ("systemctl", "disable", "--now", *own)),) if own else ()
+    return (
+        (Step("stop the units, now and at each boot", ("systemctl", "disable", "--now", "--quiet", *own)),)
+        if own
+        else ()
+    )
 
 
 def reload() -> tuple[Step, ...]:

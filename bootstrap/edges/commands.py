@@ -24,9 +24,6 @@ _KEPT = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCK
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 _INSTEAD = {
     "docker": "install it, or use --launch none to install the env-file only",
-    "iptables": "install it, or leave the rules out, if task roles are not used here: --no-host-rules",
-    "ip6tables": "install it, or leave the rules out, if task roles are not used here: --no-host-rules",
-    "sysctl": "install it, or leave the rules out, if task roles are not used here: --no-host-rules",
     "systemctl": "is systemd this machine's init? if not, give --launch docker or --launch none",
 }
 

@@ -259,14 +259,15 @@ def test_the_model_sees_a_circle() -> None:
 def test_how_they_come_and_go() -> None:
     """What was written is read, enabled and started; what is removed was stopped and disabled before."""
     made = units.render(ORDER)
-    assert [" ".join(step.command) for step in units.activation(made)] == [
+    assert [" ".join(step.command) for step in (*units.enabling(made), *units.starting(made.start))] == [
         "systemctl daemon-reload",
-        "systemctl enable ecsauth-fetch.service ecsauth-verify.service ecsauth-refresh.timer",
+        "systemctl enable --quiet ecsauth-fetch.service ecsauth-verify.service ecsauth-refresh.timer",
         "systemctl --no-block start ecsauth-verify.service ecsauth-refresh.timer",
     ]
+    assert units.starting(()) == ()
     (stop,) = units.deactivation((units.FETCH, units.REFRESH, units.TIMER, units.GATE))
     assert " ".join(stop.command) == (
-        "systemctl disable --now ecsauth-fetch.service ecsauth-refresh.service ecsauth-refresh.timer"
+        "systemctl disable --now --quiet ecsauth-fetch.service ecsauth-refresh.service ecsauth-refresh.timer"
     )
     assert units.deactivation((units.GATE,)) == units.deactivation(()) == ()
     assert [step.command for step in units.reload()] == [("systemctl", "daemon-reload")]
