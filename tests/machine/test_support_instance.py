@@ -120,6 +120,29 @@ def test_without_a_gate_a_failed_user_data_starts_the_agent(instance: Instance) 
     assert instance.proof()["ECS_ENGINE_AUTH_DATA"] is None
 
 
+def test_with_a_gate_a_failed_user_data_starts_no_agent(instance: Instance) -> None:
+    """A condition that user data itself lays holds at this boot and the next, until what it names is there."""
+    folder, condition = "/etc/systemd/system/ecs.service.d", "ConditionPathExists=/var/lib/checked"
+    lay = f"mkdir -p {folder} && printf '[Unit]\\n{condition}\\n' >{folder}/gate.conf && systemctl daemon-reload"
+    instance.user_data(f"#!/bin/sh\n{lay}\nexit 4\n")
+    for _ in range(2):
+        assert instance.boot() in ("running", "degraded")
+        assert (instance.show("ecs", "ActiveState"), instance.show("ecs", "ConditionResult")) == ("inactive", "no")
+        assert instance.agent() is None
+        instance.shut_down()
+    instance.write("/var/lib/checked", b"")
+    instance.boot()
+    assert instance.wait_for_agent()
+
+
+def test_why_cloud_final_is_not_debians(instance: Instance) -> None:
+    """With Debian's own unit the orderings close a cycle, and ecs.service is not started, without a word."""
+    instance.boot()
+    instance.run("cp", "/lib/systemd/system/cloud-final.service", "/etc/systemd/system/cloud-final.service")
+    assert instance.reboot() == "running"
+    assert [instance.show(unit, "ActiveState") for unit in ("cloud-final", "ecs")] == ["active", "inactive"]
+
+
 def test_a_blocking_start_from_user_data_waits_for_itself(instance: Instance) -> None:
     """`systemctl start ecs` in user data: the job waits for cloud-final, which waits for the command."""
     instance.user_data('#!/bin/sh\necho $$ >/root/pid\nsystemctl start ecs\necho "status $?" >/root/ended\n')

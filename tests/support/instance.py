@@ -121,6 +121,10 @@ class Instance:
         self._booted = True
         self.run("touch", "/run/network-is-ready")
 
+    def without(self, server: LoopbackServer) -> None:
+        """Have a server down at the next start, while it is switched off; the server's own `start` mends it."""
+        self._serving = tuple(each for each in self._serving if each is not server)
+
     def wait_booted(self, timeout_s: float = BOOT_TIMEOUT_S) -> str:
         """Return the state of the system once every job of the boot is done: running, or degraded.
 
