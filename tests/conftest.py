@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that starts containers, so that `-m "not docker"` leaves them out."""
+    """Mark every test that starts containers or boots instances, so that `-m "not docker"` leaves them out."""
     for item in items:
-        if not {"docker", "instance_image"}.isdisjoint(getattr(item, "fixturenames", ())):
+        fixtures = getattr(item, "fixturenames", ())
+        if "instance_image" in fixtures:
+            item.add_marker(pytest.mark.instance)
+        if "instance_image" in fixtures or "docker" in fixtures:
             item.add_marker(pytest.mark.docker)
 
 

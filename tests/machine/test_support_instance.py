@@ -149,7 +149,7 @@ def test_a_blocking_start_from_user_data_waits_for_itself(instance: Instance) ->
     instance.start()
     instance.wait_until(lambda: instance.read("/root/pid"), "user data runs")
     with pytest.raises(AssertionError, match="not booted within"):
-        instance.wait_booted(timeout_s=4)
+        instance.wait_booted(timeout_s=3)
     jobs = instance.jobs()
     assert (jobs["cloud-final.service"], jobs["ecs.service"]) == ("start running", "start waiting")
     assert instance.read("/root/ended") is None
@@ -172,10 +172,11 @@ def test_a_queued_start_from_user_data_does_not_wait(instance: Instance) -> None
 
 def test_a_boot_that_hangs_is_told(instance: Instance) -> None:
     """Waiting for a boot ends, and names the job that is left."""
-    instance.user_data("#!/bin/sh\nsleep 60\n")
+    instance.user_data("#!/bin/sh\necho yes >/root/begun\nsleep 60\n")
     instance.start()
+    instance.wait_until(lambda: instance.read("/root/begun"), "user data runs")
     with pytest.raises(AssertionError, match=r"cloud-final.service': 'start running"):
-        instance.wait_booted(timeout_s=4)
+        instance.wait_booted(timeout_s=2)
 
 
 def test_agent_is_given_what_ecs_init_reads(instance: Instance) -> None:
