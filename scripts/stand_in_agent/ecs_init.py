@@ -5,8 +5,9 @@ As the real one it gives the agent the variables of its two files and nothing of
 that has ended again, with back-off, and ends when the agent ends with 0 or 5. Source: amazon-ecs-agent 1.105.1,
 ecs-init/docker/docker.go (LoadEnvVars), ecs-init/engine/engine.go (StartSupervised).
 
-OPTIONS holds the agent's options, a line each, read at each start; and two of this program: init=N ends it with that
-status in place of starting the agent, pre-start=N does so before.
+OPTIONS holds the agent's options, a line each, read at each start; and three of this program: init=N ends it with that
+status in place of starting the agent, pre-start=N does so before, and with only-if=TEXT the other options hold only
+for a file in which the text stands.
 """
 
 from __future__ import annotations
@@ -39,8 +40,12 @@ def assignments(path: str) -> dict[bytes, bytes]:
 
 
 def options() -> dict[str, str]:
-    """Return the options as they are now."""
-    return {name.decode(): value.decode() for name, value in assignments(OPTIONS).items()}
+    """Return the options as they are now, those that hold."""
+    given = assignments(OPTIONS)
+    text = given.pop(b"only-if", b"")
+    if text and text not in b"\n".join(lines(FILES[-1])):
+        return {}
+    return {name.decode(): value.decode() for name, value in given.items()}
 
 
 def end_if_told(name: str) -> None:
