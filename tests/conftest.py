@@ -10,10 +10,12 @@ import gc
 from typing import TYPE_CHECKING, Callable
 
 import docker_engine
+import instance_image as images
 import pytest
 import watch as watching
 from canary import Canary, Recorder
 from certificates import Certificates
+from instance import Instance
 from metadata_service import MetadataService
 from needs import need
 from s3_proxy import S3Proxy
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that starts containers, so that `-m "not docker"` leaves them out."""
+    """Mark every test that starts containers or boots instances, so that `-m "not docker"` leaves them out."""
     for item in items:
-        if "docker" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "instance_image" in fixtures:
+            item.add_marker(pytest.mark.instance)
+        if "instance_image" in fixtures or "docker" in fixtures:
             item.add_marker(pytest.mark.docker)
 
 
@@ -91,6 +96,21 @@ def docker(docker_lack: str | None) -> Iterator[docker_engine.DockerEngine]:
     need(docker_lack)
     with docker_engine.exclusive() as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def instance_image(docker_lack: str | None) -> str:
+    """Give the image that instances are made of, built now if need be: a minute, once on a machine."""
+    need(docker_lack)
+    need(images.lack())
+    return images.build()
+
+
+@pytest.fixture
+def instance(instance_image: str, s3_server: S3Server) -> Iterator[Instance]:
+    """Give an instance with systemd and cloud-init that has not been booted yet."""
+    with Instance(instance_image, s3_server) as instance:
+        yield instance
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,8 @@
 """An HTTP server for tests: on 127.0.0.1, on a port of its own, and gone when it is stopped.
 
+One that is given another address and network namespace before it starts serves there, out of this process all the
+same.
+
 The stand-ins of the metadata service and of S3 are built on it. Every thread and socket that it opens is closed by
 `stop`, also in the middle of a request, so that no test waits for another one's client.
 """
@@ -14,7 +17,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler
 from socketserver import BaseRequestHandler, ThreadingTCPServer
-from typing import TYPE_CHECKING, Any, Callable, Generic, NamedTuple, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Generic, NamedTuple, Optional, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import ssl
@@ -28,6 +31,7 @@ HOST = "127.0.0.1"
 CLIENT_TIMEOUT_S = 60.0
 
 Seen = TypeVar("Seen")
+Made = TypeVar("Made")
 
 
 class Log(Generic[Seen]):
@@ -163,11 +167,13 @@ class _Connections(ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 64
 
-    def __init__(self, port: int, handler: Callable[..., BaseRequestHandler], tls: Optional[ssl.SSLContext]) -> None:
+    def __init__(
+        self, address: tuple[str, int], handler: Callable[..., BaseRequestHandler], tls: Optional[ssl.SSLContext]
+    ) -> None:
         self._tls = tls
         self._open: set[socket.socket] = set()
         self.faults: list[BaseException] = []
-        super().__init__((HOST, port), handler)
+        super().__init__(address, handler)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection and remember it; the TLS handshake is left to its thread, as it may hang."""
@@ -206,10 +212,26 @@ class _Connections(ThreadingTCPServer):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
+class Network(Protocol):
+    """Where a server can listen."""
+
+    def run(self, function: Callable[[], Made]) -> Made:
+        """Return what the function returns; the sockets that it opens belong to this network."""
+
+
+class _Here:
+    """The network of this process."""
+
+    def run(self, function: Callable[[], Made]) -> Made:
+        """Call the function."""
+        return function()
+
+
 class LoopbackServer:
     """A server that starts, stops and starts again on the same port; a context manager.
 
-    While it is stopped its port refuses connections, which is how a test makes the service unreachable.
+    While it is stopped its port refuses connections, which is how a test makes the service unreachable. `host` and
+    `network` may be changed while it is stopped.
     """
 
     def __init__(
@@ -219,18 +241,26 @@ class LoopbackServer:
         self._tls = tls
         self._connections: Optional[_Connections] = None
         self._thread: Optional[threading.Thread] = None
+        self.host = HOST
         self.port = port
+        self.network: Network = _Here()
         self.stopping = threading.Event()
 
     @property
     def url(self) -> str:
         """Scheme, address and port, without a slash at the end; known once the server has been started."""
-        return f"{'https' if self._tls else 'http'}://{HOST}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether it is started."""
+        return self._connections is not None
 
     def start(self) -> Self:
         """Listen and serve; returns when connections are accepted."""
         self.stopping.clear()
-        self._connections = _Connections(self.port, self._handler, self._tls)
+        # Only the listening socket is of the other network: it stays so, and so do the connections that it accepts.
+        self._connections = self.network.run(lambda: _Connections((self.host, self.port), self._handler, self._tls))
         self.port = int(self._connections.server_address[1])
         self._thread = threading.Thread(target=self._connections.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
