@@ -96,11 +96,8 @@ def starting(names: tuple[str, ...]) -> tuple[Step, ...]:
 def deactivation(names: tuple[str, ...]) -> tuple[Step, ...]:
     """Return what is done before the files of these names are removed; the gate needs nothing, it is no unit."""
     own = tuple(name for name in names if is_ours(name))
-    return (
-        (Step("stop the units, now and at each boot", ("systemctl", "disable", "--now", "--quiet", *own)),)
-        if own
-        else ()
-    )
+    stop = Step("stop the units, now and at each boot", ("systemctl", "disable", "--now", "--quiet", *own))
+    return (stop,) if own else ()
 
 
 def reload() -> tuple[Step, ...]:

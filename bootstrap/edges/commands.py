@@ -29,13 +29,16 @@ _INSTEAD = {
 
 
 class Commands:
-    """Runs commands, each within a time."""
+    """Runs commands, each within a time; they are looked for on PATH, then in the directories of `sbin`."""
+
+    def __init__(self, sbin: str = _SBIN) -> None:
+        self._sbin = sbin
 
     def call(self, command: Command, seconds: float) -> Ended:
         """Run a command to its end, whatever its status; raise LaunchError if it is absent or takes longer."""
         name = command[0]
         kept = {variable: os.environ[variable] for variable in _KEPT if variable in os.environ}
-        path = f"{kept.get('PATH', os.defpath)}:{_SBIN}"
+        path = f"{kept.get('PATH', os.defpath)}:{self._sbin}"
         program = shutil.which(name, path=path)
         try:
             done = subprocess.run(

@@ -45,6 +45,8 @@ def net(lack: str | None) -> Iterator[Network]:
     with network.namespace() as machine, network.namespace() as container, network.namespace() as other:
         network.connect(machine, "docker0", container, "10.1.0")
         network.connect(machine, "eth0", other, "10.2.0")
+        # A new namespace takes after the machine's first one, where the rules may stand.
+        machine.run("sysctl", "-w", "net.ipv4.conf.all.route_localnet=0")
         for one, gateway in ((container, "10.1.0.1"), (other, "10.2.0.1")):
             one.run("ip", "route", "add", "default", "via", gateway)
         yield Network(machine, container, other)
@@ -167,7 +169,7 @@ def test_iptables_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Without iptables the rules cannot be seen, and the way round is named."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LaunchError, match="iptables is not installed") as caught:
-        HostRules(Commands().call).missing(RULES[:1])
+        HostRules(Commands(sbin=str(tmp_path)).call).missing(RULES[:1])
     assert any("--no-host-rules" in hint for hint in caught.value.hints)
 
 
