@@ -83,6 +83,7 @@ class ServiceWay:
         # A service that has read the file already is judged by what it is, not by whether it starts anew.
         self._before = service._replace(started=0.0, running=False) if is_right else service
         self._old_container = self._container() if service.running and not is_right else None
+        self._containers: set[str] = set()
         if service.running and not is_right:
             agent_health.refuse_another_cluster(agent.registration(), terms.cluster)
 
@@ -95,10 +96,21 @@ class ServiceWay:
         verdict = agent_service.judge(self._supervision.look(), self._before)
         if verdict.health is not Health.PENDING or verdict.reason:
             return verdict, None
-        if self._old_container is not None and self._container() == self._old_container:
+        container = self._container()
+        if container is not None and container == self._old_container:
             return verdict._replace(reason="the container of the agent of before still runs"), None
         registration = self._agent.registration()
-        return agent_health.by_its_answer(registration, self._cluster), registration
+        verdict = agent_health.by_its_answer(registration, self._cluster)
+        return self._unless_looping(verdict, container), registration
+
+    def _unless_looping(self, verdict: Verdict, container: Optional[str]) -> Verdict:
+        """ecs-init starts an agent that exits again by itself, each time in a new container; the service stays active."""
+        if container is not None:
+            self._containers.add(container)
+        exits = len(self._containers) - 1
+        if verdict.health is Health.PENDING and exits >= agent_health.CRASH_LOOP:
+            return verdict._replace(health=Health.FAILED, reason=f"it exited {exits} times")
+        return verdict
 
     def is_back(self) -> bool:
         """Tell whether the service runs, or is about to."""

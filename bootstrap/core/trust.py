@@ -97,7 +97,7 @@ def _wrong_encryption(facts: ObjectFacts, kms_keys: tuple[str, ...]) -> Optional
     if facts.kms_key not in kms_keys:
         return Distrust(
             f"it is encrypted with {facts.kms_key or 'a key that S3 does not name'}, which is not a key given "
-            "with --kms-key",
+            f"with --kms-key ({', '.join(kms_keys)})",
             "after a change of keys push the file again, or name both: --kms-key OLD --kms-key NEW",
         )
     return None

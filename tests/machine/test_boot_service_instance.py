@@ -153,7 +153,6 @@ def test_reboot_without_s3(running: Instance) -> None:
     assert started(running) == before
 
 
-@pytest.mark.xfail(reason="boot lays no gate yet", strict=True)
 def test_denied_first_boot_starts_no_agent(instance: Instance) -> None:
     """Without a checked file ecs.service stays inactive, at this boot and the next; with one it starts."""
     instance.put(FIRST)
