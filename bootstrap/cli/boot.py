@@ -35,7 +35,7 @@ def add_arguments(parser: Parser) -> None:
     running.add_argument("--deadline", metavar="SECONDS", type=seconds, default=120.0, help="for S3 (default: 120)")
     running.add_argument("--wait", metavar="SECONDS", type=seconds, default=60.0, help="for the agent (default: 60)")
     running.add_argument(
-        "--persist", action="store_true", help="do so at every boot and from a timer, by systemd units"
+        "--persist", action="store_true", help="go on at every boot and from a timer, by systemd units"
     )
     running.add_argument("--force", action="store_true", help="start anew, and try a rejected version again")
     running.add_argument(

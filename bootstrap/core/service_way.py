@@ -104,7 +104,7 @@ class ServiceWay:
         return self._unless_looping(verdict, container), registration
 
     def _unless_looping(self, verdict: Verdict, container: Optional[str]) -> Verdict:
-        """ecs-init starts an agent that exits again by itself, each time in a new container; the service stays active."""
+        """ecs-init itself starts an agent that exits again, each time in a new container; the service stays active."""
         if container is not None:
             self._containers.add(container)
         exits = len(self._containers) - 1

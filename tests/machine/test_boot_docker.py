@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 import program
 import pytest
 from docker_engine import AGENT
-from machine import FIRST, REGISTRY, SECOND, auth_file
+from machine import FIRST, HOST_RULES, REGISTRY, SECOND, auth_file
 from s3_server import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY
+
+from bootstrap.core import host_rules
+from bootstrap.edges.commands import Commands
+from bootstrap.edges.host import HostRules
 
 if TYPE_CHECKING:
     from machine import Machine
@@ -183,6 +187,19 @@ def test_image_by_digest(machine: Machine) -> None:
     digest = machine.docker.call("image", "inspect", "--format", "{{.Id}}", machine.docker.image()).strip()
     assert machine.boot(f"--image={digest}").status == 0
     assert inspected(machine)["Image"] == digest
+
+
+def test_host_rules(machine: Machine) -> None:
+    """The machine's network is made fit for task roles, and 51678 closed, before the agent starts; once."""
+    rules = host_rules.rules({}, ipv6=HostRules(Commands().call).has_ipv6())
+    try:
+        assert machine.launch(HOST_RULES).status == 0
+        assert HostRules(Commands().call).missing(rules) == ()
+        again = machine.launch(HOST_RULES, "--format=json").document
+        assert (again["outcome"], again["commands"]) == ("unchanged", [])
+    finally:
+        for command in (command for rule in rules for command in rule.step.undo):
+            Commands().call(command, 20)
 
 
 def test_stopped_agent_is_started(booted: Machine) -> None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bootstrap.core.state import State
 
 KEY = "prod/ecs.config"
+# Not an option of the program: leaves out --no-host-rules, with which tests boot otherwise.
+HOST_RULES = "with host rules"
 REGISTRY = "registry.example.com"
 
 
@@ -115,7 +117,10 @@ class Machine:
     def boot_arguments(self, *options: str) -> tuple[str, ...]:
         """Return the arguments of a boot from the object into this machine's places; `options` come last."""
         places = (f"--file={self.env_file}", f"--state-dir={self.state_place}")
-        return ("boot", self.uri, f"--kms-key={self.key}", *places, *options)
+        # The rules of this machine's network are those of all tests; the one that is about them makes them.
+        own = () if HOST_RULES in options else ("--no-host-rules",)
+        rest = tuple(option for option in options if option != HOST_RULES)
+        return ("boot", self.uri, f"--kms-key={self.key}", *places, *own, *rest)
 
     def command(self, *options: str) -> list[str]:
         """Return the command line of the same boot."""
