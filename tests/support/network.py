@@ -107,6 +107,8 @@ def namespace() -> Iterator[Namespace]:
             assert process.stdout.readline() == b"ready\n"
             made = Namespace(process)
             made.run("ip", "link", "set", "lo", "up")
+            # Taken over from the machine that the tests run on, where a boot may have set it.
+            made.run("sysctl", "-w", "net.ipv4.conf.all.route_localnet=0")
             yield made
         finally:
             process.kill()
