@@ -120,7 +120,11 @@ class _Service:
         if answer.status == HTTPStatus.NOT_FOUND and absent is not None:
             raise absent
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise UnreachableError(f"the instance metadata service failed with {answer.status}")
+            raise UnreachableError(
+                f"the instance metadata service failed with {answer.status}",
+                "it may pass: run the same command again",
+                self._elsewhere,
+            )
         raise DeniedError(
             f"the instance metadata service refused {method} {path} with {answer.status}",
             _ONLY_VERSION_1 if method == "PUT" and answer.status in _KNOWS_NO_TOKENS else _SWITCHED_OFF,
@@ -141,31 +145,29 @@ def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str)
             try:
                 return question(_Service(connection, elsewhere))
             except ConnectionRefusedError:
-                raise _fault("refuses the connection", elsewhere) from None
+                raise UnreachableError("the instance metadata service refuses the connection", elsewhere) from None
             except (ConnectionError, http.client.HTTPException):
-                raise _fault("breaks the connection", elsewhere) from None
+                raise UnreachableError("the instance metadata service breaks the connection", elsewhere) from None
             except OSError:
                 raise _silence(elsewhere) from None
             except ValueError:
                 # http.client's word for a token that cannot be sent back in a header.
-                raise _fault("gave no token of use", elsewhere) from None
+                raise UnreachableError("the instance metadata service gave no token of use", elsewhere) from None
 
     return within(min(_LONGEST_ANSWER_TIME, seconds), ask, lambda: _silence(elsewhere))
 
 
-def _fault(what: str, *hints: str) -> UnreachableError:
-    return UnreachableError(f"the instance metadata service {what}", *hints)
-
-
 def _silence(elsewhere: str) -> UnreachableError:
-    return _fault("does not answer", "in a container the hop limit has to be 2", elsewhere)
+    return UnreachableError(
+        "the instance metadata service does not answer", "in a container the hop limit has to be 2", elsewhere
+    )
 
 
 def _identity(document: bytes) -> Identity:
     content = _members(document)
     region, account = content.get("region"), content.get("accountId")
     if not (isinstance(region, str) and isinstance(account, str)):
-        raise _fault("gave no identity document", _GIVE_BOTH)
+        raise UnreachableError("the instance metadata service gave no identity document", _GIVE_BOTH)
     return Identity(region, account)
 
 
@@ -175,7 +177,7 @@ def _require_role(service: _Service) -> None:
     if not role:
         raise _not_ready("names no role yet")
     if not re.fullmatch(_ROLE_NAME, role):
-        raise _fault("gave no role of use", _ELSEWHERE)
+        raise UnreachableError("the instance metadata service gave no role of use", _ELSEWHERE)
     document = service.get(_ROLES + role, absent=_not_ready("has no credentials yet"))
     if not document:
         raise _not_ready("has no credentials yet")
@@ -185,7 +187,7 @@ def _require_role(service: _Service) -> None:
         told = isinstance(code, str) and re.fullmatch("[A-Za-z]{1,64}", code)
         raise _not_ready(f"answers {code}" if told else "answers with an error")
     if not all(content.get(name) for name in _CREDENTIALS):
-        raise _fault("gave no credentials of use", _ELSEWHERE)
+        raise UnreachableError("the instance metadata service gave no credentials of use", _ELSEWHERE)
 
 
 def _no_profile() -> NotYetError:

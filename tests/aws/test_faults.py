@@ -54,6 +54,8 @@ THREE_CAUSES = (
     "the bucket may belong to another account than expected: see --bucket-owner",
     "ecsauth doctor s3://fleet/ecs.config tells them apart",
 )
+LATER = ("run the same command again; if it lasts, see the AWS Health Dashboard for S3 and KMS in this region",)
+OTHER_VERSION = ("name another version, or none",)
 DECRYPT = ("reading takes kms:Decrypt on the key, in the role's policy or in the key's",)
 
 
@@ -84,8 +86,8 @@ CASES = [
         "there is no such version",
         ("see the versions: aws s3api list-object-versions",),
     ),
-    Case(reply(404, "SomethingNew"), DeniedError, "there is no such object, version or bucket"),
-    Case(faults.DELETE_MARKER, DeniedError, "this version is a delete marker: the object was deleted"),
+    Case(reply(404, "SomethingNew"), DeniedError, "there is no such object, version or bucket", ("is the URI right?",)),
+    Case(faults.DELETE_MARKER, DeniedError, "this version is a delete marker: the object was deleted", OTHER_VERSION),
     Case(faults.EXPIRED_TOKEN, UnreachableError, "the credentials have expired", EXPIRED),
     Case(faults.INVALID_ACCESS_KEY, SettlingError, "the access key is not known", WHO),
     Case(reply(400, "InvalidToken"), SettlingError, "the session token is not valid", WHO),
@@ -101,14 +103,16 @@ CASES = [
         ("it may be waiting for deletion: aws kms describe-key --key-id KEY",),
     ),
     Case(reply(400, "KMS.SomethingNew"), DeniedError, "KMS denies the use of the key (of S3)", DECRYPT),
-    Case(faults.INTERNAL_ERROR, UnreachableError, "S3 asks to come back later (InternalError)"),
-    Case(faults.SLOW_DOWN, UnreachableError, "S3 asks to come back later (SlowDown)"),
-    Case(faults.SLOW_DOWN_KMS, UnreachableError, "S3 asks to come back later (SlowDown)"),
-    Case(faults.KMS_THROTTLED, UnreachableError, "S3 asks to come back later (KMS.ThrottlingException)"),
-    Case(reply(400, "ThrottlingException"), UnreachableError, "S3 asks to come back later (ThrottlingException)"),
-    Case(reply(429, "TooManyRequests"), UnreachableError, "S3 asks to come back later (TooManyRequests)"),
-    Case(reply(400, "RequestTimeout"), UnreachableError, "S3 asks to come back later (RequestTimeout)"),
-    Case(reply(502, "SomethingNew"), UnreachableError, "S3 asks to come back later (SomethingNew)"),
+    Case(faults.INTERNAL_ERROR, UnreachableError, "S3 asks to come back later (InternalError)", LATER),
+    Case(faults.SLOW_DOWN, UnreachableError, "S3 asks to come back later (SlowDown)", LATER),
+    Case(faults.SLOW_DOWN_KMS, UnreachableError, "S3 asks to come back later (SlowDown)", LATER),
+    Case(faults.KMS_THROTTLED, UnreachableError, "S3 asks to come back later (KMS.ThrottlingException)", LATER),
+    Case(
+        reply(400, "ThrottlingException"), UnreachableError, "S3 asks to come back later (ThrottlingException)", LATER
+    ),
+    Case(reply(429, "TooManyRequests"), UnreachableError, "S3 asks to come back later (TooManyRequests)", LATER),
+    Case(reply(400, "RequestTimeout"), UnreachableError, "S3 asks to come back later (RequestTimeout)", LATER),
+    Case(reply(502, "SomethingNew"), UnreachableError, "S3 asks to come back later (SomethingNew)", LATER),
     Case(reply(400, "SomethingNew"), DeniedError, "S3 answers SomethingNew (of S3)"),
     Case(reply(400, "SomethingNew", ""), DeniedError, "S3 answers SomethingNew"),
     Case(faults.NOT_MODIFIED, DeniedError, "S3 answers 304 (Not Modified)"),

@@ -67,7 +67,9 @@ _BY_CODE = {
     "NoSuchVersion": _Known(
         DeniedError, "there is no such version", ("see the versions: aws s3api list-object-versions",)
     ),
-    "MethodNotAllowed": _Known(DeniedError, "this version is a delete marker: the object was deleted"),
+    "MethodNotAllowed": _Known(
+        DeniedError, "this version is a delete marker: the object was deleted", ("name another version, or none",)
+    ),
     "ExpiredToken": _Known(UnreachableError, "the credentials have expired", EXPIRED),
     "InvalidAccessKeyId": _Known(SettlingError, "the access key is not known", _CREDENTIALS),
     "InvalidToken": _Known(SettlingError, "the session token is not valid", _CREDENTIALS),
@@ -89,6 +91,8 @@ _ELSEWHERE = "elsewhere: give --profile, or set the AWS_* variables"
 _NOT_TLS = frozenset(
     ("WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "HTTP_REQUEST", "NO_PROTOCOLS_AVAILABLE", "RECORD_LAYER_FAILURE")
 )
+_BROKE = "the connection broke"
+_ON_THE_WAY = ("is there a proxy or a firewall on the way that interferes?",)
 _ROUTE = "is there a route to S3: a gateway endpoint, NAT?"
 _BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
     (sdk.MetadataRetrievalError,): _Known(
@@ -115,12 +119,12 @@ _BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
         NotYetError, "what arrived does not fit its checksum", ("does a proxy on the way change the data?",)
     ),
     (sdk.ConnectTimeoutError,): _Known(UnreachableError, "no connection in time", (_ROUTE,)),
-    (sdk.ReadTimeoutError,): _Known(UnreachableError, "no answer in time"),
+    (sdk.ReadTimeoutError,): _Known(UnreachableError, "no answer in time", (_ROUTE,)),
     (sdk.ProxyConnectionError,): _Known(
         UnreachableError, "the proxy does not answer", ("see HTTPS_PROXY and NO_PROXY",)
     ),
     (sdk.HTTPClientError, sdk.IncompleteReadError, sdk.ResponseStreamingError, HTTPError): _Known(
-        UnreachableError, "the connection broke"
+        UnreachableError, _BROKE, _ON_THE_WAY
     ),
 }
 
@@ -150,9 +154,9 @@ def _not_connected(fault: Any, what: str) -> EcsauthError:
     if not isinstance(fault, sdk.SSLError):
         return UnreachableError(f"cannot {what}: no connection to {host}", _ROUTE)
     if any(isinstance(cause, ssl.SSLEOFError) for cause in causes):
-        return UnreachableError(f"cannot {what}: the connection broke")
+        return UnreachableError(f"cannot {what}: {_BROKE}", *_ON_THE_WAY)
     if any(isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TLS for cause in causes):
-        return DeniedError(f"cannot {what}: {host} does not speak TLS as it should", "is there a proxy on the way?")
+        return DeniedError(f"cannot {what}: {host} does not speak TLS as it should", *_ON_THE_WAY)
     return DeniedError(
         f"cannot {what}: the TLS certificate cannot be verified",
         "see AWS_CA_BUNDLE: behind a TLS proxy it has to name that proxy's authority",
@@ -177,7 +181,10 @@ def _refused(response: Any, what: str) -> EcsauthError:
         known = _BY_CODE[code]
         return known.error(f"cannot {what}: {known.reason}", *known.hints)
     if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "RequestTimeout":
-        return UnreachableError(f"cannot {what}: S3 asks to come back later ({code or status})")
+        return UnreachableError(
+            f"cannot {what}: S3 asks to come back later ({code or status})",
+            "run the same command again; if it lasts, see the AWS Health Dashboard for S3 and KMS in this region",
+        )
     if code in _WRONG_REGION:
         return _wrong_region(headers.get("x-amz-bucket-region"), what)
     if code == "RequestTimeTooSkewed":
@@ -194,7 +201,7 @@ def _refused(response: Any, what: str) -> EcsauthError:
     if status == HTTPStatus.FORBIDDEN or code in ("AccessDenied", "AllAccessDisabled"):
         return denial(f"cannot {what}: S3 denies access" + _quoted(said), *_causes_of_denial(what))
     if status == HTTPStatus.NOT_FOUND:
-        return DeniedError(f"cannot {what}: there is no such object, version or bucket")
+        return DeniedError(f"cannot {what}: there is no such object, version or bucket", "is the URI right?")
     return DeniedError(f"cannot {what}: S3 answers {code or status}" + _quoted(said))
 
 
