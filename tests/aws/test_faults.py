@@ -282,17 +282,28 @@ def test_no_tls(operator_env: dict[str, str], s3_proxy: S3Proxy, live_in: Live) 
     assert found.message.endswith(": 127.0.0.1 does not speak TLS as it should")
 
 
-def test_tls_that_is_broken_off(operator_env: dict[str, str], live_in: Live) -> None:
-    """A handshake that is cut off is a connection that broke, which trying again may mend."""
+@pytest.mark.parametrize(
+    ("reply", "fault", "said"),
+    [
+        (b"", UnreachableError, "the connection broke"),
+        (b"\x15\x03\x03\x00\x02\x02\x46", DeniedError, "127.0.0.1 does not speak TLS as it should"),
+    ],
+    ids=["end", "protocol version"],
+)
+def test_tls_that_is_broken_off(
+    operator_env: dict[str, str], live_in: Live, reply: bytes, fault: type[EcsauthError], said: str
+) -> None:
+    """A handshake that ends is a connection that broke, which trying again may mend; one that is refused is not."""
 
     def hang_up(connection: socket.socket, *_: object) -> None:
-        connection.recv(5)
+        connection.recv(4096)
+        connection.sendall(reply)
         connection.shutdown(socket.SHUT_RDWR)
 
     with LoopbackServer(hang_up) as server:  # type: ignore[arg-type]
         found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL=server.url.replace("http:", "https:"))
-    assert type(found) is UnreachableError
-    assert found.message.endswith(": the connection broke")
+    assert type(found) is fault
+    assert found.message.endswith(f": {said}")
 
 
 def test_credentials_whose_time_is_over(operator_env: dict[str, str], live_in: Live) -> None:

@@ -50,8 +50,8 @@ class Pair(NamedTuple):
 
     def traces(self) -> dict[str, Trace]:
         """Return every file on both, and the good one's directories; a run makes the fresh one's, for the lock."""
-        found = {**self.fresh.traces(), **self.good.traces()}
-        return {path: trace for path, trace in found.items() if path.startswith(str(self.good.place)) or trace.content}
+        of_fresh = {path: trace for path, trace in self.fresh.traces().items() if trace.content}
+        return {**of_fresh, **self.good.traces()}
 
 
 class Outcome(NamedTuple):

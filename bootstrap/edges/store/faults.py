@@ -87,10 +87,8 @@ _BY_CODE = {
     ),
 }
 _ELSEWHERE = "elsewhere: give --profile, or set the AWS_* variables"
-# OpenSSL's names for an answer that is no handshake, and for one that has nothing in common with ours.
-_NOT_TLS = frozenset(
-    ("WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "HTTP_REQUEST", "NO_PROTOCOLS_AVAILABLE", "RECORD_LAYER_FAILURE")
-)
+# OpenSSL's names for an answer that is no handshake, for a version that is not ours, and for a peer that says no.
+_NOT_TLS = ("WRONG_VERSION", "UNSUPPORTED_PROTOCOL", "RECORD_LAYER", "TLSV1_ALERT", "TLSV13_ALERT", "SSLV3_ALERT")
 _BROKE = "the connection broke"
 _ON_THE_WAY = ("is there a proxy or a firewall on the way that interferes?",)
 _ROUTE = "is there a route to S3: a gateway endpoint, NAT?"
@@ -153,9 +151,9 @@ def _not_connected(fault: Any, what: str) -> EcsauthError:
         return UnreachableError(f"cannot {what}: {host} refuses the connection", "see AWS_ENDPOINT_URL", _ROUTE)
     if not isinstance(fault, sdk.SSLError):
         return UnreachableError(f"cannot {what}: no connection to {host}", _ROUTE)
-    if any(isinstance(cause, ssl.SSLEOFError) for cause in causes):
+    if any(isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for cause in causes):
         return UnreachableError(f"cannot {what}: {_BROKE}", *_ON_THE_WAY)
-    if any(isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TLS for cause in causes):
+    if any(isinstance(cause, ssl.SSLError) and (cause.reason or "").startswith(_NOT_TLS) for cause in causes):
         return DeniedError(f"cannot {what}: {host} does not speak TLS as it should", *_ON_THE_WAY)
     return DeniedError(
         f"cannot {what}: the TLS certificate cannot be verified",
