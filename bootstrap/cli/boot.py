@@ -177,7 +177,7 @@ def _edges(arguments: argparse.Namespace) -> Edges:
     clients = InstanceClients(arguments.profile, metadata.proxy_exemptions(os.environ.get("NO_PROXY")))
     return Edges(
         instance=metadata.MetadataService(),
-        store=InstanceStore(clients.s3),
+        store=InstanceStore(clients.s3, metadata.MetadataService().require_role, clients.patience),
         disk=Disk(arguments.file, arguments.state_dir),
         starter=starting.starter(arguments),
         clock=SystemClock(),

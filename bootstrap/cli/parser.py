@@ -42,10 +42,6 @@ COMMANDS = {
         "remove the units that boot --persist made, and the gate of the service",
         "ecsauth unpersist",
     ),
-    "unpersist": (
-        "remove the units that boot --persist made, and the gate of the service",
-        "ecsauth unpersist",
-    ),
 }
 
 

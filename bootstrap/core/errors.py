@@ -38,6 +38,11 @@ class EcsauthError(Exception):
         self.message = message
         self.hints = hints
 
+    def add(self, text: str) -> None:
+        """Go on with the message."""
+        self.message = f"{self.message}; {text}"
+        self.args = (self.message,)
+
 
 class UsageError(EcsauthError):
     """The command line asks for something that cannot be meant."""
@@ -69,10 +74,27 @@ class NotYetError(DeniedError):
     """A denial that may pass by itself, as a role that is not ready: worth trying until the deadline."""
 
 
+class NoCredentialsError(NotYetError):
+    """There are no credentials to ask with."""
+
+
+class SettlingError(DeniedError):
+    """A denial that a fresh role or policy gets for some seconds too: worth trying for `patience` seconds.
+
+    IAM is eventually consistent; what is denied for longer is denied.
+    """
+
+    patience: float = 8.0
+
+
 class UnreachableError(EcsauthError):
     """S3, KMS, the metadata service or a registry did not answer in time; trying again helps."""
 
     exit_code = ExitCode.UNREACHABLE
+
+
+class TimeUpError(UnreachableError):
+    """One try was cut short because its time was over: what the try before it met with says more."""
 
 
 class LocalError(EcsauthError):

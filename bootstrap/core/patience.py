@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 import threading
-from typing import TYPE_CHECKING, Callable, Protocol, TypeVar
+from typing import TYPE_CHECKING, Callable, Optional, Protocol, TypeVar
 
-from bootstrap.core.errors import NotYetError, UnreachableError
+from bootstrap.core.errors import EcsauthError, NotYetError, SettlingError, TimeUpError, UnreachableError
 
 if TYPE_CHECKING:
     from bootstrap.core.state import Moment
 
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 8.0
+# A denial settles within seconds or never: short waits, so that the end of its time is not spent asleep.
+_LONGEST_WAIT_SETTLING = 2.0
 # Less than this is no try: it would only hide the reason why the one before failed.
 _SHORTEST_TRY = 0.5
 
@@ -47,8 +49,8 @@ class Deadline:
         return max(0.0, self._end - self._clock.now())
 
 
-def within(seconds: float, action: Callable[[], Result], silence: UnreachableError) -> Result:
-    """Return what `action` returns, or raise `silence` after `seconds`.
+def within(seconds: float, action: Callable[[], Result], silence: Callable[[], UnreachableError]) -> Result:
+    """Return what `action` returns, or raise what `silence` says of it after `seconds`.
 
     Name resolution and an answer that drips escape the timeouts of sockets; a thread that is left behind does not
     escape this one.
@@ -68,24 +70,36 @@ def within(seconds: float, action: Callable[[], Result], silence: UnreachableErr
     if faults:
         raise faults[0]
     if not outcome:
-        raise silence
+        raise silence()
     return outcome[0]
 
 
 def persist(action: Callable[[float], Result], clock: Clock, deadline: Deadline) -> Result:
     """Call `action(seconds left)` until it succeeds, fails for good, or the deadline passes.
 
-    What may pass by itself is raised as UnreachableError or NotYetError; the last one is raised on
-    when the next wait would not fit. The waits double up to 8 s, each cut by up to half at random so that
-    a fleet that boots together does not knock together.
+    What may pass by itself is raised as UnreachableError or NotYetError. When the next wait would not fit, the last one
+    is raised on with how long it was tried, or the one before if the last try was only cut short. SettlingError has a
+    shorter time of its own, which begins with the first one. The waits double up to 8 s, each cut by up to half at
+    random so that a fleet that boots together does not knock together.
     """
-    longest = _FIRST_WAIT
+    began, longest = clock.now(), _FIRST_WAIT
+    settling: Optional[Deadline] = None
+    reason: Optional[EcsauthError] = None
     while True:
         try:
             return action(deadline.left())
-        except (UnreachableError, NotYetError):
+        except (UnreachableError, NotYetError, SettlingError) as fault:
+            if reason is None or not isinstance(fault, TimeUpError):
+                reason = fault
+            left = deadline.left()
+            if isinstance(fault, SettlingError):
+                if settling is None:
+                    began, longest, settling = clock.now(), _FIRST_WAIT, Deadline(clock, fault.patience)
+                left, longest = min(left, settling.left()), min(longest, _LONGEST_WAIT_SETTLING)
             wait = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
-            if wait + _SHORTEST_TRY > deadline.left():
-                raise
+            if wait + _SHORTEST_TRY > left:
+                if longest > _FIRST_WAIT:
+                    reason.add(f"tried for {max(1.0, clock.now() - began):.0f} s")
+                raise reason from None
         clock.sleep(wait)
         longest = min(_LONGEST_WAIT, longest * 2)

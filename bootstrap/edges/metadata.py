@@ -6,15 +6,18 @@ back to version 1 without saying so.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import re
 import urllib.parse
-from typing import Optional
+from http import HTTPStatus
+from typing import Any, Callable, Optional, TypeVar
 
 from bootstrap.core.acceptance import Identity
 from bootstrap.core.endpoint import is_loopback
-from bootstrap.core.errors import DeniedError, UnreachableError, UsageError
+from bootstrap.core.errors import DeniedError, EcsauthError, NotYetError, UnreachableError, UsageError
 from bootstrap.core.patience import within
 
 _IPV4, _IPV6 = "http://169.254.169.254", "http://[fd00:ec2::254]"
@@ -26,6 +29,24 @@ _LONGEST_TRY = 2.0
 _LONGEST_ANSWER_TIME = 10.0
 _LONGEST_ANSWER = 64 * 1024
 _GIVE_BOTH = "not on EC2: give --region and --bucket-owner"
+
+_ROLES = "/latest/meta-data/iam/security-credentials/"
+# IAM User Guide, "IAM name requirements".
+_ROLE_NAME = r"[A-Za-z0-9_+=,.@-]{1,64}"
+_CREDENTIALS = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
+# Where the environment names a role of another kind, it is not the instance's that is lacking.
+_OTHER_ROLES = (
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+_ELSEWHERE = "not on EC2: give --profile, or set the AWS_* variables"
+
+_KNOWS_NO_TOKENS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+_ONLY_VERSION_1 = "what answers there gives no token, so it knows version 1 only, which is never used"
+_SWITCHED_OFF = "is it enabled on this instance (aws ec2 modify-instance-metadata-options --http-endpoint enabled)?"
+
+Result = TypeVar("Result")
 
 
 def endpoint() -> str:
@@ -55,67 +76,144 @@ def _is_on_this_machine(url: str) -> bool:
 
 
 class MetadataService:
-    """Answers who this instance is."""
+    """Answers who this instance is, and why it has no credentials."""
 
     def identity(self, seconds: float) -> Identity:
         """Return region and account from the instance identity document.
 
         Raises UnreachableError where nothing answers in time, DeniedError where version 2 is refused.
         """
-        if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
-            raise DeniedError("the metadata service is switched off by AWS_EC2_METADATA_DISABLED", _GIVE_BOTH)
-        url = endpoint()
-        return within(min(_LONGEST_ANSWER_TIME, seconds), lambda: _ask_identity(url, seconds), _silence())
+        return _ask(lambda service: _identity(service.get(_DOCUMENT)), seconds, _GIVE_BOTH)
+
+    def require_role(self, seconds: float) -> None:
+        """Return if the role's credentials are to be had, else raise what keeps them away.
+
+        That is a NotYetError where there is no role or it is not ready, beside what `identity` raises.
+        """
+        if any(os.environ.get(name) for name in _OTHER_ROLES):
+            return
+        _ask(_require_role, seconds, _ELSEWHERE)
 
 
-def _ask_identity(endpoint_url: str, seconds: float) -> Identity:
-    url = urllib.parse.urlsplit(endpoint_url)
-    timeout = max(0.1, min(_LONGEST_TRY, seconds))
-    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=timeout)
-    try:
-        ttl = {"X-aws-ec2-metadata-token-ttl-seconds": _TTL}
-        token = _ask(connection, "PUT", "/latest/api/token", ttl).decode("ascii", "replace")
-        return _identity(_ask(connection, "GET", _DOCUMENT, {"X-aws-ec2-metadata-token": token}))
-    except (OSError, http.client.HTTPException):
-        raise _silence() from None
-    except ValueError:
-        # http.client's word for a token that cannot be sent back in a header.
-        raise UnreachableError("the instance metadata service gave no token of use", _GIVE_BOTH) from None
-    finally:
-        connection.close()
+class _Service:
+    """One conversation with the service: a token first, then documents by it."""
+
+    def __init__(self, connection: http.client.HTTPConnection, elsewhere: str) -> None:
+        self._connection = connection
+        self._elsewhere = elsewhere
+        token = self._request("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _TTL})
+        self._headers = {"X-aws-ec2-metadata-token": token.decode("ascii", "replace")}
+
+    def get(self, path: str, absent: Optional[EcsauthError] = None) -> bytes:
+        """Return the document at the path; raise `absent` where there is none."""
+        return self._request("GET", path, self._headers, absent)
+
+    def _request(self, method: str, path: str, headers: dict[str, str], absent: Optional[EcsauthError] = None) -> bytes:
+        self._connection.request(method, path, headers=headers)
+        answer = self._connection.getresponse()
+        body = answer.read(_LONGEST_ANSWER)
+        if answer.length and len(body) < _LONGEST_ANSWER:
+            # A read with a limit takes an answer that was cut for a whole one.
+            raise http.client.IncompleteRead(b"")
+        if answer.status == HTTPStatus.OK:
+            return body
+        if answer.status == HTTPStatus.NOT_FOUND and absent is not None:
+            raise absent
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise UnreachableError(
+                f"the instance metadata service failed with {answer.status}",
+                "it may pass: run the same command again",
+                self._elsewhere,
+            )
+        raise DeniedError(
+            f"the instance metadata service refused {method} {path} with {answer.status}",
+            _ONLY_VERSION_1 if method == "PUT" and answer.status in _KNOWS_NO_TOKENS else _SWITCHED_OFF,
+            self._elsewhere,
+        )
 
 
-def _silence() -> UnreachableError:
+def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str) -> Result:
+    """Return what `question` makes of the service's answers; raise UnreachableError where they do not come in time."""
+    if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+        raise DeniedError("the metadata service is switched off by AWS_EC2_METADATA_DISABLED", elsewhere)
+    url = urllib.parse.urlsplit(endpoint())
+
+    def ask() -> Result:
+        timeout = max(0.1, min(_LONGEST_TRY, seconds))
+        connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=timeout)
+        with contextlib.closing(connection):
+            try:
+                return question(_Service(connection, elsewhere))
+            except ConnectionRefusedError:
+                raise UnreachableError("the instance metadata service refuses the connection", elsewhere) from None
+            except (ConnectionError, http.client.HTTPException):
+                raise UnreachableError("the instance metadata service breaks the connection", elsewhere) from None
+            except OSError:
+                raise _silence(elsewhere) from None
+            except ValueError:
+                # http.client's word for a token that cannot be sent back in a header.
+                raise UnreachableError("the instance metadata service gave no token of use", elsewhere) from None
+
+    return within(min(_LONGEST_ANSWER_TIME, seconds), ask, lambda: _silence(elsewhere))
+
+
+def _silence(elsewhere: str) -> UnreachableError:
     return UnreachableError(
-        "the instance metadata service does not answer", "in a container the hop limit has to be 2", _GIVE_BOTH
-    )
-
-
-def _ask(connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str]) -> bytes:
-    connection.request(method, path, headers=headers)
-    answer = connection.getresponse()
-    body = answer.read(_LONGEST_ANSWER)
-    if answer.status == http.HTTPStatus.OK:
-        return body
-    if answer.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise UnreachableError(f"the instance metadata service failed with {answer.status}")
-    raise DeniedError(
-        f"the instance metadata service refused {method} {path} with {answer.status}",
-        "is it enabled on this instance (aws ec2 modify-instance-metadata-options --http-endpoint enabled)?",
-        _GIVE_BOTH,
+        "the instance metadata service does not answer", "in a container the hop limit has to be 2", elsewhere
     )
 
 
 def _identity(document: bytes) -> Identity:
-    try:
-        content = json.loads(document)
-        region, account = content["region"], content["accountId"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        # RecursionError is the parser's word for brackets without end.
-        region = account = None
+    content = _members(document)
+    region, account = content.get("region"), content.get("accountId")
     if not (isinstance(region, str) and isinstance(account, str)):
         raise UnreachableError("the instance metadata service gave no identity document", _GIVE_BOTH)
     return Identity(region, account)
+
+
+def _require_role(service: _Service) -> None:
+    """Raise unless the credentials of the instance's role are there, as a user of them would find out."""
+    role = service.get(_ROLES, absent=_no_profile()).decode("ascii", "replace").strip()
+    if not role:
+        raise _not_ready("names no role yet")
+    if not re.fullmatch(_ROLE_NAME, role):
+        raise UnreachableError("the instance metadata service gave no role of use", _ELSEWHERE)
+    document = service.get(_ROLES + role, absent=_not_ready("has no credentials yet"))
+    if not document:
+        raise _not_ready("has no credentials yet")
+    content = _members(document)
+    code = content.get("Code", "Success")
+    if code != "Success":
+        told = isinstance(code, str) and re.fullmatch("[A-Za-z]{1,64}", code)
+        raise _not_ready(f"answers {code}" if told else "answers with an error")
+    if not all(content.get(name) for name in _CREDENTIALS):
+        raise UnreachableError("the instance metadata service gave no credentials of use", _ELSEWHERE)
+
+
+def _no_profile() -> NotYetError:
+    return NotYetError(
+        "the instance has no role: no instance profile is attached to it",
+        "attach one: aws ec2 associate-iam-instance-profile",
+        _ELSEWHERE,
+    )
+
+
+def _not_ready(why: str) -> NotYetError:
+    return NotYetError(
+        f"the instance's role is not ready: the metadata service {why}",
+        "has the instance profile a role, and does its trust policy name ec2.amazonaws.com?",
+        _ELSEWHERE,
+    )
+
+
+def _members(document: bytes) -> dict[str, Any]:
+    """Return the members of a JSON object, none for anything else."""
+    try:
+        content = json.loads(document)
+    except (ValueError, RecursionError):
+        # RecursionError is the parser's word for brackets without end.
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def proxy_exemptions(current: Optional[str]) -> str:

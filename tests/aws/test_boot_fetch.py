@@ -299,7 +299,7 @@ def test_named_identity(instance: Instance) -> None:
 
 def test_named_owner(settled: Instance) -> None:
     """Another owner than the bucket's is refused."""
-    assert settled.install_here("--bucket-owner=999999999999").status == 4
+    assert settled.install_here("--bucket-owner=999999999999", "--deadline=1").status == 4
 
 
 def test_another_region(instance: Instance) -> None:

@@ -105,10 +105,12 @@ REFUSED = [
     Bad("deleted", deleted, 4, "there is no such object", whole=True),
     Bad("absent", broken(faults.NO_SUCH_KEY), 4, "there is no such object"),
     Bad("no bucket", broken(faults.NO_SUCH_BUCKET), 4, "the bucket does not exist"),
-    Bad("denied", broken(faults.ACCESS_DENIED), 4, "hint: the object may not exist: without s3:ListBucket"),
-    Bad("KMS denied", broken(faults.kms_denied(KMS_KEY)), 4, "KMS denies the use of the key"),
+    Bad("denied", broken(faults.ACCESS_DENIED), 4, "hint: the object may not exist: without s3:ListBucket", SOON),
+    Bad("KMS denied", broken(faults.kms_denied(KMS_KEY)), 4, "KMS denies the use of the key", SOON),
     Bad("KMS disabled", broken(faults.KMS_DISABLED), 4, "the KMS key is disabled"),
-    Bad("foreign owner", of_somebody_else, 4, "the bucket may belong to another account than expected", whole=True),
+    Bad(
+        "foreign owner", of_somebody_else, 4, "the bucket may belong to another account than expected", SOON, whole=True
+    ),
     Bad("not encrypted", broken(UNENCRYPTED), 4, "is not to be trusted: it is not encrypted"),
     Bad(
         "SSE-S3",
@@ -130,7 +132,14 @@ REFUSED = [
     Bad("expired credentials", broken(faults.EXPIRED_TOKEN), 5, "the credentials have expired", SOON),
     Bad("elsewhere", broken(faults.Reply(301, "PermanentRedirect", "x")), 4, "give --region REGION"),
     Bad("no identity", silent, 5, "the instance metadata service does not answer", SOON),
-    Bad("no role", without_a_role, 4, "does the instance have an instance profile with a role?", SOON, whole=True),
+    Bad(
+        "no role",
+        without_a_role,
+        4,
+        "the instance has no role: no instance profile is attached to it",
+        SOON,
+        whole=True,
+    ),
     Bad("endless", broken(faults.Endless()), 3, "is larger than 256 KiB"),
     Bad("too large", holding(lines("#PASSWORD" * 20_000)), 3, "is larger than 256 KiB"),
     Bad("empty", holding(lambda _: b""), 3, "F102"),

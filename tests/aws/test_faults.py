@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import re
+import socket
 import time
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
@@ -13,6 +14,7 @@ import pytest
 import s3_faults as faults
 from botocore.config import Config
 from certificates import Certificates
+from loopback_server import LoopbackServer
 from s3_proxy import S3Proxy
 from s3_server import ACCOUNT, REGION
 
@@ -21,7 +23,8 @@ from bootstrap.core.errors import (
     ConflictError,
     DeniedError,
     EcsauthError,
-    NotYetError,
+    NoCredentialsError,
+    SettlingError,
     UnreachableError,
     UsageError,
 )
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 Live = Callable[[dict[str, str]], None]
 URI = S3URI("fleet", "ecs.config")
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/k"
+PUSH = ("push it first: ecsauth push FILE S3URI",)
+EXPIRED = ("log in again, or set new ones; on an instance they are renewed by themselves", "is the clock right?")
 WHO = ("see which credentials are in use: aws sts get-caller-identity",)
 BUNDLE = ("see AWS_CA_BUNDLE: behind a TLS proxy it has to name that proxy's authority",)
 AGAIN = ("look at what is there now, then push again",)
@@ -47,7 +52,10 @@ THREE_CAUSES = (
     "the object may not exist: without s3:ListBucket S3 does not say so",
     "the role may lack s3:GetObject (and s3:GetObjectVersion for a version) on this object",
     "the bucket may belong to another account than expected: see --bucket-owner",
+    "ecsauth doctor s3://fleet/ecs.config tells them apart",
 )
+LATER = ("run the same command again; if it lasts, see the AWS Health Dashboard for S3 and KMS in this region",)
+OTHER_VERSION = ("name another version, or none",)
 DECRYPT = ("reading takes kms:Decrypt on the key, in the role's policy or in the key's",)
 
 
@@ -66,10 +74,11 @@ def reply(status: int, code: str, message: str = "of S3") -> faults.Reply:
 
 
 CASES = [
-    Case(faults.ACCESS_DENIED, DeniedError, "S3 denies access (Access Denied)", THREE_CAUSES),
+    Case(faults.ACCESS_DENIED, SettlingError, "S3 denies access (Access Denied)", THREE_CAUSES),
     Case(reply(403, "AllAccessDisabled"), DeniedError, "S3 denies access (of S3)", THREE_CAUSES),
     Case(reply(403, "SomethingNew"), DeniedError, "S3 denies access (of S3)", THREE_CAUSES),
-    Case(faults.NO_SUCH_KEY, DeniedError, "there is no such object", ("push it first: ecsauth push FILE S3URI",)),
+    Case(faults.NO_SUCH_KEY, DeniedError, "there is no such object", PUSH),
+    Case(faults.DELETED, DeniedError, "the object was deleted: its newest version is a delete marker", PUSH),
     Case(faults.NO_SUCH_BUCKET, DeniedError, "the bucket does not exist", ("is its name right, and its region?",)),
     Case(
         faults.NO_SUCH_VERSION,
@@ -77,11 +86,11 @@ CASES = [
         "there is no such version",
         ("see the versions: aws s3api list-object-versions",),
     ),
-    Case(reply(404, "SomethingNew"), DeniedError, "there is no such object, version or bucket"),
-    Case(reply(405, "MethodNotAllowed"), DeniedError, "this version is a delete marker: the object was deleted"),
-    Case(faults.EXPIRED_TOKEN, UnreachableError, "the credentials have expired", WHO),
-    Case(faults.INVALID_ACCESS_KEY, DeniedError, "the access key is not known", WHO),
-    Case(reply(400, "InvalidToken"), DeniedError, "the session token is not valid", WHO),
+    Case(reply(404, "SomethingNew"), DeniedError, "there is no such object, version or bucket", ("is the URI right?",)),
+    Case(faults.DELETE_MARKER, DeniedError, "this version is a delete marker: the object was deleted", OTHER_VERSION),
+    Case(faults.EXPIRED_TOKEN, UnreachableError, "the credentials have expired", EXPIRED),
+    Case(faults.INVALID_ACCESS_KEY, SettlingError, "the access key is not known", WHO),
+    Case(reply(400, "InvalidToken"), SettlingError, "the session token is not valid", WHO),
     Case(reply(403, "SignatureDoesNotMatch"), DeniedError, "the secret access key does not fit the access key", WHO),
     Case(faults.PRECONDITION_FAILED, ConflictError, "somebody else changed it first", AGAIN),
     Case(faults.CONDITIONAL_CONFLICT, ConflictError, "somebody else is writing it", AGAIN),
@@ -94,14 +103,16 @@ CASES = [
         ("it may be waiting for deletion: aws kms describe-key --key-id KEY",),
     ),
     Case(reply(400, "KMS.SomethingNew"), DeniedError, "KMS denies the use of the key (of S3)", DECRYPT),
-    Case(faults.INTERNAL_ERROR, UnreachableError, "S3 asks to come back later (InternalError)"),
-    Case(faults.SLOW_DOWN, UnreachableError, "S3 asks to come back later (SlowDown)"),
-    Case(faults.SLOW_DOWN_KMS, UnreachableError, "S3 asks to come back later (SlowDown)"),
-    Case(faults.KMS_THROTTLED, UnreachableError, "S3 asks to come back later (KMS.ThrottlingException)"),
-    Case(reply(400, "ThrottlingException"), UnreachableError, "S3 asks to come back later (ThrottlingException)"),
-    Case(reply(429, "TooManyRequests"), UnreachableError, "S3 asks to come back later (TooManyRequests)"),
-    Case(reply(400, "RequestTimeout"), UnreachableError, "S3 asks to come back later (RequestTimeout)"),
-    Case(reply(502, "SomethingNew"), UnreachableError, "S3 asks to come back later (SomethingNew)"),
+    Case(faults.INTERNAL_ERROR, UnreachableError, "S3 asks to come back later (InternalError)", LATER),
+    Case(faults.SLOW_DOWN, UnreachableError, "S3 asks to come back later (SlowDown)", LATER),
+    Case(faults.SLOW_DOWN_KMS, UnreachableError, "S3 asks to come back later (SlowDown)", LATER),
+    Case(faults.KMS_THROTTLED, UnreachableError, "S3 asks to come back later (KMS.ThrottlingException)", LATER),
+    Case(
+        reply(400, "ThrottlingException"), UnreachableError, "S3 asks to come back later (ThrottlingException)", LATER
+    ),
+    Case(reply(429, "TooManyRequests"), UnreachableError, "S3 asks to come back later (TooManyRequests)", LATER),
+    Case(reply(400, "RequestTimeout"), UnreachableError, "S3 asks to come back later (RequestTimeout)", LATER),
+    Case(reply(502, "SomethingNew"), UnreachableError, "S3 asks to come back later (SomethingNew)", LATER),
     Case(reply(400, "SomethingNew"), DeniedError, "S3 answers SomethingNew (of S3)"),
     Case(reply(400, "SomethingNew", ""), DeniedError, "S3 answers SomethingNew"),
     Case(faults.NOT_MODIFIED, DeniedError, "S3 answers 304 (Not Modified)"),
@@ -156,7 +167,7 @@ def test_refusals(refusing: Refusing, case: Case) -> None:
 def test_kms_denial(refusing: Refusing) -> None:
     """A denial of the key is told from one of the object; who may not do what is passed on."""
     found = refusing.fault_of(faults.kms_denied(KEY))
-    assert type(found) is DeniedError
+    assert type(found) is SettlingError
     assert "KMS denies the use of the key (User: arn:aws:sts::123456789012:assumed-role/" in found.message
     assert f"is not authorized to perform: kms:Decrypt on resource: {KEY}" in found.message
     assert found.hints == DECRYPT
@@ -244,15 +255,63 @@ def test_nobody_there(operator_env: dict[str, str], s3_proxy: S3Proxy, live_in: 
     with s3_proxy.refusing():
         found = fault_with(live_in, operator_env)
     assert type(found) is UnreachableError
-    assert found.message.endswith("no connection")
-    assert found.hints == ("does the name resolve?", ROUTE)
+    assert found.message.endswith(": 127.0.0.1 refuses the connection")
+    assert found.hints == ("see AWS_ENDPOINT_URL", ROUTE)
 
 
 def test_no_such_host(operator_env: dict[str, str], live_in: Live) -> None:
-    """A name that does not resolve is unreachable, and the name of the host is not all there is to say."""
+    """A name that does not resolve is unreachable, and the host is named."""
     found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL="https://s3.invalid")
     assert type(found) is UnreachableError
-    assert found.hints[0] in ("does the name resolve?", f"does the name resolve, and {ROUTE}")
+    assert found.message == "cannot get s3://fleet/ecs.config: the name s3.invalid does not resolve"
+    assert found.hints == ("does DNS work here, and is the region's name right?",)
+
+
+def test_no_route(operator_env: dict[str, str], live_in: Live) -> None:
+    """An address to which no packet can be sent is unreachable."""
+    found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL="https://255.255.255.255")
+    assert type(found) is UnreachableError
+    assert found.message.endswith(": no connection to 255.255.255.255")
+    assert found.hints == (ROUTE,)
+
+
+def test_no_tls(operator_env: dict[str, str], s3_proxy: S3Proxy, live_in: Live) -> None:
+    """What answers without TLS is a denial: it is not S3."""
+    found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL=s3_proxy.url.replace("http:", "https:"))
+    assert type(found) is DeniedError
+    assert found.message.endswith(": 127.0.0.1 does not speak TLS as it should")
+
+
+@pytest.mark.parametrize(
+    ("reply", "fault", "said"),
+    [
+        (b"", UnreachableError, "the connection broke"),
+        (b"\x15\x03\x03\x00\x02\x02\x46", DeniedError, "127.0.0.1 does not speak TLS as it should"),
+    ],
+    ids=["end", "protocol version"],
+)
+def test_tls_that_is_broken_off(
+    operator_env: dict[str, str], live_in: Live, reply: bytes, fault: type[EcsauthError], said: str
+) -> None:
+    """A handshake that ends is a connection that broke, which trying again may mend; one that is refused is not."""
+
+    def hang_up(connection: socket.socket, *_: object) -> None:
+        connection.recv(4096)
+        connection.sendall(reply)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    with LoopbackServer(hang_up) as server:  # type: ignore[arg-type]
+        found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL=server.url.replace("http:", "https:"))
+    assert type(found) is fault
+    assert found.message.endswith(f": {said}")
+
+
+def test_credentials_whose_time_is_over(operator_env: dict[str, str], live_in: Live) -> None:
+    """Credentials that say themselves that they have expired are not sent."""
+    found = fault_with(live_in, operator_env, AWS_CREDENTIAL_EXPIRATION="2026-01-01T00:00:00Z")
+    assert type(found) is UnreachableError
+    assert found.message.endswith(": the credentials have expired")
+    assert found.hints == EXPIRED
 
 
 def test_proxy_is_down(operator_env: dict[str, str], live_in: Live) -> None:
@@ -319,7 +378,7 @@ def test_https(
 @pytest.mark.parametrize(
     ("more", "fault", "said"),
     [
-        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, NotYetError, "there are no credentials"),
+        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, NoCredentialsError, "there are no credentials"),
         ({"AWS_SECRET_ACCESS_KEY": None}, DeniedError, "the credentials are incomplete"),
         ({"AWS_ENDPOINT_URL": "nonsense"}, UsageError, "the endpoint or a name in it is malformed"),
     ],

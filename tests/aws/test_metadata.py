@@ -7,11 +7,11 @@ from typing import Any, Callable
 
 import pytest
 from loopback_server import Answer, answer
-from metadata_service import TTL_HEADER, Behaviour, Instance
+from metadata_service import ROLE_PATH, TTL_HEADER, Behaviour, Instance
 from metadata_service import MetadataService as StandIn
 
 from bootstrap.core.acceptance import Identity
-from bootstrap.core.errors import DeniedError, EcsauthError, UnreachableError, UsageError
+from bootstrap.core.errors import DeniedError, EcsauthError, NotYetError, UnreachableError, UsageError
 from bootstrap.edges.metadata import MetadataService, endpoint, proxy_exemptions
 
 DOCUMENT = "/latest/dynamic/instance-identity/document"
@@ -56,6 +56,13 @@ def fault_of(seconds: float = 1.0) -> EcsauthError:
     return caught.value
 
 
+def role_fault_of(seconds: float = 1.0) -> EcsauthError:
+    """Return what is said of credentials that are lacking."""
+    with pytest.raises(EcsauthError) as caught:
+        MetadataService().require_role(seconds)
+    return caught.value
+
+
 def test_identity(instance: StandIn) -> None:
     """Region and account are those of the identity document."""
     assert MetadataService().identity(5) == Identity("us-west-2", "999999999999")
@@ -76,18 +83,100 @@ def test_requests_are_bare(instance: StandIn) -> None:
     [
         (Behaviour.SILENT, UnreachableError, "does not answer"),
         (Behaviour.SLOW, UnreachableError, "does not answer"),
+        (Behaviour.DRIP, UnreachableError, "does not answer"),
+        (Behaviour.RESET, UnreachableError, "breaks the connection"),
+        (Behaviour.CUT, UnreachableError, "breaks the connection"),
         (Behaviour.BROKEN, UnreachableError, "failed with 500"),
+        (Behaviour.UNAVAILABLE, UnreachableError, "failed with 503"),
         (Behaviour.TOKEN_FORBIDDEN, DeniedError, "refused PUT /latest/api/token with 403"),
         (Behaviour.TOKEN_ABSENT, DeniedError, "refused PUT /latest/api/token with 404"),
     ],
 )
 def test_failures(instance: StandIn, behaviour: Behaviour, fault: type[EcsauthError], said: str) -> None:
-    """Silence and a broken service may pass by themselves, a refusal does not; version 1 is tried in no case."""
+    """Silence and a broken service may pass by themselves, a refusal does not; version 1 is tried in no case.
+
+    So it is, too, where somebody asks why there are no credentials.
+    """
     instance.become(behaviour)
-    found = fault_of()
+    for found in (fault_of(), role_fault_of()):
+        assert type(found) is fault
+        assert said in found.message
+    assert all(path.startswith("PUT") for path in instance.paths)
+
+
+ROLE = f"{ROLE_PATH}ecsInstanceRole"
+
+
+def test_role(instance: StandIn) -> None:
+    """Where the role's credentials are to be had, there is nothing to say."""
+    MetadataService().require_role(5)
+    assert instance.paths == ["PUT /latest/api/token", f"GET {ROLE_PATH}", f"GET {ROLE}"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "fault", "said"),
+    [
+        (Behaviour.NO_ROLE, NotYetError, "the instance has no role: no instance profile is attached to it"),
+        (
+            Behaviour.ROLE_PENDING,
+            NotYetError,
+            "the instance's role is not ready: the metadata service has no credentials yet",
+        ),
+        (
+            Behaviour.ROLE_FAILED,
+            NotYetError,
+            "the instance's role is not ready: the metadata service answers AssumeRoleUnauthorizedAccess",
+        ),
+        (Behaviour.FOREIGN, UnreachableError, "the instance metadata service gave no role of use"),
+    ],
+)
+def test_no_role(instance: StandIn, behaviour: Behaviour, fault: type[EcsauthError], said: str) -> None:
+    """A missing role is told from one that is not ready, and from a service that is not EC2's."""
+    instance.become(behaviour)
+    found = role_fault_of()
+    assert (type(found), found.message) == (fault, said)
+    assert found.hints[-1] == "not on EC2: give --profile, or set the AWS_* variables"
+
+
+@pytest.mark.parametrize(
+    ("document", "fault", "said"),
+    [
+        (answer(404, b"absent"), NotYetError, "has no credentials yet"),
+        (answer(200, b'{"Code": 5}'), NotYetError, "answers with an error"),
+        (answer(200, b'{"Code": "a secret, quoted"}'), NotYetError, "answers with an error"),
+        (answer(401, b""), DeniedError, f"refused GET {ROLE} with 401"),
+        (answer(200, b"<html>sign in</html>"), UnreachableError, "gave no credentials of use"),
+        (answer(200, b"{}"), UnreachableError, "gave no credentials of use"),
+        (answer(200, b"5"), UnreachableError, "gave no credentials of use"),
+        (answer(200, b'{"Code": "Success", "AccessKeyId": "A"}'), UnreachableError, "gave no credentials of use"),
+    ],
+)
+def test_other_credentials(lone: Callable[..., None], document: Answer, fault: type[EcsauthError], said: str) -> None:
+    """Whatever stands in the credentials' place is told, and not quoted."""
+    with Documents(document, ROLE) as service:
+        lone(AWS_EC2_METADATA_SERVICE_ENDPOINT=service.url)
+        found = role_fault_of()
     assert type(found) is fault
     assert said in found.message
-    assert all(path.startswith("PUT") for path in instance.paths)
+
+
+@pytest.mark.parametrize(("name", "fault"), [(b"", NotYetError), (b"two\nlines", UnreachableError)])
+def test_other_roles(lone: Callable[..., None], name: bytes, fault: type[EcsauthError]) -> None:
+    """No name is a role to come, a name that no role can have is nobody's."""
+    with Documents(answer(200, name), ROLE_PATH) as service:
+        lone(AWS_EC2_METADATA_SERVICE_ENDPOINT=service.url)
+        assert type(role_fault_of()) is fault
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_WEB_IDENTITY_TOKEN_FILE"],
+)
+def test_roles_of_other_kinds(instance: StandIn, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Where the environment names another source of credentials, the instance's role is not what is lacking."""
+    monkeypatch.setenv(name, "/somewhere")
+    MetadataService().require_role(1)
+    assert instance.paths == []
 
 
 @pytest.mark.parametrize("behaviour", [Behaviour.SILENT, Behaviour.SLOW])
@@ -104,6 +193,7 @@ def test_nobody_there(instance: StandIn) -> None:
     with instance.refusing():
         found = fault_of()
     assert type(found) is UnreachableError
+    assert found.message == "the instance metadata service refuses the connection"
     assert "not on EC2: give --region and --bucket-owner" in found.hints
 
 
@@ -147,9 +237,9 @@ def test_other_tokens(lone: Callable[..., None], token: bytes) -> None:
 def test_switched_off(instance: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the variable of all SDKs switches it off, nothing is asked."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "True")
-    found = fault_of()
-    assert type(found) is DeniedError
-    assert "AWS_EC2_METADATA_DISABLED" in found.message
+    for found in (fault_of(), role_fault_of()):
+        assert type(found) is DeniedError
+        assert "AWS_EC2_METADATA_DISABLED" in found.message
     assert instance.paths == []
 
 

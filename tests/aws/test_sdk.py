@@ -7,18 +7,26 @@ import os
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import pytest
 import s3_faults as faults
 from aws_environment import aws_environment
-from loopback_server import LoopbackServer, QuietHandler, answer
-from metadata_service import Behaviour, MetadataService
+from loopback_server import Answer, LoopbackServer, QuietHandler, answer
+from metadata_service import ROLE_PATH, Behaviour, MetadataService
 from program import run
 from s3_server import ACCOUNT, REGION
 
 from bootstrap.core.acceptance import Identity
-from bootstrap.core.errors import DeniedError, EcsauthError, NotYetError, UsageError
+from bootstrap.core.errors import (
+    DeniedError,
+    EcsauthError,
+    NotYetError,
+    SettlingError,
+    TimeUpError,
+    UnreachableError,
+    UsageError,
+)
 from bootstrap.core.patience import Deadline, persist
 from bootstrap.core.s3_uri import S3URI
 from bootstrap.edges import metadata as metadata_edge
@@ -257,6 +265,105 @@ def test_credentials_that_never_come(instance: Instance, live_in: Live) -> None:
         persist(lambda left: store.fetch(URI, Identity(REGION, ACCOUNT), None, left), clock, Deadline(clock, 1.0))
     assert time.monotonic() - start < 4
     assert caught.value.hints[0] == "on EC2: does the instance have an instance profile with a role?"
+
+
+def explained(instance: Instance, seconds: float = 10, patience: float = 8.0) -> EcsauthError:
+    """Return what fetching ends with where the metadata service is asked for what the SDK does not tell."""
+    edge = metadata_edge.MetadataService()
+    store = InstanceStore(instance.clients().s3, edge.require_role, patience)
+    clock = SystemClock()
+    with pytest.raises(EcsauthError) as caught:
+        persist(lambda left: store.fetch(URI, Identity(REGION, ACCOUNT), None, left), clock, Deadline(clock, seconds))
+    return caught.value
+
+
+class Lack(NamedTuple):
+    """How the metadata service behaves, how long there is, and what is to be told."""
+
+    behaviour: Behaviour
+    seconds: float
+    fault: type[EcsauthError]
+    said: str
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Lack(Behaviour.NO_ROLE, 1, NotYetError, "the instance has no role: no instance profile is attached to it"),
+        Lack(Behaviour.ROLE_PENDING, 1, NotYetError, "the instance's role is not ready"),
+        Lack(Behaviour.ROLE_FAILED, 1, NotYetError, "answers AssumeRoleUnauthorizedAccess"),
+        Lack(Behaviour.TOKEN_FORBIDDEN, 20, DeniedError, "refused PUT /latest/api/token with 403"),
+        Lack(Behaviour.TOKEN_ABSENT, 20, DeniedError, "refused PUT /latest/api/token with 404"),
+        Lack(Behaviour.BROKEN, 1, UnreachableError, "failed with 500"),
+        Lack(Behaviour.RESET, 1, UnreachableError, "breaks the connection"),
+        Lack(Behaviour.CUT, 1, UnreachableError, "breaks the connection"),
+        Lack(Behaviour.FOREIGN, 1, UnreachableError, "gave no role of use"),
+        Lack(Behaviour.SILENT, 5, UnreachableError, "does not answer"),
+        Lack(Behaviour.SILENT, 1, TimeUpError, "no credentials came within 1 s"),
+        Lack(Behaviour.DRIP, 1, TimeUpError, "no credentials came within 1 s"),
+    ],
+    ids=lambda case: f"{case.behaviour.value} {case.seconds} s",
+)
+def test_why_there_are_no_credentials(instance: Instance, live_in: Live, case: Lack) -> None:
+    """The SDK tells refusal, silence and a missing role alike; we tell which it is, and what is final at once."""
+    behaviour, seconds, fault, said = case
+    instance.service.become(behaviour)
+    live_in(instance.env)
+    start = time.monotonic()
+    found = explained(instance, seconds)
+    assert type(found) is fault
+    assert said in found.message
+    assert time.monotonic() - start < min(seconds, 6) + 1
+    assert all(request.with_token for request in instance.service.requests if request.method == "GET")
+    assert instance.signers == []
+
+
+COMPLETE = b'{"Code": "Success", "AccessKeyId": 5, "SecretAccessKey": null, "Token": [], "Expiration": "soon"}'
+
+
+@pytest.mark.parametrize("document", [b"5", b"null", b"[]", b'""', COMPLETE], ids=lambda document: document[:9])
+def test_credentials_that_are_none(tmp_path: Path, s3_proxy: S3Proxy, live_in: Live, document: bytes) -> None:
+    """Whatever the metadata service gives in the place of credentials is no bug, and no fault of the command line."""
+
+    class Odd(MetadataService):
+        def respond(self, method: str, path: str, header: Callable[[str], str | None]) -> Answer | None:
+            given = super().respond(method, path, header)
+            return answer(200, document) if path == f"{ROLE_PATH}ecsInstanceRole" else given
+
+    with Odd() as service:
+        odd = Instance(tmp_path / "root", s3_proxy, service)
+        live_in(odd.env)
+        found = explained(odd, 1)
+    assert found.exit_code in (4, 5)
+    assert "credentials" in found.message
+
+
+@pytest.mark.parametrize(
+    ("environment", "patience", "least"), [({}, 8.0, 0.7), (ENVIRONMENT, 0.0, 0.0)], ids=["role", "environment"]
+)
+def test_only_a_role_is_fresh(
+    instance: Instance, live_in: Live, environment: dict[str, str], patience: float, least: float
+) -> None:
+    """The denial of a role is tried again, that of keys which somebody has given is told at once."""
+    live_in({**instance.env, **environment})
+    assert instance.clients().patience == patience
+    instance.proxy.inject(faults.ACCESS_DENIED)
+    start = time.monotonic()
+    found = explained(instance, patience=min(patience, 2.5))
+    assert type(found) is SettlingError
+    assert least <= time.monotonic() - start < 4
+    assert (len(instance.proxy.requests) > 1) is (patience > 0)
+
+
+def test_role_that_settles(instance: Instance, live_in: Live) -> None:
+    """A role that is denied at first, as a fresh one is, gets what it asks for a little later."""
+    live_in(instance.env)
+    for denial in (faults.INVALID_ACCESS_KEY, faults.ACCESS_DENIED, faults.kms_denied("key")):
+        instance.proxy.inject(denial, times=1)
+    store, clock = InstanceStore(instance.clients().s3), SystemClock()
+    got = persist(lambda left: store.fetch(URI, Identity(REGION, ACCOUNT), None, left), clock, Deadline(clock, 20))
+    assert got is not None
+    assert instance.proxy.operations == ["GetObject"] * 4
 
 
 @pytest.mark.parametrize("name", ["AWS_RESPONSE_CHECKSUM_VALIDATION", "AWS_REQUEST_CHECKSUM_CALCULATION"])

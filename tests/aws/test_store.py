@@ -16,6 +16,8 @@ from bootstrap.core.errors import (
     EcsauthError,
     InvalidError,
     NotYetError,
+    SettlingError,
+    TimeUpError,
     UnreachableError,
 )
 from bootstrap.core.s3_uri import S3URI
@@ -279,7 +281,7 @@ def test_ends_in_time(store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy, f
     start = time.monotonic()
     found = fault_of(store, seconds=0.7)
     assert 0.6 < time.monotonic() - start < 5
-    assert type(found) is UnreachableError
+    assert type(found) is TimeUpError
     assert "no complete answer within 1 s" in found.message
 
 
@@ -295,7 +297,8 @@ def test_credentials_end_in_time(
         start = time.monotonic()
         found = fault_of(InstanceStore(InstanceClients(None, "127.0.0.1").s3), seconds=0.7)
         assert time.monotonic() - start < 1.9
-    assert type(found) is UnreachableError
+    assert type(found) is TimeUpError
+    assert found.message == "cannot get s3://fleet/ecs.config: no credentials came within 1 s"
     assert s3_proxy.operations == []
 
 
@@ -304,10 +307,11 @@ def test_foreign_owner(store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy) 
     bucket.put(BODY)
     s3_proxy.owners["fleet"] = "999999999999"
     found = fault_of(store)
-    assert type(found) is DeniedError
+    assert type(found) is SettlingError
     assert found.message == "cannot get s3://fleet/ecs.config: S3 denies access (Access Denied)"
     assert [" ".join(hint.split()[:5]) for hint in found.hints] == [
         "the object may not exist:",
         "the role may lack s3:GetObject",
         "the bucket may belong to",
+        "ecsauth doctor s3://fleet/ecs.config tells them",
     ]

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from http.client import HTTPConnection
+from http.client import HTTPConnection, IncompleteRead
 from typing import TYPE_CHECKING
 
 import metadata_service as ms
@@ -88,7 +88,10 @@ def test_documents() -> None:
     [
         (Behaviour.NO_ROLE, [404, 200]),
         (Behaviour.BROKEN, [500, 500]),
+        (Behaviour.UNAVAILABLE, [503, 503]),
+        (Behaviour.ROLE_PENDING, [200, 200]),
         (Behaviour.ROLE_FAILED, [200, 200]),
+        (Behaviour.FOREIGN, [200, 200]),
     ],
 )
 def test_switched_behaviours(metadata: MetadataService, behaviour: Behaviour, statuses: list[int]) -> None:
@@ -130,6 +133,37 @@ def test_slow(metadata: MetadataService) -> None:
     start = time.monotonic()
     token(metadata)
     assert time.monotonic() - start >= 0.2
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "fault"),
+    [(Behaviour.RESET, ConnectionResetError), (Behaviour.CUT, IncompleteRead)],
+)
+def test_broken_connections(metadata: MetadataService, behaviour: Behaviour, fault: type[Exception]) -> None:
+    """A connection may break without an answer, or in the middle of one."""
+    metadata.become(behaviour)
+    with pytest.raises(fault):
+        token(metadata)
+
+
+def test_drip(metadata: MetadataService) -> None:
+    """A dripping answer comes whole, a byte at a time, and does not hold up the end."""
+    header = token(metadata)
+    metadata.become(Behaviour.DRIP)
+    metadata.pause_s = 0.01
+    path = "/latest/meta-data/placement/region"
+    start = time.monotonic()
+    assert ask(metadata, "GET", path, header) == (200, b"eu-central-1")
+    assert time.monotonic() - start >= 0.1
+
+
+def test_log_says_who_showed_a_token(metadata: MetadataService) -> None:
+    """What asks by version 1 is seen, whatever it is answered."""
+    header = token(metadata)
+    metadata.become(Behaviour.BROKEN)
+    ask(metadata, "GET", IDENTITY, {})
+    ask(metadata, "GET", IDENTITY, header)
+    assert [request.with_token for request in metadata.requests] == [False, False, True]
 
 
 def test_refusing(metadata: MetadataService) -> None:

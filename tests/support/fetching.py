@@ -9,6 +9,8 @@ from bucket import Bucket
 from machine import Machine, auth_file
 from program import Ended, run_here
 
+from bootstrap.core import state as states
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -54,9 +56,14 @@ class Instance(Machine):
         return run_here(*self.boot_arguments("--launch=none", *options), env=self.environment(**env))
 
     def traces(self) -> dict[str, Trace]:
-        """Return everything in both places, the places themselves included."""
+        """Return everything in both places, the places themselves included, but for the record of the last failure."""
         places = [place for place in (self.place, self.state_place) if place.exists()]
-        return {str(path): trace(path) for place in places for path in (place, *place.iterdir())}
+        found = {str(path): trace(path) for place in places for path in (place, *place.iterdir())}
+        record, state_place = str(self.state_place / "state.json"), str(self.state_place)
+        if record in found:
+            found[record] = Trace(states.to_json(self.record()), found[record].mode, found[record].owner, 0, 0)
+            found[state_place] = found[state_place]._replace(modified_ns=0)
+        return found
 
 
 def trace(path: Path) -> Trace:

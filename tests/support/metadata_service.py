@@ -35,31 +35,50 @@ class Behaviour(str, Enum):
 
     healthy: answers.
     no-role: answers, but no role is attached to the instance (404), or its credentials are not there yet.
+    role-pending: names the role, whose credentials are an empty document yet.
     role-failed: answers for the role with a code other than Success, as while the role cannot be assumed.
     token-forbidden: 403 for every token, as where the endpoint is switched off for the instance.
     token-absent: 404 for every token, as where something that knows version 1 only answers.
     silent: accepts connections and never answers, as behind a hop limit that is too low.
     slow: answers, `delay_s` late.
+    drip: answers a byte at a time with `pause_s` between: no socket timeout ever fires.
+    reset: breaks each connection with a RST instead of an answer.
+    cut: ends each connection in the middle of the answer's body.
     broken: 500 for everything.
+    unavailable: 503 for everything.
+    foreign: gives tokens, and the page of a portal for every document.
     """
 
     HEALTHY = "healthy"
     NO_ROLE = "no-role"
+    ROLE_PENDING = "role-pending"
     ROLE_FAILED = "role-failed"
     TOKEN_FORBIDDEN = "token-forbidden"
     TOKEN_ABSENT = "token-absent"
     SILENT = "silent"
     SLOW = "slow"
+    DRIP = "drip"
+    RESET = "reset"
+    CUT = "cut"
     BROKEN = "broken"
+    UNAVAILABLE = "unavailable"
+    FOREIGN = "foreign"
+
+
+_FAILURES = {Behaviour.BROKEN: 500, Behaviour.UNAVAILABLE: 503}
 
 
 class Request(NamedTuple):
-    """One request as it came in: header names in lower case, tokens left out; `status` is None for silence."""
+    """One request as it came in: header names in lower case, tokens left out; `status` is None for silence.
+
+    `with_token` says whether it showed one, which every GET of version 2 does.
+    """
 
     method: str
     path: str
     headers: dict[str, str]
     status: Optional[int]
+    with_token: bool = False
 
 
 class Instance(NamedTuple):
@@ -108,7 +127,7 @@ class Instance(NamedTuple):
 
 
 class MetadataService(LoopbackServer):
-    """The service of one instance; `instance`, `behaviour` and `delay_s` may be changed while it runs.
+    """The service of one instance; `instance`, `behaviour`, `delay_s` and `pause_s` may be changed while it runs.
 
     `requests` is the log. Stopped, it refuses connections.
     """
@@ -117,7 +136,7 @@ class MetadataService(LoopbackServer):
         super().__init__(partial(_Handler, self), port=port)
         self.instance = instance or Instance()
         self.behaviour = Behaviour.HEALTHY
-        self.delay_s = 3.0
+        self.delay_s, self.pause_s = 3.0, 0.3
         self.requests: Log[Request] = Log()
         self._left: Optional[int] = None
         self._tokens: dict[str, float] = {}
@@ -140,8 +159,8 @@ class MetadataService(LoopbackServer):
         behaviour = self._next_behaviour()
         if behaviour is Behaviour.SILENT:
             return None
-        if behaviour is Behaviour.BROKEN:
-            return _error(500)
+        if behaviour in _FAILURES:
+            return _error(_FAILURES[behaviour])
         if behaviour is Behaviour.SLOW:
             self.stopping.wait(self.delay_s)
         if method == "PUT":
@@ -175,6 +194,8 @@ class MetadataService(LoopbackServer):
         return answer(200, token.encode(), **{TTL_HEADER: lifetime})
 
     def _document(self, path: str, behaviour: Behaviour) -> Answer:
+        if behaviour is Behaviour.FOREIGN:
+            return answer(200, b"<html><title>sign in</title></html>", "text/html")
         if path.startswith(ROLE_PATH) or path == ROLE_PATH.rstrip("/"):
             return self._role(path, behaviour)
         instance = self.instance
@@ -195,6 +216,8 @@ class MetadataService(LoopbackServer):
             return _error(404)
         if path != ROLE_PATH + role:
             return answer(200, role.encode())
+        if behaviour is Behaviour.ROLE_PENDING:
+            return answer(200)
         if behaviour is Behaviour.ROLE_FAILED:
             message = "EC2 cannot assume the role. Please see documentation at the EC2 User Guide."
             return _json(
@@ -216,14 +239,36 @@ class _Handler(QuietHandler):
 
     def _serve(self) -> None:
         self.read_body()
+        behaviour = self._service.behaviour
         response = self._service.respond(self.command, self.path, self.headers.get)
         headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != TOKEN_HEADER.lower()}
-        self._service.requests.add(Request(self.command, self.path, headers, response.status if response else None))
+        status, with_token = response.status if response else None, self.headers.get(TOKEN_HEADER) is not None
+        self._service.requests.add(Request(self.command, self.path, headers, status, with_token))
+        self._send(response, behaviour)
+
+    def _send(self, response: Optional[Answer], behaviour: Behaviour) -> None:
         if response is None:
             self._service.stopping.wait(SILENCE_S)
             self.close_connection = True
+        elif behaviour is Behaviour.RESET:
+            self.reset()
+        elif behaviour is Behaviour.CUT:
+            self.send_head(response)
+            self.wfile.write(response.body[: len(response.body) // 2])
+            self.close_connection = True
+        elif behaviour is Behaviour.DRIP:
+            self._drip(response)
         else:
             self.send_answer(response)
+
+    def _drip(self, response: Answer) -> None:
+        self.send_head(response)
+        for at in range(len(response.body)):
+            self.wfile.write(response.body[at : at + 1])
+            self.wfile.flush()
+            if self._service.stopping.wait(self._service.pause_s):
+                break
+        self.close_connection = True
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815 - the base class's names
 

@@ -210,6 +210,8 @@ NO_SUCH_KEY = Reply(404, "NoSuchKey", "The specified key does not exist.")
 NO_SUCH_BUCKET = Reply(404, "NoSuchBucket", "The specified bucket does not exist")
 NO_SUCH_VERSION = Reply(404, "NoSuchVersion", "The specified version does not exist.")
 NOT_MODIFIED = Reply(304, "NotModified", "Not Modified")
+DELETED = Reply(404, "NoSuchKey", "The specified key does not exist.", x_amz_delete_marker="true")
+DELETE_MARKER = Reply(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
 PRECONDITION_FAILED = Reply(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
 CONDITIONAL_CONFLICT = Reply(
     409, "ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation."

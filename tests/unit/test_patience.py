@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Callable, Optional
 
 import pytest
 
-from bootstrap.core.errors import DeniedError, EcsauthError, InvalidError, LocalError, NotYetError, UnreachableError
-from bootstrap.core.patience import Deadline, persist
+from bootstrap.core.errors import (
+    DeniedError,
+    EcsauthError,
+    InvalidError,
+    LocalError,
+    NoCredentialsError,
+    NotYetError,
+    SettlingError,
+    TimeUpError,
+    UnreachableError,
+)
+from bootstrap.core.patience import Deadline, persist, within
 from bootstrap.core.state import Moment
 
 
@@ -57,7 +68,9 @@ def test_success_is_returned_at_once() -> None:
     assert clock.waits == []
 
 
-@pytest.mark.parametrize("fault", [UnreachableError("x"), NotYetError("x")])
+@pytest.mark.parametrize(
+    "fault", [UnreachableError("x"), NotYetError("x"), NoCredentialsError("x"), SettlingError("x")]
+)
 def test_what_may_pass_is_tried_again(fault: EcsauthError) -> None:
     """A fault that may pass by itself is tried again, with what is left of the time."""
     clock = StillClock()
@@ -85,6 +98,106 @@ def test_the_last_fault_is_raised_at_the_deadline() -> None:
     assert raised.value is last
     assert clock.time <= 160
     assert sum(clock.waits) > 60 - 8
+
+
+def settling(patience: float = 8.0) -> SettlingError:
+    """Return a denial that is worth trying for so long."""
+    fault = SettlingError("denied")
+    fault.patience = patience
+    return fault
+
+
+@pytest.mark.parametrize(("patience", "deadline"), [(8.0, 120.0), (8.0, 3.0), (3.0, 120.0), (0.0, 120.0)])
+def test_denials_settle_soon_or_never(patience: float, deadline: float) -> None:
+    """A denial is tried again for its own patience at most, never past the deadline, and not slept away."""
+    clock = StillClock()
+    fault = settling(patience)
+    with pytest.raises(SettlingError) as raised:
+        persist(_failing(clock, fault), clock, Deadline(clock, deadline))
+    assert raised.value is fault
+    end = min(patience, deadline)
+    assert max(0.0, end - 2.5) <= sum(clock.waits) <= end
+
+
+def test_patience_with_denials_begins_with_the_first() -> None:
+    """A role that comes late is given as long to settle as one that was there at once."""
+    clock = StillClock()
+    late = [NotYetError("no role")] * 12
+    got = persist(_failing(clock, *late, settling(), settling(), settling(), None), clock, Deadline(clock, 120))
+    assert got > 0
+    assert sum(clock.waits[:12]) > 30
+    assert clock.waits[12] <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("fault", "least"), [(UnreachableError("cause"), 22), (NotYetError("cause"), 22), (settling(), 6)]
+)
+def test_how_long_it_was_tried_is_told(fault: EcsauthError, least: int) -> None:
+    """The message of what was tried in vain says for how long."""
+    clock = StillClock()
+    with pytest.raises(EcsauthError) as raised:
+        persist(_failing(clock, fault), clock, Deadline(clock, 30))
+    cause, _, tried = raised.value.message.partition("; tried for ")
+    assert cause in ("cause", "denied")
+    assert least <= int(tried.split(" s")[0]) <= sum(clock.waits) + 1
+    assert str(raised.value) == raised.value.message
+
+
+@pytest.mark.parametrize("fault", [UnreachableError("cause"), NotYetError("cause"), settling(0.0)])
+def test_one_try_is_not_called_patience(fault: EcsauthError) -> None:
+    """What was tried once says nothing of how long."""
+    clock = StillClock()
+    with pytest.raises(EcsauthError) as raised:
+        persist(_failing(clock, fault), clock, Deadline(clock, 0.6))
+    assert raised.value.message in ("cause", "denied")
+
+
+def test_a_denial_after_other_faults_is_told_at_once() -> None:
+    """What time cannot mend ends the patience with everything before it."""
+    clock = StillClock()
+    last = DeniedError("last")
+    with pytest.raises(DeniedError) as raised:
+        persist(_failing(clock, UnreachableError("x"), settling(), last), clock, Deadline(clock, 60))
+    assert raised.value is last
+    assert len(clock.waits) == 2
+
+
+@pytest.mark.parametrize(
+    ("faults", "told"),
+    [
+        ([UnreachableError("cause"), TimeUpError("cut")], "cause; tried for "),
+        ([NotYetError("cause"), TimeUpError("cut")], "cause; tried for "),
+        ([TimeUpError("cut"), TimeUpError("cut again")], "cut; tried for "),
+        ([UnreachableError("first"), NotYetError("cause"), TimeUpError("cut")], "cause; tried for "),
+        ([TimeUpError("cut"), UnreachableError("cause")], "cause; tried for "),
+    ],
+)
+def test_a_try_that_was_cut_short_hides_nothing(faults: list[EcsauthError], told: str) -> None:
+    """Where the last try had no time to find anything out, what the one before met with is told."""
+    clock = StillClock()
+    with pytest.raises(EcsauthError) as raised:
+        persist(_failing(clock, *faults), clock, Deadline(clock, 20))
+    assert raised.value.message.startswith(told)
+
+
+def test_a_day_of_tries() -> None:
+    """Nothing overflows in a run that may take a day."""
+    clock = StillClock()
+    with pytest.raises(UnreachableError):
+        persist(_failing(clock, UnreachableError("x")), clock, Deadline(clock, 24 * 3600))
+    assert len(clock.waits) > 10_000
+
+
+def test_silence_is_told_as_it_is_by_then() -> None:
+    """What is said of an action that does not end is made when its time is over."""
+    stage = ["before"]
+
+    def act() -> None:
+        stage.append("amid")
+        threading.Event().wait(5)
+
+    with pytest.raises(UnreachableError, match="amid"):
+        within(0.05, act, lambda: UnreachableError(stage[-1]))
 
 
 def test_waits_double_and_are_capped() -> None:

@@ -7,9 +7,13 @@ exceptions are not: some carry checksums of the content.
 from __future__ import annotations
 
 import email.utils
+import shlex
+import socket
+import ssl
 import time
+import urllib.parse
 from http import HTTPStatus
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from botocore import exceptions as sdk
 from urllib3.exceptions import HTTPError
@@ -18,10 +22,15 @@ from bootstrap.core.errors import (
     ConflictError,
     DeniedError,
     EcsauthError,
+    NoCredentialsError,
     NotYetError,
+    SettlingError,
     UnreachableError,
     UsageError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _THROTTLING = frozenset(
     (
@@ -45,18 +54,25 @@ class _Known(NamedTuple):
     hints: tuple[str, ...] = ()
 
 
+EXPIRED = (
+    "log in again, or set new ones; on an instance they are renewed by themselves",
+    "is the clock right?",
+)
 _CREDENTIALS = ("see which credentials are in use: aws sts get-caller-identity",)
+_PUSH = "push it first: ecsauth push FILE S3URI"
 _LOOK_AGAIN = ("look at what is there now, then push again",)
 _BY_CODE = {
     "NoSuchBucket": _Known(DeniedError, "the bucket does not exist", ("is its name right, and its region?",)),
-    "NoSuchKey": _Known(DeniedError, "there is no such object", ("push it first: ecsauth push FILE S3URI",)),
+    "NoSuchKey": _Known(DeniedError, "there is no such object", (_PUSH,)),
     "NoSuchVersion": _Known(
         DeniedError, "there is no such version", ("see the versions: aws s3api list-object-versions",)
     ),
-    "MethodNotAllowed": _Known(DeniedError, "this version is a delete marker: the object was deleted"),
-    "ExpiredToken": _Known(UnreachableError, "the credentials have expired", _CREDENTIALS),
-    "InvalidAccessKeyId": _Known(DeniedError, "the access key is not known", _CREDENTIALS),
-    "InvalidToken": _Known(DeniedError, "the session token is not valid", _CREDENTIALS),
+    "MethodNotAllowed": _Known(
+        DeniedError, "this version is a delete marker: the object was deleted", ("name another version, or none",)
+    ),
+    "ExpiredToken": _Known(UnreachableError, "the credentials have expired", EXPIRED),
+    "InvalidAccessKeyId": _Known(SettlingError, "the access key is not known", _CREDENTIALS),
+    "InvalidToken": _Known(SettlingError, "the session token is not valid", _CREDENTIALS),
     "SignatureDoesNotMatch": _Known(DeniedError, "the secret access key does not fit the access key", _CREDENTIALS),
     "PreconditionFailed": _Known(ConflictError, "somebody else changed it first", _LOOK_AGAIN),
     "ConditionalRequestConflict": _Known(ConflictError, "somebody else is writing it", _LOOK_AGAIN),
@@ -71,17 +87,24 @@ _BY_CODE = {
     ),
 }
 _ELSEWHERE = "elsewhere: give --profile, or set the AWS_* variables"
+# OpenSSL's names for an answer that is no handshake, for a version that is not ours, and for a peer that says no.
+_NOT_TLS = ("WRONG_VERSION", "UNSUPPORTED_PROTOCOL", "RECORD_LAYER", "TLSV1_ALERT", "TLSV13_ALERT", "SSLV3_ALERT")
+_BROKE = "the connection broke"
+_ON_THE_WAY = ("is there a proxy or a firewall on the way that interferes?",)
 _ROUTE = "is there a route to S3: a gateway endpoint, NAT?"
 _BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
     (sdk.MetadataRetrievalError,): _Known(
-        NotYetError,
+        NoCredentialsError,
         "there are no credentials, and the metadata service gives no token",
         ("on EC2: is it enabled, and within reach (in a container the hop limit has to be 2)?", _ELSEWHERE),
     ),
-    (sdk.NoCredentialsError, sdk.CredentialRetrievalError): _Known(
-        NotYetError,
+    (sdk.NoCredentialsError,): _Known(
+        NoCredentialsError,
         "there are no credentials",
         ("on EC2: does the instance have an instance profile with a role?", _ELSEWHERE),
+    ),
+    (sdk.CredentialRetrievalError,): _Known(
+        NotYetError, "there are no credentials: what the environment or the profile names gives none", _CREDENTIALS
     ),
     (sdk.PartialCredentialsError,): _Known(DeniedError, "the credentials are incomplete", _CREDENTIALS),
     (sdk.ProfileNotFound,): _Known(UsageError, "there is no such profile", ("see: aws configure list-profiles",)),
@@ -93,19 +116,13 @@ _BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
     (sdk.FlexibleChecksumError,): _Known(
         NotYetError, "what arrived does not fit its checksum", ("does a proxy on the way change the data?",)
     ),
-    (sdk.SSLError,): _Known(
-        DeniedError,
-        "the TLS certificate cannot be verified",
-        ("see AWS_CA_BUNDLE: behind a TLS proxy it has to name that proxy's authority",),
-    ),
     (sdk.ConnectTimeoutError,): _Known(UnreachableError, "no connection in time", (_ROUTE,)),
-    (sdk.ReadTimeoutError,): _Known(UnreachableError, "no answer in time"),
+    (sdk.ReadTimeoutError,): _Known(UnreachableError, "no answer in time", (_ROUTE,)),
     (sdk.ProxyConnectionError,): _Known(
         UnreachableError, "the proxy does not answer", ("see HTTPS_PROXY and NO_PROXY",)
     ),
-    (sdk.EndpointConnectionError,): _Known(UnreachableError, "no connection", ("does the name resolve?", _ROUTE)),
     (sdk.HTTPClientError, sdk.IncompleteReadError, sdk.ResponseStreamingError, HTTPError): _Known(
-        UnreachableError, "the connection broke"
+        UnreachableError, _BROKE, _ON_THE_WAY
     ),
 }
 
@@ -114,10 +131,41 @@ def translate(fault: Exception, what: str) -> EcsauthError:
     """Return the fault that an exception of the SDK stands for; `what` says what was tried, as `get s3://b/k`."""
     if isinstance(fault, sdk.ClientError):
         return _refused(fault.response, what)
+    if isinstance(fault, (sdk.EndpointConnectionError, sdk.SSLError)):
+        return _not_connected(fault, what)
     for kinds, known in _BY_EXCEPTION.items():
         if isinstance(fault, kinds):
             return known.error(f"cannot {what}: {known.reason}", *known.hints)
     return DeniedError(f"cannot {what}: the AWS SDK failed with {type(fault).__name__}")
+
+
+def _not_connected(fault: Any, what: str) -> EcsauthError:
+    """Tell a name that does not resolve, a port that refuses, no route, and what is wrong with TLS."""
+    host = _printable(urllib.parse.urlsplit(fault.kwargs.get("endpoint_url", "")).hostname or "S3")
+    causes = tuple(_causes(fault))
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return UnreachableError(
+            f"cannot {what}: the name {host} does not resolve", "does DNS work here, and is the region's name right?"
+        )
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return UnreachableError(f"cannot {what}: {host} refuses the connection", "see AWS_ENDPOINT_URL", _ROUTE)
+    if not isinstance(fault, sdk.SSLError):
+        return UnreachableError(f"cannot {what}: no connection to {host}", _ROUTE)
+    if any(isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for cause in causes):
+        return UnreachableError(f"cannot {what}: {_BROKE}", *_ON_THE_WAY)
+    if any(isinstance(cause, ssl.SSLError) and (cause.reason or "").startswith(_NOT_TLS) for cause in causes):
+        return DeniedError(f"cannot {what}: {host} does not speak TLS as it should", *_ON_THE_WAY)
+    return DeniedError(
+        f"cannot {what}: the TLS certificate cannot be verified",
+        "see AWS_CA_BUNDLE: behind a TLS proxy it has to name that proxy's authority",
+    )
+
+
+def _causes(fault: Any) -> Iterator[BaseException]:
+    """Yield the exception and what lies behind it: the SDK and urllib3 wrap those of the system."""
+    while fault is not None:
+        yield fault
+        fault = getattr(fault, "kwargs", {}).get("error") or fault.__cause__ or fault.__context__
 
 
 def _refused(response: Any, what: str) -> EcsauthError:
@@ -125,37 +173,45 @@ def _refused(response: Any, what: str) -> EcsauthError:
     code, status = _printable(error.get("Code", "")), int(meta.get("HTTPStatusCode", 0))
     headers = meta.get("HTTPHeaders", {})
     said = _printable(error.get("Message") or "")
+    if code == "NoSuchKey" and headers.get("x-amz-delete-marker") == "true":
+        return DeniedError(f"cannot {what}: the object was deleted: its newest version is a delete marker", _PUSH)
     if code in _BY_CODE:
         known = _BY_CODE[code]
         return known.error(f"cannot {what}: {known.reason}", *known.hints)
     if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "RequestTimeout":
-        return UnreachableError(f"cannot {what}: S3 asks to come back later ({code or status})")
+        return UnreachableError(
+            f"cannot {what}: S3 asks to come back later ({code or status})",
+            "run the same command again; if it lasts, see the AWS Health Dashboard for S3 and KMS in this region",
+        )
     if code in _WRONG_REGION:
         return _wrong_region(headers.get("x-amz-bucket-region"), what)
     if code == "RequestTimeTooSkewed":
         return DeniedError(
             f"cannot {what}: this machine's clock is wrong{_offset(headers.get('date'))}", "start chronyd"
         )
+    # What a role is answered, too, that IAM has not spread yet; other codes (AllAccessDisabled) are about the bucket.
+    denial = SettlingError if code == "AccessDenied" else DeniedError
     if "kms" in code.lower() or "kms:" in said.lower():
-        return DeniedError(
+        return denial(
             f"cannot {what}: KMS denies the use of the key" + _quoted(said),
             "reading takes kms:Decrypt on the key, in the role's policy or in the key's",
         )
     if status == HTTPStatus.FORBIDDEN or code in ("AccessDenied", "AllAccessDisabled"):
-        return _denied(said, what)
+        return denial(f"cannot {what}: S3 denies access" + _quoted(said), *_causes_of_denial(what))
     if status == HTTPStatus.NOT_FOUND:
-        return DeniedError(f"cannot {what}: there is no such object, version or bucket")
+        return DeniedError(f"cannot {what}: there is no such object, version or bucket", "is the URI right?")
     return DeniedError(f"cannot {what}: S3 answers {code or status}" + _quoted(said))
 
 
-def _denied(said: str, what: str) -> EcsauthError:
+def _causes_of_denial(what: str) -> tuple[str, ...]:
     """S3 gives one answer for three causes; they are named in the order of likelihood."""
-    return DeniedError(
-        f"cannot {what}: S3 denies access" + _quoted(said),
+    causes = (
         "the object may not exist: without s3:ListBucket S3 does not say so",
         "the role may lack s3:GetObject (and s3:GetObjectVersion for a version) on this object",
         "the bucket may belong to another account than expected: see --bucket-owner",
     )
+    verb, _, uri = what.partition(" ")
+    return (*causes, f"ecsauth doctor {shlex.quote(uri)} tells them apart") if verb == "get" else causes
 
 
 def _wrong_region(region: Optional[str], what: str) -> EcsauthError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -10,10 +11,18 @@ from botocore.httpchecksum import StreamingChecksumBody
 from urllib3.exceptions import HTTPError
 
 from bootstrap.core.acceptance import Fetched, Identity
-from bootstrap.core.errors import ConflictError, InvalidError, UnreachableError, UsageError
+from bootstrap.core.errors import (
+    ConflictError,
+    InvalidError,
+    NoCredentialsError,
+    SettlingError,
+    TimeUpError,
+    UnreachableError,
+    UsageError,
+)
 from bootstrap.core.patience import within
 from bootstrap.core.trust import ObjectFacts
-from bootstrap.edges.store.faults import translate
+from bootstrap.edges.store.faults import EXPIRED, translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,10 +40,21 @@ _ABSENT = frozenset(("NoSuchKey", "404", "NoSuchVersion"))
 
 
 class InstanceStore:
-    """S3 as `boot` uses it: one GetObject, on a client made for it."""
+    """S3 as `boot` uses it: one GetObject, on a client made for it.
 
-    def __init__(self, client: Callable[[str], S3Client]) -> None:
+    `require_role` raises, within some seconds, what the metadata service has to say where the SDK finds no credentials,
+    which it cannot tell itself. `patience` is for how long a denial is worth trying: a fresh role is denied at first.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[str], S3Client],
+        require_role: Callable[[float], None] = lambda _: None,
+        patience: float = SettlingError.patience,
+    ) -> None:
         self._client = client
+        self._require_role = require_role
+        self._patience = patience
 
     def fetch(self, uri: S3URI, identity: Identity, unless: Optional[str], seconds: float) -> Optional[Fetched]:
         """Return the object, or None if its ETag is still `unless`; the account has to own the bucket.
@@ -42,14 +62,23 @@ class InstanceStore:
         Raises DeniedError, and UnreachableError at the latest after `seconds`.
         """
         what = f"get {uri}"
+        end = time.monotonic() + seconds
+        clients: list[S3Client] = []
 
         def get() -> Optional[Fetched]:
-            with translated(what):
-                client = self._client(identity.region)
-            with contextlib.closing(client):
-                return Objects(client, identity.account).get(uri, unless=unless)
+            try:
+                with translated(what):
+                    clients.append(self._client(identity.region))
+                with contextlib.closing(clients[0]):
+                    return Objects(clients[0], identity.account).get(uri, unless=unless)
+            except NoCredentialsError:
+                self._require_role(end - time.monotonic())
+                raise
+            except SettlingError as fault:
+                fault.patience = self._patience
+                raise
 
-        return within(seconds, get, _no_answer(what, seconds))
+        return within(seconds, get, lambda: _no_answer(what, seconds) if clients else _no_client(what, seconds))
 
 
 class Objects:
@@ -143,6 +172,11 @@ def translated(what: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError, HTTPError) as fault:
         raise translate(fault, what) from None
+    except RuntimeError as fault:
+        if type(fault) is not RuntimeError:
+            raise
+        # The SDK's word for credentials that say of themselves that their time is over.
+        raise UnreachableError(f"cannot {what}: the credentials have expired", *EXPIRED) from None
     except ValueError:
         # The SDK's word for an address or an ARN that it cannot make sense of.
         raise UsageError(f"cannot {what}: the endpoint or a name in it is malformed") from None
@@ -186,8 +220,15 @@ def _facts(answer: Any, *, verified: bool) -> ObjectFacts:
     )
 
 
-def _no_answer(what: str, seconds: float) -> UnreachableError:
-    return UnreachableError(
+def _no_client(what: str, seconds: float) -> TimeUpError:
+    return TimeUpError(
+        f"cannot {what}: no credentials came within {seconds:.0f} s",
+        "on EC2: does the metadata service answer (in a container the hop limit has to be 2)?",
+    )
+
+
+def _no_answer(what: str, seconds: float) -> TimeUpError:
+    return TimeUpError(
         f"cannot {what}: no complete answer within {seconds:.0f} s",
         "does the name resolve, and is there a route to S3: a gateway endpoint, NAT?",
     )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Optional
 import botocore.loaders
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, MetadataRetrievalError
 
 from bootstrap import __version__
 from bootstrap.core.endpoint import is_loopback
-from bootstrap.core.errors import UsageError
+from bootstrap.core.errors import SettlingError, UsageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -43,6 +43,12 @@ class InstanceClients:
         # Read by the SDK's own metadata client, which would ask a proxy for the role's credentials.
         os.environ["NO_PROXY"] = os.environ["no_proxy"] = no_proxy
 
+    @property
+    def patience(self) -> float:
+        """For how long a denial is worth trying: only an instance's role is fresh, keys that were given are not."""
+        given = self._profile or os.environ.get("AWS_ACCESS_KEY_ID")
+        return 0.0 if given else SettlingError.patience
+
     def s3(self, region: str) -> S3Client:
         """Return a client for the bucket's region."""
         session = botocore.session.Session(None if self._profile else _WITHOUT_FILES, profile=self._profile)
@@ -52,9 +58,18 @@ class InstanceClients:
         session.register_component("data_loader", _FewServicesLoader())
         # The files of boto 2, /etc/boto.cfg and ~/.boto, which would beat the role too.
         session.get_component("credential_provider").remove("boto-config")
+        _load_credentials(session)
         client: Any = session.create_client("s3", region_name=region, config=_config())
         client.meta.events.register("before-call.s3", _refuse_all_but_get_object)
         return _safe(client)
+
+
+def _load_credentials(session: botocore.session.Session) -> None:
+    """Let the session find its credentials; what the metadata service may give in their place breaks the SDK."""
+    try:
+        session.get_credentials()
+    except (TypeError, ValueError, AttributeError, LookupError):
+        raise MetadataRetrievalError(error_msg="no credentials of use") from None
 
 
 class OperatorClients:
