@@ -49,8 +49,9 @@ class Pair(NamedTuple):
     good: Instance
 
     def traces(self) -> dict[str, Trace]:
-        """Return every file on both, and the good one's directories; a run makes the fresh one's, for the lock."""
-        of_fresh = {path: trace for path, trace in self.fresh.traces().items() if trace.content}
+        """Return every file on both, and the good one's directories; a run makes the fresh one's, lock and record."""
+        record = str(self.fresh.state_place / "state.json")
+        of_fresh = {path: trace for path, trace in self.fresh.traces().items() if trace.content and path != record}
         return {**of_fresh, **self.good.traces()}
 
 

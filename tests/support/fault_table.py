@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DENIED, UNREACHABLE = 4, 5
 # With a good file on the instance, what is unreachable ends so; everything else as on a fresh one.
-UNREACHABLE_WITH_GOOD_FILE = 5
+UNREACHABLE_WITH_GOOD_FILE = 8
 
 
 class World(NamedTuple):
