@@ -31,6 +31,7 @@ _WAIT_S = "20"
 # docker's own columns, and the label that says which version of the object the agent was given.
 _CONTAINER = r'table {{.Names}}\t{{.ID}}\t{{.Status}}\t{{.Label "ecsauth.version"}}'
 _STATUS_INVALID = 3
+_STATUS_STALE = 8
 
 
 def main() -> int:
@@ -103,8 +104,9 @@ class Story:
         self._narrator.say(f"No agent is started: {lack.rstrip('.')}.")
 
     def with_agent(self, engine: DockerEngine, image: str) -> None:
-        """Push, boot, boot again, change the password, push and boot again, and push a mistake."""
-        launch = ("--image", image, "--wait", _WAIT_S)
+        """Push, boot, boot again, change the password, push and boot again, lose S3, and push a mistake."""
+        # The rules of this machine's network are its own, and so is a service that it may have.
+        launch = ("--launch", "docker", "--no-host-rules", "--image", image, "--wait", _WAIT_S)
         self._push(_FIRST_PUSH)
         self._boot("The instance boots from it: fetch, prove, check, install, start the agent", *launch)
         self._show_file()
@@ -119,7 +121,18 @@ class Story:
         self._show_file()
         if self._show_agent(engine) == first:
             raise DemoError("the agent was not replaced")
+        self._cut_off(engine, launch)
         self._push_a_mistake()
+
+    def _cut_off(self, engine: DockerEngine, launch: tuple[str, ...]) -> None:
+        """Stop S3 and the agent, and boot all the same."""
+        with self._cloud.out_of_reach():
+            self._narrator.step("S3 cannot be reached, and the agent has stopped: the last good file is gone on with")
+            self._narrator.run(self._cloud.instance, ("docker", "stop", "--time", "1", "ecs-agent"))
+            self._boot(
+                "The instance boots again, on the last good file", "--deadline", "3", *launch, status=_STATUS_STALE
+            )
+            self._show_agent(engine)
 
     def _push(self, title: str) -> None:
         self._narrator.step(title)
@@ -132,12 +145,11 @@ class Story:
         self._narrator.run(self._cloud.operator, ("ecsauth", "push", "ecs.config", URI), status=_STATUS_INVALID)
         self._narrator.say(f"S3 was asked: {self._cloud.take_requests()}")
 
-    def _boot(self, title: str, *launch: str) -> None:
+    def _boot(self, title: str, *launch: str, status: int = 0) -> None:
         self._narrator.step(title)
         place = ("--file", ENV_FILE, "--state-dir", STATE)
-        self._narrator.run(
-            self._cloud.instance, ("ecsauth", "boot", URI, "--kms-key", self._cloud.kms_key, *place, *launch)
-        )
+        command = ("ecsauth", "boot", URI, "--kms-key", self._cloud.kms_key, *place, *launch)
+        self._narrator.run(self._cloud.instance, command, status=status)
         self._narrator.say(f"S3 was asked: {self._cloud.take_requests()}")
 
     def _show_file(self) -> None:

@@ -34,6 +34,12 @@ class PretendCloud:
         )
         self.instance = {**aws_environment(home, endpoint=s3.url, metadata=metadata.url), **docker}
 
+    @contextlib.contextmanager
+    def out_of_reach(self) -> Iterator[None]:
+        """Refuse every connection to S3 inside the `with` block."""
+        with self._s3.refusing():
+            yield
+
     def take_requests(self) -> str:
         """Return what S3 was asked since the last call, with the conditions."""
         asked = []

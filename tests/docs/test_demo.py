@@ -99,7 +99,7 @@ def test_without_docker_it_stops_after_the_file(stage: Stage) -> None:
 
 @pytest.mark.docker
 def test_with_docker_it_tells_everything(stage: Stage, engine: DockerEngine) -> None:
-    """Where an engine answers, the agent is started, left alone and replaced, and a mistake is refused."""
+    """Where an engine answers, the agent is started, left alone and replaced, S3 is lost, and a mistake refused."""
     output = _with_the_engine(stage)
     told = (
         "agent registered in cluster demo",
@@ -108,6 +108,8 @@ def test_with_docker_it_tells_everything(stage: Stage, engine: DockerEngine) -> 
         "nothing has changed",
         "it is the same container as before",
         "password changed",
+        "agent registered in cluster demo",
+        "going on with the last good file",
         "agent registered in cluster demo",
         "A341",
     )

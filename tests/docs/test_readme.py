@@ -41,7 +41,7 @@ def test_exit_statuses_are_those_of_the_program() -> None:
     section = README.split("\n## Exit status\n")[1].split("\n## ")[0]
     listed = {int(number): name for number, name in re.findall(r"^\| (\d) \| (\w+) \|", section, flags=re.MULTILINE)}
     faults = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, EcsauthError)]
-    used = {ExitCode.OK, *(fault.exit_code for fault in faults)}
+    used = {ExitCode.OK, ExitCode.STALE, *(fault.exit_code for fault in faults)}
     assert listed == {int(status): status.name.lower() for status in used}
 
 
