@@ -9,7 +9,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn, Optional
 
-from bootstrap.core.errors import EcsauthError, ExitCode
+from bootstrap.core.errors import EcsauthError, ExitCode, LaunchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +70,9 @@ def _report(fault: EcsauthError, style: str) -> int:
 
     console.explain_fault(fault)
     if style == "json":
-        console.show({"outcome": "failed", "status": fault.exit_code, "error": fault.message, "hints": fault.hints})
+        log = {"log": fault.log} if isinstance(fault, LaunchError) and fault.log else {}
+        said = {"outcome": "failed", "status": fault.exit_code, "error": fault.message, "hints": fault.hints}
+        console.show({**said, **log})
     return fault.exit_code
 
 
