@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 # SGR parameters, as in the findings of check.
 _COLOURS = {"ok": "32", "warning": "1;33", "failed": "1;31", "skipped": "2"}
 
+# Of the longest word and the longest topic: the columns stay where they are from run to run.
+_WORD, _TOPIC = len("warning"), len("environment")
+
 
 class Row(NamedTuple):
     """One line: `word` is ok, warning, failed or skipped."""
@@ -26,8 +29,9 @@ def show(rows: Sequence[Row]) -> None:
     from bootstrap.cli import terminal
 
     style = terminal.style(sys.stdout)
-    words, topics = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
     for row in rows:
-        word = style.paint(_COLOURS.get(row.word, ""), row.word) + " " * (words - len(row.word))
-        text = f"{row.topic:{topics}}  {row.said}" + (f": {row.fix}" if row.fix else "")
+        word = style.paint(_COLOURS.get(row.word, ""), row.word) + " " * (_WORD - len(row.word))
+        text = f"{row.topic:{_TOPIC}}  {row.said}" + (f": {row.fix}" if row.fix else "")
         sys.stdout.write(f"{word}  {terminal.printable(text)}\n")
+    # What is said next goes to another stream.
+    sys.stdout.flush()
