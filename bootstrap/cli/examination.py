@@ -46,6 +46,13 @@ _ORDER = (
     "timer",
 )
 _SLOW = 10.0
+# What beats the role of the instance, as the SDK looks for credentials (botocore, credentials.py).
+_GIVEN = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
 
 
 class Examination:
@@ -121,7 +128,7 @@ class Examination:
         """Say which credentials beat the role's, nothing where the role's count."""
         if self._arguments.profile:
             return f"the profile {self._arguments.profile} is"
-        return "AWS_ACCESS_KEY_ID is" if os.environ.get("AWS_ACCESS_KEY_ID") else ""
+        return next((f"{name} is" for name in _GIVEN if os.environ.get(name)), "")
 
     def _knows_place(self) -> bool:
         return options.region(self._arguments) is not None and self._owner() is not None

@@ -199,15 +199,16 @@ def _environment(seen: Observed) -> Iterator[Topic]:
         some = ", ".join(names_shown(names))
         count = f"{len(names)} variable{'' if len(names) == 1 else 's'}"
         yield Topic("environment", f"differs from the file in {count}: {some}", agrees=False, fix=_BOOT)
+    elif names is not None:
+        yield Topic("environment", "equals the file")
     elif seen.runs.has_file is False:
         said = "the service was started before the file was installed, and has not read it"
         yield Topic("environment", said, agrees=False, fix=_BOOT)
-    elif names is not None:
-        yield Topic("environment", "equals the file")
     elif seen.runs.has_file:
         yield Topic("environment", "the service was started after the file was installed")
     elif seen.runs.way is Way.SERVICE or seen.runs.is_ours:
-        yield Topic("environment", "cannot be compared with the file", agrees=False, fix=_ROOT)
+        fix = _ROOT if seen.file.unreadable is not None else _BOOT
+        yield Topic("environment", "cannot be compared with the file", agrees=False, fix=fix)
 
 
 def _answer(seen: Observed) -> Topic:

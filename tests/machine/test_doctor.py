@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
@@ -118,8 +120,8 @@ def test_no_uri(bare_machine: Machine) -> None:
     places = (f"--file={bare_machine.env_file}", f"--state-dir={bare_machine.state_place}")
     done = run_here("doctor", *places, "--launch=none", env=bare_machine.environment())
     assert done.status == 0
-    assert "skipped  bucket     no S3URI was given, and none is recorded here: give one" in done.out
-    assert "skipped  key        needs bucket" in done.out
+    assert "skipped  bucket       no S3URI was given, and none is recorded here: give one" in done.out
+    assert "skipped  key          needs bucket" in done.out
     assert bare_machine.proxy.operations == []
 
 
@@ -366,6 +368,18 @@ def test_clock(settled: Machine, seconds: int, outcome: str, said: str) -> None:
     stamp = email.utils.formatdate(time.time() + seconds, usegmt=True)
     settled.proxy.inject(Headers({"Date": stamp}))
     assert_line(checks(settled)["time"], Line(outcome, said, "" if outcome == "ok" else "start chronyd"))
+
+
+def test_no_sdk(settled: Machine) -> None:
+    """Where botocore cannot be imported that is the cause, and the rest of the machine is examined all the same."""
+    program = "import sys; sys.modules['botocore'] = None; from bootstrap.cli import main; sys.exit(main(sys.argv[1:]))"
+    argv = [sys.executable, "-c", program, *arguments(settled, "--format=json")]
+    done = subprocess.run(argv, env=settled.environment(), capture_output=True, text=True, timeout=60, check=False)
+    found = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
+    assert done.returncode == FAILED
+    assert_line(found["sdk"], Line("failed", "botocore cannot be imported", "pip install"))
+    assert_line(found["bucket"], Line("skipped", "needs sdk"))
+    assert found["role"]["outcome"] == found["file"]["outcome"] == "ok"
 
 
 def opened(machine: Machine) -> None:

@@ -164,14 +164,19 @@ def given(**changes: str) -> dict[str, Secret]:
             "in 1 variable: ECS_DATADIR",
             "boot again",
         ),
-        (WELL._replace(runs=RUNS._replace(environment=None)), "environment", "cannot be compared", "run as root"),
+        (
+            WELL._replace(file=FILE._replace(data=None, unreadable=ROOT)),
+            "environment",
+            "cannot be compared with the file",
+            "run as root",
+        ),
         (
             WELL._replace(runs=SERVICE._replace(has_file=False)),
             "environment",
             "the service was started before the file was installed",
             "boot again",
         ),
-        (WELL._replace(runs=SERVICE._replace(has_file=None)), "environment", "cannot be compared", "run as root"),
+        (WELL._replace(runs=SERVICE._replace(has_file=None)), "environment", "cannot be compared", "boot again"),
         (
             WELL._replace(runs=SERVICE._replace(environment=given(ECS_CLUSTER="x"))),
             "environment",
@@ -207,6 +212,9 @@ def test_what_does_not_agree(seen: Observed, topic: str, said: str, fix: str) ->
         pytest.param(WELL._replace(s3=None), id="S3 was not asked"),
         pytest.param(WELL._replace(runs=SERVICE), id="service without docker"),
         pytest.param(WELL._replace(runs=SERVICE._replace(environment=GIVEN)), id="service"),
+        pytest.param(
+            WELL._replace(runs=SERVICE._replace(environment=GIVEN, has_file=False)), id="what is given counts most"
+        ),
         pytest.param(
             WELL._replace(runs=SERVICE._replace(environment=given(ECS_ENABLE_TASK_ENI="false", ECS_AGENT_LABELS="x"))),
             id="what ecs-init adds",
