@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
+import pytest
 from machine import FIRST, SECOND
+from needs import lack_of, need
 from program import run_here
 
 if TYPE_CHECKING:
@@ -48,6 +53,27 @@ def test_not_there(instance: RealInstance) -> None:
     found = doctor(instance, instance.uri)
     assert found["key"].startswith("failed "), found["key"]
     assert "there is no " in found["key"] or "it is not there" in found["key"]
+
+
+@pytest.mark.parametrize(("offset", "way"), [(3600, "ahead of"), (-3600, "behind")], ids=["ahead", "behind"])
+def test_clock_off(instance: RealInstance, offset: int, way: str) -> None:
+    """A clock that is an hour off is told in its own line, measured against S3, and S3's refusal says the same."""
+    need(lack_of("faketime", "-f", "+1h", "true"))
+    assert instance.push(FIRST).status == 0
+    shifted = (shutil.which("faketime") or "faketime", "-m", "--exclude-monotonic", "-f", f"{offset:+d}s")
+    done = subprocess.run(
+        [*shifted, sys.executable, "-m", "bootstrap", "doctor", instance.uri, "--launch=none"],
+        # No systemctl to be found: what Python waits for a child with breaks under faketime.
+        env=instance.environment(PATH=str(instance.folder)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    found = {line.split()[1]: line for line in done.stdout.splitlines()}
+    assert found.get("time", "").startswith("failed "), done.stdout + done.stderr
+    assert f" minutes {way} S3: start chronyd" in found["time"]
+    assert "this machine's clock is wrong by " in found["bucket"]
 
 
 def test_what_s3_has(instance: RealInstance) -> None:
