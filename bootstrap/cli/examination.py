@@ -79,7 +79,11 @@ class Examination:
 
     def results(self) -> tuple[Result, ...]:
         """Return the result of every check, in the order of a boot."""
-        found = examine(self._checks(), self._clock, self._arguments.deadline, is_root=os.geteuid() == 0)
+        try:
+            found = examine(self._checks(), self._clock, self._arguments.deadline, is_root=os.geteuid() == 0)
+        finally:
+            if self._probes is not None:
+                self._probes.close()
         return tuple(sorted(found, key=lambda result: _ORDER.index(result.check)))
 
     def _checks(self) -> tuple[Check, ...]:

@@ -143,10 +143,10 @@ def _denied(answers: ObjectAnswers, reason: str, uri: S3URI, owner: str) -> Verd
     if (listing is not None and listing.is_ok and not listing.listed) or "s3:listbucket" in reason:
         return _absent(uri)
     action = "s3:GetObjectVersion" if uri.version_id else "s3:GetObject"
-    grant = f"allow {action} on arn:aws:s3:::{uri.bucket}/{uri.key} in the role's policy; does the bucket's deny it?"
+    grant = f"allow {action} on arn:aws:s3:::{uri.bucket}/{uri.key} in the role's policy"
     if (listing is not None and listing.is_ok) or "s3:getobject" in reason:
-        return failed("the object is there, but the role may not read it", grant)
+        return failed("the object is there, but the role may not read it", f"{grant}; does the bucket's deny it?")
     return failed(
         "S3 denies access and does not say why: it is not there, or the role may not read it",
-        f"look from elsewhere: aws s3api head-object --bucket {uri.bucket} --key {uri.key}; then {grant}",
+        f"look from elsewhere (aws s3api head-object --bucket {uri.bucket} --key {uri.key}); if it is there, {grant}",
     )

@@ -45,6 +45,10 @@ class Probes:
         if uri.version_id:
             self._place["VersionId"] = uri.version_id
 
+    def close(self) -> None:
+        """Close the client's connections."""
+        self._client.close()
+
     def bucket(self) -> BucketAnswers:
         """Ask for the bucket; raise UnreachableError, and DeniedError where there are no credentials."""
         owned = self._head_bucket(self._owner)
