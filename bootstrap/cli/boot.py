@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from bootstrap.cli.options import Parser
     from bootstrap.core.boot import Boot, Edges, Report, Request
 
-_ENV_FILE = "/etc/ecs/ecs.config"
-_STATE_DIRECTORY = "/var/lib/ecsauth"
+_ENV_FILE, _STATE_DIRECTORY = options.ENV_FILE, options.STATE_DIRECTORY
 
 
 def add_arguments(parser: Parser) -> None:
@@ -31,7 +30,7 @@ def add_arguments(parser: Parser) -> None:
     file.add_argument("--state-dir", metavar="PATH", default=_STATE_DIRECTORY, help=f"default: {_STATE_DIRECTORY}")
     _add_agent(parser.add_argument_group("the agent"))
     running = parser.add_argument_group("this run")
-    seconds = options.parsed(_seconds)
+    seconds = options.parsed(options.seconds)
     running.add_argument("--deadline", metavar="SECONDS", type=seconds, default=120.0, help="for S3 (default: 120)")
     running.add_argument("--wait", metavar="SECONDS", type=seconds, default=60.0, help="for the agent (default: 60)")
     running.add_argument(
@@ -126,18 +125,6 @@ def _persisting(boot: Boot, arguments: argparse.Namespace) -> Report:
         raise
     persist.start(wanted.start if report.outcome is Outcome.QUEUED else at_once)
     return report
-
-
-def _seconds(text: str) -> float:
-    from bootstrap.core.errors import UsageError
-
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= 24 * 3600:
-        raise UsageError("takes a number of seconds, at most a day")
-    return seconds
 
 
 def _request(arguments: argparse.Namespace) -> Request:

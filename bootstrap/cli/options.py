@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
+ENV_FILE = "/etc/ecs/ecs.config"
+STATE_DIRECTORY = "/var/lib/ecsauth"
+_DAY = 24 * 3600
+
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Help as wide as the terminal; argparse would load compression libraries to find that out."""
@@ -63,6 +67,12 @@ def add_format(parser: Parser, choices: Sequence[str] = ("text", "json")) -> Non
     )
 
 
+def add_places(parser: Parser) -> None:
+    """Add where the env-file and ecsauth's own files are, for a command that only looks."""
+    parser.add_argument("--file", metavar="PATH", default=ENV_FILE, help=f"the env-file (default: {ENV_FILE})")
+    parser.add_argument("--state-dir", metavar="PATH", default=STATE_DIRECTORY, help=f"default: {STATE_DIRECTORY}")
+
+
 def add_dialect(parser: Parser) -> None:
     """Add `--dialect`."""
     parser.add_argument(
@@ -82,6 +92,17 @@ def add_aws(parser: Parser) -> None:
 def region(arguments: argparse.Namespace) -> Optional[str]:
     """Return the region that was named: by the option, or by the variable that all SDKs but Python's read."""
     return arguments.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds; raise UsageError."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= _DAY:
+        raise UsageError("takes a number of seconds, at most a day")
+    return number
 
 
 def parsed(parse: Callable[[str], Value]) -> Callable[[str], Value]:

@@ -38,6 +38,14 @@ COMMANDS = {
         "fetch the env-file, prove it, check it, install it and start the agent",
         "ecsauth boot s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
     ),
+    "status": (
+        "tell whether the env-file, S3 and the agent that runs agree",
+        "ecsauth status --remote",
+    ),
+    "doctor": (
+        "find out why an instance does not boot, one line a cause",
+        "ecsauth doctor s3://bucket/prod/ecs.config",
+    ),
     "unpersist": (
         "remove the units that boot --persist made, and the gate of the service",
         "ecsauth unpersist",

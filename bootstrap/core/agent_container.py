@@ -132,6 +132,11 @@ def fingerprint(wanted: Wanted) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
+def is_documented(name: str, value: str) -> bool:
+    """Tell whether an agent is given this variable unless the env-file sets it."""
+    return (name, value) in (*_ENVIRONMENT, *_AWSVPC_ENVIRONMENT)
+
+
 def is_right(container: Optional[Container], wanted: Wanted) -> bool:
     """Tell whether the container was made from the wanted object with the wanted flags."""
     return container is not None and (container.version, container.plan) == (wanted.version, fingerprint(wanted))

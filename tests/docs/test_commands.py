@@ -71,10 +71,11 @@ import sys
 sys.path.insert(0, {sources!r})
 from bootstrap.cli import main
 arguments = sys.argv[1:]
-if arguments[:1] == ["boot"] and "--help" not in arguments:
+if arguments[:1] in (["boot"], ["status"], ["doctor"]) and "--help" not in arguments:
     for option, value in (("--file", "{root}/etc/ecs/ecs.config"), ("--state-dir", "{root}/var/lib/ecsauth"),
                           ("--launch", "none")):
-        arguments += () if option in arguments else (option, value)
+        if option not in arguments and (option, arguments[0]) != ("--launch", "status"):
+            arguments += (option, value)
 sys.exit(main(arguments))
 """
 _END = "-- status "
@@ -205,6 +206,8 @@ def test_blocks_say_what_they_are(name: str) -> None:
         ("which nginx --file ecs.config", "`which`"),
         (f"push ecs.config s3://{BUCKET}/k", "`push`"),
         (f"push ecs.config s3://{BUCKET}/k 2>/dev/null && ecsauth boot s3://{BUCKET}/k --kms-key {KEY}", "`boot`"),
+        ("status --remote", "`status`"),
+        (f"doctor s3://{BUCKET}/k", "`doctor`"),
         ("push hub.config s3://example-config/k", "any, when it fails"),
     ],
 )

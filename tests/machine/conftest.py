@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import program
@@ -11,7 +13,7 @@ from machine import FIRST, Machine
 from bootstrap.edges.disk import Disk
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from docker_engine import DockerEngine
     from metadata_service import MetadataService
@@ -57,3 +59,12 @@ def booted(machine: Machine) -> Machine:
     assert done.status == 0, done.err
     machine.proxy.requests.clear()
     return machine
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """Give a directory that everybody may search, as /etc and /var/lib are."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory)
+        path.chmod(0o755)
+        yield path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import urllib.parse
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import botocore.loaders
 import botocore.session
@@ -49,8 +49,8 @@ class InstanceClients:
         given = self._profile or os.environ.get("AWS_ACCESS_KEY_ID")
         return 0.0 if given else SettlingError.patience
 
-    def s3(self, region: str) -> S3Client:
-        """Return a client for the bucket's region."""
+    def s3(self, region: str, operations: frozenset[str] = frozenset({"GetObject"})) -> S3Client:
+        """Return a client for the bucket's region that carries out these operations and no others."""
         session = botocore.session.Session(None if self._profile else _WITHOUT_FILES, profile=self._profile)
         session.set_config_variable("ec2_metadata_v1_disabled", value=True)
         session.set_config_variable("metadata_service_timeout", 2)
@@ -60,7 +60,7 @@ class InstanceClients:
         session.get_component("credential_provider").remove("boto-config")
         _load_credentials(session)
         client: Any = session.create_client("s3", region_name=region, config=_config())
-        client.meta.events.register("before-call.s3", _refuse_all_but_get_object)
+        client.meta.events.register("before-call.s3", _refuse_all_but(operations))
         return _safe(client)
 
 
@@ -97,11 +97,15 @@ def _safe(client: S3Client) -> S3Client:
     )
 
 
-def _refuse_all_but_get_object(model: Any, **_: Any) -> None:
+def _refuse_all_but(operations: frozenset[str]) -> Callable[..., None]:
     """Where S3 does not say in which region a bucket is, the SDK would go and ask for it; it takes no for an answer."""
-    if model.name != "GetObject":
-        answer: Any = {"Error": {"Code": "NotCalled"}, "ResponseMetadata": {"HTTPHeaders": {}}}
-        raise ClientError(answer, model.name)
+
+    def refuse(model: Any, **_: Any) -> None:
+        if model.name not in operations:
+            answer: Any = {"Error": {"Code": "NotCalled"}, "ResponseMetadata": {"HTTPHeaders": {}}}
+            raise ClientError(answer, model.name)
+
+    return refuse
 
 
 def _config() -> Config:

@@ -1,0 +1,132 @@
+"""What `status` and `doctor` look at on this machine, without changing it: nothing is written, no lock is taken."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, TypeVar
+
+from bootstrap.core.errors import EcsauthError, LaunchError, LocalError
+from bootstrap.core.observed import Runs, Unreadable, Way
+
+if TYPE_CHECKING:
+    from bootstrap.core.agent_container import Container
+    from bootstrap.core.agent_service import Service
+    from bootstrap.core.observed import File
+    from bootstrap.core.secret import Secret
+    from bootstrap.core.state import Installed, Moment, State
+    from bootstrap.edges.disk import Disk
+
+Seen = TypeVar("Seen")
+_ROOT = "run as root"
+
+
+def unreadable(fault: EcsauthError) -> Unreadable:
+    """Return why something cannot be looked at; docker and the kernel say alike who could."""
+    if os.geteuid() and (_ROOT in fault.hints or "permission denied" in fault.message.lower()):
+        return Unreadable(fault.message, _ROOT)
+    return Unreadable(fault.message, fault.hints[0] if fault.hints else "")
+
+
+def _tried(look: Callable[[], Seen]) -> tuple[Optional[Seen], Optional[Unreadable]]:
+    try:
+        return look(), None
+    except (LocalError, LaunchError) as fault:
+        return None, unreadable(fault)
+
+
+def file(disk: Disk, path: str) -> File:
+    """Return what stands in the env-file's place, as far as it can be read."""
+    from bootstrap.core.observed import File
+    from bootstrap.edges import places
+
+    placed, why = _tried(lambda: places.look(path))
+    data, no_data = _tried(disk.env_file)
+    verified, no_copy = _tried(disk.verified_copy)
+    return File(path, placed, data, verified, why or no_data or no_copy)
+
+
+def state(disk: Disk, directory: str) -> tuple[Optional[State], Optional[Unreadable]]:
+    """Return what the last run has recorded in the directory, or why that cannot be read."""
+    from bootstrap.edges import places
+
+    # Where a directory above may not be searched nothing seems to be there.
+    _, why = _tried(lambda: places.look(directory))
+    return (None, why) if why is not None else _tried(disk.state)
+
+
+class _Containers(NamedTuple):
+    """What docker shows of the agent's container."""
+
+    container: Optional[Container]
+    environment: Optional[dict[str, Secret]]
+
+
+def runs(installed: Optional[Installed], now: int, moment: Moment) -> Runs:
+    """Return what runs the agent: a container that ecsauth made, else the service where there is one."""
+    from bootstrap.edges import supervisor
+
+    shown, no_docker = _tried(_containers)
+    container = shown.container if shown is not None else None
+    if supervisor.which() is None or (container is not None and container.plan):
+        if no_docker is not None:
+            return Runs(None, unreadable=no_docker)
+        return _container(container, shown.environment if shown is not None else None)
+    service, no_service = _tried(_service)
+    if service is None:
+        return Runs(None, unreadable=no_service)
+    return _as_service(service, installed, now, moment)._replace(
+        environment=shown.environment if shown is not None else None
+    )
+
+
+def _containers() -> _Containers:
+    from bootstrap.edges.commands import Commands
+    from bootstrap.edges.docker import Docker
+
+    commands = Commands()
+    docker = Docker(commands.call, commands.run)
+    container = docker.agent()
+    return _Containers(container, docker.environment() if container is not None else None)
+
+
+def _service() -> Service:
+    from bootstrap.core.agent_service import Supervisor
+    from bootstrap.edges import supervisor
+    from bootstrap.edges.commands import Commands
+
+    commands = Commands()
+    if supervisor.which() is Supervisor.UPSTART:
+        return supervisor.Upstart(commands.call, commands.run).look()
+    return supervisor.Systemd(commands.call, commands.run).look()
+
+
+def _container(container: Optional[Container], environment: Optional[dict[str, Secret]]) -> Runs:
+    from bootstrap.core.observed import epoch
+
+    if container is None:
+        return Runs(None)
+    return Runs(
+        Way.CONTAINER,
+        running=container.running,
+        since=epoch(container.started_at) if container.running else None,
+        not_running="" if container.running else f": it exited with status {container.exit_code}",
+        is_ours=bool(container.plan),
+        version=container.version,
+        environment=environment,
+    )
+
+
+def _as_service(service: Service, installed: Optional[Installed], now: int, moment: Moment) -> Runs:
+    from bootstrap.core import agent_service
+
+    why = ": a condition of its unit, as the gate's, does not hold" if service.held_back else ""
+    why = f": it failed with status {service.exit_status}" if service.failed else why
+    why = ": it is about to start" if service.queued else why
+    installed_at = installed.moment if installed is not None else None
+    return Runs(
+        Way.SERVICE,
+        running=service.running,
+        since=now - int(moment.seconds - service.started) if service.running and service.started else None,
+        not_running=why,
+        has_file=agent_service.has_file(service, installed_at, moment) if installed_at is not None else None,
+    )

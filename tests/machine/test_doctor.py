@@ -1,0 +1,504 @@
+"""`ecsauth doctor`: each fault is named in its own line, with its fix; what follows from it is not blamed."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+
+import pytest
+import s3_faults as faults
+import unprivileged
+from docker_engine import AGENT
+from machine import KEY as OBJECT
+from machine import auth_file
+from metadata_service import Behaviour, Instance
+from program import run_here
+from s3_faults import Headers, Reply, kms_denied
+from s3_server import ACCOUNT, REGION
+from untouched import traces
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from canary import Canary
+    from machine import Machine
+    from program import Ended
+    from watch import Watched
+
+    Change = Callable[[Machine], None]
+
+FAILED = 3
+CHECKS = [
+    *("python", "sdk", "time", "metadata", "role", "region", "bucket", "key", "kms", "file", "directory"),
+    *("docker", "engine", "agent", "ordering", "timer"),
+]
+OTHER_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
+STRANGER = "999999999999"
+
+
+class Line(NamedTuple):
+    """What a check is to say: its outcome, a part of its message, a part of its fix."""
+
+    outcome: str
+    said: str = ""
+    fix: str = ""
+
+
+def arguments(machine: Machine, *options: str) -> tuple[str, ...]:
+    """Return the arguments of an examination of a machine on which no agent is started."""
+    places = (f"--file={machine.env_file}", f"--state-dir={machine.state_place}", f"--kms-key={machine.key}")
+    return ("doctor", machine.uri, *places, "--launch=none", *options)
+
+
+def doctor(machine: Machine, *options: str, **env: str) -> Ended:
+    """Examine the machine, in this process."""
+    return run_here(*arguments(machine, *options), env=machine.environment(**env))
+
+
+def checks(machine: Machine, *options: str, **env: str) -> dict[str, Any]:
+    """Examine the machine and return the checks by their names."""
+    done = doctor(machine, "--format=json", *options, **env)
+    return {check["check"]: check for check in done.document["checks"]}
+
+
+def assert_line(found: dict[str, Any], expected: Line) -> None:
+    """Assert that a check says what is expected."""
+    assert found["outcome"] == expected.outcome, found
+    assert expected.said in found["message"], found
+    assert expected.fix in (found["fix"] or ""), found
+
+
+@pytest.fixture
+def settled(bare_machine: Machine) -> Machine:
+    """Give an instance on which a good file is installed, and no agent."""
+    done = run_here(*bare_machine.boot_arguments("--launch=none"), env=bare_machine.environment())
+    assert done.status == 0, done.err
+    bare_machine.proxy.requests.clear()
+    bare_machine.metadata.requests.clear()
+    return bare_machine
+
+
+def test_well(settled: Machine) -> None:
+    """Where nothing is wrong: one line a check on standard output, in the order of a boot, status 0, no message."""
+    done = doctor(settled)
+    assert (done.status, done.err) == (0, ""), done.out
+    shown = {line.split()[1]: line for line in done.out.splitlines()}
+    assert list(shown) == CHECKS
+    for name in ("python", "sdk", "time", "metadata", "role", "region", "bucket", "key", "kms", "file", "directory"):
+        assert shown[name].startswith("ok  "), shown[name]
+    assert "ecsInstanceRole, credentials hold for " in shown["role"]
+    assert f"{REGION}, account {ACCOUNT}" in shown["region"]
+    assert f"fleet belongs to account {ACCOUNT}" in shown["bucket"]
+    assert f"it is encrypted with {settled.key}" in shown["kms"]
+
+
+def test_well_for_programs(settled: Machine) -> None:
+    """The same as one JSON document."""
+    said = doctor(settled, "--format=json").document
+    assert list(said) == ["schema", "healthy", "uri", "checks"]
+    assert (said["schema"], said["healthy"], said["uri"]) == (1, True, settled.uri)
+    assert [check["check"] for check in said["checks"]] == CHECKS
+    assert all(list(check) == ["check", "outcome", "message", "fix"] for check in said["checks"])
+
+
+def test_the_installed_one_is_examined(settled: Machine) -> None:
+    """Without an S3URI the recorded one counts, with its owner and its keys."""
+    places = (f"--file={settled.env_file}", f"--state-dir={settled.state_place}")
+    done = run_here("doctor", *places, "--launch=none", "--format=json", env=settled.environment())
+    assert (done.status, done.document["uri"]) == (0, settled.uri)
+    assert "kms" in {check["check"] for check in done.document["checks"] if check["outcome"] == "ok"}
+
+
+def test_no_uri(bare_machine: Machine) -> None:
+    """Without one, and with none recorded, what is about S3 is skipped, and said to be."""
+    places = (f"--file={bare_machine.env_file}", f"--state-dir={bare_machine.state_place}")
+    done = run_here("doctor", *places, "--launch=none", env=bare_machine.environment())
+    assert done.status == 0
+    assert "skipped  bucket       no S3URI was given, and none is recorded here: give one" in done.out
+    assert "skipped  key          needs bucket" in done.out
+    assert bare_machine.proxy.operations == []
+
+
+def test_no_content_is_read(settled: Machine) -> None:
+    """Of the object no more than its first byte is asked for, of the bucket no more than one name."""
+    assert doctor(settled).status == 0
+    operations = settled.proxy.operations
+    assert operations == ["HeadBucket", "HeadObject", "GetObject"]
+    (get,) = (request for request in settled.proxy.requests if request.operation == "GetObject")
+    assert get.headers["range"] == "bytes=0-0"
+
+
+# What the metadata service does, and what is said of it: the check, its line, and a check that is then skipped.
+METADATA: dict[str, tuple[Behaviour, str, Line, str]] = {
+    "silent": (Behaviour.SILENT, "metadata", Line("failed", "does not answer", "hop limit has to be 2"), "role"),
+    "forbidden": (
+        Behaviour.TOKEN_FORBIDDEN,
+        "metadata",
+        Line("failed", "refused a token with 403", "--http-endpoint enabled"),
+        "region",
+    ),
+    "version 1": (Behaviour.TOKEN_ABSENT, "metadata", Line("failed", "knows no version 2"), "role"),
+    "broken": (Behaviour.BROKEN, "metadata", Line("failed", "failed with 500", "try again"), "role"),
+    "no role": (
+        Behaviour.NO_ROLE,
+        "role",
+        Line("failed", "no role is attached", "aws ec2 associate-iam-instance-profile"),
+        "bucket",
+    ),
+    "role failed": (
+        Behaviour.ROLE_FAILED,
+        "role",
+        Line("failed", "gives no credentials (AssumeRoleUnauthorizedAccess)", "trust policy"),
+        "bucket",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", METADATA)
+def test_metadata_faults(settled: Machine, case: str) -> None:
+    """Each behaviour of the metadata service is named in the line of the service, or of the role."""
+    behaviour, name, expected, skipped = METADATA[case]
+    settled.metadata.become(behaviour)
+    began = time.monotonic()
+    found = checks(settled)
+    assert time.monotonic() - began < 15
+    assert_line(found[name], expected)
+    assert found[skipped]["outcome"] == "skipped"
+    assert found[skipped]["message"].startswith("needs ")
+    assert found["file"]["outcome"] == "ok"
+    assert [one for one in found.values() if one["outcome"] == "failed"] == [found[name]]
+
+
+def test_metadata_refused(settled: Machine) -> None:
+    """A port that refuses is told from nothing else: nobody answers."""
+    with settled.metadata.refusing():
+        assert_line(checks(settled)["metadata"], Line("failed", "does not answer"))
+
+
+def test_expired_credentials(settled: Machine) -> None:
+    """Credentials of the role that have expired are told by their own date."""
+    settled.metadata.instance = Instance(lifetime_s=-3600)
+    assert_line(checks(settled)["role"], Line("failed", "have expired 60 minutes ago", "is the clock right?"))
+
+
+def test_everything_is_given(settled: Machine) -> None:
+    """Where region, account and credentials are given the metadata service is not needed: a warning at most."""
+    env = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
+    settled.metadata.become(Behaviour.TOKEN_FORBIDDEN)
+    found = checks(settled, f"--region={REGION}", f"--bucket-owner={ACCOUNT}", **env)
+    assert_line(found["metadata"], Line("warning", "region, account and credentials are given"))
+    assert_line(found["role"], Line("ok", "AWS_ACCESS_KEY_ID is used, not the credentials of the role"))
+    assert found["kms"]["outcome"] == "ok"
+    assert "security-credentials" not in " ".join(settled.metadata.paths)
+
+
+def denied(action: str) -> Reply:
+    """Return S3's answer within one account, which names the action that is missing."""
+    return Reply(403, "AccessDenied", f"User: arn:aws:sts::1:assumed-role/r/i is not authorized to perform: {action}")
+
+
+def put_elsewhere(machine: Machine) -> None:
+    """Remove the object for good."""
+    for version in machine.server.s3.list_object_versions(Bucket=machine.bucket)["Versions"]:
+        machine.server.s3.delete_object(Bucket=machine.bucket, Key=OBJECT, VersionId=version["VersionId"])
+
+
+def without_list(machine: Machine, *, message: Optional[Reply] = None) -> None:
+    """Let S3 answer as to a role without s3:ListBucket, where the object is not there or may not be read."""
+    for operation in ("HeadBucket", "ListObjectsV2", "HeadObject"):
+        machine.proxy.inject(faults.ACCESS_DENIED, operation=operation)
+    machine.proxy.inject(message or faults.ACCESS_DENIED, operation="GetObject")
+
+
+def least_privilege(machine: Machine) -> None:
+    """Let the role read the object and nothing else."""
+    for operation in ("HeadBucket", "ListObjectsV2"):
+        machine.proxy.inject(faults.ACCESS_DENIED, operation=operation)
+
+
+def inject(fault: faults.Fault, *operations: str) -> Change:
+    """Return a change that injects a fault into each of the operations."""
+
+    def change(machine: Machine) -> None:
+        for operation in operations:
+            machine.proxy.inject(fault, operation=operation)
+
+    return change
+
+
+def foreign(machine: Machine) -> None:
+    """Let the bucket belong to somebody else, who lets everybody in."""
+    machine.proxy.owners[machine.bucket] = STRANGER
+
+
+def foreign_and_closed(machine: Machine) -> None:
+    """Let the bucket belong to somebody else, who lets everybody read the object and no more."""
+    foreign(machine)
+    least_privilege(machine)
+
+
+def no_bucket(machine: Machine) -> None:
+    """Remove the bucket."""
+    put_elsewhere(machine)
+    machine.server.s3.delete_bucket(Bucket=machine.bucket)
+
+
+def other_encryption(machine: Machine) -> None:
+    """Put the object under S3's own key."""
+    body = auth_file("another")
+    machine.server.s3.put_object(Bucket=machine.bucket, Key=OBJECT, Body=body, ServerSideEncryption="AES256")
+
+
+def empty(machine: Machine) -> None:
+    """Put an object without a first byte."""
+    machine.put(b"")
+
+
+def absent_and_denied(machine: Machine) -> None:
+    """Remove the object, and let the role list the bucket and read nothing."""
+    put_elsewhere(machine)
+    inject(faults.ACCESS_DENIED, *READ)(machine)
+
+
+def kms_denied_head_hidden(machine: Machine) -> None:
+    """Let KMS deny its key, and S3 the head as well."""
+    inject(faults.ACCESS_DENIED, "HeadObject")(machine)
+    inject(kms_denied("KEY"), "GetObject")(machine)
+
+
+READ = ("HeadObject", "GetObject")
+ABSENT = Line("failed", f"there is no s3://fleet/{OBJECT}", "push it: ecsauth push")
+DENIED = Line("failed", "is there, but the role may not read it", f"allow s3:GetObject on arn:aws:s3:::fleet/{OBJECT}")
+FOREIGN = Line("failed", f"fleet belongs to another account than {ACCOUNT}", "--bucket-owner")
+KMS = Line("failed", "KMS denies the use of the key", "kms:Decrypt")
+S3: dict[str, tuple[Change, str, Line]] = {
+    "no bucket": (no_bucket, "bucket", Line("failed", "fleet does not exist", "is its name right?")),
+    "foreign owner": (foreign, "bucket", FOREIGN),
+    "foreign owner, no list": (foreign_and_closed, "key", FOREIGN),
+    "absent": (put_elsewhere, "key", ABSENT),
+    "absent, told by S3": (lambda it: without_list(it, message=denied("s3:ListBucket")), "key", ABSENT),
+    "absent, told by the list": (absent_and_denied, "key", ABSENT),
+    "denied, told by the list": (inject(faults.ACCESS_DENIED, *READ), "key", DENIED),
+    "denied, told by S3": (lambda it: without_list(it, message=denied("s3:GetObject")), "key", DENIED),
+    "denied or absent": (
+        without_list,
+        "key",
+        Line("failed", "it is not there, or the role may not read it", "aws s3api head-object"),
+    ),
+    "KMS": (inject(kms_denied("KEY"), "GetObject"), "kms", KMS),
+    "KMS, and S3 hides the head": (kms_denied_head_hidden, "kms", KMS),
+    "KMS key disabled": (inject(faults.KMS_DISABLED, "GetObject"), "kms", Line("failed", "is disabled", "enable-key")),
+    "S3's own key": (other_encryption, "kms", Line("failed", "encrypted by S3 itself (AES256)", "push the file again")),
+    "expired token": (
+        inject(faults.EXPIRED_TOKEN, "HeadBucket", "ListObjectsV2"),
+        "bucket",
+        Line("failed", "the credentials have expired", "log in again"),
+    ),
+    "throttled": (inject(faults.SLOW_DOWN, "HeadBucket", "ListObjectsV2"), "bucket", Line("failed", "come back later")),
+    "reset": (inject(faults.Reset(), "HeadBucket"), "bucket", Line("failed", "cannot look at the bucket")),
+    "hang": (inject(faults.Hang(), "HeadBucket"), "bucket", Line("failed", "no answer within ")),
+}
+
+
+@pytest.mark.parametrize("case", S3)
+def test_s3_faults(settled: Machine, case: str) -> None:
+    """Each cause is named in its line, one line alone has failed, and what needs it is skipped."""
+    change, name, expected = S3[case]
+    change(settled)
+    before = traces(settled)
+    found = checks(settled)
+    assert_line(found[name], expected)
+    assert [one["check"] for one in found.values() if one["outcome"] == "failed"] == [name]
+    assert traces(settled) == before
+    if name != "kms":
+        assert_line(found["kms"], Line("skipped", "needs key"))
+
+
+@pytest.mark.parametrize("change", [least_privilege, empty])
+def test_what_is_no_fault(settled: Machine, change: Change) -> None:
+    """A role that may read the object and no more is what an instance should have; an empty object can be read."""
+    change(settled)
+    assert doctor(settled).status == 0
+
+
+def test_other_key(settled: Machine) -> None:
+    """An object under another key than the one that is insisted on."""
+    found = checks(settled)
+    assert found["kms"]["outcome"] == "ok"
+    places = (f"--file={settled.env_file}", f"--state-dir={settled.state_place}", f"--kms-key={OTHER_KEY}")
+    done = run_here("doctor", settled.uri, *places, "--launch=none", env=settled.environment())
+    assert done.status == FAILED
+    assert f"it is encrypted with {settled.key}, which is not a key given with --kms-key" in done.out
+    assert "ecsauth: warning: failed: kms\n" in done.err
+
+
+def test_version_that_is_not_there(settled: Machine) -> None:
+    """A version is asked for as it was given."""
+    done = run_here("doctor", f"{settled.uri}?versionId=absent", "--launch=none", env=settled.environment())
+    assert done.status == FAILED
+    (line,) = (line for line in done.out.splitlines() if line.split()[1] == "key")
+    assert line.startswith("failed ")
+    assert "there is no version absent of " in line
+
+
+def test_other_region(settled: Machine) -> None:
+    """A bucket that is elsewhere is told with its region."""
+    settled.proxy.regions[settled.bucket] = "us-west-2"
+    # S3 names it in the answer, moto does not (API Reference, HeadBucket).
+    settled.proxy.inject(Headers({"x-amz-bucket-region": "us-west-2"}), operation="HeadBucket")
+    assert_line(checks(settled)["bucket"], Line("warning", f"is in us-west-2, not in {REGION}", "--region us-west-2"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcome", "said"),
+    [
+        (0, "ok", "agrees with S3"),
+        (-60, "warning", "seconds ahead of S3"),
+        (1200, "failed", "minutes behind S3"),
+    ],
+)
+def test_clock(settled: Machine, seconds: int, outcome: str, said: str) -> None:
+    """The clock is measured against the date of S3's answer."""
+    stamp = email.utils.formatdate(time.time() + seconds, usegmt=True)
+    settled.proxy.inject(Headers({"Date": stamp}))
+    assert_line(checks(settled)["time"], Line(outcome, said, "" if outcome == "ok" else "start chronyd"))
+
+
+def test_no_sdk(settled: Machine) -> None:
+    """Where botocore cannot be imported that is the cause, and the rest of the machine is examined all the same."""
+    program = "import sys; sys.modules['botocore'] = None; from bootstrap.cli import main; sys.exit(main(sys.argv[1:]))"
+    argv = [sys.executable, "-c", program, *arguments(settled, "--format=json")]
+    done = subprocess.run(argv, env=settled.environment(), capture_output=True, text=True, timeout=60, check=False)
+    found = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
+    assert done.returncode == FAILED
+    assert_line(found["sdk"], Line("failed", "botocore cannot be imported", "pip install"))
+    assert_line(found["bucket"], Line("skipped", "needs sdk"))
+    assert found["role"]["outcome"] == found["file"]["outcome"] == "ok"
+
+
+def opened(machine: Machine) -> None:
+    """Let others read the file."""
+    machine.env_file.chmod(0o640)
+
+
+def removed(machine: Machine) -> None:
+    """Remove the file."""
+    machine.env_file.unlink()
+
+
+def broken(machine: Machine) -> None:
+    """Break the file by hand."""
+    machine.env_file.write_bytes(b"ECS_CLUSTER=demo\nECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={\n")
+
+
+def shared(machine: Machine) -> None:
+    """Let others write into the file's directory."""
+    machine.place.chmod(0o777)
+
+
+def linked(machine: Machine) -> None:
+    """Put a link in the file's place."""
+    machine.env_file.rename(machine.place / "elsewhere")
+    machine.env_file.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "expected"),
+    [
+        (opened, "file", Line("failed", "0640, root: others can read", "chmod 600")),
+        (removed, "file", Line("failed", "where ecsauth had put one", "run ecsauth boot")),
+        (broken, "file", Line("failed", "1 error", "see ecsauth check")),
+        (linked, "file", Line("failed", "is a symbolic link", "remove it")),
+        (shared, "directory", Line("failed", "can be written by others", "chmod go-w")),
+    ],
+)
+def test_file_faults(settled: Machine, change: Change, name: str, expected: Line) -> None:
+    """What is wrong with the file and its place."""
+    change(settled)
+    found = checks(settled)
+    assert_line(found[name], expected)
+    assert [one["check"] for one in found.values() if one["outcome"] == "failed"] == [name]
+
+
+def test_before_the_first_boot(bare_machine: Machine) -> None:
+    """A file that is not there yet is no failure, and no directory is made."""
+    found = checks(bare_machine)
+    assert_line(found["file"], Line("warning", "there is no ", "run ecsauth boot"))
+    assert_line(found["directory"], Line("ok", "not there yet, boot makes it"))
+    assert not bare_machine.place.exists()
+    assert not bare_machine.state_place.exists()
+
+
+def test_agent(booted: Machine) -> None:
+    """An agent that has registered, one that was stopped, and an engine that does not answer."""
+    found = checks(booted, "--launch=docker")
+    assert_line(found["docker"], Line("ok", "takes connections"))
+    assert_line(found["engine"], Line("ok", "docker "))
+    assert_line(found["agent"], Line("ok", "registered in demo"))
+    booted.docker.call("stop", AGENT)
+    assert_line(checks(booted, "--launch=docker")["agent"], Line("failed", "does not run", "see docker logs"))
+    found = checks(booted, "--launch=docker", DOCKER_HOST=f"unix://{booted.folder}/no.sock")
+    assert_line(found["docker"], Line("failed", "there is no ", "systemctl start docker"))
+    assert_line(found["engine"], Line("skipped", "needs docker"))
+    assert_line(found["agent"], Line("skipped", "needs engine"))
+
+
+def test_deadline(settled: Machine) -> None:
+    """All checks together keep the deadline, whoever is silent."""
+    settled.metadata.become(Behaviour.SILENT)
+    settled.proxy.inject(faults.Hang())
+    env = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
+    began = time.monotonic()
+    done = doctor(settled, "--deadline=2", f"--region={REGION}", f"--bucket-owner={ACCOUNT}", **env)
+    assert time.monotonic() - began < 4
+    assert done.status == FAILED
+    assert "there was no time left: give a longer --deadline" in done.out
+
+
+def test_changes_nothing(settled: Machine, watch: Callable[..., Watched], tmp_path: Path) -> None:
+    """No file is made, written, renamed, removed or locked, by any of its processes."""
+    before = traces(settled)
+    argv = [sys.executable, "-B", "-m", "bootstrap", *arguments(settled)]
+    done = watch(argv, env=settled.environment())
+    assert done.returncode == 0, done.stderr
+    written = [event for event in done.events if not event.failed and (event.creates or event.writes)]
+    assert [event for event in written if not event.paths[0].startswith(("/dev/", "/proc/"))] == []
+    changing = ("rename", "link", "unlink", "symlink", "chmod", "truncate")
+    assert [event for event in done.events if not event.failed and any(one in event.call for one in changing)] == []
+    assert traces(settled) == before
+    assert not list((tmp_path / "home").iterdir())
+
+
+def test_without_root(settled: Machine, open_place: Path) -> None:
+    """Who may not read says so; everything else is examined, and what only root may see is no failure."""
+    if os.geteuid():
+        pytest.skip("is not root itself")
+    for place in (settled.place, settled.state_place):
+        shutil.copytree(place, open_place / place.name)
+    shutil.copystat(settled.state_place, open_place / settled.state_place.name)
+    places = (f"--file={open_place}/ecs/ecs.config", f"--state-dir={open_place}/ecsauth")
+    done = unprivileged.run("doctor", settled.uri, *places, "--format=json", env=settled.environment())
+    found = {check["check"]: check for check in done.document["checks"]}
+    assert done.status == 0, done.out
+    assert_line(found["directory"], Line("skipped", "permission denied", "run as root"))
+    assert_line(found["docker"], Line("skipped", "permission denied", "run as root"))
+    assert found["kms"]["outcome"] == "warning"
+
+
+def test_no_secret(bare_machine: Machine, canary: Canary) -> None:
+    """Nothing of the file is shown, in text or JSON, not even of one with an error in it."""
+    bare_machine.put(auth_file(canary.password))
+    assert bare_machine.install().status == 0
+    bare_machine.env_file.write_bytes(auth_file(f"{canary.password}2", canary.password))
+    for style in ("text", "json"):
+        done = doctor(bare_machine, f"--format={style}")
+        assert done.status == FAILED
+        canary.assert_not_in(done.out + done.err, f"the diagnosis as {style}")
+        for secret in (bare_machine.metadata.instance.secret_key, bare_machine.metadata.instance.session_token):
+            assert secret not in done.out + done.err

@@ -1,0 +1,226 @@
+"""How `doctor` examines: in order, within its time, skipping what follows from a cause; and what it concludes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Optional
+
+import pytest
+
+from bootstrap.core.acceptance import Identity
+from bootstrap.core.agent_health import Registration
+from bootstrap.core.diagnosis import (
+    Check,
+    Outcome,
+    Verdict,
+    blame,
+    examine,
+    failed,
+    instance,
+    machine,
+    ok,
+    skipped,
+    warning,
+)
+from bootstrap.core.diagnosis.instance import OFF, SILENT, Metadata, Offset, Role
+from bootstrap.core.diagnosis.machine import GATE, Order, Timer
+from bootstrap.core.errors import DeniedError, LaunchError, LocalError
+from bootstrap.core.observed import Placed, Runs, Way
+from bootstrap.edges.clock import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GOOD = b"ECS_CLUSTER=prod\n"
+ANSWER = Registration("prod", "arn:aws:ecs:eu-west-1:111122223333:container-instance/prod/1", "v1")
+CONTAINER = Runs(Way.CONTAINER, running=True, is_ours=True)
+DROP_INS = frozenset({GATE})
+CLOUD_FINAL = frozenset({"docker.service", "cloud-final.service"})
+
+
+def probe(verdict: Verdict) -> Callable[[float], Verdict]:
+    """Return a probe that finds this."""
+    return lambda _: verdict
+
+
+def fails(fault: Exception) -> Callable[[float], Verdict]:
+    """Return a probe that raises this."""
+
+    def raising(_: float) -> Verdict:
+        raise fault
+
+    return raising
+
+
+def outcomes(*checks: Check, seconds: float = 5.0, is_root: bool = True) -> dict[str, Verdict]:
+    """Examine, and return the verdicts by check."""
+    return {found.check: found.verdict for found in examine(checks, SystemClock(), seconds, is_root=is_root)}
+
+
+def test_what_follows_from_a_cause_is_skipped() -> None:
+    """A check is carried out where those before it hold, with a warning or not."""
+    found = outcomes(
+        Check("a", probe(ok("fine"))),
+        Check("b", probe(warning("odd")), ("a",)),
+        Check("c", probe(failed("broken", "mend it")), ("a", "b")),
+        Check("d", probe(ok("never asked")), ("b", "c")),
+        Check("e", probe(ok("never asked")), ("d",)),
+        Check("f", probe(ok("asked"))),
+    )
+    assert found["c"] == failed("broken", "mend it")
+    assert found["d"] == skipped("needs c")
+    assert found["e"] == skipped("needs d")
+    assert found["f"] == ok("asked")
+
+
+def test_a_fault_is_a_failure_with_its_first_hint() -> None:
+    """What an edge raises is what the check says."""
+    found = outcomes(Check("a", fails(DeniedError("no", "ask", "beg"))), Check("b", fails(DeniedError("no"))))
+    assert list(found.values()) == [failed("no", "ask"), failed("no")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_root", "outcome"),
+    [
+        (LocalError("cannot open /x: permission denied", "run as root"), False, Outcome.SKIPPED),
+        (LocalError("cannot open /x: permission denied", "run as root"), True, Outcome.FAILED),
+        (LaunchError("docker failed: permission denied while trying to connect"), False, Outcome.SKIPPED),
+        (LocalError("/x is a symbolic link", "remove it"), False, Outcome.FAILED),
+    ],
+)
+def test_what_only_root_may_see(fault: LocalError, is_root: bool, outcome: Outcome) -> None:
+    """It is no fault of the machine that somebody else may not look."""
+    assert blame(fault, is_root=is_root).outcome is outcome
+
+
+def test_time() -> None:
+    """A probe is left alone after its own time, and all together after the deadline."""
+
+    def slow(_: float) -> Verdict:
+        time.sleep(5)
+        return ok("too late")
+
+    began = time.monotonic()
+    found = outcomes(Check("a", slow, seconds=0.3), Check("b", slow), Check("c", probe(ok("fine"))), seconds=0.6)
+    assert time.monotonic() - began < 2
+    assert found["a"].said.startswith("no answer within")
+    assert found["b"].outcome is Outcome.FAILED
+    assert found["c"] == skipped("there was no time left", "give a longer --deadline")
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "said"),
+    [
+        (Metadata(200, 401), Outcome.OK, "version 2 only"),
+        (Metadata(200, 200), Outcome.WARNING, "version 1 too"),
+        (Metadata(403, 401), Outcome.FAILED, "refused a token with 403"),
+        (Metadata(404, 200), Outcome.FAILED, "knows no version 2"),
+        (Metadata(503), Outcome.FAILED, "failed with 503"),
+        (Metadata(SILENT), Outcome.FAILED, "does not answer"),
+        (Metadata(OFF), Outcome.FAILED, "switched off by AWS_EC2_METADATA_DISABLED"),
+    ],
+)
+def test_metadata(answer: Metadata, outcome: Outcome, said: str) -> None:
+    """Each answer of the metadata service; where it is not needed, a failure is a warning."""
+    verdict = instance.metadata(answer)
+    assert (verdict.outcome, bool(verdict.fix)) == (outcome, outcome is not Outcome.OK)
+    assert said in verdict.said
+    spared = instance.metadata(answer, instead="all is given")
+    assert spared.outcome is (Outcome.WARNING if outcome is Outcome.FAILED else outcome)
+
+
+@pytest.mark.parametrize(
+    ("role", "outcome", "said"),
+    [
+        (Role("r", "Success", 100_000 + 7200), Outcome.OK, "r, credentials hold for 2 hours"),
+        (Role("r", "Success"), Outcome.OK, "r"),
+        (Role("r", "Success", 100_000 - 7200), Outcome.FAILED, "have expired 2 hours ago"),
+        (Role("r", "AssumeRoleUnauthorizedAccess"), Outcome.FAILED, "(AssumeRoleUnauthorizedAccess)"),
+        (Role(None), Outcome.FAILED, "no role is attached"),
+    ],
+)
+def test_role(role: Role, outcome: Outcome, said: str) -> None:
+    """A role with credentials that hold, or why there are none."""
+    verdict = instance.role(role, 100_000)
+    assert (verdict.outcome, bool(verdict.fix)) == (outcome, outcome is not Outcome.OK)
+    assert said in verdict.said
+
+
+@pytest.mark.parametrize(
+    ("given", "identity", "owner", "outcome"),
+    [
+        ("eu-west-1", None, "111122223333", Outcome.OK),
+        (None, Identity("eu-west-1", "111122223333"), "111122223333", Outcome.OK),
+        (None, None, "111122223333", Outcome.FAILED),
+        ("eu-west-1", None, None, Outcome.FAILED),
+    ],
+)
+def test_region(given: Optional[str], identity: Optional[Identity], owner: Optional[str], outcome: Outcome) -> None:
+    """Region and owner are given, or the instance's own."""
+    assert instance.region(given, identity, owner).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcome", "said"),
+    [
+        (0.4, Outcome.OK, "agrees with S3"),
+        (-4.9, Outcome.OK, "agrees with S3"),
+        (6, Outcome.WARNING, "6 seconds ahead of S3"),
+        (-300, Outcome.WARNING, "5 minutes behind S3"),
+        (301, Outcome.FAILED, "5 minutes ahead of S3"),
+        (-86_400 * 365, Outcome.FAILED, "365 days behind S3"),
+    ],
+)
+def test_clock(seconds: float, outcome: Outcome, said: str) -> None:
+    """Some seconds are odd, some minutes too many; the first measurement is the best one."""
+    verdict = instance.time((Offset(seconds, "S3"), Offset(9999, "the metadata service")))
+    assert (verdict.outcome, verdict.said) == (outcome, said)
+
+
+def test_clock_without_an_answer() -> None:
+    """Where nobody told the time nothing can be said."""
+    assert instance.time(()).outcome is Outcome.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome"),
+    [
+        (machine.python((3, 9, 1)), Outcome.OK),
+        (machine.python((3, 14, 0)), Outcome.OK),
+        (machine.python((3, 8, 20)), Outcome.FAILED),
+        (machine.sdk("1.36.0"), Outcome.OK),
+        (machine.sdk("1.44.5"), Outcome.OK),
+        (machine.sdk("1.35.99"), Outcome.FAILED),
+        (machine.sdk(None), Outcome.FAILED),
+        (machine.file("/f", Placed(0o600, 0), GOOD, installed=True), Outcome.OK),
+        (machine.file("/f", Placed(0o644, 0), GOOD, installed=True), Outcome.FAILED),
+        (machine.file("/f", Placed(0o600, 0), b"no assignment\n", installed=True), Outcome.FAILED),
+        (machine.file("/f", None, None, installed=True), Outcome.FAILED),
+        (machine.file("/f", None, None, installed=False), Outcome.WARNING),
+        (machine.agent(CONTAINER, ANSWER, "prod", installed=True), Outcome.OK),
+        (machine.agent(CONTAINER, ANSWER, None, installed=True), Outcome.OK),
+        (machine.agent(CONTAINER, ANSWER, "other", installed=True), Outcome.FAILED),
+        (machine.agent(CONTAINER, ANSWER._replace(container_instance=None), "prod", installed=True), Outcome.WARNING),
+        (machine.agent(CONTAINER, None, "prod", installed=True), Outcome.FAILED),
+        (machine.agent(CONTAINER._replace(running=False), None, "prod", installed=True), Outcome.FAILED),
+        (machine.agent(Runs(Way.SERVICE), None, "prod", installed=False), Outcome.WARNING),
+        (machine.agent(Runs(None), None, "prod", installed=True), Outcome.FAILED),
+        (machine.agent(Runs(None), None, None, installed=False), Outcome.WARNING),
+        (machine.agent(Runs(None), ANSWER, "prod", installed=True), Outcome.OK),
+        (machine.ordering(Order(CLOUD_FINAL, DROP_INS, is_marked=True)), Outcome.OK),
+        (machine.ordering(Order(CLOUD_FINAL, DROP_INS, is_marked=None)), Outcome.OK),
+        (machine.ordering(Order(frozenset(), DROP_INS, is_marked=True)), Outcome.OK),
+        (machine.ordering(Order(CLOUD_FINAL, DROP_INS, is_marked=False)), Outcome.WARNING),
+        (machine.ordering(Order(CLOUD_FINAL, frozenset({"/etc/x.conf"}), is_marked=True)), Outcome.WARNING),
+        (machine.timer(Timer(loaded=True, active=True, next_run="Thu 2026-11-26 15:00:00 UTC")), Outcome.OK),
+        (machine.timer(Timer(loaded=True, active=False)), Outcome.FAILED),
+        (machine.timer(Timer(loaded=False, active=False)), Outcome.WARNING),
+        (machine.timer(None), Outcome.SKIPPED),
+    ],
+)
+def test_machine(verdict: Verdict, outcome: Outcome) -> None:
+    """What is wrong with this machine is told with its fix; what is well needs none."""
+    assert verdict.outcome is outcome
+    assert verdict.said
+    assert bool(verdict.fix) is (outcome in (Outcome.WARNING, Outcome.FAILED))
+    assert not verdict.said.endswith(".")
