@@ -168,7 +168,7 @@ def plan(
     if agent is None or unverified or agent.auto_remove or (parked is not None and not agent.running):
         return _after_parked(prepare, run, agent, parked, finish)
     forget = (Step("remove an agent parked by an earlier run", _FORGET),) if parked is not None else ()
-    stops = agent if agent.running else None
+    stops = agent.container_id if agent.running else None
     return Plan(prepare, (*forget, *_park(agent), run), _revive(agent), finish, previous=True, stops=stops)
 
 
@@ -218,7 +218,7 @@ def _after_parked(
 ) -> Plan:
     """Plan for an agent, if there is one, that is not gone back to: the parked one is, if there is one."""
     leftover = (Step("remove the agent, which is not gone back to", _REMOVE),) if agent is not None else ()
-    stops = next((found for found in (agent, parked) if found is not None and found.running), None)
+    stops = next((found.container_id for found in (agent, parked) if found is not None and found.running), None)
     if parked is None:
         return Plan(prepare, (*leftover, run), stops=stops)
     still = (Step("stop the parked agent", _stop(PARKED), QUICK + _STOP_GRACE),) if parked.running else ()

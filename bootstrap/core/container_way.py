@@ -109,8 +109,9 @@ class ContainerWay:
         self.only_queues = False
         plan = _plan(found, wanted, state, force=terms.force)
         self.plan = plan._replace(prepare=(*plan.prepare, *prepare))
-        if plan.stops is not None:
-            _refuse_to_stop(plan.stops, agent, terms)
+        for running in (found.agent, found.parked):
+            if running is not None and running.container_id == plan.stops:
+                _refuse_to_stop(running, agent, terms)
 
     def run(self, command: Command, seconds: float) -> None:
         """Run one command; raise LaunchError if it fails or takes longer."""

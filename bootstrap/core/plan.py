@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Optional
-
-if TYPE_CHECKING:
-    from bootstrap.core.agent_container import Container
+from typing import NamedTuple, Optional
 
 # Seconds that a command may take which changes a record and waits for nothing.
 QUICK = 30.0
@@ -28,7 +25,7 @@ class Plan(NamedTuple):
     `prepare` changes nothing that runs. On the way back, after the steps' own undo, `back` restores an agent that an
     earlier run had parked, or was about to; `restore`, once the env-file of before is in its place again, an agent that
     reads it there. `finish` is for when the new agent is verified. `previous` tells whether there is an agent to go
-    back to; `stops` names the container that the steps stop, if one runs.
+    back to; `stops` is the ID of the container that the steps stop, if one runs.
     """
 
     prepare: tuple[Step, ...] = ()
@@ -36,7 +33,7 @@ class Plan(NamedTuple):
     back: tuple[Command, ...] = ()
     finish: tuple[Step, ...] = ()
     previous: bool = False
-    stops: Optional[Container] = None
+    stops: Optional[str] = None
     restore: tuple[Command, ...] = ()
 
 

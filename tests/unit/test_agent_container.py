@@ -180,7 +180,7 @@ def test_an_agent_on_trial_is_never_gone_back_to(
     assert _steps(plan) == steps
     assert _undo(plan) == undo
     assert plan.previous is (parked is not None)
-    assert plan.stops == (agent if RM in steps else None)
+    assert plan.stops == (agent.container_id if RM in steps else None)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_tells_which_agent_it_stops(
     agent: Container | None, parked: Container | None, force: bool, stops: Container | None
 ) -> None:
     """The caller can look at the agent that would be stopped before it is."""
-    assert _plan(agent, parked, force=force).stops == stops
+    assert _plan(agent, parked, force=force).stops == (stops and stops.container_id)
 
 
 def test_every_step_says_why_and_is_bounded() -> None:
