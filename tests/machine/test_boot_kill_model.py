@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import itertools
 import os
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable
 
 import pytest
-from boot_model import TEMPORARY, Killed, Life, Offer, World, body, facts
+import tales
+from boot_model import TEMPORARY, Offer, World, body, facts
 from docker_model import One
+from tales import Told
 
 from bootstrap.core.agent_container import NAME
-from bootstrap.core.errors import EcsauthError, ExitCode, LaunchError, UnreachableError
+from bootstrap.core.errors import ExitCode, LaunchError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
 FOREIGN_FILE = b"ECS_CLUSTER=demo\n"
 FOREIGN_AGENT = One("foreign", True, "always")
-# More than any run has.
-MOST_POINTS = 200
 
 
 ONCE = (
@@ -34,14 +34,6 @@ ONCE = (
 )
 TWICE = (Offer(2), Offer(2, "broken"))
 AFTER = (Offer(3, "broken"), Offer(1, allow_older=True))
-
-
-class Told(NamedTuple):
-    """What stands after some runs, the offers that led there, and the newest version among them."""
-
-    standing: Standing
-    story: tuple[str, ...]
-    newest: int
 
 
 @pytest.fixture
@@ -82,7 +74,7 @@ def told_from(world: World, start: Callable[[World], None]) -> Told:
 
 
 def runs(world: World, before: Told, offer: Offer) -> Iterator[Told]:
-    """Yield what stands after a run that goes well or fails, and after one that is killed at each of its changes.
+    """Yield all that may stand after a run.
 
     At no moment the env-file is anything but a whole version or the file that was there first.
     """
@@ -91,20 +83,7 @@ def runs(world: World, before: Told, offer: Offer) -> Iterator[Told]:
     def after() -> None:
         assert world.disk.env_file() in allowed, before.story
 
-    newest = max(before.newest, offer.number or 0)
-    for until in (None, *range(MOST_POINTS)):
-        life = Life(until)
-        world.stand(before.standing)
-        try:
-            ended = world.boot(offer, life, after).outcome.value
-        except Killed:
-            ended = f"killed at {until}"
-        except EcsauthError as fault:
-            ended = fault.message
-        after()
-        if until is not None and not life.is_over:
-            return
-        yield Told(world.standing(), (*before.story, f"{offer}: {ended}"), newest)
+    return tales.runs(world, before, offer, after)
 
 
 def tell(world: World, tales: Iterable[Told], offers: Iterable[Offer]) -> list[Told]:

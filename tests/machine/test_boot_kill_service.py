@@ -7,33 +7,24 @@ compared with what is recorded.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable
 
 import pytest
-from boot_model import TEMPORARY, Killed, Life, Offer, body, facts
+from boot_model import TEMPORARY, Offer, body, facts
 from service_model import ServiceWorld, Unit, accepted_number
+from tales import Told, runs
 
 from bootstrap.core.boot import Outcome
-from bootstrap.core.errors import EcsauthError, ExitCode, LaunchError, UnreachableError
+from bootstrap.core.errors import ExitCode, LaunchError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from service_model import Standing
 
 FOREIGN_FILE = b"ECS_CLUSTER=demo\n"
-MOST_POINTS = 200
 ONCE = (*(Offer(2, agent) for agent in ("healthy", "broken", "slow", "none")), Offer(1, "healthy", force=True))
 TWICE = (Offer(2), Offer(2, "broken"))
-
-
-class Told(NamedTuple):
-    """What stands after some runs, the offers that led there, and the newest version among them."""
-
-    standing: Standing
-    story: tuple[str, ...]
-    newest: int
 
 
 @pytest.fixture
@@ -70,22 +61,6 @@ def told_from(world: ServiceWorld, start: Callable[[ServiceWorld], None]) -> Tol
     """Return the tale that begins here."""
     start(world)
     return Told(world.standing(), (start.__name__,), int(start is booted))
-
-
-def runs(world: ServiceWorld, before: Told, offer: Offer) -> Iterator[Told]:
-    """Yield what stands after a run that goes well or fails, and after one that is killed at each of its changes."""
-    for until in (None, *range(MOST_POINTS)):
-        life = Life(until)
-        world.stand(before.standing)
-        try:
-            ended = world.boot(offer, life).outcome.value
-        except Killed:
-            ended = f"killed at {until}"
-        except EcsauthError as fault:
-            ended = fault.message
-        if until is not None and not life.is_over:
-            return
-        yield Told(world.standing(), (*before.story, f"{offer}: {ended}"), max(before.newest, offer.number or 0))
 
 
 def tell(world: ServiceWorld, tales: Iterable[Told], offers: Iterable[Offer]) -> list[Told]:

@@ -1,0 +1,61 @@
+"""Tales of boots that are killed: what stands after some runs, and every way to go on from there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
+
+from boot_model import Killed, Life
+
+from bootstrap.core.errors import EcsauthError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from boot_model import Offer
+
+    from bootstrap.core.boot import Report
+
+# More than any run has.
+MOST_POINTS = 200
+
+
+class World(Protocol):
+    """An instance of a model."""
+
+    def boot(self, offer: Offer, life: Life, after: Callable[[], object]) -> Report:
+        """Boot to the end; `after` is called after each change."""
+
+    def standing(self) -> Any:
+        """Return what stands now."""
+
+    def stand(self, standing: Any) -> None:
+        """Make it stand as it did."""
+
+
+class Told(NamedTuple):
+    """What stands after some runs, the offers that led there, and the newest version among them."""
+
+    standing: Any
+    story: tuple[str, ...]
+    newest: int
+
+
+def runs(world: World, before: Told, offer: Offer, after: Callable[[], object] = lambda: None) -> Iterator[Told]:
+    """Yield what stands after a run that goes well or fails, and after one that is killed at each of its changes.
+
+    `after` is called after each change, and after each run.
+    """
+    newest = max(before.newest, offer.number or 0)
+    for until in (None, *range(MOST_POINTS)):
+        life = Life(until)
+        world.stand(before.standing)
+        try:
+            ended = world.boot(offer, life, after).outcome.value
+        except Killed:
+            ended = f"killed at {until}"
+        except EcsauthError as fault:
+            ended = fault.message
+        after()
+        if until is not None and not life.is_over:
+            return
+        yield Told(world.standing(), (*before.story, f"{offer}: {ended}"), newest)
