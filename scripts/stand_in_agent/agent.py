@@ -16,7 +16,15 @@ import time
 from typing import Any, NoReturn
 
 ADDRESS = ("127.0.0.1", 51678)
-OPTIONS = {"delay": "0", "exit": "", "listen": "yes", "registered": "yes", "tasks": "no", "cluster": ""}
+OPTIONS = {
+    "delay": "0",
+    "exit": "",
+    "listen": "yes",
+    "registered": "yes",
+    "tasks": "no",
+    "cluster": "",
+    "blab": "no",
+}
 
 
 def documents(options: dict[str, str]) -> dict[str, Any]:
@@ -75,6 +83,15 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def blab() -> None:
+    """Log the credentials, which the real agent must never do."""
+    kind, data = (os.environ.get(f"ECS_ENGINE_AUTH_{name}", "none") for name in ("TYPE", "DATA"))
+    for number in range(1, 11):
+        say(f"try {number} with {data}")
+    sys.stderr.write(f"stand-in agent: type {kind}, data {data}\n")
+    sys.stderr.flush()
+
+
 def main() -> None:
     """Do what the options say."""
     # Process 1 has no default handlers: without this, docker stop takes its full ten seconds.
@@ -82,6 +99,8 @@ def main() -> None:
     options = OPTIONS | dict(argument.split("=", 1) for argument in sys.argv[1:])
     answers = documents(options)
     say(f"proof {json.dumps(answers['/proof'])}")
+    if options["blab"] == "yes":
+        blab()
     time.sleep(float(options["delay"]))
     if options["exit"]:
         say(f"exits with {options['exit']}")

@@ -4,13 +4,14 @@
 # agent.py beside it does the same for hosts without a static busybox.
 #
 # Options, NAME=VALUE: delay (seconds before it registers or exits), exit (status to end with), listen=no,
-# registered=no (answers, but names no container instance), tasks=yes, cluster (instead of ECS_CLUSTER).
+# registered=no (answers, but names no container instance), tasks=yes, cluster (instead of ECS_CLUSTER), blab=yes (logs
+# its credentials, which the real one must never do).
 set -eu
 
 # Process 1 has no default handlers: without this, docker stop takes its full ten seconds.
 trap 'exit 0' TERM INT
 
-delay=0 exit='' listen=yes registered=yes tasks=no cluster=${ECS_CLUSTER:-default}
+delay=0 exit='' listen=yes registered=yes tasks=no cluster=${ECS_CLUSTER:-default} blab=no
 for option; do
     value=${option#*=}
     case $option in
@@ -20,6 +21,7 @@ for option; do
         registered=*) registered=$value ;;
         tasks=*) tasks=$value ;;
         cluster=*) cluster=$value ;;
+        blab=*) blab=$value ;;
         *) echo "stand-in agent: unknown option ${option%%=*}" && exit 2 ;;
     esac
 done
@@ -48,6 +50,12 @@ printf '{"Cluster":"%s","ContainerInstanceArn":%s,"Version":"Amazon ECS Agent - 
 printf '{"Tasks":[%s]}\n' "$list" >/www/v1/tasks
 printf '%s\n' "$proof" >/www/proof
 echo "stand-in agent: proof $proof"
+if [ "$blab" = yes ]; then
+    for number in 1 2 3 4 5 6 7 8 9 10; do
+        echo "stand-in agent: try $number with ${ECS_ENGINE_AUTH_DATA:-nothing}"
+    done
+    echo "stand-in agent: type ${ECS_ENGINE_AUTH_TYPE:-none}, data ${ECS_ENGINE_AUTH_DATA:-none}" >&2
+fi
 
 # In the background and waited for: the shell runs a trap only between commands, and wait ends at once.
 sleep "$delay" &

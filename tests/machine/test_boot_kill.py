@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 import docker_front as fronts
 import pytest
 from docker_engine import AGENT
 from docker_front import DockerFront
+from kill_walk import SCENES, Scene, Walk
 from machine import FIRST, SECOND, auth_file
-from watch import kill_points
 
 if TYPE_CHECKING:
     from machine import Machine
-    from watch import Watched
 
 KILLED = -9
 PREVIOUS = f"{AGENT}-previous"
@@ -48,32 +47,26 @@ def assert_converged(machine: Machine, content: bytes) -> None:
     machine.assert_private()
 
 
-def test_writing(bare_machine: Machine, watch: Callable[..., Watched]) -> None:
-    """Killed at a sample of all its calls on its files, a run leaves the old file or the new one."""
-    machine = bare_machine
-    machine.install()
-    contents = [auth_file(f"password-{number}") for number in range(100)]
-    machine.put(contents[0])
-    reference = watch(machine.command("--launch=none"), env=machine.environment())
-    assert reference.returncode == 0
-    points = kill_points(reference, machine.place, machine.state_place)
+@pytest.mark.usefixtures("watch")
+@pytest.mark.parametrize("scene", SCENES["none"], ids=lambda scene: scene.name)
+def test_any_call_on_files(bare_machine: Machine, scene: Scene) -> None:
+    """Killed at a sample of its calls on its files, a run leaves whole files; scripts/kill-sweep has all the calls."""
+    assert_sample(Walk(bare_machine, scene), 7)
+
+
+@pytest.mark.usefixtures("watch")
+@pytest.mark.parametrize("scene", SCENES["docker"], ids=lambda scene: scene.name)
+def test_any_call(machine: Machine, scene: Scene) -> None:
+    """Likewise with an agent, where some of the calls start docker and wait for it."""
+    assert_sample(Walk(machine, scene), 4)
+
+
+def assert_sample(walk: Walk, count: int) -> None:
+    """Assert that all is well after kills at so many calls, or one more, spread over the run."""
+    points = walk.points()
     assert len({call for call, _ in points}) >= 5
-    for number, point in enumerate(points[:: len(points) // 9], start=1):
-        machine.put(contents[number])
-        done = watch(machine.command("--launch=none"), env=machine.environment(), kill=point)
-        assert done.returncode == KILLED, point
-        assert_file(machine, contents[number - 1], contents[number])
-        assert machine.install().status == 0, point
-        assert_file(machine, contents[number])
-        assert not machine.strays(), point
-        machine.assert_private()
-        assert machine.state().in_progress is None
-
-
-def assert_file(machine: Machine, *contents: bytes) -> None:
-    """Assert that the env-file is one of the contents, and private, without asking docker."""
-    assert machine.env_file.read_bytes() in contents
-    assert machine.env_file.stat().st_mode & 0o777 == 0o600
+    for point in points[:: len(points) // count]:
+        walk.kill_at(point)
 
 
 @pytest.mark.parametrize(

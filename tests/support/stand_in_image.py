@@ -29,6 +29,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "slow": ("delay=2",),
     "crashing": ("exit=1",),
     "crashing-late": ("exit=1", "delay=1"),
+    "crashing-blabbing": ("exit=1", "blab=yes"),
     "exits-5": ("exit=5",),
     "never-listening": ("listen=no",),
     "never-registered": ("registered=no",),

@@ -1,8 +1,8 @@
 """What a program does to the file system, seen from outside with strace.
 
 `watch` runs a command and returns its system calls as events; `assert_installed_privately` says of them that a file was
-never readable by others and never half written, at no instant. `kill_points` and `watch(kill=…)` end a run at each
-single call.
+never readable by others and never half written, at no instant. `kill_points`, `command_points` and `watch(kill=…)` end
+a run at each single call.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ CALLS = (
     "?open,openat,?openat2,?creat,?rename,?renameat,renameat2,?link,linkat,?symlink,symlinkat,?unlink,unlinkat,"
     "?chmod,fchmod,?fchmodat,?fchmodat2,write,pwrite64,ftruncate,truncate,fsync,fdatasync,close,umask"
 )
+# How a program starts another one, waits for what it says, and for its end.
+RUNS = "?fork,?vfork,clone,?clone3,?poll,ppoll,wait4"
 TIMEOUT_S = 120.0
 PRIVATE = 0o600
 
@@ -33,6 +35,8 @@ _RENAMES = ("rename", "renameat", "renameat2")
 _LINKS = ("link", "linkat", "symlink", "symlinkat")
 _WRITES = ("write", "pwrite64", "ftruncate", "truncate")
 _SYNCS = ("fsync", "fdatasync")
+_SPAWNS = ("fork", "vfork", "clone", "clone3")
+_POLLS = ("poll", "ppoll")
 _CHMODS = ("chmod", "fchmod", "fchmodat", "fchmodat2")
 
 # 1700000000.123456 openat(AT_FDCWD</dir>, "/dir/file", O_RDWR|O_CREAT, 0600) = 3</dir/file>
@@ -103,20 +107,25 @@ def watch(
     stdin: bytes = b"",
     kill: Optional[tuple[str, int]] = None,
     by: str = "KILL",
+    alone: bool = False,
     timeout_s: float = TIMEOUT_S,
 ) -> Watched:
     """Run the command under strace to its end; the contents of files are not recorded.
 
     `kill` is (call, n): SIGKILL at the entry of the n-th such call of a process, which is then not carried out; the
     return code is -9, so assert that, or a kill that never happened passes. `by` is another signal, as `TERM`: what
-    catches it does so when the call has been carried out. Raises `subprocess.TimeoutExpired`.
+    catches it does so when the call has been carried out. `alone`: only the first thread of the command is looked at
+    and killed at its calls, not what it starts, and the calls with which it starts things are seen too. Raises
+    `subprocess.TimeoutExpired`.
     """
     # -ff: a file for each process, so that no line is broken by another process's; -s 0: no contents.
-    options = ["-ff", "-y", "-ttt", "-qq", "-s", "0", "-e", f"trace={CALLS}", "-e", "signal=none"]
+    options = ["-y", "-ttt", "-qq", "-s", "0", "-e", "signal=none"]
+    options += ["-e", f"trace={CALLS},{RUNS}"] if alone else ["-ff", "-e", f"trace={CALLS}"]
     if kill:
         options += ["-e", f"inject={kill[0]}:signal={by}:when={kill[1]}"]
     with tempfile.TemporaryDirectory() as directory:
-        traced = ["strace", *options, "-o", f"{directory}/trace", "--", *argv]
+        # With -ff strace adds the number of each process to the name.
+        traced = ["strace", *options, "-o", f"{directory}/trace{'.0' if alone else ''}", "--", *argv]
         child = subprocess.Popen(
             traced,
             env=env,
@@ -149,6 +158,26 @@ def kill_points(watched: Watched, *directories: Path) -> list[tuple[str, int]]:
             counts[event.call] = counts.get(event.call, 0) + 1
             if any(_inside(event, directory) for directory in directories):
                 points.append((event.call, counts[event.call]))
+    return points
+
+
+def command_points(watched: Watched) -> list[tuple[str, int]]:
+    """Return three points for each command that a run `alone` has started: before it, while it runs, when it ended.
+
+    As Python's subprocess does it: a fork, polls for what the command says, a wait.
+    """
+    counts: dict[str, int] = {}
+    points = []
+    ahead: tuple[str, ...] = ()
+    for event in watched.events:
+        counts[event.call] = counts.get(event.call, 0) + 1
+        if event.call in _SPAWNS and "CLONE_THREAD" not in event.arguments:
+            ahead = (*_POLLS, "wait4")
+        elif event.call not in ahead:
+            continue
+        else:
+            ahead = () if event.call == "wait4" else ("wait4",)
+        points.append((event.call, counts[event.call]))
     return points
 
 
