@@ -136,7 +136,7 @@ class Boot:
             state = state._replace(confirmed_at=edges.clock.wall())
         state = state._replace(failure=None)
         launch = self._launch(accepted, state)
-        self._refuse_rejected(accepted, state, launch)
+        state = self._unless_rejected(accepted, state, launch)
         if launch is not None:
             launch.prepare()
             self._lap("prepare")
@@ -186,16 +186,21 @@ class Boot:
         )
         return Launch(edges.starter.way(accepted, terms, state), edges.disk, edges.clock, terms)
 
-    def _refuse_rejected(self, accepted: Accepted, state: State, launch: Optional[Launch]) -> None:
-        """Raise LaunchError for a version that did not come up before, made into an agent as it would be now."""
+    def _unless_rejected(self, accepted: Accepted, state: State, launch: Optional[Launch]) -> State:
+        """Raise LaunchError for a version that did not come up before, made into an agent as it would be now.
+
+        One that has come up since is rejected no more.
+        """
         rejected = state.rejected
         if rejected is None or not accepted.facts.is_same_object(rejected.facts) or self._request.demand.force:
-            return
+            return state
         if launch is not None and rejected.plan not in ("", launch.fingerprint):
-            return
+            return state
+        if launch is not None and launch.has_come_up():
+            return state._replace(rejected=None)
         left = None if rejected.retry_after is None else rejected.retry_after - self._edges.clock.wall()
         if left is not None and left <= 0:
-            return
+            return state
         when = "" if left is None else f"; it is tried again in {spans.in_words(left)}"
         raise LaunchError(
             f"version {rejected.facts.identity} was started before, but the agent did not come up: "

@@ -100,6 +100,10 @@ class Launch:
         """Return all that makes the agent except the object's version, in short."""
         return self._way.fingerprint
 
+    def has_come_up(self) -> bool:
+        """Tell whether the wanted agent has registered without a run that saw it: docker goes on starting one."""
+        return self.is_done and self._way.judge()[0].health is Health.REGISTERED
+
     def prepare(self) -> None:
         """Run the steps that change nothing that runs, before the env-file is written; raise LaunchError."""
         for step in self.plan.prepare:
