@@ -65,10 +65,14 @@ def _sweep(launch: str, scene: Scene, every: int) -> Tally:
     """Kill at every N-th call of the scene, and say so while it goes on."""
     began = time.monotonic()
     wrong: list[str] = []
+    calls: list[Point] = []
     with _machine() as machine:
         walk = Walk(machine, scene)
         with _engine(scene):
-            calls = walk.points()
+            try:
+                calls = walk.points()
+            except (AssertionError, OSError) as fault:
+                wrong.append(_told(f"{scene.name}, not killed: {fault}"))
         points = calls[::every]
         for at in range(0, len(points), _TURN):
             time.sleep(0.0 if scene.variant is None else _PAUSE_S)
@@ -87,10 +91,14 @@ def _violations(walk: Walk, point: Point, scene: Scene) -> list[str]:
         walk.kill_at(point)
     except (AssertionError, OSError) as fault:
         walk.begin()
-        what = f"{scene.name}, killed at {point[0]} number {point[1]}: {fault}"
-        _say(f"\nwrong: {what}\n")
-        return [what]
+        return [_told(f"{scene.name}, killed at {point[0]} number {point[1]}: {fault}")]
     return []
+
+
+def _told(what: str) -> str:
+    """Return what is wrong, having said it: there may be a long time to the end."""
+    _say(f"\nwrong: {what}\n")
+    return what
 
 
 @contextlib.contextmanager
@@ -113,13 +121,13 @@ def _say(text: str) -> None:
 
 
 def _table(tallies: list[Tally]) -> str:
-    rows = [("launch", "run", "calls", "killed at", "wrong", "seconds")]
+    rows: list[tuple[str, ...]] = [("launch", "run", "calls", "killed at", "wrong", "seconds")]
     rows += [
         (one.launch, one.scene, str(one.calls), str(one.kills), str(len(one.wrong)), f"{one.seconds:.0f}")
         for one in tallies
     ]
-    kills, wrong = sum(one.kills for one in tallies), sum(len(one.wrong) for one in tallies)
-    rows.append(("", "all", str(sum(one.calls for one in tallies)), str(kills), str(wrong), ""))
+    sums = (sum(column) for column in zip(*((one.calls, one.kills, len(one.wrong), one.seconds) for one in tallies)))
+    rows.append(("", "all", *(f"{number:.0f}" for number in sums)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
     faults = "".join(f"wrong: {what}\n" for one in tallies for what in one.wrong)

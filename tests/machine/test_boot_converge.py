@@ -51,20 +51,6 @@ def test_hundred_in_a_row(booted: Machine) -> None:
     booted.assert_private()
 
 
-def test_hundred_without_an_agent(bare_machine: Machine) -> None:
-    """So do a hundred that start no agent."""
-    machine = bare_machine
-    assert machine.install().status == 0
-    asked(machine)
-    before = machine.standing_file()
-    for _ in range(IN_A_ROW):
-        done = program.run_here(*machine.boot_arguments("--launch=none", "--format=json"), env=machine.environment())
-        assert (done.status, done.document["outcome"]) == (0, "unchanged")
-        assert asked(machine) == [("GetObject", done.document["object"]["etag"])]
-    assert machine.standing_file() == before
-    assert not machine.strays()
-
-
 def at_once(machine: Machine, count: int) -> list[dict[str, Any]]:
     """Launch so many at once, and return what each has said; all of them have ended well."""
     with contextlib.ExitStack() as stack:

@@ -61,7 +61,7 @@ def failing(fault: faults.Fault) -> Outage:
 
 
 OUTAGES: dict[str, tuple[Outage, str]] = {
-    "refusing": (refusing, "no connection"),
+    "refusing": (refusing, "refuses the connection"),
     "hanging": (failing(faults.Hang()), "no complete answer within"),
     "reset": (failing(faults.Reset()), "the connection broke"),
     "internal error": (failing(faults.INTERNAL_ERROR), "InternalError"),
