@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import signal
 import stat
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Point = tuple[str, int]
 
 KILLED, LAUNCH = -9, 7
+INTERRUPTED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 PARKED = f"{AGENT}-previous"
 FOREIGN, FOREIGN_MODE = b"ECS_CLUSTER=demo\n", 0o644
 # A run asks again and again whether its agent has registered: how often is not the same each time, so that a call
@@ -125,7 +127,11 @@ class Walk:
 
     def _run(self, variant: Optional[str], *more: str) -> Ended:
         arguments = self._machine.boot_arguments(*self._options(variant), *more)
-        return program.run_here(*arguments, env=self._machine.environment())
+        done = program.run_here(*arguments, env=self._machine.environment())
+        if done.status in INTERRUPTED:
+            # The signal was meant for all of this; the run in this process has taken it for its own.
+            raise KeyboardInterrupt
+        return done
 
     def _put(self) -> bytes:
         content = auth_file(f"password-{next(self._numbers)}")
