@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Callable
 
 import canary as canaries
@@ -45,7 +46,7 @@ def blabbing(machine: Machine, request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_credentials_in_the_log(machine: Machine, blabbing: str, canary: Canary, style: str) -> None:
-    """The last lines of its log, both streams, are shown to people, and each secret in them is masked."""
+    """The last lines of its log, both streams, are shown to people and programs, and each secret in them is masked."""
     machine.put(auth_file(canary.password))
     done = canaries.run(machine.command(f"--image={blabbing}", f"--format={style}"), env=machine.environment())
     assert done.returncode == LAUNCH
@@ -57,6 +58,7 @@ def test_credentials_in_the_log(machine: Machine, blabbing: str, canary: Canary,
     assert "stand-in agent: try 10 with ***" in shown
     assert "stand-in agent: type docker, data ***" in shown
     assert not any("fleet" in line for line in shown)
+    assert style == "text" or json.loads(done.stdout)["log"] == shown
 
 
 def quoted(err: str) -> list[str]:
