@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # What the agent joins when nobody tells it a cluster (amazon-ecs-agent, agent/config/config.go).
 DEFAULT_CLUSTER = "default"
+# Seconds by which the recorded time of S3's last answer may be behind.
+_CONFIRMED_FOR = 600
 
 
 class Starter(Protocol):
@@ -133,7 +135,7 @@ class Boot:
         state = edges.disk.state()
         accepted = self._obtain(state)
         if accepted.stale_for is None:
-            state = state._replace(confirmed_at=edges.clock.wall())
+            state = _confirmed(state, edges.clock.wall())
         state = state._replace(failure=None)
         launch = self._launch(accepted, state)
         state = self._unless_rejected(accepted, state, launch)
@@ -241,6 +243,11 @@ class Boot:
         now = self._edges.clock.now()
         self._steps.append((name, now - self._lap_began))
         self._lap_began = now
+
+
+def _confirmed(state: State, now: int) -> State:
+    """Return the state with the time at which S3 was asked; nothing is written again for some minutes of it."""
+    return state if 0 <= now - state.confirmed_at < _CONFIRMED_FOR else state._replace(confirmed_at=now)
 
 
 _OUTCOMES = {

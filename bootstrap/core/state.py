@@ -75,8 +75,8 @@ class State(NamedTuple):
     `previous` is what the pre-image is, where ecsauth itself had installed it. `applied` was given to an agent,
     `verified` was given to an agent that then registered. `pre_image_mode` are the permission bits that the pre-image
     had in its place: a file that was there before ecsauth comes back as it was. `agent_before` tells whether an agent
-    ran when the change was opened. `confirmed_at` is when S3 last said that what is installed is current, in seconds
-    since the epoch, 0 never. `failure` is set where the last run failed.
+    ran when the change was opened. `confirmed_at` is when S3 last said that what is installed is current, give or
+    take some minutes, in seconds since the epoch, 0 never. `failure` is set where the last run failed.
     """
 
     in_progress: Optional[ObjectFacts] = None

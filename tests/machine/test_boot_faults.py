@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from s3_server import S3Server
 
 # What a busy machine takes to start two programs, over and above the deadline.
-MARGIN_S = 6.0
+MARGIN_S = 15.0
 # For what is told at once, which does not come near it.
 LONG_S = 60.0
 # Most of a fault is waiting: so many happen at a time.
