@@ -51,7 +51,9 @@ def state(disk: Disk, directory: str) -> tuple[Optional[State], Optional[Unreada
 
     # Where a directory above may not be searched nothing seems to be there.
     _, why = _tried(lambda: places.look(directory))
-    return (None, why) if why is not None else _tried(disk.state)
+    if why is not None:
+        return None, why
+    return _tried(disk.state)
 
 
 class _Containers(NamedTuple):
