@@ -52,15 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
     from bootstrap.core import repository_credentials
     from bootstrap.core.approval import approve
     from bootstrap.core.errors import ExitCode
-    from bootstrap.edges.store.s3 import translated
     from bootstrap.edges.store.sdk import OperatorClients
-    from bootstrap.edges.store.secrets_manager import Secrets
+    from bootstrap.edges.store.secrets_manager import Secrets, told
 
     data = read(arguments.file, arguments)
     findings = approve(data, subject.for_people(arguments.file))
     login = repository_credentials.login(data, arguments.registry)
     name = arguments.name or repository_credentials.secret_name(login.registry)
-    with translated(f"look at secret {name}"):
+    with told(f"look at secret {name}", name):
         client = OperatorClients(arguments.profile, options.region(arguments)).secrets()
     secrets = Secrets(client)
     present = secrets.find(name)

@@ -55,7 +55,7 @@ class Secrets:
 
         Raises ConflictError for one that is scheduled for deletion, DeniedError and UnreachableError.
         """
-        with _told(f"look at secret {name}", name):
+        with told(f"look at secret {name}", name):
             try:
                 described: Any = self._client.describe_secret(SecretId=name)
             except ClientError as fault:
@@ -65,7 +65,7 @@ class Secrets:
         if described.get("DeletedDate"):
             raise _scheduled(f"use secret {name}", name)
         found = StoredSecret(described["ARN"], kms_key=described.get("KmsKeyId"))
-        with _told(f"read secret {name}", name):
+        with told(f"read secret {name}", name):
             try:
                 read: Any = self._client.get_secret_value(SecretId=name)
             except ClientError as fault:
@@ -79,7 +79,7 @@ class Secrets:
     def create(self, name: str, value: Secret, registry: str, kms_key: Optional[str]) -> StoredSecret:
         """Create the secret; raise ConflictError if somebody else did first."""
         key: dict[str, Any] = {"KmsKeyId": kms_key} if kms_key else {}
-        with _told(f"create secret {name}", name, kms_key):
+        with told(f"create secret {name}", name, kms_key):
             answer = self._client.create_secret(
                 Name=name,
                 Description=f"Registry credentials for {registry}, by ecsauth",
@@ -92,7 +92,7 @@ class Secrets:
     def update(self, name: str, present: StoredSecret, value: Secret, kms_key: Optional[str]) -> StoredSecret:
         """Give the secret another value, and another key if one is named."""
         key: dict[str, Any] = {"KmsKeyId": kms_key} if kms_key else {}
-        with _told(f"update secret {name}", name, kms_key):
+        with told(f"update secret {name}", name, kms_key):
             try:
                 answer = self._client.update_secret(SecretId=present.arn, SecretString=value.reveal(), **key)
             except ClientError as fault:
@@ -105,7 +105,7 @@ class Secrets:
 
 
 @contextlib.contextmanager
-def _told(what: str, name: str, kms_key: Optional[str] = None) -> Iterator[None]:
+def told(what: str, name: str, kms_key: Optional[str] = None) -> Iterator[None]:
     """Turn every exception of the SDK into a fault of ours, in words about secrets."""
     try:
         with translated(what):
