@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Optional
 
 import pytest
 import s3_faults
 import secrets_faults as faults
 from aws_environment import OPERATOR, aws_environment
-from program import Ended, run, run_here
+from program import ROOT, Ended, run, run_here
 from pushing import FILE, env_file
 from s3_server import ACCOUNT, REGION
 
@@ -341,6 +342,37 @@ def test_region(exporter: Exporter) -> None:
     """The secret is made in the region that is named."""
     arn = exporter.export(FILE, "--region", "us-east-1", "--format", "json").document["arn"]
     assert arn.startswith("arn:aws:secretsmanager:us-east-1:")
+
+
+def documented_permissions() -> list[str]:
+    """Return what docs/operations.md says that the operator needs of Secrets Manager."""
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| the operator \| (`secretsmanager:.*)", page, flags=re.MULTILINE)
+    return re.findall(r"`(secretsmanager:[A-Za-z]+)`", row)
+
+
+def user_with(server: S3Server, policy: dict[str, Any]) -> dict[str, str]:
+    """Make a user with the policy, and return the environment variables of its access key."""
+    iam = server.client("iam")
+    iam.create_user(UserName="operator")
+    iam.put_user_policy(UserName="operator", PolicyName="p", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName="operator")["AccessKey"]
+    return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
+# TagResource is not among them: the server here does not ask for it when a secret is created.
+@pytest.mark.parametrize("missing", [None, "DescribeSecret", "GetSecretValue", "CreateSecret", "UpdateSecret"])
+def test_documented_permissions(exporter: Exporter, s3_server: S3Server, missing: Optional[str]) -> None:
+    """What the documents list is enough to create, compare and update; without any of it something is denied."""
+    allowed = [action for action in documented_permissions() if action != f"secretsmanager:{missing}"]
+    assert len(allowed) == (5 if missing is None else 4)
+    statement = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
+    exporter.env.update(user_with(s3_server, {"Version": "2012-10-17", "Statement": [statement]}))
+    s3_server.enforce_policies()
+    statuses = [exporter.export(content).status for content in (FILE, FILE, CHANGED)]
+    s3_server.reset()
+    assert (statuses == [0, 0, 0]) is (missing is None)
+    assert set(statuses) <= {0, 4}
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
