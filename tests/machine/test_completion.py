@@ -30,19 +30,22 @@ COMP_WORDS=({words}) COMP_CWORD=$(({number} - 1)) COMP_LINE='{line}' COMP_POINT=
 $(complete -p ecsauth | sed -E 's/.* -F ([^ ]+) .*/\\1/')
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
-# Completes on a terminal, the only way that zsh has; what it would list is said one a line, to be read from a file.
+# Completes on a terminal, the only way that zsh has; what it would offer is written to a file, and a mark at the end.
 _ZSH = """\
 fpath=({folder} $fpath)
 autoload -Uz compinit && compinit -D -u
-zmodload zsh/zutil
 compadd() {{
-    local -a offered described
+    local -a offered
     builtin compadd -O offered "$@"
     print -rl -- $offered >>{answer}
     builtin compadd "$@"
 }}
+complete-and-tell() {{ zle complete-word; print {mark} >>{answer} }}
+zle -N complete-and-tell
+bindkey '^I' complete-and-tell
 print ready
 """
+_MARK = "-- end"
 
 
 def _bash(folder: Path, line: str) -> set[str]:
@@ -69,37 +72,38 @@ def _said(command: list[str], folder: Path) -> set[str]:
 
 def _zsh(folder: Path, line: str) -> set[str]:
     answer = folder / "answer"
-    answer.write_text("")
-    (folder / "start").write_text(_ZSH.format(folder=folder, answer=answer))
-    process, terminal = pty.fork()
-    if process == 0:
-        os.chdir(folder / "desk")
-        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TERM": "dumb", "PS1": "> "}
-        os.execvpe("zsh", ["zsh", "-f", "-i"], environment)  # noqa: S606 - the shell is what is tested
-    try:
-        os.write(terminal, f"source {folder / 'start'}\n".encode())
-        _read_until(terminal, b"\nready")
-        os.write(terminal, f"{line}\t".encode())
-        end = time.monotonic() + PATIENCE_S
-        while not answer.read_text() and time.monotonic() < end:
-            _read(terminal, 0.1)
-        _read(terminal, 0.5)
-    finally:
+    answer.touch()
+    (folder / "start").write_text(_ZSH.format(folder=folder, answer=answer, mark=f"-r -- '{_MARK}'"))
+    ours, terminal = pty.openpty()
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TERM": "dumb", "PS1": "> "}
+    # Without job control, which would want the terminal for itself.
+    with subprocess.Popen(
+        ["zsh", "-f", "-i", "+m"],
+        cwd=folder / "desk",
+        env=environment,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    ) as process:
         os.close(terminal)
-        os.waitpid(process, 0)
-    return {one.rstrip("/") for one in answer.read_text().split("\n")} - {""}
+        try:
+            os.write(ours, f"source {folder / 'start'}\n".encode())
+            _read_until(ours, lambda seen: b"\nready" in seen)
+            os.write(ours, f"{line}\t".encode())
+            _read_until(ours, lambda _: answer.read_text().endswith(f"{_MARK}\n"))
+        finally:
+            process.kill()
+            os.close(ours)
+    return {one.rstrip("/") for one in answer.read_text().split("\n")} - {"", _MARK}
 
 
-def _read_until(terminal: int, mark: bytes) -> None:
+def _read_until(terminal: int, done: Callable[[bytes], bool]) -> None:
     seen, end = b"", time.monotonic() + PATIENCE_S
-    while mark not in seen and time.monotonic() < end:
-        seen += _read(terminal, 0.1)
-    assert mark in seen, seen
-
-
-def _read(terminal: int, seconds: float) -> bytes:
-    ready, _, _ = select.select([terminal], [], [], seconds)
-    return os.read(terminal, 65536) if ready else b""
+    while not done(seen) and time.monotonic() < end:
+        ready, _, _ = select.select([terminal], [], [], 0.05)
+        seen += os.read(terminal, 65536) if ready else b""
+    assert done(seen), seen
 
 
 COMPLETE: dict[str, Complete] = {"bash": _bash, "zsh": _zsh, "fish": _fish}
