@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         client = OperatorClients(arguments.profile, options.region(arguments)).secrets()
     secrets = Secrets(client)
     present = secrets.find(name)
-    _refuse_others(present, name)
+    _refuse_others(present, login, name)
     outcome = _outcome(present, login, arguments.kms_key)
     made = present
     if not arguments.dry_run and outcome == "created":
@@ -93,16 +93,23 @@ class Export(NamedTuple):
         }
 
 
-def _refuse_others(present: Optional[StoredSecret], name: str) -> None:
-    """Raise UsageError if the name is that of a secret which holds something else, to be lost by an update."""
-    from bootstrap.core.errors import UsageError
+def _refuse_others(present: Optional[StoredSecret], login: Login, name: str) -> None:
+    """Raise UsageError or ConflictError if an update would lose what somebody else has put there."""
+    from bootstrap.core.errors import ConflictError, UsageError
     from bootstrap.core.repository_credentials import is_login
 
-    is_empty = present is None or present.version_id is None
-    if present is not None and not is_empty and not is_login(present.value):
+    # A secret without a version has no value yet.
+    if present is None or present.version_id is None or login.is_in(present.value):
+        return
+    if not is_login(present.value):
         raise UsageError(
             f"secret {name} holds something else than a user name and a password, and is left alone",
             "give --name NAME, of a secret that is for this registry",
+        )
+    if present.rotates:
+        raise ConflictError(
+            f"secret {name} is renewed by a rotation, so its value is likely to be newer than the file's",
+            f"to put it all the same, end the rotation: aws secretsmanager cancel-rotate-secret --secret-id {name}",
         )
 
 

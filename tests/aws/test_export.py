@@ -246,6 +246,17 @@ def test_secret_without_a_value(exporter: Exporter) -> None:
     assert exporter.value() == VALUE
 
 
+def test_rotated_secret_is_left_alone(exporter: Exporter) -> None:
+    """What a rotation has put is newer than the file; where both say the same there is nothing to lose."""
+    exporter.export()
+    exporter.secrets.rotate_secret(SecretId=NAME, RotationRules={"AutomaticallyAfterDays": 1}, RotateImmediately=False)
+    assert exporter.export().status == 0
+    done = exporter.export(CHANGED)
+    assert done.status == 9
+    assert f"error: secret {NAME} is renewed by a rotation" in done.err
+    assert exporter.value() == VALUE
+
+
 def test_scheduled_for_deletion(exporter: Exporter) -> None:
     """A secret that is on its way out takes no value, and its name."""
     exporter.export()

@@ -36,12 +36,16 @@ _LONGEST_REASON = 300
 
 
 class StoredSecret(NamedTuple):
-    """What there is under a name. `kms_key` is None for the AWS managed key; `value` for a secret without a text."""
+    """What there is under a name. `kms_key` is None for the AWS managed key; `value` for a secret without a text.
+
+    `rotates` tells that something else gives it new values.
+    """
 
     arn: str
     version_id: Optional[str] = None
     kms_key: Optional[str] = None
     value: Optional[Secret] = None
+    rotates: bool = False
 
 
 class Secrets:
@@ -64,7 +68,8 @@ class Secrets:
                 raise
         if described.get("DeletedDate"):
             raise _scheduled(f"use secret {name}", name)
-        found = StoredSecret(described["ARN"], kms_key=described.get("KmsKeyId"))
+        rotates = bool(described.get("RotationEnabled"))
+        found = StoredSecret(described["ARN"], kms_key=described.get("KmsKeyId"), rotates=rotates)
         with told(f"read secret {name}", name):
             try:
                 read: Any = self._client.get_secret_value(SecretId=name)
