@@ -44,10 +44,25 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Add the arguments, then parse."""
+        self._add_own()
+        return super().parse_known_args(args, namespace)
+
+    def commands(self) -> dict[str, tuple[Parser, str]]:
+        """Return its subcommands by name, with their arguments, and what each does in short."""
+        self._add_own()
+        found: dict[str, tuple[Parser, str]] = {}
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse has no other way to ask
+                helps = {one.dest: one.help or "" for one in action._get_subactions()}  # noqa: SLF001 - nor for this
+                found.update({name: (parser, helps.get(name, "")) for name, parser in action.choices.items()})
+        for parser, _ in found.values():
+            parser.commands()
+        return found
+
+    def _add_own(self) -> None:
         if self._fill is not None:
             self._fill(self)
             self._fill = None
-        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Exit with 2; a screen of usage would bury the reason."""
@@ -83,10 +98,10 @@ def add_dialect(parser: Parser) -> None:
     )
 
 
-def add_aws(parser: Parser) -> None:
-    """Add what every AWS tool takes."""
+def add_aws(parser: Parser, region: str = "the bucket's region") -> None:
+    """Add what every AWS tool takes; `region` says what of."""
     parser.add_argument("--profile", metavar="NAME", help="profile of ~/.aws to use")
-    parser.add_argument("--region", metavar="REGION", help="the bucket's region")
+    parser.add_argument("--region", metavar="REGION", help=region)
 
 
 def region(arguments: argparse.Namespace) -> Optional[str]:

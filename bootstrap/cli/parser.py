@@ -34,6 +34,10 @@ COMMANDS = {
         "check an env-file and put it into S3, encrypted with a KMS key",
         "ecsauth push ecs.config s3://bucket/prod/ecs.config",
     ),
+    "export": (
+        "put a registry's credential into Secrets Manager, for tasks that name it",
+        "ecsauth export secretsmanager ecs.config --registry registry.example.com",
+    ),
     "boot": (
         "fetch the env-file, prove it, check it, install it and start the agent",
         "ecsauth boot s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
@@ -49,6 +53,10 @@ COMMANDS = {
     "unpersist": (
         "remove the units that boot --persist made, and the gate of the service",
         "ecsauth unpersist",
+    ),
+    "completion": (
+        "print what completes the command line in a shell",
+        "ecsauth completion bash",
     ),
 }
 

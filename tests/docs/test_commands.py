@@ -205,6 +205,7 @@ def test_blocks_say_what_they_are(name: str) -> None:
         ("explain A370", "`explain`"),
         ("which nginx --file ecs.config", "`which`"),
         (f"push ecs.config s3://{BUCKET}/k", "`push`"),
+        ("export secretsmanager ecs.config --registry docker.io", "`export`"),
         (f"push ecs.config s3://{BUCKET}/k 2>/dev/null && ecsauth boot s3://{BUCKET}/k --kms-key {KEY}", "`boot`"),
         ("status --remote", "`status`"),
         (f"doctor s3://{BUCKET}/k", "`doctor`"),

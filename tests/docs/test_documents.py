@@ -49,9 +49,10 @@ def test_rules_exist(name: str) -> None:
         assert rules.find(code) is not None, code
 
 
-def test_messages_are_those_of_the_program() -> None:
+@pytest.mark.parametrize("heading", ["What a failure means", "Credentials that tasks bring"])
+def test_messages_are_those_of_the_program(heading: str) -> None:
     """Each message in the table of failures is made of texts that stand in the sources, or of the system's own."""
-    section = _text("docs/operations.md").split("\n## What a failure means\n")[1].split("\n## ")[0]
+    section = _text("docs/operations.md").split(f"\n## {heading}\n")[1].split("\n## ")[0]
     cells = re.findall(r"^\| (`.*?) \| (?:\d|128)", section, flags=re.MULTILINE)
     messages = [message for cell in cells for message in re.findall(r"`([^`]+)`", cell)]
     system = [os.strerror(number).lower() for number in errno.errorcode]

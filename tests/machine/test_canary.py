@@ -118,6 +118,29 @@ def test_commands(bare_machine: Machine, canary: Canary, where: str) -> None:
     assert machine.env_file.read_bytes() == (file.read_bytes() if where in TAKEN else FIRST)
 
 
+# Where the file is taken, and the credential is one that ECS takes from a secret.
+EXPORTED = [where for where in TAKEN if where not in ("identity token", "registry token")]
+
+
+@pytest.mark.parametrize("where", list(ALL))
+def test_export(bare_machine: Machine, canary: Canary, where: str) -> None:
+    """A secret for tasks is made without a word of it, and nothing that describes it holds a part of it."""
+    machine = bare_machine
+    file = machine.folder / "given"
+    file.write_bytes(ALL[where](canary.password))
+    arguments = ("export", "secretsmanager", str(file), "--registry", REGISTRY)
+    for style in ("--format=text", "--format=json"):
+        for more in (("--dry-run",), (), ()):
+            done = program.run_here(*arguments, style, *more, env=operator(machine))
+            canary.assert_not_in(done.out, "standard output")
+            canary.assert_not_in(done.err, "standard error")
+            assert done.status == (0 if where in EXPORTED else 3), done.err
+    made = machine.server.client("secretsmanager").list_secrets()["SecretList"]
+    assert len(made) == (where in EXPORTED)
+    canary.assert_not_in(json.dumps(made, default=str), "the description of the secret")
+    canary.assert_not_under(machine.folder, apart_from=[file])
+
+
 def everywhere(text: str, *more: str) -> bytes:
     """Return an env-file that the agent takes, with the text in as many places as possible."""
     places = ({"password": text}, {"email": text}, {"identitytoken": text}, {"registrytoken": text}, {"other": text})

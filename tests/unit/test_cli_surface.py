@@ -47,6 +47,16 @@ def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -
     assert shown.err == ""
 
 
+def test_every_help_has_an_example() -> None:
+    """So does that of a command within a command."""
+    parsers = [parser for parser, _ in make_parser().commands().values()]
+    assert len(parsers) == len(COMMANDS)
+    while parsers:
+        parser = parsers.pop()
+        parsers += [within for within, _ in parser.commands().values()]
+        assert f"\n\nexample:\n  {parser.prog}" in parser.format_help(), parser.prog
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_examples_are_taken(command: str) -> None:
     """What the help shows as an example is a command line that the parser takes."""

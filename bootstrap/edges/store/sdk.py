@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import urllib.parse
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 import botocore.loaders
 import botocore.session
@@ -17,7 +17,9 @@ from bootstrap.core.errors import SettlingError, UsageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
 
+_Client = TypeVar("_Client", "S3Client", "SecretsManagerClient")
 _CONNECT, _READ = 5, 20
 # Kept short of a whole retry policy: the caller has a deadline and tries again within it.
 _ATTEMPTS = 2
@@ -61,7 +63,8 @@ class InstanceClients:
         _load_credentials(session)
         client: Any = session.create_client("s3", region_name=region, config=_config())
         client.meta.events.register("before-call.s3", _refuse_all_but(operations))
-        return _safe(client)
+        safe: S3Client = _safe(client)
+        return safe
 
 
 def _load_credentials(session: botocore.session.Session) -> None:
@@ -85,15 +88,23 @@ class OperatorClients:
 
         return _safe(boto3.Session(profile_name=self._profile, region_name=self._region).client("s3", config=_config()))
 
+    def secrets(self) -> SecretsManagerClient:
+        """Return a client of Secrets Manager, for the same region."""
+        import boto3
 
-def _safe(client: S3Client) -> S3Client:
+        session = boto3.Session(profile_name=self._profile, region_name=self._region)
+        return _safe(session.client("secretsmanager", config=_config().merge(Config(signature_version="v4"))))
+
+
+def _safe(client: _Client) -> _Client:
     """Return the client; raise UsageError if secrets would travel in the clear to its endpoint."""
     parts = urllib.parse.urlsplit(client.meta.endpoint_url)
     if parts.scheme == "https" or is_loopback(parts.hostname or ""):
         return client
+    service = client.meta.service_model.service_id.upper().replace(" ", "_")
     raise UsageError(
         f"the endpoint {parts.scheme}://{parts.hostname} is not HTTPS: the env-file would travel in the clear",
-        "unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_S3, or give an https:// address",
+        f"unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_{service}, or give an https:// address",
     )
 
 
