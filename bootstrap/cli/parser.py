@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Callable
 
 from bootstrap import __version__
@@ -16,7 +17,7 @@ exit status: 0 ok, 2 usage, 3 invalid env-file, 4 denied or not to be trusted, 5
 6 local (disk, permission), 7 launch (the previous configuration is back), 8 on the last good file, 9 conflict;
 128 + n for signal n
 """
-# name: (what it does, an example). The module of the same name has `add_arguments` and `run`.
+# name: (what it does, an example). The module of the same name, `import_` for `import`, has `add_arguments` and `run`.
 COMMANDS = {
     "check": (
         "find what is wrong with an env-file",
@@ -29,6 +30,10 @@ COMMANDS = {
     "which": (
         "show which credential the agent would send for an image",
         "ecsauth which nginx registry.example.com/team/app:1 --file ecs.config",
+    ),
+    "import": (
+        "turn what docker is logged in to into lines of an env-file",
+        "ecsauth import --into ecs.config",
     ),
     "push": (
         "check an env-file and put it into S3, encrypted with a KMS key",
@@ -67,7 +72,7 @@ def make_parser() -> Parser:
 
 def _filler(name: str) -> Callable[[Parser], None]:
     def fill(parser: Parser) -> None:
-        module = importlib.import_module(f"bootstrap.cli.{name}")
+        module = importlib.import_module(f"bootstrap.cli.{name}{'_' * iskeyword(name)}")
         module.add_arguments(parser)
         run: Callable[[argparse.Namespace], int] = module.run
         parser.set_defaults(run=run, format="text")
