@@ -18,6 +18,7 @@ import time
 from typing import TYPE_CHECKING, Optional
 
 from bootstrap.core import helper_answer
+from bootstrap.core.auth.credential import ANONYMOUS
 from bootstrap.core.errors import LocalError
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class CredentialHelpers:
         credential = helper_answer.credential(output)
         if credential is None:
             raise _rubbish(helper, "get", "a credential")
-        return credential
+        # docker-credential-pass answers with empty texts where it has nothing.
+        return None if credential == ANONYMOUS else credential
 
     def _ask(self, helper: str, verb: str, question: bytes) -> tuple[int, bytes]:
         """Return the helper's exit status and what it wrote to standard output."""
