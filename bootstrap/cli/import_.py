@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bootstrap.core.checks.auth import DATA, TYPE
     from bootstrap.core.errors import ExitCode
 
-    _refuse_terminal(arguments)
+    _refuse_places(arguments)
     before = _before(arguments)
     kind = arguments.type or (auth_lines.kind_of(before) if arguments.into else None) or DOCKER
     made = _collected(arguments, kind)
@@ -109,13 +109,15 @@ def _collected(arguments: argparse.Namespace, kind: str) -> Import:
     return made
 
 
-def _refuse_terminal(arguments: argparse.Namespace) -> None:
+def _refuse_places(arguments: argparse.Namespace) -> None:
     """Raise UsageError, before any keychain is opened, where the result cannot go."""
     from bootstrap.core.errors import UsageError
+    from bootstrap.core.s3_uri import is_s3_uri
 
-    if "-" in (arguments.into, arguments.output):
-        raise UsageError("-o and --into take the path of a file; without them the lines go to standard output")
-    if arguments.into or arguments.output:
+    place = arguments.into or arguments.output
+    if place is not None:
+        if place == "-" or is_s3_uri(place):
+            raise UsageError("-o and --into take a path; without them the lines go to standard output")
         return
     if arguments.format != "text":
         raise UsageError(f"--format {arguments.format} and the lines both go to stdout", "give -o FILE or --into FILE")
@@ -129,13 +131,10 @@ def _refuse_terminal(arguments: argparse.Namespace) -> None:
 def _before(arguments: argparse.Namespace) -> bytes:
     """Return what stands in the place that is written to; raise where it is not to be touched."""
     from bootstrap.core.approval import approve
-    from bootstrap.core.errors import LocalError, UsageError
-    from bootstrap.edges import env_file_source
+    from bootstrap.core.errors import UsageError
 
     if arguments.into:
-        if not os.path.exists(arguments.into):
-            raise LocalError(f"{arguments.into} does not exist", "give -o FILE to make a new one")
-        data = env_file_source.read(arguments.into)
+        data = _read(arguments.into, "-o FILE makes a new one")
         approve(data, arguments.into)
         return data
     if arguments.output is None or not os.path.isfile(arguments.output):
@@ -143,13 +142,24 @@ def _before(arguments: argparse.Namespace) -> bytes:
     from bootstrap.core import readers
     from bootstrap.core.checks.auth import DATA, TYPE
 
-    data = env_file_source.read(arguments.output)
+    data = _read(arguments.output)
     reading = readers.docker(data)
     if reading.refusal is not None or {one.name for one in reading.assignments} - {TYPE, DATA}:
         raise UsageError(
             f"{arguments.output} is there, and holds more than credentials", "give --into FILE to keep its other lines"
         )
     return data
+
+
+def _read(path: str, hint: str = "", *otherwise: str) -> bytes:
+    """Return the bytes of a file; raise LocalError, with the hint, if it is not there."""
+    from bootstrap.core.errors import LocalError
+    from bootstrap.edges import env_file_source
+
+    try:
+        return env_file_source.read(path, *otherwise)
+    except LocalError as fault:
+        raise LocalError(fault.message, *filter(None, [hint])) from None
 
 
 def _default_path() -> str:
@@ -166,14 +176,10 @@ def _config(path: str) -> DockerConfig:
     """Return what docker's file says; raise an EcsauthError that names the file."""
     from bootstrap.cli import subject
     from bootstrap.core import docker_config
-    from bootstrap.core.errors import InvalidError, LocalError
-    from bootstrap.edges import env_file_source
+    from bootstrap.core.errors import InvalidError
 
-    if path != "-" and not os.path.exists(path):
-        raise LocalError(
-            f"{path} does not exist", "log in first, docker login, or give the path of docker's config.json"
-        )
-    data = env_file_source.read(path, "config.json of docker")
+    hint = "log in first, docker login, or give the path of docker's config.json"
+    data = _read(path, hint, "it is no config.json of docker")
     try:
         return docker_config.parse(data)
     except InvalidError as fault:

@@ -17,7 +17,7 @@ exit status: 0 ok, 2 usage, 3 invalid env-file, 4 denied or not to be trusted, 5
 6 local (disk, permission), 7 launch (the previous configuration is back), 8 on the last good file, 9 conflict;
 128 + n for signal n
 """
-# name: (what it does, an example). The module of the same name, `import_` for `import`, has `add_arguments` and `run`.
+# name: (what it does, an example). The module of the same name has `add_arguments` and `run`.
 COMMANDS = {
     "check": (
         "find what is wrong with an env-file",
@@ -70,9 +70,14 @@ def make_parser() -> Parser:
     return parser
 
 
+def module_of(command: str) -> str:
+    """Return the name of a command's module; one that is a word of Python's has an underscore behind it."""
+    return f"bootstrap.cli.{command}{'_' * iskeyword(command)}"
+
+
 def _filler(name: str) -> Callable[[Parser], None]:
     def fill(parser: Parser) -> None:
-        module = importlib.import_module(f"bootstrap.cli.{name}{'_' * iskeyword(name)}")
+        module = importlib.import_module(module_of(name))
         module.add_arguments(parser)
         run: Callable[[argparse.Namespace], int] = module.run
         parser.set_defaults(run=run, format="text")

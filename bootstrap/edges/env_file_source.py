@@ -11,8 +11,8 @@ from bootstrap.core.errors import InvalidError, LocalError
 LONGEST = 256 * 1024
 
 
-def read(path: str, kind: str = "env-file") -> bytes:
-    """Return the file's bytes, `-` for standard input; `kind` is what the file should be.
+def read(path: str, otherwise: str = "it is no env-file") -> bytes:
+    """Return the file's bytes, `-` for standard input; `otherwise` says what is wrong with a larger file.
 
     Raises LocalError where it cannot be read, InvalidError where it is larger than 256 KiB.
     """
@@ -25,5 +25,5 @@ def read(path: str, kind: str = "env-file") -> bytes:
     except OSError as fault:
         raise LocalError(f"cannot read {path}: {os.strerror(fault.errno or 0).lower()}") from None
     if len(data) > LONGEST:
-        raise InvalidError(f"{path} is larger than {LONGEST // 1024} KiB: it is no {kind}")
+        raise InvalidError(f"{path} is larger than {LONGEST // 1024} KiB: {otherwise}")
     return data

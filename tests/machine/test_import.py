@@ -35,9 +35,9 @@ ECS_ENGINE_AUTH_DATA={"r.example":{"username":"ci","password":"p"}}
 """
 
 
-def entry(secret: str = "p", username: str = "ci") -> dict[str, str]:
+def entry(given: str = "p", username: str = "ci") -> dict[str, str]:
     """Return an entry as `docker login` writes it."""
-    return {"auth": base64.b64encode(f"{username}:{secret}".encode()).decode()}
+    return {"auth": base64.b64encode(f"{username}:{given}".encode()).decode()}
 
 
 class Workstation:
@@ -142,7 +142,9 @@ def test_places_of_docker(workstation: Workstation) -> None:
     (workstation.home / ".dockercfg").unlink()
     done = workstation.run()
     assert done.status == 6
-    assert f"error: {workstation.config} does not exist" in done.err
+    assert (
+        f"error: cannot read {workstation.config}: no such file or directory\necsauth: hint: log in first" in done.err
+    )
 
 
 def test_output_is_private(workstation: Workstation) -> None:
@@ -165,6 +167,12 @@ def test_output_over_other_variables(workstation: Workstation) -> None:
     assert done.status == 2
     assert "hint: give --into FILE to keep its other lines\n" in done.err
     assert workstation.env_file.read_text() == "ECS_CLUSTER=prod\n"
+
+
+@pytest.mark.parametrize("place", [("-o", "-"), ("--into", "-"), ("--into", "s3://bucket/key"), ("-o", "s3://b/k")])
+def test_places_that_are_no_files(workstation: Workstation, place: tuple[str, str]) -> None:
+    """Neither standard output nor S3 has a mode, or other lines to keep."""
+    assert workstation.run_here(*place).status == 2
 
 
 def test_into_keeps_all_else(workstation: Workstation) -> None:
