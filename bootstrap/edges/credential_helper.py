@@ -45,11 +45,16 @@ _KEPT_PREFIXES = ("LC_", "XDG_", "PASSWORD_STORE_", "AWS_")
 _RUN_IT = "run it by hand to see why:"
 
 
+class _TooLateError(LocalError):
+    """A helper's time is over."""
+
+
 class CredentialHelpers:
-    """Asks helpers, each question within a time and with a bound on the answer."""
+    """Asks helpers, each question within a time and with a bound on the answer; one that was too late not again."""
 
     def __init__(self, seconds: float = _SECONDS) -> None:
         self._seconds = seconds
+        self._too_late: set[str] = set()
 
     def servers(self, helper: str) -> tuple[str, ...]:
         """Return the servers that a helper has credentials for; raise LocalError if it does not say."""
@@ -76,6 +81,8 @@ class CredentialHelpers:
 
     def _ask(self, helper: str, verb: str, question: bytes) -> tuple[int, bytes]:
         """Return the helper's exit status and what it wrote to standard output."""
+        if helper in self._too_late:
+            raise _too_late(helper)
         environment = {name: value for name, value in os.environ.items() if _is_kept(name)}
         program = _found(helper)
         try:
@@ -93,6 +100,9 @@ class CredentialHelpers:
             raise LocalError(f"{_PREFIX}{helper} cannot be run: {why}") from None
         try:
             return _conversed(child, helper, question, time.monotonic() + self._seconds)
+        except _TooLateError:
+            self._too_late.add(helper)
+            raise
         finally:
             _end(child)
 
@@ -158,8 +168,8 @@ def _said(child: subprocess.Popen[bytes], helper: str, end: float) -> bytes:
     return bytes(output)
 
 
-def _too_late(helper: str) -> LocalError:
-    return LocalError(
+def _too_late(helper: str) -> _TooLateError:
+    return _TooLateError(
         f"{_PREFIX}{helper} did not answer in time", "does it wait for a password? unlock its keychain first"
     )
 
