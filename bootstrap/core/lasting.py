@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bootstrap.core.auth.credential import Credential
 
 # In every partition, FIPS and dual-stack endpoints too: their domains differ.
-_ECR = r"\d{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9.-]+"
+_ECR = r"\d{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9.-]+(?::443)?"
 _PUBLIC_ECR = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
 # What the web login of docker (`docker login` without a user) keeps beside the credential.
 _WEB_LOGIN = frozenset({"v1/access-token", "v1/refresh-token"})

@@ -319,14 +319,17 @@ def test_passwords_are_seen_nowhere(workstation: Workstation, canary: Canary, wh
 
 
 class Registry(LoopbackServer):
-    """As much of a registry as `docker login` asks: /v2/ with Basic authentication."""
+    """As much of a registry as `docker login` asks: /v2/ with Basic authentication; `seen` are all that was sent."""
 
     def __init__(self, username: str, password: str) -> None:
-        expected = f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
+        expected = f"Basic {entry(password, username)['auth']}"
+        self.seen = seen = set[Any]()
 
         class Handler(QuietHandler):
             def do_GET(self) -> None:  # noqa: N802 - the name is the base class's
-                is_right = self.headers.get("Authorization") == expected
+                authorization = self.headers.get("Authorization")
+                seen.update([authorization] if authorization else [])
+                is_right = authorization == expected
                 realm = {} if is_right else {"WWW_Authenticate": 'Basic realm="r"'}
                 self.send_answer(answer(200 if is_right else 401, b"{}", **realm))
 
@@ -373,3 +376,44 @@ def test_what_docker_login_leaves(
     assert done.status == 0, done.err
     assert sent(workstation.env_file.read_bytes(), f"{host}/team/app:1") == ("ci", canary.password)
     assert f"{host}: imported from {'docker-credential-pass' if store else 'config.json'}\n" in done.err
+
+
+# HOST is the registry. What the file, the helper for all and the registry's own helper have is told apart by the user;
+# behind each case is the one whose login docker sends.
+FILE = {"auths": {"HOST": entry("p", "file")}}
+PLAIN = {"username": "plain", "password": "p"}
+RESOLVED: dict[str, tuple[dict[str, Any], Optional[str]]] = {
+    "file": (FILE, "file"),
+    "file, as a URL": ({"auths": {"http://HOST/v1/": entry("p", "file")}}, "file"),
+    "file, under two names": ({"auths": {"https://HOST": entry("p", "url"), "HOST": entry("p", "file")}}, "file"),
+    "file, empty": ({"auths": {"HOST": {}}}, None),
+    "file and store": ({**FILE, "credsStore": "store"}, "store"),
+    "file and store without it": ({**FILE, "credsStore": "empty"}, None),
+    "store and own": ({"credsStore": "store", "credHelpers": {"HOST": "own"}}, "own"),
+    "store and own without it": ({"credsStore": "store", "credHelpers": {"HOST": "empty"}}, None),
+    "all": ({**FILE, "credsStore": "store", "credHelpers": {"HOST": "own"}}, "own"),
+    "own of another": ({**FILE, "credHelpers": {"other.example": "own"}}, "file"),
+    "own without a name": ({**FILE, "credsStore": "store", "credHelpers": {"HOST": ""}}, "file"),
+    "user name and password": ({"auths": {"HOST": PLAIN}}, "plain"),
+    "all three fields": ({"auths": {"HOST": {**PLAIN, **entry("p", "file")}}}, "file"),
+}
+
+
+@pytest.mark.parametrize("case", list(RESOLVED))
+def test_docker_itself_sends_the_same(workstation: Workstation, case: str) -> None:
+    """The login that a real `docker pull` sends to a registry is the one that is imported for it, or there is none."""
+    need(docker_engine.lack())
+    document, user = RESOLVED[case]
+    with Registry("nobody", "nothing") as registry:
+        host = f"{registry.host}:{registry.port}"
+        for name in ("store", "own"):
+            helper_scripts.keychain(workstation.bin, name, host, name, "p")
+        helper_scripts.keychain(workstation.bin, "empty", "other.example", "x", "p")
+        workstation.config.write_text(json.dumps(document).replace("HOST", host))
+        pull = ["docker", "pull", f"{host}/team/app:1"]
+        subprocess.run(pull, env=workstation.environment, capture_output=True, timeout=60, check=False)
+    done = workstation.run("-o", str(workstation.env_file), "--registry", host)
+    assert registry.seen == ({f"Basic {entry('p', user)['auth']}"} if user else set())
+    assert done.status == (0 if user else 3), done.err
+    if user:
+        assert sent(workstation.env_file.read_bytes(), f"{host}/team/app:1") == (user, "p")

@@ -25,6 +25,7 @@ def _jwt(claims: Any) -> str:
         ("111122223333.dkr.ecr-fips.us-gov-west-1.amazonaws.com", "ECR gives out"),
         ("111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn", "ECR gives out"),
         ("111122223333.dkr-ecr.eu-west-1.on.aws", "ECR gives out"),
+        ("111122223333.dkr.ecr.eu-west-1.amazonaws.com:443", "ECR gives out"),
         ("111122223333.dkr.ecr.eu-west-1.amazonaws.com/team", "ECR gives out"),
         ("public.ecr.aws", "ECR gives out"),
         ("index.docker.io/v1/access-token", "a token of docker's web login"),
