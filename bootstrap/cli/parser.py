@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Callable
 
 from bootstrap import __version__
@@ -29,6 +30,10 @@ COMMANDS = {
     "which": (
         "show which credential the agent would send for an image",
         "ecsauth which nginx registry.example.com/team/app:1 --file ecs.config",
+    ),
+    "import": (
+        "turn what docker is logged in to into lines of an env-file",
+        "ecsauth import --into ecs.config",
     ),
     "push": (
         "check an env-file and put it into S3, encrypted with a KMS key",
@@ -81,9 +86,14 @@ def make_parser() -> Parser:
     return parser
 
 
+def module_of(command: str) -> str:
+    """Return the name of a command's module; one that is a word of Python's has an underscore behind it."""
+    return f"bootstrap.cli.{command}{'_' * iskeyword(command)}"
+
+
 def _filler(name: str) -> Callable[[Parser], None]:
     def fill(parser: Parser) -> None:
-        module = importlib.import_module(f"bootstrap.cli.{name}")
+        module = importlib.import_module(module_of(name))
         module.add_arguments(parser)
         run: Callable[[argparse.Namespace], int] = module.run
         parser.set_defaults(run=run, format="text")

@@ -1,4 +1,4 @@
-"""Where an operator's env-file is read from: a path, or standard input."""
+"""Where an operator's file is read from: a path, or standard input."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 
 from bootstrap.core.errors import InvalidError, LocalError
 
-# Far above any env-file; the same as what S3 may give.
+# Far above any env-file and docker's config.json; the same as what S3 may give.
 LONGEST = 256 * 1024
 
 
-def read(path: str) -> bytes:
-    """Return the file's bytes, `-` for standard input.
+def read(path: str, otherwise: str = "it is no env-file") -> bytes:
+    """Return the file's bytes, `-` for standard input; `otherwise` says what is wrong with a larger file.
 
     Raises LocalError where it cannot be read, InvalidError where it is larger than 256 KiB.
     """
@@ -25,5 +25,5 @@ def read(path: str) -> bytes:
     except OSError as fault:
         raise LocalError(f"cannot read {path}: {os.strerror(fault.errno or 0).lower()}") from None
     if len(data) > LONGEST:
-        raise InvalidError(f"{path} is larger than {LONGEST // 1024} KiB: it is no env-file")
+        raise InvalidError(f"{path} is larger than {LONGEST // 1024} KiB: {otherwise}")
     return data

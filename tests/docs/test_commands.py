@@ -49,6 +49,12 @@ ECS_CLUSTER=prod
 ECS_ENGINE_AUTH_TYPE=dockercfg
 ECS_ENGINE_AUTH_DATA={"docker.io":{"auth":"bXlfbmFtZTpteV9wYXNzd29yZA=="}}
 """,
+    "config.json": """\
+{"auths": {
+  "registry.example.com:5000": {"auth": "bXlfbmFtZTpteV9wYXNzd29yZA=="},
+  "111122223333.dkr.ecr.eu-central-1.amazonaws.com": {"auth": "QVdTOnRva2Vu"}
+}}
+""",
 }
 # What stands for the operator's editor: it changes the password.
 EDITOR = "sed -i s/my_password/another_password/"
@@ -204,6 +210,7 @@ def test_blocks_say_what_they_are(name: str) -> None:
         ("check ecs.config", "`check`"),
         ("explain A370", "`explain`"),
         ("which nginx --file ecs.config", "`which`"),
+        ("import config.json -o docker.config", "`import`"),
         (f"push ecs.config s3://{BUCKET}/k", "`push`"),
         ("export secretsmanager ecs.config --registry docker.io", "`export`"),
         (f"push ecs.config s3://{BUCKET}/k 2>/dev/null && ecsauth boot s3://{BUCKET}/k --kms-key {KEY}", "`boot`"),

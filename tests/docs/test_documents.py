@@ -14,7 +14,7 @@ import pytest
 
 import bootstrap
 from bootstrap.cli.options import Parser
-from bootstrap.cli.parser import COMMANDS
+from bootstrap.cli.parser import COMMANDS, module_of
 from bootstrap.core import rules
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _options() -> set[str]:
     helps = ["--version --help"]
     for name in COMMANDS:
         parser = Parser()
-        importlib.import_module(f"bootstrap.cli.{name}").add_arguments(parser)
+        importlib.import_module(module_of(name)).add_arguments(parser)
         helps.append(parser.format_help())
     return set(re.findall(r"(?<![\w-])--[a-z-]+", " ".join(helps)))
 
