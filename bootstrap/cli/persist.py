@@ -6,13 +6,14 @@ They are written before anything is fetched: an instance whose first boot fails 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from bootstrap.core.units import Units
+    from bootstrap.core.plan import Command, Step
+    from bootstrap.core.units import UnitFile, Units
 
 # What leads to S3 and docker here, and is no secret.
 _ENVIRONMENT = (
@@ -35,42 +36,110 @@ _ENVIRONMENT = (
 )
 
 
-def install(arguments: argparse.Namespace, mode: str) -> Units:
-    """Write the units and enable them; raise LocalError, UsageError or LaunchError. `mode` is how the agent starts."""
-    from bootstrap.cli import console
+class Change(NamedTuple):
+    """What has to be done for the units to be as a boot wants them; nothing where they are.
+
+    `wanted` are all units; those of them in `write` are not there yet, `stale` are there and not wanted any more.
+    """
+
+    wanted: Units
+    write: tuple[UnitFile, ...]
+    stale: tuple[str, ...]
+    stop: tuple[Step, ...]
+    steps: tuple[Step, ...]
+
+
+def environment() -> tuple[tuple[str, str], ...]:
+    """Return what the units keep of the environment; to be asked before the SDK is made ready, which changes it."""
+    return tuple((name, os.environ[name]) for name in _ENVIRONMENT if os.environ.get(name))
+
+
+def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Change:
+    """Look at the units and plan; raise LocalError, UsageError or LaunchError. `kept` is of the environment."""
+    from bootstrap.cli import starting
     from bootstrap.core import units
-    from bootstrap.core.plan import QUICK
     from bootstrap.edges.commands import Commands
     from bootstrap.edges.disk.program import absolute_argv
     from bootstrap.edges.disk.unit_files import UnitFiles
     from bootstrap.edges.supervisor import Systemd
 
     commands, files = Commands(), UnitFiles()
-    version = Systemd(commands.call, commands.run).version()
+    systemd = Systemd(commands.call, commands.run)
     order = units.Order(
         program=absolute_argv(),
         arguments=tuple(_words(arguments)),
-        mode=mode,
+        mode=starting.mode(arguments),
         deadline=arguments.deadline,
         wait=arguments.wait,
-        systemd=version,
-        environment=tuple((name, os.environ[name]) for name in _ENVIRONMENT if os.environ.get(name)),
+        systemd=systemd.version(),
+        environment=kept,
     )
     wanted = units.render(order)
-    written = [files.write(unit) for unit in wanted.files]
-    kept = {unit.name for unit in wanted.files} | {units.GATE}
-    stale = tuple(name for name in files.names() if name not in kept)
-    for step in units.deactivation(stale):
+    write = tuple(unit for unit in wanted.files if not files.has(unit))
+    names = {unit.name for unit in wanted.files} | {units.GATE}
+    stale = tuple(name for name in files.names() if name not in names)
+    in_force = not write and not stale and systemd.follows(tuple(unit.name for unit in wanted.files), wanted.enable)
+    return Change(wanted, write, stale, units.deactivation(stale), () if in_force else units.enabling(wanted))
+
+
+class Beside(NamedTuple):
+    """What is done beside the boot itself: in words, before it and after it; the files written, the commands run."""
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    commands: tuple[Command, ...] = ()
+
+
+def beside(change: Optional[Change], gate: Optional[str]) -> Beside:
+    """Tell of a change to the units, and of the gate that is written."""
+    from bootstrap.core import units
+    from bootstrap.edges.disk.unit_files import UnitFiles
+
+    gates = () if gate is None else (gate,)
+    lines = [f"write {path}, which holds the service back until a checked file is there" for path in gates]
+    if change is None:
+        return Beside(before=tuple(lines), units=gates)
+    files, steps = UnitFiles(), (*change.stop, *change.steps)
+    written = tuple(files.path(unit.name) for unit in change.write)
+    lines += [f"write {path}" for path in written]
+    lines += [_line(step) for step in change.stop]
+    lines += [f"remove {files.path(name)}" for name in change.stale]
+    lines += [_line(step) for step in change.steps]
+    last = units.starting(at_once(change.wanted)) if change.steps else ()
+    return Beside(tuple(lines), tuple(map(_line, last)), (*gates, *written), tuple(step.command for step in steps))
+
+
+def _line(step: Step) -> str:
+    import shlex
+
+    return f"{step.why}: {shlex.join(step.command)}"
+
+
+def install(change: Change) -> None:
+    """Write the units and enable them; raise LocalError or LaunchError."""
+    from bootstrap.cli import console
+    from bootstrap.edges.commands import Commands
+    from bootstrap.edges.disk.unit_files import UnitFiles
+
+    commands, files = Commands(), UnitFiles()
+    for unit in change.write:
+        files.write(unit)
+    for step in change.stop:
         commands.run(step.command, step.seconds)
-    for name in stale:
+    for name in change.stale:
         files.remove(name)
-    enabled = commands.call(("systemctl", "is-enabled", "--quiet", *wanted.enable), QUICK).status == 0
-    if any(written) or stale or not enabled:
-        for step in units.enabling(wanted):
-            commands.run(step.command, step.seconds)
-        for note in wanted.notes:
-            console.warn(note)
-    return wanted
+    for step in change.steps:
+        commands.run(step.command, step.seconds)
+    for note in change.wanted.notes if change.steps else ():
+        console.warn(note)
+
+
+def at_once(wanted: Units) -> tuple[str, ...]:
+    """Return the units that are started however a boot has ended; the others go on from one that has queued."""
+    from bootstrap.core import units
+
+    return tuple(name for name in wanted.start if name != units.VERIFY)
 
 
 def start(names: tuple[str, ...]) -> None:

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         commands.run(step.command, step.seconds)
     for name in names:
         files.remove(name)
-    for step in units.reload() if names else ():
+    for step in units.forgetting() if names else ():
         commands.run(step.command, step.seconds)
     if arguments.format == "json":
         console.show({"removed": names})

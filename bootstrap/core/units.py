@@ -22,6 +22,9 @@ _ECS_INIT = "/usr/libexec/amazon-ecs-init"
 # Seconds beside deadline and wait: for looking, writing and going back; with docker also for a pull.
 _MARGIN = {"none": 60, "service": 120, "docker": 900}
 _RESTART_SECONDS = 30
+_STOP_SECONDS = 180
+# `disable --now` waits for a run that puts things back.
+_STOPPED = _STOP_SECONDS + 30.0
 _TRIES = 5
 # The versions that brought what is used: Restart= of a oneshot service, RandomizedDelaySec=, LockPersonality=.
 _RESTARTS = 244
@@ -96,13 +99,14 @@ def starting(names: tuple[str, ...]) -> tuple[Step, ...]:
 def deactivation(names: tuple[str, ...]) -> tuple[Step, ...]:
     """Return what is done before the files of these names are removed; the gate needs nothing, it is no unit."""
     own = tuple(name for name in names if is_ours(name))
-    stop = Step("stop the units, now and at each boot", ("systemctl", "disable", "--now", "--quiet", *own))
+    stop = Step("stop the units, now and at each boot", ("systemctl", "disable", "--now", "--quiet", *own), _STOPPED)
     return (stop,) if own else ()
 
 
-def reload() -> tuple[Step, ...]:
-    """Return what is done once files have been removed, or the gate alone was written."""
-    return (_RELOAD,)
+def forgetting() -> tuple[Step, ...]:
+    """Return what is done once files have been removed: a unit that has failed would be listed for ever without."""
+    # A pattern: of a unit that systemd has not loaded the command would fail.
+    return (_RELOAD, Step("forget failures of units that are gone", ("systemctl", "reset-failed", "ecsauth-*")))
 
 
 def gate(marker: str) -> UnitFile:
@@ -266,7 +270,7 @@ def _service(
         "# More than the program gives itself. When stopped it puts back what it has begun: the commands that it runs",
         "# for that are not ended with it.",
         f"TimeoutStartSec={_seconds(order, launch)}",
-        "TimeoutStopSec=180",
+        f"TimeoutStopSec={_STOP_SECONDS}",
         "KillMode=mixed",
         *_PROTECTION,
         *(_LOCKED if order.systemd is not None and order.systemd >= _LOCKS else ()),

@@ -270,7 +270,10 @@ def test_how_they_come_and_go() -> None:
         "systemctl disable --now --quiet ecsauth-fetch.service ecsauth-refresh.service ecsauth-refresh.timer"
     )
     assert units.deactivation((units.GATE,)) == units.deactivation(()) == ()
-    assert [step.command for step in units.reload()] == [("systemctl", "daemon-reload")]
+    assert [" ".join(step.command) for step in units.forgetting()] == [
+        "systemctl daemon-reload",
+        "systemctl reset-failed ecsauth-*",
+    ]
 
 
 def test_the_gate() -> None:
