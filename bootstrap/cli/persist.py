@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from bootstrap.core.plan import Command, Step
     from bootstrap.core.units import UnitFile, Units
+    from bootstrap.edges.supervisor import Systemd
 
 # What leads to S3 and docker here, and is no secret.
 _ENVIRONMENT = (
@@ -65,13 +66,14 @@ def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Ch
 
     commands, files = Commands(), UnitFiles()
     systemd = Systemd(commands.call, commands.run)
+    version = _version(systemd)
     order = units.Order(
         program=absolute_argv(),
         arguments=tuple(_words(arguments)),
         mode=starting.mode(arguments),
         deadline=arguments.deadline,
         wait=arguments.wait,
-        systemd=systemd.version(),
+        systemd=version,
         environment=kept,
     )
     wanted = units.render(order)
@@ -80,6 +82,18 @@ def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Ch
     stale = tuple(name for name in files.names() if name not in names)
     in_force = not write and not stale and systemd.follows(tuple(unit.name for unit in wanted.files), wanted.enable)
     return Change(wanted, write, stale, units.deactivation(stale), () if in_force else units.enabling(wanted))
+
+
+def _version(systemd: Systemd) -> Optional[int]:
+    from bootstrap.core.errors import LaunchError
+
+    try:
+        return systemd.version()
+    except LaunchError as fault:
+        raise LaunchError(
+            f"--persist needs systemd, which would run its units: {fault.message}",
+            "without it leave out --persist, and run the same command at each boot and from cron",
+        ) from None
 
 
 class Beside(NamedTuple):

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bootstrap.edges.commands import Commands
     from bootstrap.edges.disk.unit_files import UnitFiles
 
-    commands, files = Commands(), UnitFiles()
+    commands, files, upstart = Commands(), UnitFiles(), UnitFiles("/etc/init")
     names = files.names()
     for step in units.deactivation(names):
         commands.run(step.command, step.seconds)
@@ -33,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
         files.remove(name)
     for step in units.forgetting() if names else ():
         commands.run(step.command, step.seconds)
+    if upstart.is_written_by_ecsauth(units.UPSTART_GATE) and upstart.remove(units.UPSTART_GATE):
+        names = (*names, units.UPSTART_GATE)
     if arguments.format == "json":
         console.show({"removed": names})
         return ExitCode.OK
@@ -41,6 +43,6 @@ def run(arguments: argparse.Namespace) -> int:
     console.say(
         "the env-file, the record and the agent stay" if names else "nothing to do, there is no unit of ecsauth"
     )
-    if units.GATE in names:
-        console.warn("ecs.service starts at the next boot whether a checked file is there or not")
+    if units.GATE in names or units.UPSTART_GATE in names:
+        console.warn("the service starts at the next boot whether a checked file is there or not")
     return ExitCode.OK

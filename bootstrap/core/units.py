@@ -17,6 +17,8 @@ REFRESH = "ecsauth-refresh.service"
 TIMER = "ecsauth-refresh.timer"
 GATE = "ecs.service.d/10-ecsauth.conf"
 UPSTART_GATE = "ecs.override"
+# How each file of ours begins.
+SIGNATURE = "# Written by ecsauth boot"
 
 _ECS_INIT = "/usr/libexec/amazon-ecs-init"
 # Seconds beside deadline and wait: for looking, writing and going back; with docker also for a pull.
@@ -112,7 +114,7 @@ def forgetting() -> tuple[Step, ...]:
 def gate(marker: str) -> UnitFile:
     """Return the drop-in that keeps ecs.service from starting before a checked file is installed."""
     text = f"""\
-# Written by ecsauth boot --launch service. ecs.service starts by itself at the end of the first boot, file or no file,
+{SIGNATURE} --launch service. ecs.service starts by itself at the end of the first boot, file or no file,
 # and without one the agent joins the cluster "default". This marker is made when a checked file has been installed.
 # A condition, not an ordering: what is ordered after a unit starts after its first failed attempt, too.
 [Unit]
@@ -127,7 +129,7 @@ def upstart_gate(marker: str) -> UnitFile:
 
     unit_words.path(marker)
     text = f"""\
-# Written by ecsauth boot --launch service. The job starts by itself at the end of the boot, file or no file, and
+{SIGNATURE} --launch service. The job starts by itself at the end of the boot, file or no file, and
 # without one the agent joins the cluster "default". This marker is made when a checked file has been installed.
 # Replaces the stanza of /etc/init/ecs.conf, whose command comes last.
 pre-start script
@@ -239,7 +241,7 @@ _LOCKED = (
 
 
 def _header(name: str) -> tuple[str, ...]:
-    return (f"# Written by ecsauth boot --persist, which overwrites it. For changes of yours: systemctl edit {name}",)
+    return (f"{SIGNATURE} --persist, which overwrites it. For changes of yours: systemctl edit {name}",)
 
 
 def _service(

@@ -98,7 +98,8 @@ def persisted(booted: Instance) -> Instance:
     booted.agent_behaves()
     booted.systemctl("stop", units.VERIFY, check=False)
     booted.systemctl("reset-failed")
-    if booted.read(instances.ENV_FILE) != FIRST:
+    # Also where that was installed last and another one rejected.
+    if booted.server.s3.get_object(Bucket=booted.bucket, Key=instances.KEY)["Body"].read() != FIRST:
         booted.put(FIRST)
     done = persist(booted)
     assert done.status == OK, done.err
@@ -283,7 +284,7 @@ def test_changed_while_it_was_off(persisted: Instance) -> None:
     version = persisted.put(SECOND)
     assert persisted.boot() == "running"
     assert [wait_ended(persisted, name) for name in (units.FETCH, units.VERIFY)] == [OK, OK]
-    assert moment(persisted, units.FETCH, "ActiveExit") <= moment(persisted, "ecs", "InactiveExit")
+    assert 0 < moment(persisted, units.FETCH, "InactiveEnter") <= moment(persisted, "ecs", "InactiveExit")
     assert "installed as" in said(persisted, units.FETCH)
     assert_agent_has(persisted, SECOND)
     assert starts(persisted) == 1
@@ -319,7 +320,11 @@ def test_unpersist(persisted: Instance) -> None:
     assert unit_files(persisted) == ""
     assert persisted.systemctl("list-units", "--all", "--no-legend", "--plain", "ecsauth-*") == ""
     assert persisted.show("ecs", "DropInPaths") == ""
+    persisted.write(f"/etc/init/{units.UPSTART_GATE}", units.upstart_gate("/var/lib/ecsauth/checked").text.encode())
+    assert f"removed {units.UPSTART_GATE}" in persisted.run("ecsauth", "unpersist").err
+    persisted.write(f"/etc/init/{units.UPSTART_GATE}", b"# somebody else's\n")
     assert "nothing to do" in persisted.run("ecsauth", "unpersist").err
+    assert persisted.read(f"/etc/init/{units.UPSTART_GATE}")
     assert (started(persisted), persisted.read(instances.ENV_FILE)) == (before, FIRST)
     persisted.run("rm", "/var/lib/ecsauth/checked")
     assert persisted.reboot() == "running"

@@ -37,6 +37,10 @@ class UnitFiles:
         place, file = self._place(unit.name)
         return place.read(file) == unit.text.encode() and place.mode(file) == _PUBLIC
 
+    def is_written_by_ecsauth(self, name: str) -> bool:
+        """Tell whether a file of a name that others may use too is ecsauth's; raise LocalError."""
+        return (self.read(name) or b"").startswith(units.SIGNATURE.encode())
+
     def write(self, unit: UnitFile) -> bool:
         """Put the unit in its place, 0644, and tell whether that changed anything; raise LocalError."""
         if self.has(unit):
