@@ -117,19 +117,22 @@ def _persisting(boot: Boot, arguments: argparse.Namespace, kept: tuple[tuple[str
     """Boot with the units in place before, and running after, however it ends: the timer tries again."""
     from bootstrap.cli import persist
     from bootstrap.core.boot import Outcome
-    from bootstrap.core.errors import EcsauthError
+    from bootstrap.core.errors import EcsauthError, LaunchError, UnreachableError
 
     # Before anything can be refused: a machine whose boot fails must not start the agent by itself.
     boot.hold_back()
     change = persist.plan(arguments, kept)
     persist.install(change)
-    at_once = persist.at_once(change.wanted)
     try:
         report = boot.run()
-    except EcsauthError:
-        persist.start(at_once)
+    except EcsauthError as fault:
+        try:
+            persist.start(change.wanted.again if isinstance(fault, UnreachableError) else change.wanted.start)
+        except LaunchError as trouble:
+            # What the boot has met with says more.
+            _warn(f"the units do not start: {trouble.message}")
         raise
-    persist.start(change.wanted.start if report.outcome is Outcome.QUEUED else at_once)
+    persist.start(change.wanted.again if report.outcome is Outcome.QUEUED else change.wanted.start)
     return report, change
 
 

@@ -120,7 +120,7 @@ def beside(change: Optional[Change], gate: Optional[str]) -> Beside:
     lines += [_line(step) for step in change.stop]
     lines += [f"remove {files.path(name)}" for name in change.stale]
     lines += [_line(step) for step in change.steps]
-    last = units.starting(at_once(change.wanted)) if change.steps else ()
+    last = units.starting(change.wanted.start) if change.steps else ()
     return Beside(tuple(lines), tuple(map(_line, last)), (*gates, *written), tuple(step.command for step in steps))
 
 
@@ -147,13 +147,6 @@ def install(change: Change) -> None:
         commands.run(step.command, step.seconds)
     for note in change.wanted.notes if change.steps else ():
         console.warn(note)
-
-
-def at_once(wanted: Units) -> tuple[str, ...]:
-    """Return the units that are started however a boot has ended; the others go on from one that has queued."""
-    from bootstrap.core import units
-
-    return tuple(name for name in wanted.start if name != units.VERIFY)
 
 
 def start(names: tuple[str, ...]) -> None:

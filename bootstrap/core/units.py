@@ -46,11 +46,15 @@ class UnitFile(NamedTuple):
 
 
 class Units(NamedTuple):
-    """What is written, enabled, and started at once without being waited for; and what is said about it."""
+    """What is written, enabled, and started at once without being waited for; and what is said about it.
+
+    `again` is started in place of `start` where a boot has more to do soon: it was queued, or S3 did not answer.
+    """
 
     files: tuple[UnitFile, ...]
     enable: tuple[str, ...]
     start: tuple[str, ...]
+    again: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -83,8 +87,9 @@ def render(order: Order) -> Units:
         files.append(_verify(order))
     files += [_refresh(order), _timer(order)]
     enable = tuple(file.name for file in files if file.name != REFRESH)
-    start = tuple(name for name in enable if name != FETCH)
-    return Units(tuple(files), enable, start, _notes(order.systemd))
+    # The whole job, which is tried again by itself; the timer would be a quarter of an hour away.
+    whole = VERIFY if order.mode == "service" else FETCH
+    return Units(tuple(files), enable, (TIMER,), (whole, TIMER), _notes(order.systemd))
 
 
 def enabling(made: Units) -> tuple[Step, ...]:

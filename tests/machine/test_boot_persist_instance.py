@@ -209,6 +209,8 @@ def test_dry_run(persisted: Instance) -> None:
     assert [path for path in wanted if f"ecsauth: would write {path}" not in done.err] == []
     assert f"would start the units at each boot: systemctl enable --quiet {' '.join(ENABLED)}" in done.err
     assert f"would start the units that go on from here: systemctl --no-block start {units.TIMER}" in done.err
+    lines = [line for line in boot(persisted, "--dry-run").err.splitlines() if "would" in line]
+    assert lines == [f"ecsauth: would write {wanted[0]}, which holds the service back until a checked file is there"]
     assert unit_files(persisted) == ""
     assert persist(persisted, "--dry-run", "--format=json").document["units"] == wanted
     assert unit_files(persisted) == ""
@@ -216,12 +218,12 @@ def test_dry_run(persisted: Instance) -> None:
     assert_in_force(persisted)
 
 
-def kill_at(instance: Instance, verb: str, *options: str) -> None:
-    """Persist, and be killed before systemd is told the word, by a command in the place of systemctl."""
+def kill_at(instance: Instance, verb: str, command: str) -> None:
+    """Run the command, and kill it before systemd is told the word, by a command in the place of systemctl."""
     script = f'#!/bin/sh\ncase " $* " in *" {verb} "*) kill -9 $PPID; exit 1;; esac\nexec /usr/bin/systemctl "$@"\n'
     instance.write("/root/killing/systemctl", script.encode(), 0o755)
     path = "PATH=/root/killing:/usr/local/bin:/usr/bin:/bin"
-    done = instance.run("env", path, *instance.command("--persist", *FLAGS, *options).split(), check=False)
+    done = instance.run("env", path, *command.split(), check=False)
     assert done.status == KILLED, done.err
 
 
@@ -229,7 +231,7 @@ def kill_at(instance: Instance, verb: str, *options: str) -> None:
 def test_killed_while_it_begins(persisted: Instance, verb: str) -> None:
     """Killed with the gate written and not read, or the units written and not enabled, the next run makes it good."""
     persisted.run("ecsauth", "unpersist")
-    kill_at(persisted, verb)
+    kill_at(persisted, verb, persisted.command("--persist", *FLAGS))
     written = units.GATE if verb == "daemon-reload" else units.TIMER
     assert persisted.read(f"{FOLDER}/{written}") is not None
     assert persisted.run("systemctl", "is-enabled", *ENABLED, check=False).status
@@ -240,11 +242,19 @@ def test_killed_while_it_begins(persisted: Instance, verb: str) -> None:
 
 def test_killed_while_it_changes(persisted: Instance) -> None:
     """Killed with other units written, enabled from before and not read, the next run has systemd read them."""
-    kill_at(persisted, "daemon-reload", "--max-stale=7d")
+    kill_at(persisted, "daemon-reload", persisted.command("--persist", *FLAGS, "--max-stale=7d"))
     assert persisted.show(units.TIMER, "ActiveState") == "active"
     assert persist(persisted, "--max-stale=7d").status == OK
     assert "--max-stale" in persisted.show(units.REFRESH, "ExecStart")
     assert_in_force(persisted)
+
+
+def test_killed_while_it_ends(persisted: Instance) -> None:
+    """Killed with the files gone and systemd not told, the next run has it forget the gate."""
+    kill_at(persisted, "daemon-reload", "ecsauth unpersist")
+    assert (unit_files(persisted), persisted.show("ecs", "NeedDaemonReload")) == ("", "yes")
+    persisted.run("ecsauth", "unpersist")
+    assert (persisted.show("ecs", "NeedDaemonReload"), persisted.show("ecs", "DropInPaths")) == ("no", "")
 
 
 def test_partly_enabled(persisted: Instance) -> None:
@@ -353,3 +363,19 @@ def test_denied_until_it_is_allowed(instance: Instance) -> None:
     assert_agent_has(instance, FIRST)
     ever = instance.run("journalctl", "--no-pager", "--output=cat", "--unit=ecs").out
     assert (ever.count("starting the agent"), ever.count("cluster default"), ever.count("cluster demo")) == (1, 0, 1)
+
+
+def test_out_of_reach_at_first(instance: Instance) -> None:
+    """With S3 down at the first boot no agent starts; soon after it is back one does, before the timer's time."""
+    instance.put(FIRST)
+    instance.without(instance.s3)
+    instance.write(f"{FOLDER}/{units.VERIFY}.d/soon.conf", b"[Service]\nRestartSec=1s\n")
+    instance.user_data(user_data(instance, "--persist", "--deadline=2", "--wait=20"))
+    instance.start()
+    instance.wait_until(lambda: instance.read("/root/status"), "user data has ended")
+    assert instance.read("/root/status") == b"5\n"
+    assert starts(instance) == 0
+    instance.s3.start()
+    assert_agent_has(instance, FIRST)
+    instance.wait_until(lambda: recorded(instance, "verified") != "None", "it was seen to register")
+    assert (starts(instance), wait_ended(instance, units.VERIFY)) == (1, OK)

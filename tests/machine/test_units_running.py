@@ -188,7 +188,7 @@ def test_they_come_and_go(instance: Instance) -> None:
     install(instance, "service", gate=False)
     instance.boot()
     made = units.render(units.Order((PROGRAM,), (), "service", 5.0, 5.0, 252))
-    for step in (*units.enabling(made), *units.starting(made.start)) * 2:
+    for step in (*units.enabling(made), *units.starting(made.again)) * 2:
         instance.run(*step.command)
     instance.wait_until(lambda: "service end" in noted(instance), "the look at the agent has ended")
     assert {instance.run("systemctl", "is-enabled", name).out for name in made.enable} == {"enabled\n"}
