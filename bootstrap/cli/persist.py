@@ -1,6 +1,6 @@
 """`boot --persist`: the units that run the same boot at every boot of the machine and from a timer.
 
-They are written before anything is fetched: an instance whose first boot fails is tried again by its timer.
+They are written before anything is fetched: an instance whose first boot fails is tried again by its units.
 """
 
 from __future__ import annotations

@@ -235,9 +235,8 @@ class Boot:
             has_file = False
         if has_file:
             return "the installed file stays as it is" + ("" if self._edges.starter is None else ", and the agent too")
-        return "no checked file has been installed here: " + (
-            "there is nothing to start an agent with" if self._edges.starter is None else "no agent is started"
-        )
+        what = "there is nothing to start an agent with" if self._edges.starter is None else "no agent is started"
+        return f"no checked file was ever installed here, so {what}"
 
     def _record(self, fault: EcsauthError) -> None:
         """Keep for `status` how this run has failed."""

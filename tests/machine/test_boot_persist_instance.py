@@ -323,6 +323,7 @@ def test_unpersist(persisted: Instance) -> None:
     """Units and gate go, with their failures; file and agent stay; the next boot is as if they had never been."""
     persisted.s3.inject(ACCESS_DENIED)
     assert refresh(persisted) == DENIED
+    assert "the installed file stays as it is, and the agent too" in said(persisted, units.REFRESH)
     persisted.s3.heal()
     before = started(persisted)
     done = persisted.run("ecsauth", "unpersist")
@@ -358,6 +359,7 @@ def test_denied_until_it_is_allowed(instance: Instance) -> None:
     assert instance.show("ecs", "ActiveState") == "inactive"
     assert refresh(instance) == DENIED
     assert "S3 denies access" in said(instance, units.REFRESH, "--priority=err")
+    assert "no checked file was ever installed here, so no agent is started" in said(instance, units.REFRESH)
     instance.s3.heal()
     assert refresh(instance) == OK
     assert_agent_has(instance, FIRST)
