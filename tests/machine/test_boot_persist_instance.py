@@ -5,14 +5,27 @@ One instance is booted for most of the tests: `persisted` brings it back to wher
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import TYPE_CHECKING
 
 import instance as instances
 import pytest
 from instance import Instance
-from instance_boots import assert_agent_has, boot, moment, started, starts, user_data
+from instance_boots import (
+    FOLDER,
+    assert_agent_has,
+    boot,
+    kill_at,
+    moment,
+    recorded,
+    refresh,
+    said,
+    started,
+    starts,
+    unit_files,
+    user_data,
+    wait_ended,
+)
 from machine import FIRST, SECOND, auth_file
 from s3_faults import ACCESS_DENIED, Late
 from s3_server import S3Server
@@ -24,8 +37,7 @@ if TYPE_CHECKING:
 
     from program import Ended
 
-OK, DENIED, LOCAL, LAUNCH, STALE, KILLED = 0, 4, 6, 7, 8, 137
-FOLDER = "/etc/systemd/system"
+OK, DENIED, LOCAL, LAUNCH, STALE = 0, 4, 6, 7, 8
 FLAGS = ("--deadline=4", "--wait=20")
 ENABLED = (units.FETCH, units.VERIFY, units.TIMER)
 UNITS = (*ENABLED, units.REFRESH)
@@ -35,40 +47,6 @@ THIRD = auth_file("third-password")
 def persist(instance: Instance, *options: str) -> Ended:
     """Boot by hand, and go on from there."""
     return boot(instance, "--persist", *FLAGS, *options)
-
-
-def refresh(instance: Instance) -> int:
-    """Do what the timer does, and return the status of the run."""
-    instance.systemctl("start", units.REFRESH, check=False)
-    return int(instance.show(units.REFRESH, "ExecMainStatus"))
-
-
-def wait_ended(instance: Instance, unit: str) -> int:
-    """Wait for a unit that was started at boot; return the status of its run."""
-    instance.wait_until(
-        lambda: instance.show(unit, "ActiveState") != "activating" or instance.show(unit, "SubState") == "auto-restart",
-        f"{unit} has ended",
-    )
-    return int(instance.show(unit, "ExecMainStatus"))
-
-
-def said(instance: Instance, unit: str, *options: str) -> str:
-    """Return what the last run of a unit has written since the machine has booted."""
-    command = ("journalctl", "--boot", "--no-pager", "--output=cat", f"--unit={unit}", *options)
-    return instance.run(*command).out.rpartition("Starting ")[2]
-
-
-def unit_files(instance: Instance) -> str:
-    """Return every file of systemd's directory that is ecsauth's, with its time and size."""
-    found = ("-name", "*ecsauth*", "-printf", "%p %T@ %s\n")
-    return instance.run("find", FOLDER, *found).out
-
-
-def recorded(instance: Instance, name: str) -> str:
-    """Return the version that is recorded as verified, rejected …, or nothing."""
-    state = json.loads(instance.read("/var/lib/ecsauth/state.json") or b"{}")
-    found = state.get(name) or {}
-    return str(found.get("facts", found).get("version_id"))
 
 
 def assert_in_force(instance: Instance) -> None:
@@ -98,7 +76,6 @@ def persisted(booted: Instance) -> Instance:
     booted.agent_behaves()
     booted.systemctl("stop", units.VERIFY, check=False)
     booted.systemctl("reset-failed")
-    # Also where that was installed last and another one rejected.
     if booted.server.s3.get_object(Bucket=booted.bucket, Key=instances.KEY)["Body"].read() != FIRST:
         booted.put(FIRST)
     done = persist(booted)
@@ -178,8 +155,7 @@ def test_other_flags(persisted: Instance) -> None:
     shown = {name: persisted.show(name, "ExecStart") for name in (units.FETCH, units.VERIFY, units.REFRESH)}
     assert all("--max-stale 604800s" in line for line in shown.values())
     assert_in_force(persisted)
-    done = persist(persisted, "--launch=none")
-    assert done.status == OK, done.err
+    assert persist(persisted, "--launch=none").status == OK
     assert persisted.systemctl("list-unit-files", units.VERIFY, "--no-legend", check=False) == ""
     assert persisted.show(units.TIMER, "ActiveState") == "active"
     assert persist(persisted).status == OK
@@ -206,7 +182,7 @@ def test_dry_run(persisted: Instance) -> None:
     done = persist(persisted, "--dry-run")
     assert done.status == OK
     wanted = [f"{FOLDER}/{name}" for name in (units.GATE, units.FETCH, units.VERIFY, units.REFRESH, units.TIMER)]
-    assert [path for path in wanted if f"ecsauth: would write {path}" not in done.err] == []
+    assert all(f"ecsauth: would write {path}" in done.err for path in wanted), done.err
     assert f"would start the units at each boot: systemctl enable --quiet {' '.join(ENABLED)}" in done.err
     assert f"would start the units that go on from here: systemctl --no-block start {units.TIMER}" in done.err
     lines = [line for line in boot(persisted, "--dry-run").err.splitlines() if "would" in line]
@@ -215,16 +191,6 @@ def test_dry_run(persisted: Instance) -> None:
     assert persist(persisted, "--dry-run", "--format=json").document["units"] == wanted
     assert unit_files(persisted) == ""
     assert persist(persisted, "--format=json").document["units"] == wanted
-    assert_in_force(persisted)
-
-
-def kill_at(instance: Instance, verb: str, command: str) -> None:
-    """Run the command, and kill it before systemd is told the word, by a command in the place of systemctl."""
-    script = f'#!/bin/sh\ncase " $* " in *" {verb} "*) kill -9 $PPID; exit 1;; esac\nexec /usr/bin/systemctl "$@"\n'
-    instance.write("/root/killing/systemctl", script.encode(), 0o755)
-    path = "PATH=/root/killing:/usr/local/bin:/usr/bin:/bin"
-    done = instance.run("env", path, *command.split(), check=False)
-    assert done.status == KILLED, done.err
 
 
 @pytest.mark.parametrize("verb", ["daemon-reload", "enable"])
