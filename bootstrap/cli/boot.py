@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import argparse
 
     from bootstrap.cli.options import Parser
+    from bootstrap.cli.persist import Beside, Change
     from bootstrap.core.boot import Boot, Edges, Report, Request
 
 _ENV_FILE, _STATE_DIRECTORY = options.ENV_FILE, options.STATE_DIRECTORY
@@ -95,36 +96,44 @@ def _add_agent(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Boot; raise an EcsauthError."""
+    from bootstrap.cli import persist, starting
     from bootstrap.core.boot import Boot
 
+    kept, gate = persist.environment(), starting.missing_gate(arguments)
     boot = Boot(_request(arguments), _edges(arguments), _warn)
+    change = None
     if arguments.dry_run:
+        change = persist.plan(arguments, kept) if arguments.persist else None
         report = boot.rehearse()
     elif arguments.persist:
-        report = _persisting(boot, arguments)
+        report, change = _persisting(boot, arguments, kept)
     else:
         report = boot.run()
-    _show(report, arguments)
+    _show(report, arguments, persist.beside(change, gate))
     return report.exit_code
 
 
-def _persisting(boot: Boot, arguments: argparse.Namespace) -> Report:
+def _persisting(boot: Boot, arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> tuple[Report, Change]:
     """Boot with the units in place before, and running after, however it ends: the timer tries again."""
-    from bootstrap.cli import persist, starting
-    from bootstrap.core import units
+    from bootstrap.cli import persist
     from bootstrap.core.boot import Outcome
-    from bootstrap.core.errors import EcsauthError
+    from bootstrap.core.errors import EcsauthError, LaunchError, UnreachableError
 
+    # Before anything can be refused: a machine whose boot fails must not start the agent by itself.
     boot.hold_back()
-    wanted = persist.install(arguments, starting.mode(arguments))
-    at_once = tuple(name for name in wanted.start if name != units.VERIFY)
+    change = persist.plan(arguments, kept)
+    persist.install(change)
     try:
         report = boot.run()
-    except EcsauthError:
-        persist.start(at_once)
+    except EcsauthError as fault:
+        try:
+            persist.start(change.wanted.again if isinstance(fault, UnreachableError) else change.wanted.start)
+        except LaunchError as trouble:
+            # What the boot has met with says more.
+            _warn(f"the units do not start: {trouble.message}")
         raise
-    persist.start(wanted.start if report.outcome is Outcome.QUEUED else at_once)
-    return report
+    persist.start(change.wanted.again if report.outcome is Outcome.QUEUED else change.wanted.start)
+    return report, change
 
 
 def _request(arguments: argparse.Namespace) -> Request:
@@ -177,26 +186,29 @@ def _warn(text: str) -> None:
     console.warn(text)
 
 
-def _show(report: Report, arguments: argparse.Namespace) -> None:
+def _show(report: Report, arguments: argparse.Namespace, beside: Beside) -> None:
     """Tell what was done: to programs as JSON, to people in one line; in a rehearsal also the plan."""
     from bootstrap.cli import console
+    from bootstrap.core import units
     from bootstrap.core.boot import Outcome
 
     if arguments.format == "json":
-        console.show(_document(report, dry_run=arguments.dry_run))
+        console.show(_document(report, beside, dry_run=arguments.dry_run))
         return
     for finding in report.accepted.findings:
         console.warn(f"{arguments.uri}: {finding.message} [{finding.code}]")
     facts = report.accepted.facts
     steps = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in report.steps)
     if arguments.dry_run:
-        for line in _plan_lines(report, arguments):
+        for line in (*beside.before, *_plan_lines(report, arguments), *beside.after):
             console.say(f"would {line}")
     pending = "warning: " if report.reason else ""
     console.say(f"{pending}{arguments.uri} version {facts.identity}: {_outcome(report, arguments)} ({steps})")
     if report.reason:
         console.say("hint: the agent stays as it is; run the same command to look again, or: ecsauth status")
-    if report.outcome is Outcome.QUEUED and not arguments.dry_run:
+    if report.outcome is Outcome.QUEUED and arguments.persist:
+        console.say(f"hint: {units.VERIFY} then sees it register: journalctl -u {units.VERIFY}")
+    elif report.outcome is Outcome.QUEUED:
         console.say("hint: run the same command after the start to see it register, or give --persist")
 
 
@@ -207,7 +219,7 @@ def _outcome(report: Report, arguments: argparse.Namespace) -> str:
     if arguments.dry_run:
         return "nothing to do" if report.outcome is Outcome.UNCHANGED else "nothing was changed"
     if report.outcome is Outcome.UNCHANGED:
-        return "nothing has changed"
+        return "nothing has changed" if report.accepted.stale_for is None else "it stays, as S3 could not be asked"
     if report.outcome is Outcome.INSTALLED:
         return f"installed as {arguments.file}"
     if report.outcome is Outcome.QUEUED:
@@ -231,11 +243,12 @@ def _plan_lines(report: Report, arguments: argparse.Namespace) -> list[str]:
     return lines
 
 
-def _document(report: Report, *, dry_run: bool) -> dict[str, Any]:
+def _document(report: Report, beside: Beside, *, dry_run: bool) -> dict[str, Any]:
     from bootstrap.cli import findings
 
     facts, who, plan = report.accepted.facts, report.registration, report.plan
-    commands = [step.command for step in (*plan.prepare, *plan.steps, *plan.finish)] if plan else []
+    steps = (*plan.prepare, *plan.steps, *plan.finish) if plan else ()
+    commands = [*beside.commands, *(step.command for step in steps)]
     return {
         "outcome": report.outcome.value,
         "dry_run": dry_run,
@@ -247,6 +260,7 @@ def _document(report: Report, *, dry_run: bool) -> dict[str, Any]:
         "stale_for": report.accepted.stale_for,
         "agent": who._asdict() if who else None,
         "reason": report.reason or None,
+        "units": list(beside.units),
         "commands": commands,
         "steps": [{"name": name, "seconds": round(seconds, 3)} for name, seconds in report.steps],
         "findings": findings.document(report.accepted.findings, report.accepted.source.uri)["findings"],

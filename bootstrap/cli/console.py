@@ -6,6 +6,7 @@ or `ecsauth: hint: …`: lower case, no full stop; it names a file, line, variab
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,26 @@ if TYPE_CHECKING:
     from bootstrap.core.errors import EcsauthError
 
 SCHEMA = 1
+# sd-daemon(3): by these `journalctl --priority=err` finds what went wrong among all that was said.
+_LEVELS = {"error: ": "<3>", "warning: ": "<4>", "hint: ": "<5>", "  | ": "<5>"}
 
 
 def say(text: str) -> None:
     """Tell people what was done; what an agent or a registry calls itself must not command their terminal."""
-    sys.stderr.write(f"ecsauth: {''.join(letter if letter.isprintable() else '?' for letter in text)}\n")
+    level = next((mark for start, mark in _LEVELS.items() if text.startswith(start)), "<6>") if _is_journal() else ""
+    sys.stderr.write(f"{level}ecsauth: {''.join(letter if letter.isprintable() else '?' for letter in text)}\n")
+
+
+def _is_journal() -> bool:
+    """Tell whether a unit's standard error goes to the journal: systemd.exec(5), JOURNAL_STREAM."""
+    stream = os.environ.get("JOURNAL_STREAM")
+    if not stream:
+        return False
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return stream == f"{found.st_dev}:{found.st_ino}"
 
 
 def warn(text: str) -> None:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from bootstrap.core.plan import Step
     from bootstrap.core.readers import Reading
     from bootstrap.core.service_way import Supervision
+    from bootstrap.core.units import UnitFile
     from bootstrap.edges.commands import Commands
+    from bootstrap.edges.disk.unit_files import UnitFiles
 
 
 def mode(arguments: argparse.Namespace) -> str:
@@ -84,19 +86,40 @@ def _service(arguments: argparse.Namespace) -> Starter:
     )
 
 
-def _hold_back(commands: Commands, found: Supervisor, state_directory: str) -> bool:
-    """Write the gate where it is missing; return whether it was. Raises LocalError or LaunchError."""
+def missing_gate(arguments: argparse.Namespace) -> Optional[str]:
+    """Return the path of the gate that a run would write, None where it needs none or has it; raise LocalError."""
+    from bootstrap.core.agent_service import Supervisor
+    from bootstrap.edges import supervisor
+
+    if mode(arguments) != "service":
+        return None
+    files, gate = _gate(supervisor.which() or Supervisor.SYSTEMD, arguments.state_dir)
+    return None if files.has(gate) else files.path(gate.name)
+
+
+def _gate(found: Supervisor, state_directory: str) -> tuple[UnitFiles, UnitFile]:
+    """Return what keeps the service from starting before a checked file is there, and its place."""
     from bootstrap.core import units
-    from bootstrap.core.agent_service import UNIT, Supervisor
-    from bootstrap.core.plan import QUICK
+    from bootstrap.core.agent_service import Supervisor
     from bootstrap.edges.disk import MARK
     from bootstrap.edges.disk.unit_files import UnitFiles
-    from bootstrap.edges.supervisor import Systemd
 
     mark = os.path.join(os.path.abspath(state_directory), MARK)
     if found is Supervisor.UPSTART:
-        return UnitFiles("/etc/init").write(units.upstart_gate(mark))
-    written = UnitFiles().write(units.gate(mark))
+        return UnitFiles("/etc/init"), units.upstart_gate(mark)
+    return UnitFiles(), units.gate(mark)
+
+
+def _hold_back(commands: Commands, found: Supervisor, state_directory: str) -> bool:
+    """Write the gate where it is missing; return whether it was. Raises LocalError or LaunchError."""
+    from bootstrap.core.agent_service import UNIT, Supervisor
+    from bootstrap.core.plan import QUICK
+    from bootstrap.edges.supervisor import Systemd
+
+    files, gate = _gate(found, state_directory)
+    written = files.write(gate)
+    if found is Supervisor.UPSTART:
+        return written
     # Written by a run that was killed then, it would count from the next boot of the machine only.
     shown = Systemd(commands.call, commands.run).show(UNIT, "NeedDaemonReload")
     if written or shown.get("NeedDaemonReload") == "yes":

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import argparse
 
     from bootstrap.cli.options import Parser
+    from bootstrap.edges.commands import Commands
 
 
 def add_arguments(parser: Parser) -> None:
@@ -25,14 +26,16 @@ def run(arguments: argparse.Namespace) -> int:
     from bootstrap.edges.commands import Commands
     from bootstrap.edges.disk.unit_files import UnitFiles
 
-    commands, files = Commands(), UnitFiles()
+    commands, files, upstart = Commands(), UnitFiles(), UnitFiles("/etc/init")
     names = files.names()
     for step in units.deactivation(names):
         commands.run(step.command, step.seconds)
     for name in names:
         files.remove(name)
-    for step in units.reload() if names else ():
+    for step in units.forgetting() if names or _is_behind(commands) else ():
         commands.run(step.command, step.seconds)
+    if upstart.is_written_by_ecsauth(units.UPSTART_GATE) and upstart.remove(units.UPSTART_GATE):
+        names = (*names, units.UPSTART_GATE)
     if arguments.format == "json":
         console.show({"removed": names})
         return ExitCode.OK
@@ -41,6 +44,19 @@ def run(arguments: argparse.Namespace) -> int:
     console.say(
         "the env-file, the record and the agent stay" if names else "nothing to do, there is no unit of ecsauth"
     )
-    if units.GATE in names:
-        console.warn("ecs.service starts at the next boot whether a checked file is there or not")
+    if units.GATE in names or units.UPSTART_GATE in names:
+        console.warn("the service starts at the next boot whether a checked file is there or not")
     return ExitCode.OK
+
+
+def _is_behind(commands: Commands) -> bool:
+    """Tell whether systemd still goes by a gate that a run removed which was killed then."""
+    from bootstrap.core.agent_service import UNIT
+    from bootstrap.core.errors import LaunchError
+    from bootstrap.edges.supervisor import Systemd
+
+    try:
+        return Systemd(commands.call, commands.run).show(UNIT, "NeedDaemonReload").get("NeedDaemonReload") == "yes"
+    except LaunchError:
+        # No systemd: there is nothing that it could go by.
+        return False

@@ -31,9 +31,10 @@ class Service(NamedTuple):
     """The agent's service as its supervisor describes it.
 
     `started` is when its main process was started last, seconds of CLOCK_MONOTONIC, 0 never. `queued`: a job for it
-    waits or runs. `failed`: given up by the supervisor. `looping`: between an exit and the next start. `exit_status` is
-    that of the last main process. `booting`: cloud-init, after which the service is ordered, has not ended yet.
-    `held_back`: a condition of the unit, as the gate's, does not hold.
+    waits or runs. `stopping`: its process has ended, and what comes of it is not known yet. `failed`: given up by the
+    supervisor. `looping`: between an exit and the next start. `exit_status` is that of the last main process.
+    `booting`: cloud-init, after which the service is ordered, has not ended yet. `held_back`: a condition of the unit,
+    as the gate's, does not hold.
     """
 
     supervisor: Supervisor
@@ -47,6 +48,7 @@ class Service(NamedTuple):
     restarts: int = 0
     booting: bool = False
     held_back: bool = False
+    stopping: bool = False
 
 
 def has_file(service: Service, installed: Optional[Moment], now: Moment) -> bool:
@@ -88,6 +90,8 @@ def judge(service: Service, before: Service) -> Verdict:
         return Verdict(Health.PENDING, "the service has not been started anew yet" if is_old else "")
     if service.queued or service.looping:
         return Verdict(Health.PENDING, "the service is about to start")
+    if service.stopping:
+        return Verdict(Health.PENDING, f"the service is ending: it exited with status {service.exit_status}")
     if service.held_back:
         return Verdict(Health.FAILED, "the service is held back: a condition of its unit does not hold")
     return Verdict(Health.FAILED, f"the service has stopped: it exited with status {service.exit_status}")

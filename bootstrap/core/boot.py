@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 from bootstrap.core import installation, readers, spans
 from bootstrap.core.acceptance import Intake
 from bootstrap.core.agent_health import Health
-from bootstrap.core.errors import EcsauthError, ExitCode, LaunchError, LocalError, UnreachableError
+from bootstrap.core.errors import (
+    DeniedError,
+    EcsauthError,
+    ExitCode,
+    InvalidError,
+    LaunchError,
+    LocalError,
+    UnreachableError,
+)
 from bootstrap.core.last_good import last_good
 from bootstrap.core.launch import Launch, Terms
 from bootstrap.core.patience import Clock, Deadline
@@ -113,6 +121,8 @@ class Boot:
                 return self._converge()
             except EcsauthError as fault:
                 self._record(fault)
+                if isinstance(fault, (DeniedError, InvalidError)):
+                    fault.hints = (self._consequence(), *fault.hints)
                 raise
 
     def hold_back(self) -> None:
@@ -218,6 +228,17 @@ class Boot:
         verdict, registration = launch.execute(state)
         self._lap("start")
         return self._report(_OUTCOMES[verdict.health], accepted, launch.plan, registration, verdict.reason)
+
+    def _consequence(self) -> str:
+        """Say what a refusal means for this machine."""
+        try:
+            has_file = self._edges.disk.state().installed is not None
+        except LocalError:
+            has_file = False
+        if has_file:
+            return "the installed file stays as it is" + ("" if self._edges.starter is None else ", and the agent too")
+        what = "there is nothing to start an agent with" if self._edges.starter is None else "no agent is started"
+        return f"no checked file was ever installed here, so {what}"
 
     def _record(self, fault: EcsauthError) -> None:
         """Keep for `status` how this run has failed."""

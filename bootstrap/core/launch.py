@@ -119,8 +119,10 @@ class Launch:
             verdict, registration = self._carry_out(state, done)
         except _FailedAgentError as fault:
             said = last_words(self._way.log(), self._terms.data)
+            tried = _on_trial(state)
+            which = f" (version {tried.identity})" if tried is not None else ""
             came_back = self._go_back(done, state, rejected=fault.message)
-            what = f"the agent did not come up: {fault.message}; {came_back}"
+            what = f"the agent did not come up: {fault.message}{which}; {came_back}"
             raise LaunchError(what, *fault.hints, log=said) from None
         except LaunchError as fault:
             raise LaunchError(f"{fault.message}; {self._go_back(done, state)}", *fault.hints) from None

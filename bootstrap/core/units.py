@@ -17,11 +17,16 @@ REFRESH = "ecsauth-refresh.service"
 TIMER = "ecsauth-refresh.timer"
 GATE = "ecs.service.d/10-ecsauth.conf"
 UPSTART_GATE = "ecs.override"
+# How each file of ours begins.
+SIGNATURE = "# Written by ecsauth boot"
 
 _ECS_INIT = "/usr/libexec/amazon-ecs-init"
 # Seconds beside deadline and wait: for looking, writing and going back; with docker also for a pull.
 _MARGIN = {"none": 60, "service": 120, "docker": 900}
 _RESTART_SECONDS = 30
+_STOP_SECONDS = 180
+# `disable --now` waits for a run that puts things back.
+_STOPPED = _STOP_SECONDS + 30.0
 _TRIES = 5
 # The versions that brought what is used: Restart= of a oneshot service, RandomizedDelaySec=, LockPersonality=.
 _RESTARTS = 244
@@ -41,11 +46,15 @@ class UnitFile(NamedTuple):
 
 
 class Units(NamedTuple):
-    """What is written, enabled, and started at once without being waited for; and what is said about it."""
+    """What is written, enabled, and started at once without being waited for; and what is said about it.
+
+    `again` is started in place of `start` where a boot has more to do soon: it was queued, or S3 did not answer.
+    """
 
     files: tuple[UnitFile, ...]
     enable: tuple[str, ...]
     start: tuple[str, ...]
+    again: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -78,8 +87,9 @@ def render(order: Order) -> Units:
         files.append(_verify(order))
     files += [_refresh(order), _timer(order)]
     enable = tuple(file.name for file in files if file.name != REFRESH)
-    start = tuple(name for name in enable if name != FETCH)
-    return Units(tuple(files), enable, start, _notes(order.systemd))
+    # The whole job, which is tried again by itself; the timer would be a quarter of an hour away.
+    whole = VERIFY if order.mode == "service" else FETCH
+    return Units(tuple(files), enable, (TIMER,), (whole, TIMER), _notes(order.systemd))
 
 
 def enabling(made: Units) -> tuple[Step, ...]:
@@ -96,19 +106,20 @@ def starting(names: tuple[str, ...]) -> tuple[Step, ...]:
 def deactivation(names: tuple[str, ...]) -> tuple[Step, ...]:
     """Return what is done before the files of these names are removed; the gate needs nothing, it is no unit."""
     own = tuple(name for name in names if is_ours(name))
-    stop = Step("stop the units, now and at each boot", ("systemctl", "disable", "--now", "--quiet", *own))
+    stop = Step("stop the units, now and at each boot", ("systemctl", "disable", "--now", "--quiet", *own), _STOPPED)
     return (stop,) if own else ()
 
 
-def reload() -> tuple[Step, ...]:
-    """Return what is done once files have been removed, or the gate alone was written."""
-    return (_RELOAD,)
+def forgetting() -> tuple[Step, ...]:
+    """Return what is done once files have been removed: a unit that has failed would be listed for ever without."""
+    # A pattern: of a unit that systemd has not loaded the command would fail.
+    return (_RELOAD, Step("forget failures of units that are gone", ("systemctl", "reset-failed", "ecsauth-*")))
 
 
 def gate(marker: str) -> UnitFile:
     """Return the drop-in that keeps ecs.service from starting before a checked file is installed."""
     text = f"""\
-# Written by ecsauth boot --launch service. ecs.service starts by itself at the end of the first boot, file or no file,
+{SIGNATURE} --launch service. ecs.service starts by itself at the end of the first boot, file or no file,
 # and without one the agent joins the cluster "default". This marker is made when a checked file has been installed.
 # A condition, not an ordering: what is ordered after a unit starts after its first failed attempt, too.
 [Unit]
@@ -123,7 +134,7 @@ def upstart_gate(marker: str) -> UnitFile:
 
     unit_words.path(marker)
     text = f"""\
-# Written by ecsauth boot --launch service. The job starts by itself at the end of the boot, file or no file, and
+{SIGNATURE} --launch service. The job starts by itself at the end of the boot, file or no file, and
 # without one the agent joins the cluster "default". This marker is made when a checked file has been installed.
 # Replaces the stanza of /etc/init/ecs.conf, whose command comes last.
 pre-start script
@@ -235,7 +246,7 @@ _LOCKED = (
 
 
 def _header(name: str) -> tuple[str, ...]:
-    return (f"# Written by ecsauth boot --persist, which overwrites it. For changes of yours: systemctl edit {name}",)
+    return (f"{SIGNATURE} --persist, which overwrites it. For changes of yours: systemctl edit {name}",)
 
 
 def _service(
@@ -266,7 +277,7 @@ def _service(
         "# More than the program gives itself. When stopped it puts back what it has begun: the commands that it runs",
         "# for that are not ended with it.",
         f"TimeoutStartSec={_seconds(order, launch)}",
-        "TimeoutStopSec=180",
+        f"TimeoutStopSec={_STOP_SECONDS}",
         "KillMode=mixed",
         *_PROTECTION,
         *(_LOCKED if order.systemd is not None and order.systemd >= _LOCKS else ()),

@@ -61,6 +61,7 @@ class Systemd:
             exit_status=int(_number(shown, "ExecMainStatus")),
             restarts=int(_number(shown, "NRestarts")),
             booting=self._is_booting(),
+            stopping=active == "deactivating",
             held_back=shown.get("ConditionResult") == "no" and active == "inactive",
         )
 
@@ -71,6 +72,16 @@ class Systemd:
             raise LaunchError("systemd does not answer", "is it this machine's init? see: systemctl status")
         pairs = (line.partition("=") for line in done.out.splitlines())
         return {name: value for name, equals, value in pairs if equals}
+
+    def follows(self, names: tuple[str, ...], enabled: tuple[str, ...]) -> bool:
+        """Tell whether systemd goes by the files of these units, and starts all of `enabled` at each boot.
+
+        A run that was killed may have written files that systemd has not read.
+        """
+        # Of several, `is-enabled` ends with 0 if one is.
+        said = self._call(("systemctl", "is-enabled", *enabled), _LOOK).out.split()
+        shown = self._call(("systemctl", "show", "--property=NeedDaemonReload", *names), _LOOK)
+        return said == ["enabled"] * len(enabled) and shown.status == 0 and "NeedDaemonReload=yes" not in shown.out
 
     def version(self) -> Optional[int]:
         """Return systemd's version, None if it does not say."""

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import instance as instances
 import pytest
+from instance_boots import assert_agent_has, boot, started, user_data
 from machine import FIRST, SECOND
 from s3_faults import ACCESS_DENIED
 
 if TYPE_CHECKING:
     from instance import Instance
-    from program import Ended
 
 OK, LAUNCH, STALE = 0, 7, 8
-
-
-def user_data(instance: Instance, *options: str) -> str:
-    """Return user data that boots, and keeps status and words."""
-    command = instance.command(*options)
-    return f"#!/bin/sh\n{command} 2>/root/words\nstatus=$?\necho $status >/root/status\nexit $status\n"
-
-
-def boot(instance: Instance, *options: str) -> Ended:
-    """Run the same command on the instance, after its boot."""
-    return instance.run(*instance.command(*options).split(), check=False)
-
-
-def started(instance: Instance) -> str:
-    """Return when ecs.service was started last."""
-    return instance.show("ecs", "ExecMainStartTimestampMonotonic")
-
-
-def assert_agent_has(instance: Instance, body: bytes) -> None:
-    """Assert that an agent answers that was started with the file."""
-    instance.wait_for_agent()
-    data = body.split(b"ECS_ENGINE_AUTH_DATA=")[1].splitlines()[0]
-    assert instance.proof()["ECS_ENGINE_AUTH_DATA"] == hashlib.sha256(data).hexdigest()
 
 
 @pytest.fixture

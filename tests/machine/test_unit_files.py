@@ -94,6 +94,17 @@ def test_the_gate_has_a_directory(files: UnitFiles, folder: Path) -> None:
     assert _everything(folder) == {"sshd.service", "ecsauth.conf", "ecs.service.d", "ecs.service.d/override.conf"}
 
 
+def test_the_gate_of_upstart(files: UnitFiles, folder: Path) -> None:
+    """Its name is one that others may use: it is told by how it begins."""
+    gate = units.upstart_gate("/var/lib/ecsauth/checked")
+    assert files.is_written_by_ecsauth(gate.name) is False
+    assert (files.write(gate), files.has(gate), files.path(gate.name)) == (True, True, str(folder / "ecs.override"))
+    assert files.is_written_by_ecsauth(gate.name) is True
+    assert files.names() == ()
+    (folder / gate.name).write_text("env ECS_LOGLEVEL=debug\n")
+    assert (files.has(gate), files.is_written_by_ecsauth(gate.name)) == (False, False)
+
+
 def test_only_ours_are_named_and_removed(files: UnitFiles, folder: Path) -> None:
     """All that was written is found again, and nothing else."""
     assert files.names() == ()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from instance_boots import moment
+
 from bootstrap.core import units
 
 if TYPE_CHECKING:
@@ -47,11 +49,6 @@ def log(instance: Instance) -> list[tuple[float, str, str]]:
 def noted(instance: Instance) -> list[str]:
     """Return the same without the time."""
     return [f"{launch} {what}" for _, launch, what in log(instance)]
-
-
-def moment(instance: Instance, unit: str, name: str) -> float:
-    """Return when something happened to a unit, as uptime; 0 if never."""
-    return int(instance.show(unit, f"{name}TimestampMonotonic")) / 1e6
 
 
 def reboot(instance: Instance) -> str:
@@ -191,7 +188,7 @@ def test_they_come_and_go(instance: Instance) -> None:
     install(instance, "service", gate=False)
     instance.boot()
     made = units.render(units.Order((PROGRAM,), (), "service", 5.0, 5.0, 252))
-    for step in (*units.enabling(made), *units.starting(made.start)) * 2:
+    for step in (*units.enabling(made), *units.starting(made.again)) * 2:
         instance.run(*step.command)
     instance.wait_until(lambda: "service end" in noted(instance), "the look at the agent has ended")
     assert {instance.run("systemctl", "is-enabled", name).out for name in made.enable} == {"enabled\n"}
@@ -200,7 +197,7 @@ def test_they_come_and_go(instance: Instance) -> None:
         instance.run(*step.command)
     for name in names:
         instance.run("rm", f"/etc/systemd/system/{name}")
-    for step in units.reload():
+    for step in units.forgetting():
         instance.run(*step.command)
     assert "ecsauth" not in instance.systemctl("list-units", "--all", "--no-legend", "ecsauth-*")
     assert instance.run("find", "/etc/systemd/system", "-name", "ecsauth*").out == ""

@@ -51,22 +51,22 @@ def _ordered(unit: Text, directive: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("mode", "enable", "start", "launches"),
+    ("mode", "enable", "again", "launches"),
     [
         (
             "service",
             (units.FETCH, units.VERIFY, units.TIMER),
-            (units.VERIFY, units.TIMER),
+            units.VERIFY,
             {units.FETCH: "none", units.VERIFY: "service", units.REFRESH: "service"},
         ),
-        ("docker", (units.FETCH, units.TIMER), (units.TIMER,), {units.FETCH: "docker", units.REFRESH: "docker"}),
-        ("none", (units.FETCH, units.TIMER), (units.TIMER,), {units.FETCH: "none", units.REFRESH: "none"}),
+        ("docker", (units.FETCH, units.TIMER), units.FETCH, {units.FETCH: "docker", units.REFRESH: "docker"}),
+        ("none", (units.FETCH, units.TIMER), units.FETCH, {units.FETCH: "none", units.REFRESH: "none"}),
     ],
 )
-def test_which_units(mode: str, enable: tuple[str, ...], start: tuple[str, ...], launches: dict[str, str]) -> None:
+def test_which_units(mode: str, enable: tuple[str, ...], again: str, launches: dict[str, str]) -> None:
     """Each mode has its units; each runs this boot again, with its own way to start the agent."""
     made = units.render(ORDER._replace(mode=mode))
-    assert (made.enable, made.start, made.notes) == (enable, start, ())
+    assert (made.enable, made.start, made.again, made.notes) == (enable, (units.TIMER,), (again, units.TIMER), ())
     assert {file.name for file in made.files} == {*launches, units.TIMER}
     assert all(units.is_ours(file.name) for file in made.files)
     lines = {file.name: _read(file.text).get("ExecStart") for file in made.files}
@@ -259,7 +259,7 @@ def test_the_model_sees_a_circle() -> None:
 def test_how_they_come_and_go() -> None:
     """What was written is read, enabled and started; what is removed was stopped and disabled before."""
     made = units.render(ORDER)
-    assert [" ".join(step.command) for step in (*units.enabling(made), *units.starting(made.start))] == [
+    assert [" ".join(step.command) for step in (*units.enabling(made), *units.starting(made.again))] == [
         "systemctl daemon-reload",
         "systemctl enable --quiet ecsauth-fetch.service ecsauth-verify.service ecsauth-refresh.timer",
         "systemctl --no-block start ecsauth-verify.service ecsauth-refresh.timer",
@@ -270,7 +270,10 @@ def test_how_they_come_and_go() -> None:
         "systemctl disable --now --quiet ecsauth-fetch.service ecsauth-refresh.service ecsauth-refresh.timer"
     )
     assert units.deactivation((units.GATE,)) == units.deactivation(()) == ()
-    assert [step.command for step in units.reload()] == [("systemctl", "daemon-reload")]
+    assert [" ".join(step.command) for step in units.forgetting()] == [
+        "systemctl daemon-reload",
+        "systemctl reset-failed ecsauth-*",
+    ]
 
 
 def test_the_gate() -> None:

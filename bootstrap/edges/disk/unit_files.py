@@ -28,14 +28,26 @@ class UnitFiles:
         place, file = self._place(name)
         return place.read(file)
 
+    def path(self, name: str) -> str:
+        """Return where a unit of this name stands."""
+        return os.path.join(self._directory, name)
+
+    def has(self, unit: UnitFile) -> bool:
+        """Tell whether this very unit stands in its place, 0644; raise LocalError if that is no plain file of ours."""
+        place, file = self._place(unit.name)
+        return place.read(file) == unit.text.encode() and place.mode(file) == _PUBLIC
+
+    def is_written_by_ecsauth(self, name: str) -> bool:
+        """Tell whether a file of a name that others may use too is ecsauth's; raise LocalError."""
+        return (self.read(name) or b"").startswith(units.SIGNATURE.encode())
+
     def write(self, unit: UnitFile) -> bool:
         """Put the unit in its place, 0644, and tell whether that changed anything; raise LocalError."""
-        place, file = self._place(unit.name)
-        data = unit.text.encode()
-        if place.read(file) == data and place.mode(file) == _PUBLIC:
+        if self.has(unit):
             return False
+        place, file = self._place(unit.name)
         place.sweep(file)
-        place.write(file, data, _PUBLIC)
+        place.write(file, unit.text.encode(), _PUBLIC)
         return True
 
     def remove(self, name: str) -> bool:
@@ -58,9 +70,9 @@ class UnitFiles:
             return ()
         except OSError as fault:
             raise ways.local("look into", self._directory, fault) from None
-        gate = (units.GATE,) if os.path.lexists(os.path.join(self._directory, units.GATE)) else ()
+        gate = (units.GATE,) if os.path.lexists(self.path(units.GATE)) else ()
         return (*found, *gate)
 
     def _place(self, name: str) -> tuple[PrivateDirectory, str]:
-        folder, file = os.path.split(os.path.join(self._directory, name))
+        folder, file = os.path.split(self.path(name))
         return PrivateDirectory(folder, mode=_FOLDER), file
