@@ -105,6 +105,14 @@ def test_the_gate_of_upstart(files: UnitFiles, folder: Path) -> None:
     assert (files.has(gate), files.is_written_by_ecsauth(gate.name)) == (False, False)
 
 
+def test_an_override_of_somebody_else(files: UnitFiles, folder: Path) -> None:
+    """What somebody else has written for upstart stays, and is named."""
+    (folder / units.UPSTART_GATE).write_text("manual\n")
+    with pytest.raises(LocalError, match="is not ecsauth's"):
+        files.write(units.upstart_gate("/var/lib/ecsauth/checked"))
+    assert (folder / units.UPSTART_GATE).read_text() == "manual\n"
+
+
 def test_only_ours_are_named_and_removed(files: UnitFiles, folder: Path) -> None:
     """All that was written is found again, and nothing else."""
     assert files.names() == ()

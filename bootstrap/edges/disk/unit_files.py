@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Optional
 
 from bootstrap.core import units
+from bootstrap.core.errors import LocalError
 from bootstrap.edges.disk import ways
 from bootstrap.edges.disk.private_directory import PrivateDirectory
 
@@ -42,10 +43,15 @@ class UnitFiles:
         return (self.read(name) or b"").startswith(units.SIGNATURE.encode())
 
     def write(self, unit: UnitFile) -> bool:
-        """Put the unit in its place, 0644, and tell whether that changed anything; raise LocalError."""
+        """Put the unit in its place, 0644, and tell whether that changed anything; raise LocalError.
+
+        A file of a name that others use too, as upstart's gate has, is not replaced if it is not ecsauth's.
+        """
         if self.has(unit):
             return False
         place, file = self._place(unit.name)
+        if unit.name == units.UPSTART_GATE and place.read(file) and not self.is_written_by_ecsauth(unit.name):
+            raise LocalError(f"{self.path(unit.name)} is not ecsauth's", "move it away, or take its stanzas elsewhere")
         place.sweep(file)
         place.write(file, unit.text.encode(), _PUBLIC)
         return True
