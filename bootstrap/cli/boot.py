@@ -35,6 +35,11 @@ def add_arguments(parser: Parser) -> None:
     running.add_argument("--deadline", metavar="SECONDS", type=seconds, default=120.0, help="for S3 (default: 120)")
     running.add_argument("--wait", metavar="SECONDS", type=seconds, default=60.0, help="for the agent (default: 60)")
     running.add_argument(
+        "--check-login",
+        choices=("warn", "fail"),
+        help="log in at each registry before a new file is installed; tell what fails, or refuse the file",
+    )
+    running.add_argument(
         "--persist", action="store_true", help="go on at every boot and from a timer, by systemd units"
     )
     running.add_argument("--force", action="store_true", help="start anew, and try a rejected version again")
@@ -162,7 +167,7 @@ def _request(arguments: argparse.Namespace) -> Request:
 
 
 def _edges(arguments: argparse.Namespace) -> Edges:
-    from bootstrap.cli import starting
+    from bootstrap.cli import logins, starting
     from bootstrap.core.boot import Edges
     from bootstrap.edges import metadata
     from bootstrap.edges.clock import SystemClock
@@ -177,6 +182,7 @@ def _edges(arguments: argparse.Namespace) -> Edges:
         disk=Disk(arguments.file, arguments.state_dir),
         starter=starting.starter(arguments),
         clock=SystemClock(),
+        logins=logins.BootLogins(refuses=arguments.check_login == "fail") if arguments.check_login else None,
     )
 
 

@@ -35,6 +35,10 @@ COMMANDS = {
         "turn what docker is logged in to into lines of an env-file",
         "ecsauth import --into ecs.config",
     ),
+    "verify": (
+        "log in at each registry of an env-file, for real",
+        "ecsauth verify ecs.config --image registry.example.com/team/app:1",
+    ),
     "push": (
         "check an env-file and put it into S3, encrypted with a KMS key",
         "ecsauth push ecs.config s3://bucket/prod/ecs.config",

@@ -31,6 +31,8 @@ _ENVIRONMENT = (
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "NO_PROXY",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
     "https_proxy",
     "http_proxy",
     "no_proxy",
@@ -57,7 +59,7 @@ def environment() -> tuple[tuple[str, str], ...]:
 
 def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Change:
     """Look at the units and plan; raise LocalError, UsageError or LaunchError. `kept` is of the environment."""
-    from bootstrap.cli import starting
+    from bootstrap.cli import logins, starting
     from bootstrap.core import units
     from bootstrap.edges.commands import Commands
     from bootstrap.edges.disk.program import absolute_argv
@@ -71,7 +73,7 @@ def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Ch
         program=absolute_argv(),
         arguments=tuple(_words(arguments)),
         mode=starting.mode(arguments),
-        deadline=arguments.deadline,
+        deadline=arguments.deadline + (logins.BOUND if arguments.check_login else 0.0),
         wait=arguments.wait,
         systemd=version,
         environment=kept,
@@ -165,7 +167,7 @@ def _words(arguments: argparse.Namespace) -> Iterator[str]:
         yield from ("--kms-key", key)
     for setting in arguments.set:
         yield from ("--set", setting)
-    for name in ("bucket_owner", "profile", "region"):
+    for name in ("bucket_owner", "profile", "region", "check_login"):
         if getattr(arguments, name) is not None:
             yield from (f"--{name.replace('_', '-')}", getattr(arguments, name))
     if arguments.max_stale is not None:

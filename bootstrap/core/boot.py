@@ -53,14 +53,22 @@ class Starter(Protocol):
         """Look at the machine and plan; raise LaunchError if it is not fit, or an agent must not be stopped."""
 
 
+class Logins(Protocol):
+    """Whether registries take the credentials of a file."""
+
+    def check(self, data: bytes) -> None:
+        """Return where they do, or where it is enough to tell; raise DeniedError or UnreachableError."""
+
+
 class Edges(NamedTuple):
-    """The world. `starter` is None where starting the agent is not ecsauth's business."""
+    """The world. `starter` is None where starting the agent is not ecsauth's business, `logins` where none is tried."""
 
     instance: Instance
     store: Store
     disk: Disk
     starter: Optional[Starter]
     clock: Clock
+    logins: Optional[Logins] = None
 
 
 class Request(NamedTuple):
@@ -135,6 +143,7 @@ class Boot:
         state = self._edges.disk.state()
         accepted = self._obtain(state)
         launch = self._launch(accepted, state)
+        self._log_in(accepted)
         plan = launch.plan if launch is not None else None
         if plan is not None and plan.steps:
             return self._report(Outcome.STARTED, accepted, plan)
@@ -149,6 +158,7 @@ class Boot:
         state = state._replace(failure=None)
         launch = self._launch(accepted, state)
         state = self._unless_rejected(accepted, state, launch)
+        self._log_in(accepted)
         if launch is not None:
             launch.prepare()
             self._lap("prepare")
@@ -197,6 +207,12 @@ class Boot:
             rollback_on_timeout=request.rollback_on_timeout,
         )
         return Launch(edges.starter.way(accepted, terms, state), edges.disk, edges.clock, terms)
+
+    def _log_in(self, accepted: Accepted) -> None:
+        """Have new credentials tried; those of the last good file were, and now the network may be in the way."""
+        if self._edges.logins is not None and accepted.is_new and accepted.stale_for is None:
+            self._edges.logins.check(accepted.data)
+            self._lap("login")
 
     def _unless_rejected(self, accepted: Accepted, state: State, launch: Optional[Launch]) -> State:
         """Raise LaunchError for a version that did not come up before, made into an agent as it would be now.
