@@ -37,7 +37,7 @@ def find(scheme: str, host: str, port: int, environment: Mapping[str, str]) -> O
     except ValueError:
         return Proxy("", detail=f"{scheme.upper()}_PROXY is no URL")
     if parts.scheme != "http" or not parts.hostname:
-        return Proxy("", detail=f"{scheme.upper()}_PROXY is no http:// URL of a proxy")
+        return Proxy("", detail=f"{scheme.upper()}_PROXY is no URL of an HTTP proxy")
     if parts.username is None:
         return Proxy(parts.hostname, proxy_port)
     pair = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"

@@ -68,7 +68,10 @@ class TokenServer(LoopbackServer):
         now = int(time.time())
         claims = {"iss": ISSUER, "sub": user, "aud": SERVICE, "iat": now - 3600, "nbf": now - 3600, "jti": str(now)}
         head = {"typ": "JWT", "alg": "RS256", "x5c": self._chain}
-        parts = [_encoded(json.dumps(each).encode()) for each in (head, {**claims, "exp": now + self.lifetime, "access": access})]
+        parts = [
+            _encoded(json.dumps(each).encode())
+            for each in (head, {**claims, "exp": now + self.lifetime, "access": access})
+        ]
         signed = ".".join(parts).encode()
         return ".".join((*parts, _encoded(self._key.sign(signed, padding.PKCS1v15(), hashes.SHA256()))))
 
