@@ -35,15 +35,18 @@ def verify(
 
     trust = place.insecure(insecure)
     client = RegistryClient(SystemClock(), timeout, total)
-    results: dict[int, Result] = {}
-    progress = _Progress(len(targets))
+    # A wrong password that stands under several keys of a host is tried once: some registries lock out who errs often.
+    same = [(place.api(each.registry), each.credential, each.image) for each in targets]
+    logins = dict(zip(same, targets))
+    results: dict[object, Result] = {}
+    progress = _Progress(len(logins))
     try:
-        for number, result in client.run([dialogue.login(each, trust) for each in targets]):
-            results[number] = result
+        for number, result in client.run([dialogue.login(each, trust) for each in logins.values()]):
+            results[list(logins)[number]] = result
             progress.show(len(results))
     finally:
         progress.clear()
-    return tuple(results[number] for number in range(len(targets)))
+    return tuple(results[key]._replace(registry=each.shown) for key, each in zip(same, targets))
 
 
 def document(results: Sequence[Result]) -> list[dict[str, Any]]:
@@ -91,13 +94,13 @@ class BootLogins:
             return
         if not self._refuses:
             for each in failed:
-                console.warn(f"{each}; {each.consequence}")
+                console.warn(f"{each.told}; {each.consequence}")
                 console.say(f"hint: {each.fix}")
             return
         worst = verdict.exit_code(results)
         fault = DeniedError if worst is ExitCode.DENIED else UnreachableError
         first, *others = sorted(failed, key=lambda each: each.exit_code is not worst)
-        raise fault(f"the login fails at {first}", first.fix, *map(str, others))
+        raise fault(f"the login fails at {first.told}", first.fix, *(each.told for each in others))
 
 
 class _Progress:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from aws_environment import aws_environment
 from metadata_service import Instance, MetadataService
+from pretend_hub import pretend_hub
 from s3_proxy import S3Proxy
 from s3_server import ACCESS_KEY, REGION, SECRET_KEY
 
@@ -158,7 +159,8 @@ def desk(tmp_path: Path, s3_server: S3Server) -> Iterator[Desk]:
     """Sit down at the desk of an operator with a bucket and a key, beside an instance that has nothing yet."""
     s3_server.make_bucket(BUCKET, default_key=KEY)
     instance = Instance(region=REGION, account=ACCOUNT)
-    with S3Proxy(s3_server.url, owner=ACCOUNT) as s3, MetadataService(instance) as metadata:
+    hub = pretend_hub(tmp_path)
+    with S3Proxy(s3_server.url, owner=ACCOUNT) as s3, MetadataService(instance) as metadata, hub as way_to_hub:
         environment = aws_environment(
             tmp_path,
             endpoint=s3.url,
@@ -167,7 +169,7 @@ def desk(tmp_path: Path, s3_server: S3Server) -> Iterator[Desk]:
             AWS_SECRET_ACCESS_KEY=SECRET_KEY,
             AWS_DEFAULT_REGION=REGION,
         )
-        with Desk(tmp_path, environment) as shell:
+        with Desk(tmp_path, {**environment, **way_to_hub}) as shell:
             yield shell
 
 
@@ -211,6 +213,7 @@ def test_blocks_say_what_they_are(name: str) -> None:
         ("explain A370", "`explain`"),
         ("which nginx --file ecs.config", "`which`"),
         ("import config.json -o docker.config", "`import`"),
+        ("verify ecs.config --image nginx", "`verify`"),
         (f"push ecs.config s3://{BUCKET}/k", "`push`"),
         ("export secretsmanager ecs.config --registry docker.io", "`export`"),
         (f"push ecs.config s3://{BUCKET}/k 2>/dev/null && ecsauth boot s3://{BUCKET}/k --kms-key {KEY}", "`boot`"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from typing import TYPE_CHECKING, Callable
 
 import canary as canaries
@@ -139,6 +140,21 @@ def test_export(bare_machine: Machine, canary: Canary, where: str) -> None:
     assert len(made) == (where in EXPORTED)
     canary.assert_not_in(json.dumps(made, default=str), "the description of the secret")
     canary.assert_not_under(machine.folder, apart_from=[file])
+
+
+@pytest.mark.parametrize("where", list(ALL))
+def test_verify(tmp_path: Path, canary: Canary, where: str) -> None:
+    """Nor does the one that sends it; here nobody can be reached."""
+    file = tmp_path / "given"
+    file.write_bytes(ALL[where](canary.password))
+    env = {"PATH": os.defpath, "HTTPS_PROXY": f"http://user:{canary.password}@127.0.0.1:1"}
+    for style in ("--format=text", "--format=json"):
+        done = program.run_here("verify", str(file), style, env=env)
+        # Some of it stands where docker takes it for a login, some where it does not.
+        assert done.status in ((4, 5) if where in TAKEN else (3,)), done.err
+        if where != "user name":
+            canary.assert_not_in(done.out, "standard output")
+        canary.assert_not_in(done.err, "standard error")
 
 
 def everywhere(text: str, *more: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import docker_registry
 import program
@@ -53,63 +53,46 @@ def bearer(folder: Path, tokens: TokenServer) -> Iterator[DockerRegistry]:
         yield registry
 
 
-@pytest.mark.parametrize(
-    ("right", "image", "expected", "status"),
-    [
-        (True, None, "ok", 0),
-        (True, f"{REPOSITORY}:1", "ok", 0),
-        (True, f"{REPOSITORY}:2", "no-such-image", 4),
-        (True, "no/such", "no-such-image", 4),
-        (False, None, "wrong-credentials", 4),
-        (False, f"{REPOSITORY}:1", "wrong-credentials", 4),
-    ],
-)
-def test_basic(
-    basic: DockerRegistry,
-    canary: Canary,
-    tmp_path: Path,
-    right: bool,
-    image: Optional[str],
-    expected: str,
-    status: int,
-) -> None:
+class Case(NamedTuple):
+    """Who logs in ({} is the right password), what is to be pulled, and what comes of it."""
+
+    username: str
+    password: str
+    image: Optional[str]
+    expected: str
+
+    def try_at(self, registry: DockerRegistry, canary: Canary, folder: Path) -> None:
+        """Log in, and compare."""
+        credentials = {registry.host: pair(self.username, self.password.format(canary.password))}
+        done = verify(folder, credentials, *(["--image", f"{registry.host}/{self.image}"] if self.image else []))
+        assert only(done)["result"] == self.expected
+        assert done.status == (0 if self.expected == "ok" else 4)
+        canary.assert_not_in(done.out + done.err, "the output")
+
+
+PASSWORDS = [
+    Case("bob", "{}", None, "ok"),
+    Case("bob", "{}", f"{REPOSITORY}:1", "ok"),
+    Case("bob", "{}", f"{REPOSITORY}:2", "no-such-image"),
+    Case("bob", "{}", "no/such", "no-such-image"),
+    Case("bob", "not-{}", None, "wrong-credentials"),
+    Case("bob", "not-{}", f"{REPOSITORY}:1", "wrong-credentials"),
+    Case("nobody", "{}", None, "wrong-credentials"),
+]
+
+
+@pytest.mark.parametrize("case", PASSWORDS, ids=str)
+def test_basic(basic: DockerRegistry, canary: Canary, tmp_path: Path, case: Case) -> None:
     """A password is tried for real, by htpasswd."""
-    credentials = {basic.host: pair("bob", canary.password if right else f"not-{canary.password}")}
-    options = ["--image", f"{basic.host}/{image}"] if image else []
-    done = verify(tmp_path, credentials, *options)
-    assert (done.status, only(done)["result"]) == (status, expected)
-    canary.assert_not_in(done.out + done.err, "the output")
+    case.try_at(basic, canary, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("username", "password", "image", "expected", "status"),
-    [
-        ("bob", "{}", None, "ok", 0),
-        ("bob", "{}", f"{REPOSITORY}:1", "ok", 0),
-        ("bob", "{}", f"{REPOSITORY}:2", "no-such-image", 4),
-        ("bob", "{}", "no/such", "no-such-image", 4),
-        ("bob", "not-{}", None, "wrong-credentials", 4),
-        ("bob", "not-{}", f"{REPOSITORY}:1", "wrong-credentials", 4),
-        ("eve", "{}", None, "ok", 0),
-        ("eve", "{}", f"{REPOSITORY}:1", "may-not-pull", 4),
-    ],
+    "case", [*PASSWORDS, Case("eve", "{}", None, "ok"), Case("eve", "{}", f"{REPOSITORY}:1", "may-not-pull")], ids=str
 )
-def test_bearer(
-    bearer: DockerRegistry,
-    canary: Canary,
-    tmp_path: Path,
-    username: str,
-    password: str,
-    image: Optional[str],
-    expected: str,
-    status: int,
-) -> None:
+def test_bearer(bearer: DockerRegistry, canary: Canary, tmp_path: Path, case: Case) -> None:
     """A token is asked for with the password, and tried; that somebody logs in does not say that they may pull."""
-    credentials = {bearer.host: pair(username, password.format(canary.password))}
-    options = ["--image", f"{bearer.host}/{image}"] if image else []
-    done = verify(tmp_path, credentials, *options)
-    assert (done.status, only(done)["result"]) == (status, expected)
-    canary.assert_not_in(done.out + done.err, "the output")
+    case.try_at(bearer, canary, tmp_path)
 
 
 @pytest.mark.parametrize(("prefix", "expected"), [("identity", "ok"), ("other", "wrong-credentials")])

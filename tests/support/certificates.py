@@ -20,10 +20,12 @@ _DAY = dt.timedelta(days=1)
 class Certificates:
     """Makes `ca.pem` (what a client is to trust) and `server.pem` (chain and key) in a directory.
 
-    `expired` makes the server's certificate one of last month; `address` is the only address that it is for.
+    `expired` makes the server's certificate one of last month; `address` and `names` are all that it is for.
     """
 
-    def __init__(self, directory: Path, *, address: str = "127.0.0.1", expired: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, address: str = "127.0.0.1", names: tuple[str, ...] = (), expired: bool = False
+    ) -> None:
         self.ca_file = directory / "ca.pem"
         self.server_file = directory / "server.pem"
         ca_key = ec.generate_private_key(ec.SECP256R1())
@@ -34,7 +36,8 @@ class Certificates:
         ca = ca.add_extension(_usage(signs=True), critical=True)
         key = ec.generate_private_key(ec.SECP256R1())
         server = _builder(_name("server of the tests"), ca_name, key, -40 if expired else 0)
-        addresses = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        places = [x509.IPAddress(ipaddress.ip_address(address)), *map(x509.DNSName, names)]
+        addresses = x509.SubjectAlternativeName(places)
         server = server.add_extension(addresses, critical=False).add_extension(_usage(signs=False), critical=True)
         # Python 3.13 verifies strictly (RFC 5280): a certificate has to say which key has signed it.
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())

@@ -15,7 +15,6 @@ import subprocess
 import tarfile
 import time
 import urllib.parse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from loopback_server import HOST
@@ -23,6 +22,8 @@ from needs import lack_of
 from token_server import ISSUER, SERVICE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from token_server import TokenServer
     from typing_extensions import Self
 

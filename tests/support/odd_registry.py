@@ -66,7 +66,7 @@ class _Handler(QuietHandler):
         self._server = server
         super().__init__(*arguments)  # type: ignore[arg-type]
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the name is the base class's
         """Behave."""
         seen = Seen(self.command, self.path, self.headers.get("Authorization"))
         self._server.seen.add(seen)
@@ -76,7 +76,7 @@ class _Handler(QuietHandler):
         else:
             _MISBEHAVIOURS[behaviour](self)
 
-    do_HEAD = do_POST = do_GET  # noqa: N815 - names of the base class
+    do_HEAD = do_POST = do_GET  # noqa: N815 - the base class's names
 
     def hang(self) -> None:
         """Wait until the client goes, or the server stops."""

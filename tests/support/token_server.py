@@ -81,11 +81,11 @@ class _Handler(QuietHandler):
         self._server = server
         super().__init__(*arguments)  # type: ignore[arg-type]
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the name is the base class's
         """Give a token for a password."""
         self._give(dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query)))
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - the name is the base class's
         """Give a token for a token."""
         self._give(dict(urllib.parse.parse_qsl(self.read_body().decode())))
 

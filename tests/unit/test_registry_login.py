@@ -38,6 +38,10 @@ ASKS_BASIC = asks('Basic realm="x"')
 ASKS_BEARER = asks('Bearer realm="https://auth.example/token",service="s"')
 
 
+def _line(ask: Ask) -> str:
+    return f"{ask.method} {ask.url.scheme}://{ask.url.authority}{ask.url.path}"
+
+
 class Told(NamedTuple):
     """A dialogue that has ended."""
 
@@ -47,13 +51,7 @@ class Told(NamedTuple):
     @property
     def sent(self) -> list[tuple[str, Optional[str]]]:
         """Method and place of each request, and the credential that went with it."""
-        return [
-            (
-                f"{ask.method} {ask.url.scheme}://{ask.url.authority}{ask.url.path}",
-                ask.authorization and ask.authorization.reveal(),
-            )
-            for ask in self.asked
-        ]
+        return [(_line(ask), ask.authorization.reveal() if ask.authorization else None) for ask in self.asked]
 
 
 def tell(

@@ -67,6 +67,11 @@ class Result(NamedTuple):
         """The registry and the user, for a message."""
         return f"{self.registry} as {self.username}" if self.username else f"{self.registry}, anonymous"
 
+    @property
+    def told(self) -> str:
+        """The result for a log, which is read by more people than the file: without the user."""
+        return f"{self.registry}: {self.verdict.value}: {self.detail}"
+
     def __str__(self) -> str:
         image = f", {self.image}" if self.image else ""
         return f"{self.who}{image}: {self.verdict.value}: {self.detail}"
