@@ -36,7 +36,8 @@ def find(scheme: str, host: str, port: int, environment: Mapping[str, str]) -> O
         proxy_port = parts.port or _PORTS.get(parts.scheme, _PORT)
     except ValueError:
         return Proxy("", detail=f"{scheme.upper()}_PROXY is no URL")
-    if parts.scheme != "http" or not parts.hostname:
+    host_is_clean = parts.netloc.isascii() and parts.netloc.isprintable() and " " not in parts.netloc
+    if parts.scheme != "http" or not parts.hostname or not host_is_clean:
         return Proxy("", detail=f"{scheme.upper()}_PROXY is no URL of an HTTP proxy")
     if parts.username is None:
         return Proxy(parts.hostname, proxy_port)

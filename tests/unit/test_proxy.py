@@ -32,7 +32,17 @@ def test_found(environment: dict[str, str], expected: Optional[tuple[str, int]])
 
 
 @pytest.mark.parametrize(
-    "text", ["socks5://proxy.example.com", "https://proxy.example.com", "http://", "http://[::1", "http://x:y"]
+    "text",
+    [
+        "socks5://proxy.example.com",
+        "https://proxy.example.com",
+        "http://",
+        "http://[::1",
+        "http://x:y",
+        "http://a b",
+        "http://a\x01b",
+        "http://\u00e4",
+    ],
 )
 def test_not_usable(text: str) -> None:
     """What cannot be used is said, never passed by: a direct connection may be forbidden. Its text is not repeated."""
