@@ -120,3 +120,22 @@ def test_expired_tokens(folder: Path, tmp_path: Path) -> None:
 def test_no_registry(folder: Path, tmp_path: Path) -> None:
     """Where nobody answers."""
     RIGHT._replace(verdict="unreachable").agree(DockerRegistry(folder), tmp_path)
+
+
+@pytest.fixture
+def bridge(folder: Path) -> str:
+    """Give an address of this machine that docker does not take for loopback: that of its own bridge."""
+    del folder
+    asked = ["ip", "-oneline", "-4", "address", "show", "docker0"]
+    shown = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE_S, check=False).stdout
+    address = shown.partition(" inet ")[2].partition("/")[0]
+    need(None if address else "docker has no bridge")
+    return address
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_what_docker_does_not_trust(folder: Path, tmp_path: Path, bridge: str, tls: bool) -> None:
+    """Off loopback docker wants TLS, and a certificate of an authority that it knows."""
+    certificate = Certificates(tmp_path, address=bridge).server_file if tls else None
+    with DockerRegistry(folder, users={"bob": PASSWORD}, certificate=certificate, address=bridge) as registry:
+        RIGHT._replace(verdict="untrusted" if tls else "no-tls").agree(registry, tmp_path)

@@ -1,4 +1,4 @@
-"""The real registry (Debian's docker-registry), on a port of 127.0.0.1, with one small image in it."""
+"""The real registry (Debian's docker-registry), on a port of this machine, with one small image in it."""
 
 from __future__ import annotations
 
@@ -47,9 +47,11 @@ class DockerRegistry:
         users: Optional[dict[str, str]] = None,
         tokens: Optional[TokenServer] = None,
         certificate: Optional[Path] = None,
+        address: str = HOST,
     ) -> None:
-        self.port = _free_port()
-        self.host = f"{HOST}:{self.port}"
+        self._address = address
+        self.port = _free_port(address)
+        self.host = f"{address}:{self.port}"
         self.image = f"{self.host}/{REPOSITORY}:{TAG}"
         auth: dict[str, Any] = {}
         if users is not None:
@@ -77,7 +79,7 @@ class DockerRegistry:
             ["docker-registry", "serve", str(self._settings)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         end = time.monotonic() + READY_S
-        while not _accepts(self.port):
+        while not _accepts(self._address, self.port):
             if self._process.poll() is not None or time.monotonic() > end:
                 self._process.kill()
                 raise AssertionError(f"docker-registry: {self._process.communicate()[0].decode()}")
@@ -136,14 +138,14 @@ def _layer() -> tuple[bytes, str]:
     return gzip.compress(out.getvalue(), mtime=0), f"sha256:{hashlib.sha256(out.getvalue()).hexdigest()}"
 
 
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as free:
+def _free_port(address: str) -> int:
+    with socket.create_server((address, 0)) as free:
         port: int = free.getsockname()[1]
     return port
 
 
-def _accepts(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+def _accepts(address: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1):
         return True
     return False
 
