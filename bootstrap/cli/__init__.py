@@ -7,27 +7,24 @@ import gc
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn, Optional
+from typing import TYPE_CHECKING, Optional
 
 from bootstrap.core.errors import EcsauthError, ExitCode, LaunchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run one command; return its exit status (argparse itself exits with 2)."""
-    from bootstrap.cli import console
+    from bootstrap.cli import console, signals
     from bootstrap.cli.parser import make_parser
 
     _have_streams()
     _leave_garbage()
     arguments = make_parser().parse_args(argv)
     try:
-        _catch_signals()
+        signals.catch()
         status: int = arguments.run(arguments)
         sys.stdout.flush()
     except EcsauthError as fault:
@@ -74,19 +71,6 @@ def _report(fault: EcsauthError, style: str) -> int:
         said = {"outcome": "failed", "status": fault.exit_code, "error": fault.message, "hints": fault.hints}
         console.show({**said, **log})
     return fault.exit_code
-
-
-def _catch_signals() -> None:
-    """The first signal interrupts; while things are being put back, further ones wait in vain."""
-
-    def interrupt(number: int, _frame: Optional[FrameType]) -> NoReturn:
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt(number)
-
-    for each in _SIGNALS:
-        if signal.getsignal(each) is not signal.SIG_IGN:
-            signal.signal(each, interrupt)
 
 
 def _where(bug: Exception) -> str:

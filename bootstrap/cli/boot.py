@@ -105,6 +105,9 @@ def run(arguments: argparse.Namespace) -> int:
     from bootstrap.core.boot import Boot
 
     kept, gate = persist.environment(), starting.missing_gate(arguments)
+    if not arguments.dry_run:
+        # Before anything can be refused: a machine whose boot fails must not start the agent by itself.
+        starting.hold_back(arguments)
     boot = Boot(_request(arguments), _edges(arguments), _warn)
     change = None
     if arguments.dry_run:
@@ -124,8 +127,6 @@ def _persisting(boot: Boot, arguments: argparse.Namespace, kept: tuple[tuple[str
     from bootstrap.core.boot import Outcome
     from bootstrap.core.errors import EcsauthError, LaunchError, UnreachableError
 
-    # Before anything can be refused: a machine whose boot fails must not start the agent by itself.
-    boot.hold_back()
     change = persist.plan(arguments, kept)
     persist.install(change)
     try:
@@ -142,6 +143,7 @@ def _persisting(boot: Boot, arguments: argparse.Namespace, kept: tuple[tuple[str
 
 
 def _request(arguments: argparse.Namespace) -> Request:
+    from bootstrap.cli import signals
     from bootstrap.core import overlay
     from bootstrap.core.acceptance import Demand
     from bootstrap.core.boot import Request
@@ -163,6 +165,7 @@ def _request(arguments: argparse.Namespace) -> Request:
         wait=arguments.wait,
         abandon_tasks=arguments.abandon_tasks,
         rollback_on_timeout=arguments.rollback_on_timeout,
+        undisturbed=signals.undisturbed,
     )
 
 

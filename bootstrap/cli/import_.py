@@ -189,6 +189,7 @@ def _config(path: str) -> DockerConfig:
 def _show(arguments: argparse.Namespace, made: Import, written: _Written, findings: tuple[Finding, ...]) -> None:
     """Tell what was imported from where, and what that changes: registries, never a value."""
     from bootstrap.cli import console, subject
+    from bootstrap.core.docker_config import named
 
     if arguments.format == "json":
         from bootstrap.cli.findings import document
@@ -197,7 +198,7 @@ def _show(arguments: argparse.Namespace, made: Import, written: _Written, findin
             {
                 "file": written.place,
                 "written": written.before != written.after,
-                "imported": [{"registry": one.registry, "source": _source(one)} for one in made.taken],
+                "imported": [{"registry": named(one.registry), "source": _source(one)} for one in made.taken],
                 "refused": [refusal._asdict() for refusal in made.refusals],
                 "changes": [change._asdict() for change in written.changes()],
                 "findings": document(findings, written.place or "-")["findings"],
@@ -208,7 +209,7 @@ def _show(arguments: argparse.Namespace, made: Import, written: _Written, findin
     for finding in findings:
         console.warn(f"{name}: {finding.message} [{finding.code}]")
     for one in made.taken:
-        console.say(f"{one.registry}: imported from {_source(one)}")
+        console.say(f"{named(one.registry)}: imported from {_source(one)}")
     if arguments.into:
         for change in written.changes():
             console.say(str(change))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Optional
 
+from bootstrap.cli import options
+
 if TYPE_CHECKING:
     import argparse
 
@@ -77,13 +79,31 @@ def _service(arguments: argparse.Namespace) -> Starter:
     if found is Supervisor.UPSTART:
         supervision = supervisor.Upstart(commands.call, commands.run)
     engine = Docker(commands.call, commands.run)
-    return ServiceStarter(
-        supervision,
-        Introspection(),
-        engine,
-        SystemClock(),
-        lambda: _hold_back(commands, found, arguments.state_dir),
-    )
+    _refuse_other_places(arguments)
+    return ServiceStarter(supervision, Introspection(), engine, SystemClock())
+
+
+def _refuse_other_places(arguments: argparse.Namespace) -> None:
+    """The service reads one file, whatever is installed elsewhere; and who can make the mark opens the gate."""
+    from bootstrap.core.errors import UsageError
+    from bootstrap.edges.disk import ways
+
+    if os.path.abspath(arguments.file) != options.ENV_FILE:
+        raise UsageError(
+            f"the service reads {options.ENV_FILE}, not the file that --file names",
+            "leave out --file, or give --launch docker or none",
+        )
+    ways.refuse_sticky_way(os.path.abspath(arguments.state_dir))
+
+
+def hold_back(arguments: argparse.Namespace) -> None:
+    """Keep the machine from starting the service before a checked file is there; raise LocalError or LaunchError."""
+    from bootstrap.core.agent_service import Supervisor
+    from bootstrap.edges import supervisor
+    from bootstrap.edges.commands import Commands
+
+    if mode(arguments) == "service":
+        _hold_back(Commands(), supervisor.which() or Supervisor.SYSTEMD, arguments.state_dir)
 
 
 def missing_gate(arguments: argparse.Namespace) -> Optional[str]:
@@ -107,11 +127,11 @@ def _gate(found: Supervisor, state_directory: str) -> tuple[UnitFiles, UnitFile]
     mark = os.path.join(os.path.abspath(state_directory), MARK)
     if found is Supervisor.UPSTART:
         return UnitFiles("/etc/init"), units.upstart_gate(mark)
-    return UnitFiles(), units.gate(mark)
+    return UnitFiles(), units.gate(mark, options.ENV_FILE)
 
 
-def _hold_back(commands: Commands, found: Supervisor, state_directory: str) -> bool:
-    """Write the gate where it is missing; return whether it was. Raises LocalError or LaunchError."""
+def _hold_back(commands: Commands, found: Supervisor, state_directory: str) -> None:
+    """Write the gate where it is missing; raise LocalError or LaunchError."""
     from bootstrap.core.agent_service import UNIT, Supervisor
     from bootstrap.core.plan import QUICK
     from bootstrap.edges.supervisor import Systemd
@@ -119,9 +139,8 @@ def _hold_back(commands: Commands, found: Supervisor, state_directory: str) -> b
     files, gate = _gate(found, state_directory)
     written = files.write(gate)
     if found is Supervisor.UPSTART:
-        return written
+        return
     # Written by a run that was killed then, it would count from the next boot of the machine only.
     shown = Systemd(commands.call, commands.run).show(UNIT, "NeedDaemonReload")
     if written or shown.get("NeedDaemonReload") == "yes":
         commands.run(("systemctl", "daemon-reload"), QUICK)
-    return written

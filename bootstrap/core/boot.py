@@ -6,8 +6,9 @@ told any number of times; where nothing has changed, nothing is done.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
 from bootstrap.core import installation, readers, spans
 from bootstrap.core.acceptance import Intake
@@ -43,12 +44,6 @@ _CONFIRMED_FOR = 600
 class Starter(Protocol):
     """How the agent is started on this machine: by docker, or as a service."""
 
-    def hold_back(self) -> bool:
-        """See to it that the machine does not start the agent before a checked file is there.
-
-        Returns whether anything had to be done for it; raises LocalError or LaunchError.
-        """
-
     def way(self, accepted: Accepted, terms: Terms, state: State) -> Way:
         """Look at the machine and plan; raise LaunchError if it is not fit, or an agent must not be stopped."""
 
@@ -72,13 +67,17 @@ class Edges(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What the instance was told to do. `deadline` (for the lock and S3) and `wait` are in seconds."""
+    """What the instance was told to do. `deadline` (for the lock and S3) and `wait` are in seconds.
+
+    `undisturbed` makes a context in which a signal waits.
+    """
 
     demand: Demand
     deadline: float = 120.0
     wait: float = 60.0
     abandon_tasks: bool = False
     rollback_on_timeout: bool = False
+    undisturbed: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
 class Outcome(str, Enum):
@@ -123,7 +122,6 @@ class Boot:
     def run(self) -> Report:
         """Bring the instance to what S3 holds; raise an EcsauthError, with what was before back, if that fails."""
         edges = self._edges
-        self.hold_back()
         with edges.disk.locked(self._deadline.left()):
             try:
                 return self._converge()
@@ -132,11 +130,6 @@ class Boot:
                 if isinstance(fault, (DeniedError, InvalidError)):
                     fault.hints = (self._consequence(), *fault.hints)
                 raise
-
-    def hold_back(self) -> None:
-        """Keep the machine from starting the agent before a checked file is there; raise LocalError or LaunchError."""
-        if self._edges.starter is not None and self._edges.starter.hold_back():
-            self._lap("gate")
 
     def rehearse(self) -> Report:
         """Fetch, prove, check and plan, and change nothing."""
@@ -151,10 +144,13 @@ class Boot:
 
     def _converge(self) -> Report:
         edges = self._edges
+        if edges.disk.env_file() != edges.disk.verified_copy():
+            # Edited, removed, or put back as it was before ecsauth: a service held back does not start with it.
+            edges.disk.mark(checked=False)
         state = edges.disk.state()
         accepted = self._obtain(state)
         if accepted.stale_for is None:
-            state = _confirmed(state, edges.clock.wall())
+            state = _confirmed(state, accepted, edges.clock.wall())
         state = state._replace(failure=None)
         launch = self._launch(accepted, state)
         state = self._unless_rejected(accepted, state, launch)
@@ -205,6 +201,7 @@ class Boot:
             force=request.demand.force,
             abandon_tasks=request.abandon_tasks,
             rollback_on_timeout=request.rollback_on_timeout,
+            undisturbed=request.undisturbed,
         )
         return Launch(edges.starter.way(accepted, terms, state), edges.disk, edges.clock, terms)
 
@@ -282,9 +279,14 @@ class Boot:
         self._lap_began = now
 
 
-def _confirmed(state: State, now: int) -> State:
-    """Return the state with the time at which S3 was asked; nothing is written again for some minutes of it."""
-    return state if 0 <= now - state.confirmed_at < _CONFIRMED_FOR else state._replace(confirmed_at=now)
+def _confirmed(state: State, accepted: Accepted, now: int) -> State:
+    """Return the state with the time at which S3 said that what is installed is current.
+
+    Nothing is written again for some minutes of it.
+    """
+    is_current = state.installed is not None and state.installed.facts == accepted.facts
+    is_known = 0 <= now - state.confirmed_at < _CONFIRMED_FOR
+    return state if is_known or not is_current else state._replace(confirmed_at=now)
 
 
 _OUTCOMES = {

@@ -63,10 +63,6 @@ class ContainerStarter:
         self._awsvpc = awsvpc
         self._rules = rules
 
-    def hold_back(self) -> bool:
-        """Do nothing: nobody else starts a container."""
-        return False
-
     def way(self, accepted: Accepted, terms: Terms, state: State) -> ContainerWay:
         """Look at docker and plan; raise LaunchError."""
         reading = readers.docker(accepted.data)

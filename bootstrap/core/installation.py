@@ -77,7 +77,7 @@ def install(
             state = _open(disk, state, accepted, agent=agent)
         else:
             # Recorded first: where both are one version, the verified copy is that version's.
-            state = state._replace(in_progress=accepted.facts)
+            state = state._replace(in_progress=accepted.facts, on_terms=accepted.source)
             disk.remember(state)
         disk.write_verified_copy(accepted.data)
         stands = standing(disk, state, accepted)
@@ -100,14 +100,15 @@ def install(
 
 def standing(disk: Disk, state: State, accepted: Accepted) -> Optional[Installed]:
     """Return the record of the very bytes, if they stand in the place already: an agent on trial has read them."""
-    if state.installed is None or state.installed.facts != accepted.facts:
+    record = state.installed
+    if record is None or (record.facts, record.source.settings) != (accepted.facts, accepted.source.settings):
         return None
-    return state.installed if (disk.env_file(), disk.env_file_mode()) == (accepted.data, PRIVATE) else None
+    return record if (disk.env_file(), disk.env_file_mode()) == (accepted.data, PRIVATE) else None
 
 
 def closed(state: State) -> State:
     """Return the state with the change ended: what is installed now is what a later failure goes back to."""
-    return state._replace(in_progress=None, previous=None, agent_before=False)
+    return state._replace(in_progress=None, previous=None, agent_before=False, on_terms=None)
 
 
 def has_past(disk: Disk, state: State) -> bool:
@@ -162,6 +163,7 @@ def _open(disk: Disk, state: State, accepted: Accepted, *, agent: bool) -> State
     disk.write_pre_image(before)
     state = state._replace(
         in_progress=accepted.facts,
+        on_terms=accepted.source,
         previous=state.installed if ours else None,
         pre_image_mode=disk.env_file_mode(),
         agent_before=agent,

@@ -52,7 +52,7 @@ def _find(disk: Disk, state: State) -> Optional[_Good]:
     then what was there before the change is what is known.
     """
     in_progress, installed = state.in_progress, state.installed
-    if installed is not None and (in_progress is None or installed.facts == in_progress):
+    if installed is not None and (in_progress is None or _is_of(installed, state)):
         copy = disk.verified_copy()
         if copy is not None:
             return _Good(installed, copy)
@@ -61,6 +61,11 @@ def _find(disk: Disk, state: State) -> Optional[_Good]:
         if pre_image is not None:
             return _Good(state.previous, pre_image)
     return None
+
+
+def _is_of(installed: Installed, state: State) -> bool:
+    """Tell whether what is recorded as installed is what the open change installs: object and settings alike."""
+    return installed.facts == state.in_progress and installed.source == state.on_terms
 
 
 def _confirmed(installed: Installed, state: State) -> int:

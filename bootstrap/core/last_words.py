@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 MOST_LINES = 10
 _LONGEST_LINE = 300
 _MASK = "***"
+# The last that Go writes with four digits.
+_WIDEST_SHORT = 0xFFFF
 
 
-def last_words(log: str, data: bytes) -> tuple[str, ...]:
-    """Return the last lines of an agent's log, printable and masked; `data` are the bytes of its env-file."""
-    for secret in sorted(_secrets(data), key=len, reverse=True):
+def last_words(log: str, *files: bytes) -> tuple[str, ...]:
+    """Return the last lines of an agent's log, printable and masked; `files` are the env-files that it may have had."""
+    secrets = {secret for data in files for secret in _secrets(data)}
+    for secret in sorted(secrets, key=len, reverse=True):
         log = log.replace(secret, _MASK)
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
     return tuple(_printable(line)[:_LONGEST_LINE] for line in lines[-MOST_LINES:])
@@ -38,13 +41,53 @@ def _secrets(data: bytes) -> set[str]:
     found: set[str] = set()
     for reading in (readers.docker(data), readers.ecs_init(data)):
         for assignment in reading.assignments:
-            variable = agent_variables.find(assignment.name)
+            name, value = assignment.name, assignment.value.reveal()
+            variable = agent_variables.find(name)
+            if name == "ECS_ENGINE_AUTH_TYPE" and value.strip() in ("docker", "dockercfg"):
+                continue
             # Of a name that nobody knows the value may be anything.
-            if variable is None or variable.sensitive or assignment.name.startswith("ECS_ENGINE_AUTH_"):
-                found.update(_parts(assignment.value.reveal()))
-    written = {json.dumps(text, ensure_ascii=plain)[1:-1] for text in found for plain in (True, False)}
+            if variable is None or variable.sensitive or name.startswith("ECS_ENGINE_AUTH_"):
+                found.update(_parts(value))
+    written = {form for text in found for form in _forms(text)}
     lines = {line for text in (*found, *written) for line in (text, *text.splitlines())}
-    return {text for text in lines if text.strip()} - {"docker", "dockercfg"}
+    return {text for text in lines if text.strip()}
+
+
+def _forms(text: str) -> Iterator[str]:
+    """Yield how JSON, Go's JSON and Go's %q write a text, once and within another; how a URL does, and base64."""
+    from urllib.parse import quote, quote_plus
+
+    once = {json.dumps(text, ensure_ascii=plain)[1:-1] for plain in (True, False)}
+    once |= {_go_json(form) for form in once} | {_go_quoted(text)}
+    yield from once
+    yield from (json.dumps(form, ensure_ascii=False)[1:-1] for form in once)
+    raw = text.encode("utf-8", "surrogateescape")
+    yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
+    for encoded in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):
+        yield encoded.decode()
+        yield encoded.decode().rstrip("=")
+
+
+def _go_json(form: str) -> str:
+    """Go escapes what HTML would take for markup (encoding/json, HTMLEscape)."""
+    return form.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _go_quoted(text: str) -> str:
+    """Go's %q (strconv.Quote): escapes of its own for what is not printable."""
+    escapes = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+    return "".join(escapes.get(letter) or _go_letter(letter) for letter in text)
+
+
+def _go_letter(letter: str) -> str:
+    if letter in '"\\':
+        return "\\" + letter
+    if letter.isprintable():
+        return letter
+    number = ord(letter)
+    if letter.isascii():
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number <= _WIDEST_SHORT else f"\\U{number:08x}"
 
 
 def _parts(value: str) -> Iterator[str]:
@@ -65,6 +108,10 @@ def _texts(document: Any) -> Iterator[str]:
         if isinstance(one, dict):
             ahead += one.values()
             yield from (name for name in one if "@" in name)
+            user, password = one.get("username"), one.get("password")
+            if isinstance(user, str) and isinstance(password, str):
+                # As HTTP's Basic sends them, once they are encoded.
+                yield f"{user}:{password}"
         elif isinstance(one, list):
             ahead += one
         elif isinstance(one, str):

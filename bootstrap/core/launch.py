@@ -5,11 +5,12 @@ How the agent is started, by docker or as a service, is a `Way`; what has to hap
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
 from bootstrap.core import installation
 from bootstrap.core.agent_health import Health, Registration, Verdict
-from bootstrap.core.errors import LaunchError
+from bootstrap.core.errors import EcsauthError, LaunchError
 from bootstrap.core.last_words import last_words
 from bootstrap.core.patience import Clock, Deadline
 from bootstrap.core.state import Rejected, State
@@ -28,7 +29,8 @@ _FIRST_REST, _LONGEST_REST = 600, 6 * 3600
 class Terms(NamedTuple):
     """How the agent is to be started. `wait` is in seconds; `cluster` is the env-file's, whose bytes are `data`.
 
-    `writes` tells whether the env-file is going to be written before.
+    `writes` tells whether the env-file is going to be written before. `undisturbed` makes a context in which a signal
+    waits: half a way back is none.
     """
 
     cluster: str
@@ -38,6 +40,7 @@ class Terms(NamedTuple):
     force: bool = False
     abandon_tasks: bool = False
     rollback_on_timeout: bool = False
+    undisturbed: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     def __repr__(self) -> str:
         return f"Terms({self.cluster!r}, ***)"
@@ -118,14 +121,11 @@ class Launch:
         try:
             verdict, registration = self._carry_out(state, done)
         except _FailedAgentError as fault:
-            said = last_words(self._way.log(), self._terms.data)
-            tried = _on_trial(state)
-            which = f" (version {tried.identity})" if tried is not None else ""
-            came_back = self._go_back(done, state, rejected=fault.message)
-            what = f"the agent did not come up: {fault.message}{which}; {came_back}"
-            raise LaunchError(what, *fault.hints, log=said) from None
+            with self._terms.undisturbed():
+                raise self._failure(fault, done, state) from None
         except LaunchError as fault:
-            raise LaunchError(f"{fault.message}; {self._go_back(done, state)}", *fault.hints) from None
+            with self._terms.undisturbed():
+                raise LaunchError(f"{fault.message}; {self._go_back(done, state)}", *fault.hints) from None
         except BaseException:
             self._go_back(done, state)
             raise
@@ -133,6 +133,14 @@ class Launch:
         if verdict.health is Health.REGISTERED:
             self._conclude(state)
         return verdict, registration
+
+    def _failure(self, fault: LaunchError, done: list[Step], state: State) -> LaunchError:
+        """Go back, and return the fault that tells of it; the failed agent is asked for its last words before."""
+        said, tried = self._last_words(), _on_trial(state)
+        which = f" (version {tried.identity})" if tried is not None else ""
+        came_back = self._go_back(done, state, rejected=fault.message)
+        what = f"the agent did not come up: {fault.message}{which}; {came_back}"
+        return LaunchError(what, *fault.hints, log=said)
 
     def _carry_out(self, state: State, done: list[Step]) -> tuple[Verdict, Optional[Registration]]:
         """Note each step in `done` before it runs: one that fails may have had half of its effect."""
@@ -200,6 +208,13 @@ class Launch:
         now = self._clock.wall()
         retry_after = None if final else now + min(_LONGEST_REST, _FIRST_REST * 2 ** (tries - 1))
         return Rejected(facts, self.fingerprint, reason, now, tries, retry_after)
+
+    def _last_words(self) -> tuple[str, ...]:
+        """Return what the agent wrote last; the log of a service goes back to the one with the file of before."""
+        try:
+            return last_words(self._way.log(), self._terms.data, self._disk.pre_image() or b"")
+        except EcsauthError:
+            return ()
 
     def _restore(self) -> None:
         for command in self.plan.restore:

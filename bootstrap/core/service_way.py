@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Optional, Protocol
+from typing import TYPE_CHECKING, Optional, Protocol
 
 from bootstrap.core import agent_health, agent_service
 from bootstrap.core.agent_health import Health
@@ -33,21 +33,19 @@ class Supervision(Protocol):
 
 
 class ServiceStarter:
-    """Starts the agent as a service; `gate` keeps the machine from starting it before a checked file is there."""
+    """Starts the agent as a service."""
 
-    def __init__(
-        self, supervision: Supervision, agent: Agent, engine: Engine, clock: Clock, gate: Callable[[], bool]
-    ) -> None:
+    def __init__(self, supervision: Supervision, agent: Agent, engine: Engine, clock: Clock) -> None:
         self._supervision = supervision
         self._agent = agent
         self._engine = engine
         self._clock = clock
-        self.hold_back = gate
 
     def way(self, accepted: Accepted, terms: Terms, state: State) -> ServiceWay:
         """Look at the service and plan; raise LaunchError."""
-        del accepted
-        return ServiceWay(self._supervision, self._agent, self._engine, terms, state=state, now=self._clock.moment())
+        way = ServiceWay(self._supervision, self._agent, self._engine, terms, state=state, now=self._clock.moment())
+        way.fingerprint = _fingerprint(accepted.source.settings)
+        return way
 
 
 class ServiceWay:
@@ -114,7 +112,10 @@ class ServiceWay:
 
     def is_back(self) -> bool:
         """Tell whether the service runs, or is about to."""
-        service = self._supervision.look()
+        try:
+            service = self._supervision.look()
+        except LaunchError:
+            return False
         return service.running or service.queued
 
     def log(self) -> str:
@@ -131,3 +132,10 @@ class ServiceWay:
         except LaunchError:
             return None
         return agent.container_id if agent is not None and agent.running else None
+
+
+def _fingerprint(settings: tuple[str, ...]) -> str:
+    """Return what makes the agent except the object's version: the `--set` assignments, in short."""
+    import hashlib
+
+    return "service:" + hashlib.sha256("\0".join(settings).encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -77,6 +77,7 @@ class State(NamedTuple):
     had in its place: a file that was there before ecsauth comes back as it was. `agent_before` tells whether an agent
     ran when the change was opened. `confirmed_at` is when S3 last said that what is installed is current, give or
     take some minutes, in seconds since the epoch, 0 never. `failure` is set where the last run failed.
+    `on_terms` are those on which the object in progress was accepted: with other settings it makes another file.
     """
 
     in_progress: Optional[ObjectFacts] = None
@@ -89,6 +90,7 @@ class State(NamedTuple):
     agent_before: bool = False
     confirmed_at: int = 0
     failure: Optional[Failure] = None
+    on_terms: Optional[Source] = None
 
 
 def to_json(state: State) -> bytes:
@@ -115,6 +117,7 @@ def from_json(data: bytes) -> State:
             agent_before=_be(bool, document.get("agent_before", False)),
             confirmed_at=_be(int, document.get("confirmed_at", 0)),
             failure=_failure(document.get("failure")),
+            on_terms=_source(document.get("on_terms")),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return State()
@@ -131,10 +134,18 @@ def _facts(document: Optional[dict[str, Any]]) -> Optional[ObjectFacts]:
 def _installed(document: Optional[dict[str, Any]]) -> Optional[Installed]:
     if document is None:
         return None
-    terms = document["source"]
+    source, moment = _terms(document["source"]), _moment(document.get("moment"))
+    return Installed(_object(document["facts"]), source, _be(int, document["at"]), moment)
+
+
+def _source(document: Optional[dict[str, Any]]) -> Optional[Source]:
+    return None if document is None else _terms(document)
+
+
+def _terms(terms: dict[str, Any]) -> Source:
     source = Source(**{**terms, "kms_keys": tuple(terms["kms_keys"]), "settings": tuple(terms["settings"])})
     _insist(str, source.uri, source.bucket_owner, source.env_file, source.rules, *source.kms_keys, *source.settings)
-    return Installed(_object(document["facts"]), source, _be(int, document["at"]), _moment(document.get("moment")))
+    return source
 
 
 def _moment(document: Optional[dict[str, Any]]) -> Optional[Moment]:

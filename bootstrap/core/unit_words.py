@@ -18,7 +18,7 @@ _UNSAFE_IN_PROGRAM = "\"'\\%$"
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 # Names under which programs look for secrets; user and password in a URL, as in a proxy's.
 _PRIVATE_NAME = r"(?i)KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH"
-_PRIVATE_VALUE = r"//[^/@]*@"
+_PRIVATE_VALUE = "@"
 
 
 def command_line(program: tuple[str, ...], arguments: tuple[str, ...]) -> str:

@@ -116,7 +116,7 @@ def forgetting() -> tuple[Step, ...]:
     return (_RELOAD, Step("forget failures of units that are gone", ("systemctl", "reset-failed", "ecsauth-*")))
 
 
-def gate(marker: str) -> UnitFile:
+def gate(marker: str, env_file: str) -> UnitFile:
     """Return the drop-in that keeps ecs.service from starting before a checked file is installed."""
     text = f"""\
 {SIGNATURE} --launch service. ecs.service starts by itself at the end of the first boot, file or no file,
@@ -124,6 +124,7 @@ def gate(marker: str) -> UnitFile:
 # A condition, not an ordering: what is ordered after a unit starts after its first failed attempt, too.
 [Unit]
 ConditionPathExists={unit_words.path(marker)}
+ConditionPathExists={unit_words.path(env_file)}
 """
     return UnitFile(GATE, text)
 

@@ -7,7 +7,7 @@ it with the env-file, in memory.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from bootstrap.core import agent_container
 from bootstrap.core.agent_container import Container
@@ -65,7 +65,7 @@ class Docker:
         if done.status:
             _unless_absent(done, name)
             return None
-        shown = json.loads(done.out)
+        shown = _document(done, name)
         labels = shown["labels"] or {}
         policy = shown["restart_policy"] or "no"
         return Container(
@@ -89,7 +89,7 @@ class Docker:
         if done.status:
             _unless_absent(done, agent_container.NAME)
             return None
-        pairs = (entry.partition("=") for entry in json.loads(done.out) or ())
+        pairs = (entry.partition("=") for entry in _document(done, agent_container.NAME) or ())
         return {name: Secret(value) for name, _, value in pairs}
 
     def log(self) -> str:
@@ -102,3 +102,10 @@ def _unless_absent(done: Ended, name: str) -> None:
     if "no such container" not in done.err.lower():
         lines = done.err.strip().splitlines()
         raise LaunchError(f"docker cannot inspect the container {name}: {lines[-1] if lines else 'it gave no reason'}")
+
+
+def _document(done: Ended, name: str) -> Any:
+    try:
+        return json.loads(done.out)
+    except ValueError:
+        raise LaunchError(f"docker's answer about the container {name} is none that can be read") from None

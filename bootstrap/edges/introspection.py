@@ -8,9 +8,12 @@ import json
 from typing import Any, Optional
 
 from bootstrap.core.agent_health import Registration
+from bootstrap.core.errors import UnreachableError
+from bootstrap.core.patience import within
 
 _PLACE = ("127.0.0.1", 51678)
 _TIMEOUT = 2.0
+_LONGEST_TIME = 5.0
 _LONGEST_ANSWER = 4 << 20
 
 
@@ -35,12 +38,15 @@ class Introspection:
 
 
 def _ask(path: str) -> Optional[dict[str, Any]]:
-    connection = http.client.HTTPConnection(*_PLACE, timeout=_TIMEOUT)
-    with contextlib.closing(connection):
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            document = json.loads(answer.read(_LONGEST_ANSWER))
-        except (OSError, http.client.HTTPException, ValueError, RecursionError):
-            return None
+    """Return the JSON object at the path; an answer that drips escapes the socket's timeout, and not the whole one."""
+    try:
+        document = within(_LONGEST_TIME, lambda: _get(path), lambda: UnreachableError("the agent does not answer"))
+    except (OSError, http.client.HTTPException, ValueError, RecursionError, UnreachableError):
+        return None
     return document if isinstance(document, dict) else None
+
+
+def _get(path: str) -> Any:
+    with contextlib.closing(http.client.HTTPConnection(*_PLACE, timeout=_TIMEOUT)) as connection:
+        connection.request("GET", path)
+        return json.loads(connection.getresponse().read(_LONGEST_ANSWER))

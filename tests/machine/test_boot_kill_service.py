@@ -15,7 +15,7 @@ from service_model import ServiceWorld, Unit, accepted_number
 from tales import Told, runs
 
 from bootstrap.core.boot import Outcome
-from bootstrap.core.errors import ExitCode, LaunchError, UnreachableError
+from bootstrap.core.errors import DeniedError, ExitCode, LaunchError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -175,6 +175,20 @@ def test_under_cloud_init(world: ServiceWorld) -> None:
     assert world.boot(Offer(1)).outcome is Outcome.STARTED
     assert_converged(world, 1, ())
     assert world.unit.started == started
+
+
+def test_file_that_has_gone(world: ServiceWorld) -> None:
+    """A file that was removed is no checked one: with a denial the service is held back from then on, not stopped."""
+    booted(world)
+    world.disk.write_env_file(None)
+    with pytest.raises(DeniedError):
+        world.boot(Offer(0))
+    assert ("ecsauth", "checked", b"") not in world.files()
+    assert world.standing().unit.running
+    world.restart_machine(Offer(1))
+    assert not world.standing().unit.running
+    world.boot(Offer(1))
+    assert_converged(world, 1, ())
 
 
 def test_slow_agent_is_not_restarted(world: ServiceWorld) -> None:

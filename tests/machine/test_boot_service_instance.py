@@ -129,6 +129,16 @@ def test_reboot_without_s3(running: Instance) -> None:
     assert started(running) == before
 
 
+@pytest.mark.parametrize("option", ["--set=ECS_ENGINE_AUTH_DATA=x", "--file=/etc/other.config", "--state-dir=/tmp/x"])
+def test_refused_first_boot_starts_no_agent(instance: Instance, option: str) -> None:
+    """What the command line asks for in vain is refused once the service is held back."""
+    instance.put(FIRST)
+    instance.user_data(user_data(instance, option))
+    instance.boot()
+    assert instance.read("/root/status") in (b"2\n", b"6\n")
+    assert instance.show("ecs", "ActiveState") == "inactive"
+
+
 def test_denied_first_boot_starts_no_agent(instance: Instance) -> None:
     """Without a checked file ecs.service stays inactive, at this boot and the next; with one it starts."""
     instance.put(FIRST)

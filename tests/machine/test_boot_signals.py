@@ -57,6 +57,18 @@ def tell(child: subprocess.Popen[str], number: signal.Signals) -> None:
     assert "Traceback" not in err
 
 
+def test_told_on_the_way_back(booted: Machine) -> None:
+    """A signal waits until an agent that failed is taken back to the end, and only then ends the program."""
+    booted.put(SECOND)
+    before = booted.standing()
+    front = DockerFront(booted.folder, f"rename {AGENT}-previous *", 'kill -TERM $PPID; sleep 0.3; exec "$docker" "$@"')
+    done = booted.launch(variant="crashing", env=booted.environment(PATH=front.path("/usr/bin:/bin")))
+    assert done.status == 128 + TERMINATE, done.err
+    assert front.reached.exists()
+    assert booted.standing().without_traces() == before.without_traces()
+    assert booted.state().rejected is not None
+
+
 @contextlib.contextmanager
 def unchanged(machine: Machine) -> Iterator[Standing]:
     """Assert that what happens inside leaves file, agent and directories as they were."""

@@ -7,14 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from program import ROOT
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 SAY = (
     "import json\n"
@@ -44,9 +46,20 @@ class Place(NamedTuple):
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def firm() -> Iterator[Path]:
+    """Give a directory with no directory above it that others can write: /tmp is one."""
+    with tempfile.TemporaryDirectory(prefix="ecsauth-test-", dir=Path.home()) as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+def place(firm: Path) -> Place:
     """Make a virtual environment with this package, as root would below /opt, and a stand-in of the SDK."""
-    root = tmp_path / "opt"
+    return make_place(firm / "opt")
+
+
+def make_place(root: Path) -> Place:
+    """Make it in the directory."""
     subprocess.run([BASE, "-m", "venv", "--without-pip", str(root)], check=True, timeout=120)
     (packages,) = root.glob("lib/python3*/site-packages")
     shutil.copytree(ROOT / "bootstrap", packages / "bootstrap", ignore=shutil.ignore_patterns("__pycache__"))
@@ -81,6 +94,11 @@ def test_a_console_script(place: Place) -> None:
     assert _say(script) == [str(script)]
     assert _say("./ecsauth", cwd=script.parent) == [str(script)]
     assert _say("ecsauth", PATH=f"{script.parent}:{os.defpath}") == [str(script)]
+
+
+def test_a_program_below_tmp(tmp_path: Path) -> None:
+    """Below a directory for everybody a name is anybody's once the file has aged away: no unit may run that."""
+    assert "not only root's to write in" in _refusal(_say(make_place(tmp_path / "opt").script()))
 
 
 def test_a_link_to_a_console_script(place: Place, tmp_path: Path) -> None:

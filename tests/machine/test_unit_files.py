@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UNIT = UnitFile(units.FETCH, "[Service]\nExecStart=/bin/true\n")
-GATE = units.gate("/var/lib/ecsauth/checked")
+GATE = units.gate("/var/lib/ecsauth/checked", "/etc/ecs/ecs.config")
 
 
 @pytest.fixture
@@ -125,6 +125,13 @@ def test_only_ours_are_named_and_removed(files: UnitFiles, folder: Path) -> None
     assert files.names() == ()
     assert _everything(folder) == {"sshd.service", "ecsauth.conf", f"{units.TIMER}.d"}
     assert files.remove(units.FETCH) is False
+
+
+def test_a_unit_of_somebody_else(files: UnitFiles, folder: Path) -> None:
+    """A name like ours does not make it ours."""
+    (folder / "ecsauth-alert.service").write_text("[Service]\nExecStart=/bin/true\n")
+    files.write(units.UnitFile(units.TIMER, f"{units.SIGNATURE}\n"))
+    assert files.names() == (units.TIMER,)
 
 
 def test_there_may_be_no_directory(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def install(instance: Instance, mode: str, *, gate: bool = True, **told: str) ->
     instance.write("/var/lib/told/log", b"")
     for launch, script in told.items():
         instance.write(f"/var/lib/told/{launch}", script.encode())
-    for file in (*made.files, *((units.gate(MARKER),) if gate else ())):
+    for file in (*made.files, *((units.gate(MARKER, MARKER),) if gate else ())):
         instance.write(f"/etc/systemd/system/{file.name}", file.text.encode())
     instance.user_data(f"#!/bin/sh\nsystemctl daemon-reload\nsystemctl enable {' '.join(made.enable)}\n")
 

@@ -19,6 +19,8 @@ def env_file(data: object, kind: str = "docker", *more: str) -> bytes:
 
 
 AUTH = base64.b64encode(b"fleet:hunter2-pass").decode()
+BASIC = base64.b64encode(b"fleet:Tr0ub&dor<3>").decode()
+AMPERSAND = env_file({"registry.example.com": {"username": "fleet", "password": "Tr0ub&dor<3>"}})
 DOCKER = env_file({"registry.example.com": {"username": "fleet-user", "password": PASSWORD}})
 DOCKERCFG = env_file({"registry.example.com": {"auth": AUTH}}, "dockercfg")
 
@@ -36,6 +38,12 @@ DOCKERCFG = env_file({"registry.example.com": {"auth": AUTH}}, "dockercfg")
         pytest.param(env_file({}, "docker", "MY_TOKEN=abc-123"), "token abc-123", "abc-123", id="an unknown name"),
         pytest.param(env_file({}, "s3cret-type"), "Unrecognized auth type s3cret-type", "s3cret", id="type"),
         pytest.param(env_file({"me:pw@r.io": {"auth": AUTH}}), "registry me:pw@r.io", "pw@r.io", id="user in a key"),
+        pytest.param(AMPERSAND, r'given "Tr0ub\u0026dor\u003c3\u003e"', "dor", id="as Go's JSON"),
+        pytest.param(AMPERSAND, r'given "{\"p\":\"Tr0ub\\u0026dor\\u003c3\\u003e\"}"', "dor", id="as JSON in %q"),
+        pytest.param(AMPERSAND, "GET /?p=Tr0ub%26dor%3C3%3E", "dor", id="in a URL"),
+        pytest.param(AMPERSAND, f"Authorization: Basic {BASIC}", BASIC, id="as HTTP sends it"),
+        pytest.param(env_file({"r": {"password": "a\x7f\U0001f600q"}}), r'%q: "a\x7f😀q"', r"\x7f", id="as %q"),
+        pytest.param(env_file({"r": {"password": "docker"}}), "password docker", "docker", id="a word as password"),
         pytest.param(env_file({"r": {"password": "a\nb7x"}}), "first a\nthen b7x", "b7x", id="over two lines"),
     ],
 )
@@ -60,6 +68,11 @@ def test_last_lines_only() -> None:
     assert len(said) == MOST_LINES
     assert said[0] == "line 91"
     assert all(len(line) <= 300 and line.isprintable() for line in said)
+
+
+def test_file_of_before() -> None:
+    """The log of a service reaches back to the agent of before: the secrets of its file are masked as well."""
+    assert last_words("old password hunter2-pass", DOCKER, DOCKERCFG) == ("old password ***",)
 
 
 def test_nothing_written() -> None:

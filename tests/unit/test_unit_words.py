@@ -140,6 +140,8 @@ def test_environment_comes_back(value: str) -> None:
         ("ECS_ENGINE_AUTH_DATA", "canary"),
         ("db_password", "canary"),
         ("HTTPS_PROXY", "http://user:canary@proxy:3128"),
+        ("HTTPS_PROXY", "user:canary@proxy:3128"),
+        ("HTTPS_PROXY", "http://user:can/ary@proxy:3128"),
         ("https_proxy", "//canary@proxy"),
     ],
 )

@@ -202,7 +202,7 @@ def test_the_real_systemd_takes_them(tmp_path: Path, mode: str, version: int | N
     for file in made.files:
         (tmp_path / file.name).write_text(file.text)
     (tmp_path / "ecs.service").write_text("[Service]\nExecStart=/bin/true\n")
-    gate = units.gate("/var/lib/ecsauth/checked 100%")
+    gate = units.gate("/var/lib/ecsauth/checked 100%", "/etc/ecs/ecs.config")
     (tmp_path / gate.name).parent.mkdir()
     (tmp_path / gate.name).write_text(gate.text)
     names = [str(tmp_path / name) for name in (*(file.name for file in made.files), "ecs.service")]
@@ -278,9 +278,13 @@ def test_how_they_come_and_go() -> None:
 
 def test_the_gate() -> None:
     """ecs.service starts only where the marker is, whatever its path."""
-    gate = units.gate("/var/lib/ecs auth/100%/checked")
+    gate = units.gate("/var/lib/ecs auth/100%/checked", "/etc/ecs/ecs.config")
     assert gate.name == "ecs.service.d/10-ecsauth.conf"
-    assert gate.text.splitlines()[-2:] == ["[Unit]", "ConditionPathExists=/var/lib/ecs auth/100%%/checked"]
+    assert gate.text.splitlines()[-3:] == [
+        "[Unit]",
+        "ConditionPathExists=/var/lib/ecs auth/100%%/checked",
+        "ConditionPathExists=/etc/ecs/ecs.config",
+    ]
     assert gate.text.startswith("# ")
 
 
@@ -300,13 +304,15 @@ def test_the_gate_of_upstart() -> None:
     ]
 
 
-@pytest.mark.parametrize("make", [units.gate, units.upstart_gate])
 @pytest.mark.parametrize("marker", ["checked", "/x\ny", ""])
-def test_a_gate_that_would_not_close(make: object, marker: str) -> None:
-    """A marker that cannot be written is refused: systemd would ignore the line, and let the service start."""
-    assert callable(make)
+def test_a_gate_that_would_not_close(marker: str) -> None:
+    """A path that cannot be written is refused: systemd would ignore the line, and let the service start."""
     with pytest.raises(UsageError):
-        make(marker)
+        units.gate(marker, "/etc/ecs/ecs.config")
+    with pytest.raises(UsageError):
+        units.gate("/var/lib/ecsauth/checked", marker)
+    with pytest.raises(UsageError):
+        units.upstart_gate(marker)
 
 
 @pytest.mark.parametrize(("marker", "ran"), [(True, "amazon-ecs-init pre-start"), (False, "stop")])

@@ -72,6 +72,7 @@ def _refuse_borrowed(package: str) -> None:
 
 def _refuse_changeable(path: str) -> None:
     ways.refuse_open_way(path)
+    ways.refuse_sticky_way(path)
     try:
         found = os.stat(path)
     except OSError as fault:

@@ -77,7 +77,7 @@ class UnitFiles:
         except OSError as fault:
             raise ways.local("look into", self._directory, fault) from None
         gate = (units.GATE,) if os.path.lexists(self.path(units.GATE)) else ()
-        return (*found, *gate)
+        return (*filter(self.is_written_by_ecsauth, found), *gate)
 
     def _place(self, name: str) -> tuple[PrivateDirectory, str]:
         folder, file = os.path.split(self.path(name))

@@ -49,6 +49,25 @@ def refuse_open_way(path: str) -> None:
         raise local("follow", path, fault) from None
 
 
+def refuse_sticky_way(path: str) -> None:
+    """Refuse a way through a directory in which anybody may make names, sticky or not.
+
+    What stands there today is gone after a reboot, or aged away, and then its name is anybody's: nothing that is run
+    as root, or believed, later may stand below.
+    """
+    at = os.path.realpath(path)
+    while at != "/":
+        at = os.path.dirname(at)
+        try:
+            mode = os.stat(at).st_mode
+        except FileNotFoundError:
+            continue
+        except OSError as fault:
+            raise local("look at", at, fault) from None
+        if mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise LocalError(f"{at}, above {path}, is not only root's to write in", "name a place that is")
+
+
 def _refuse_open(above: str, path: str, found: os.stat_result) -> None:
     _refuse_foreign(f"{above}, above {path},", found)
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:

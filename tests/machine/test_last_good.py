@@ -1,0 +1,62 @@
+"""Which file is gone on with while S3 is silent: bytes and record have to belong together, and to the demand."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bootstrap.core import installation, overlay, s3_uri
+from bootstrap.core.acceptance import Accepted, Demand
+from bootstrap.core.errors import UnreachableError
+from bootstrap.core.last_good import last_good
+from bootstrap.core.state import Source
+from bootstrap.core.trust import ObjectFacts
+from bootstrap.edges.clock import SystemClock
+from bootstrap.edges.disk import Disk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/1"
+SILENCE = UnreachableError("S3 does not answer")
+FACTS = ObjectFacts("e1", 1, "v1", "aws:kms", KEY)
+CLOCK = SystemClock()
+
+
+class _Killed(BaseException):
+    """The run ends here."""
+
+
+class _DiesBeforeTheFile(Disk):
+    """A disk whose process dies before it writes the env-file."""
+
+    def write_env_file(self, data: bytes | None, mode: int = 0o600) -> None:
+        """Die."""
+        del data, mode
+        raise _Killed
+
+
+def _demand(place: Path, cluster: str) -> Demand:
+    settings = (overlay.setting(f"ECS_CLUSTER={cluster}"),)
+    return Demand(s3_uri.parse("s3://bucket/k"), (KEY,), str(place / "ecs.config"), settings=settings)
+
+
+def _accepted(place: Path, cluster: str) -> Accepted:
+    settings = (f"ECS_CLUSTER={cluster}",)
+    source = Source("s3://bucket/k", "111122223333", (KEY,), str(place / "ecs.config"), settings, "1")
+    return Accepted(FACTS, f"ECS_CLUSTER={cluster}\n".encode(), source, is_new=True)
+
+
+def test_same_object_with_other_settings(disk: Disk, place: Path) -> None:
+    """A run with other settings that was killed left a copy that is not what is recorded: the file of before counts."""
+    installation.install(disk, disk.state(), _accepted(place, "prod"), CLOCK, close=True)
+    dying = _DiesBeforeTheFile(str(place / "ecs.config"), str(place.parent / "state"))
+    with contextlib.suppress(_Killed):
+        installation.install(dying, dying.state(), _accepted(place, "staging"), CLOCK)
+    good = last_good(SILENCE, _demand(place, "prod"), disk, disk.state(), CLOCK.wall())
+    assert good.data == b"ECS_CLUSTER=prod\n"
+    with pytest.raises(UnreachableError) as raised:
+        last_good(SILENCE, _demand(place, "staging"), disk, disk.state(), CLOCK.wall())
+    assert any("--set" in hint for hint in raised.value.hints)
