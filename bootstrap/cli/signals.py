@@ -32,8 +32,9 @@ def undisturbed() -> Iterator[None]:
     finally:
         for each, handler in caught.items():
             signal.signal(each, handler)
-    if came:
-        _interrupt(came[0], None)
+        # Also in place of a fault: whoever sends a signal looks for the status that says so.
+        if came:
+            _interrupt(came[0], None)
 
 
 def _interrupt(number: int, _frame: Optional[FrameType]) -> NoReturn:
