@@ -73,10 +73,10 @@ def test_told_on_the_way_back(booted: Machine) -> None:
 def unchanged(machine: Machine) -> Iterator[Standing]:
     """Assert that what happens inside leaves file, agent and directories as they were."""
     before = machine.standing()
-    recorded = machine.state()
+    recorded = machine.record()
     yield before
     assert machine.standing().without_traces() == before.without_traces()
-    assert machine.state() == recorded
+    assert machine.record() == recorded
     assert not machine.strays()
 
 
@@ -216,11 +216,11 @@ def test_writing(bare_machine: Machine, watch: Callable[..., Watched]) -> None:
     points = [(call, number) for call, number in points if call.startswith(("fsync", "rename"))]
     assert len(points) >= 10
     machine.put(auth_file("third-password"))
-    recorded = machine.state()
+    recorded = machine.record()
     for point in points[::2]:
         done = watch(machine.command("--launch=none"), env=machine.environment(), kill=point, by="TERM")
         assert done.returncode == 128 + TERMINATE, (point, done.stderr)
         assert machine.env_file.read_bytes() == SECOND, point
-        assert machine.state() == recorded, point
+        assert machine.record() == recorded, point
         assert not machine.strays(), point
         machine.assert_private()

@@ -182,8 +182,10 @@ class Machine:
         (self.state_place / "state.json").write_bytes(states.to_json(state))
 
     def record(self) -> State:
-        """Return what is recorded of the files and of the agent: how the last run failed, and when, is left out."""
-        return self.state()._replace(failure=None, confirmed_at=0)
+        """Return what is recorded of the files and of the agent: when, and how the last run failed, is left out."""
+        state = self.state()
+        installed = state.installed and state.installed._replace(moment=None)
+        return state._replace(installed=installed, failure=None, confirmed_at=0)
 
     def strays(self) -> list[str]:
         """Return the names of files that no run may leave behind."""
