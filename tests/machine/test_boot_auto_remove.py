@@ -8,6 +8,8 @@ import pytest
 from docker_engine import AGENT
 from machine import FIRST
 
+from bootstrap.core.state import State
+
 if TYPE_CHECKING:
     from machine import Machine
 
@@ -32,7 +34,7 @@ def test_is_left_alone(passing: Machine) -> None:
     assert "ecsauth: hint: stop it yourself, or give --force\n" in done.err
     assert passing.standing() == before
     assert not passing.strays()
-    assert not (passing.state_place / "state.json").exists()
+    assert passing.record() == State()
 
 
 def test_is_replaced_by_force(passing: Machine) -> None:
