@@ -84,9 +84,15 @@ class OperatorClients:
 
     def s3(self) -> S3Client:
         """Return a client for the profile's or the environment's region."""
+        client: S3Client = self.client("s3")
+        return client
+
+    def client(self, service: str) -> Any:
+        """Return the client of a service, as `sts` or `kms`, for the same region."""
         import boto3
 
-        return _safe(boto3.Session(profile_name=self._profile, region_name=self._region).client("s3", config=_config()))
+        session: Any = boto3.Session(profile_name=self._profile, region_name=self._region)
+        return _safe(session.client(service, config=_config()))
 
     def secrets(self) -> SecretsManagerClient:
         """Return a client of Secrets Manager, for the same region."""
