@@ -179,6 +179,14 @@ class Closed(_NoAnswer):
         connection.close_connection = True
 
 
+class LostAnswer(Fault):
+    """The request is carried out, and the connection is broken instead of the answer."""
+
+    def send(self, connection: QuietHandler, response: Answer, stopping: Event) -> None:
+        """Break the connection."""
+        connection.reset()
+
+
 def error_document(status: int, code: str, message: str, resource: str = "", **headers: str) -> Answer:
     """Return an error as S3 sends it; underscores in the names of headers stand for hyphens."""
     text = (
