@@ -61,7 +61,7 @@ def _unseen(settings: Settings, bucket: str) -> Iterator[str]:
     for reason in Unseen:
         topics = [name for name, setting in zip(names, settings) if setting is reason]
         if topics:
-            yield f"not looked at in bucket {bucket}, for {reason.value}: {', '.join(topics)}"
+            yield f"bucket {bucket} was not looked at ({reason.value}): {', '.join(topics)}"
 
 
 def _denies_plain_http(text: str, uri: S3URI) -> bool:

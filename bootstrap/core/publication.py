@@ -117,7 +117,11 @@ def publish(shelf: Shelf, uri: S3URI, draft: Draft, sleep: Callable[[float], Non
         try:
             return _read_back(shelf, uri, shelf.put(uri, draft))
         except RefusedPutError as refusal:
-            found = _sought(shelf, uri, draft, is_repeated=refusal.is_repeated)
+            try:
+                found = _sought(shelf, uri, draft, is_repeated=refusal.is_repeated)
+            except EcsauthError:
+                # Who was faster is not to be known then.
+                raise ConflictError(refusal.message, *refusal.hints) from None
             if isinstance(found, Published):
                 return found
             is_unchanged = (found.facts.etag if found else None) == draft.replaces

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+
+    from typing_extensions import Self
 
 PATIENCE_S = 30.0
 
@@ -73,7 +75,7 @@ class PseudoTerminal:
             return bool(more)
         return False
 
-    def __enter__(self) -> PseudoTerminal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,10 +83,3 @@ class PseudoTerminal:
             self.child.kill()
         self.child.wait()
         os.close(self._ours)
-
-
-@contextlib.contextmanager
-def at_a_terminal(*arguments: str, env: Mapping[str, str]) -> Iterator[PseudoTerminal]:
-    """Run the program at a terminal."""
-    with PseudoTerminal(*arguments, env=env) as terminal:
-        yield terminal
