@@ -155,7 +155,7 @@ def _who(row: Row) -> str:
     if row.edition.is_deletion:
         return "deleted"
     if row.held is None:
-        return "by somebody who may not be looked at"
+        return "not known who"
     origin = row.held.mark.rolled_back_from
     return publication.author(row.held.mark) + (f", rolled back to {origin}" if origin else "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 # What a key sends to everybody at the terminal: it is meant for the editor.
 _KEYS = (signal.SIGINT, signal.SIGQUIT)
 _PATIENCE_S = 2.0
+# What asks for a shell, which a Ctrl-C would kill in front of the editor.
+_FOR_A_SHELL = frozenset("|&;<>()$`\\*?[#~=%\n")
 # What the shell says where there is no such command.
 _ABSENT = (126, 127)
+_VARIABLES = "see the variables VISUAL and EDITOR"
 
 
 def edit(path: str) -> None:
@@ -25,21 +29,28 @@ def edit(path: str) -> None:
 
     The variable is a command line, as git takes it. A signal for this process alone ends the editor, too.
     """
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    editor = next((text for text in map(os.environ.get, ("VISUAL", "EDITOR")) if text and text.strip()), "vi")
     with _keys_for_the_editor():
         try:
-            child = subprocess.Popen(["/bin/sh", "-c", f'{editor} "$@"', "editor", path])
-        except OSError as fault:
-            raise LocalError(f"the editor cannot be started: {os.strerror(fault.errno or 0).lower()}") from None
+            child = subprocess.Popen(_command(editor, path))
+        except (OSError, ValueError) as fault:
+            reason = os.strerror(fault.errno or 0).lower() if isinstance(fault, OSError) else "its quotes do not match"
+            raise LocalError(f"the editor cannot be started: {reason}", _VARIABLES) from None
         try:
             status = child.wait()
         except BaseException:
             _end(child)
             raise
     if status in _ABSENT:
-        raise LocalError("the editor cannot be started", "see the variables VISUAL and EDITOR")
+        raise LocalError("the editor cannot be started", _VARIABLES)
     if status:
         raise LocalError(f"the editor ended with status {status}: nothing was put")
+
+
+def _command(editor: str, path: str) -> list[str]:
+    if _FOR_A_SHELL.isdisjoint(editor):
+        return [*shlex.split(editor), path]
+    return ["/bin/sh", "-c", f'{editor} "$@"', "editor", path]
 
 
 @contextlib.contextmanager

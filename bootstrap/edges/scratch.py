@@ -39,10 +39,13 @@ class ScratchFile:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as fault:
             raise LocalError(f"the editor left no file: {_reason(fault)}") from None
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise LocalError("the editor left something that is no plain file")
-            data = file.read(_LONGEST + 1)
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read(_LONGEST + 1)
+        finally:
+            os.close(descriptor)
         if len(data) > _LONGEST:
             raise LocalError(f"the edited file is larger than {_LONGEST // 1024} KiB: it is no env-file")
         return data
