@@ -221,13 +221,11 @@ def test_commands_of_the_operator(bare_machine: Machine, canary: Canary, where: 
     for style in ("--format=text", "--format=json"):
         for name, arguments, environment in (
             ("diff", ("diff", str(given), machine.uri), env),
-            ("diff of versions", ("diff", old, machine.uri), env),
             ("history", ("history", machine.uri, "--diff"), env),
             ("pull", ("pull", old), env),
             ("pull to a file", ("pull", old, "-o", str(pulled)), env),
             ("edit", ("edit", machine.uri), change),
             ("rollback", ("rollback", machine.uri, version), env),
-            ("edit nothing", ("edit", machine.uri), env),
         ):
             done = program.run_here(*arguments, style, env=environment)
             canary.assert_not_in(done.out, f"standard output of {name}")
@@ -236,8 +234,8 @@ def test_commands_of_the_operator(bare_machine: Machine, canary: Canary, where: 
         assert pulled.read_bytes() == given.read_bytes()
     good = 0 if where in TAKEN else 3
     assert statuses["edit"] == statuses["rollback"] == good
-    assert {statuses["diff"], statuses["diff of versions"]} <= {0, 3}
-    assert {statuses[name] for name in ("history", "pull", "pull to a file", "edit nothing")} == {0}
+    assert statuses["diff"] in (0, 3)
+    assert {statuses[name] for name in ("history", "pull", "pull to a file")} == {0}
     canary.assert_not_under(machine.folder, apart_from=[given, pulled])
     metadata = machine.server.s3.head_object(Bucket=machine.bucket, Key=KEY)["Metadata"]
     canary.assert_not_in(str(metadata), "the metadata of the object")
