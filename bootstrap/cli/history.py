@@ -43,13 +43,13 @@ def _limit(text: str) -> int:
 class Row(NamedTuple):
     """A version, or a delete marker. `held` is None where S3 does not let look at it; `changes` where nobody looked.
 
-    `refusal` says why what changed cannot be told.
+    `remark` says why nothing changed, or why that cannot be told.
     """
 
     edition: Edition
     held: Optional[Held] = None
     changes: Optional[tuple[Change, ...]] = None
-    refusal: str = ""
+    remark: str = ""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -122,10 +122,12 @@ def _compared(row: Row, before: Optional[Edition], contents: _Contents) -> Row:
     from bootstrap.core.errors import DeniedError, InvalidError
 
     try:
-        new = contents.of(row.edition)
-        return row._replace(changes=difference(contents.of(before), new))
+        new, old = contents.of(row.edition), contents.of(before)
+        changes = difference(old, new)
+        remark = "" if changes else "the same content again" if new == old else "nothing that docker reads"
+        return row._replace(changes=changes, remark=remark)
     except (DeniedError, InvalidError) as fault:
-        return row._replace(refusal=fault.message)
+        return row._replace(remark=f"not known: {fault.message}")
 
 
 def _lines(rows: list[Row]) -> list[str]:
@@ -142,10 +144,8 @@ def _lines(rows: list[Row]) -> list[str]:
         current = "  current" if edition.is_current else ""
         lines.append(f"{edition.version_id:{width}}  {when}  {size:>6}  {_who(row)}{current}")
         lines += [f"  {change}" for change in row.changes or ()]
-        if row.changes == ():
-            lines.append("  nothing that docker reads")
-        if row.refusal:
-            lines.append(f"  not known: {row.refusal}")
+        if row.remark:
+            lines.append(f"  {row.remark}")
     return [printable(line) for line in lines]
 
 
