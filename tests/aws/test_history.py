@@ -64,17 +64,19 @@ def test_what_changed(operator: Operator) -> None:
     operator.bucket.put(FILE + b"ECS_LOGLEVEL=debug\n")
     operator.bucket.put(CHANGED)
     operator.bucket.put(b"# canary\n" + CHANGED)
+    operator.bucket.put(b"# canary\n" + CHANGED)
     operator.proxy.requests.clear()
-    done = history(operator, "--diff", "--limit=3")
+    done = history(operator, "--diff", "--limit=4")
     changes = [line.strip() for line in done.out.splitlines() if line.startswith("  ")]
     assert changes == [
+        "the same content again",
         "nothing that docker reads",
         "ECS_LOGLEVEL: removed",
         "ECS_ENGINE_AUTH_DATA, registry registry.example.com: password changed",
         "ECS_LOGLEVEL: added",
     ]
     assert "canary" not in done.out + done.err
-    assert operator.proxy.operations.count("GetObject") == 4
+    assert operator.proxy.operations.count("GetObject") == 5
 
 
 def test_first_version_adds_everything(operator: Operator) -> None:

@@ -58,24 +58,27 @@ def main() -> None:
         answers, answer = os.pipe()
         child = os.fork()
         if child == 0:
-            os.close(start)
-            os.read(ready, 1)  # until the last one is there
-            ended = run_here(*arguments, env=order["env"], stdin=given.encode())
-            with os.fdopen(answer, "w") as out:
-                json.dump(ended, out)
-            os._exit(0)
+            try:
+                os.close(start)
+                os.read(ready, 1)  # until it is its turn
+                ended = run_here(*arguments, env=order["env"], stdin=given.encode())
+                with os.fdopen(answer, "w") as out:
+                    json.dump(ended, out)
+            finally:
+                # What follows is the parent's.
+                os._exit(0)
         os.close(answer)
         children.append((child, answers))
     for _ in children:
         os.write(start, b"!")
         time.sleep(order["pause_s"])
     os.close(start)
-    ended = []
+    results = []
     for child, answers in children:
         with os.fdopen(answers) as source:
-            ended.append(json.load(source))
+            results.append(json.load(source))
         os.waitpid(child, 0)
-    json.dump(ended, sys.stdout)
+    json.dump(results, sys.stdout)
 
 
 if __name__ == "__main__":
