@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 from typing import TYPE_CHECKING
 
 from bootstrap.cli import options, publishing
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from bootstrap.cli.options import Parser
     from bootstrap.core.diagnostics import Finding
@@ -36,12 +39,22 @@ def run(arguments: argparse.Namespace) -> int:
     read = place.shelf.read(place.uri)
     present = Present(read.held, read.content)
     kms_key = publishing.key_for(place, arguments.kms_key, read.held)
-    with scratch_file(_NAME, read.content) as file:
+    with _quitting_is_an_interrupt(), scratch_file(_NAME, read.content) as file:
         if not file.is_in_memory:
             console.warn("there is no place in memory for the file: while it is edited it is on the disk, 0600")
         data, findings = _edited(file, read.content, arguments)
     proposal = Proposal(data, _NAME, findings, present, kms_key)
     return publishing.carry_out(place, proposal, arguments)
+
+
+@contextlib.contextmanager
+def _quitting_is_an_interrupt() -> Iterator[None]:
+    """Let Ctrl-backslash take the way of Ctrl-C: by its own it would leave the file, and a core with the same in it."""
+    before = signal.signal(signal.SIGQUIT, signal.getsignal(signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGQUIT, before)
 
 
 def _edited(file: ScratchFile, before: bytes, arguments: argparse.Namespace) -> tuple[bytes, tuple[Finding, ...]]:

@@ -64,7 +64,12 @@ def scratch_file(name: str, data: bytes) -> Iterator[ScratchFile]:
         _write(path, data)
         yield ScratchFile(path, is_in_memory=place is not None)
     finally:
-        _remove(folder)
+        try:
+            _remove(folder)
+        except KeyboardInterrupt:
+            # The first signal interrupts; those that follow are ignored.
+            _remove(folder)
+            raise
 
 
 def _place() -> Optional[str]:

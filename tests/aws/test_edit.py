@@ -209,6 +209,17 @@ def test_errors_are_given_up(desk: Desk) -> None:
     desk.assert_gone()
 
 
+@pytest.mark.parametrize(("key", "status"), [("\x03", 130), ("\x1c", 131)], ids=["Ctrl-C", "Ctrl-backslash"])
+def test_keys_while_errors_are_shown(desk: Desk, key: str, status: int) -> None:
+    """Between two visits to the editor both keys end the command, and leave nothing."""
+    with desk.at_a_terminal(MISTAKE) as terminal:
+        terminal.wait_for(AGAIN)
+        terminal.type(key)
+        assert terminal.end().status == status
+    assert desk.operator.bucket.get() == FILE
+    desk.assert_gone()
+
+
 def test_no(desk: Desk) -> None:
     """A no to the change puts nothing."""
     with desk.at_a_terminal(f'sed -i {CHANGE} "$1"') as terminal:

@@ -34,7 +34,7 @@ def etag(instance: RealInstance, version: str) -> str:
 
 
 def assert_nothing_lost(instance: RealInstance, before: list[str], ended: list[Ended]) -> list[Link]:
-    """Assert that every version has been put in place of what the one before it holds, and that all others were told."""
+    """Assert that each version was put in place of what the one before it holds, and that all others were told."""
     assert {done.status for done in ended} <= {0, 9}, [done.err for done in ended if done.status not in (0, 9)]
     # A rollback to what is there already has nothing to do.
     documents = [done.document for done in ended if done.status == 0 and done.document["pushed"]]
