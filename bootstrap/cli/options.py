@@ -88,6 +88,25 @@ def add_places(parser: Parser) -> None:
     parser.add_argument("--state-dir", metavar="PATH", default=STATE_DIRECTORY, help=f"default: {STATE_DIRECTORY}")
 
 
+def add_uri(parser: Parser, form: str = "s3://bucket/key") -> None:
+    """Add the S3URI that a command works on."""
+    from bootstrap.core import s3_uri
+
+    parser.add_argument("uri", metavar="S3URI", type=parsed(s3_uri.parse), help=form)
+
+
+def add_bucket_owner(parser: Parser) -> None:
+    """Add `--bucket-owner`."""
+    from bootstrap.core import trust
+
+    parser.add_argument(
+        "--bucket-owner",
+        metavar="ACCOUNT",
+        type=parsed(trust.account),
+        help="account that has to own the bucket",
+    )
+
+
 def add_dialect(parser: Parser) -> None:
     """Add `--dialect`."""
     parser.add_argument(

@@ -43,6 +43,26 @@ COMMANDS = {
         "check an env-file and put it into S3, encrypted with a KMS key",
         "ecsauth push ecs.config s3://bucket/prod/ecs.config",
     ),
+    "pull": (
+        "show the env-file in S3, masked, or get its bytes into a private file",
+        "ecsauth pull s3://bucket/prod/ecs.config -o ecs.config",
+    ),
+    "edit": (
+        "edit the env-file in S3, check it and put it back",
+        "ecsauth edit s3://bucket/prod/ecs.config",
+    ),
+    "diff": (
+        "tell what two env-files say differently, never a value",
+        "ecsauth diff ecs.config s3://bucket/prod/ecs.config",
+    ),
+    "history": (
+        "list the versions of the env-file in S3: when, who, what changed",
+        "ecsauth history s3://bucket/prod/ecs.config --diff",
+    ),
+    "rollback": (
+        "make what an older version holds the newest version",
+        "ecsauth rollback s3://bucket/prod/ecs.config VERSION",
+    ),
     "export": (
         "put a registry's credential into Secrets Manager, for tasks that name it",
         "ecsauth export secretsmanager ecs.config --registry registry.example.com",

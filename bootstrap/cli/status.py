@@ -105,15 +105,17 @@ def _head(uri: Any, owner: str, arguments: argparse.Namespace) -> Any:
     import contextlib
 
     from bootstrap.edges import metadata
-    from bootstrap.edges.store.s3 import Objects, translated
+    from bootstrap.edges.store.s3 import translated
     from bootstrap.edges.store.sdk import InstanceClients
+    from bootstrap.edges.store.shelf import Shelf
 
     region = options.region(arguments) or metadata.MetadataService().identity(_SECONDS).region
     clients = InstanceClients(arguments.profile, metadata.proxy_exemptions(os.environ.get("NO_PROXY")))
     with translated(f"look at {uri}"):
         client = clients.s3(region, frozenset({"HeadObject"}))
     with contextlib.closing(client):
-        return Objects(client, owner).head(uri)
+        held = Shelf(client, owner).look(uri)
+    return held.facts if held else None
 
 
 def _command(installed: Installed, arguments: argparse.Namespace) -> str:

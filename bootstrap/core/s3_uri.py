@@ -55,7 +55,7 @@ def parse(text: str) -> S3URI:
         )
     if not text.startswith("s3://"):
         raise UsageError("this is not an S3 URI", _EXAMPLE)
-    path, mark, version_id = text[len("s3://") :].partition("?versionId=")
+    path, mark, version = text[len("s3://") :].partition("?versionId=")
     bucket, _, key = path.partition("/")
     if bucket.endswith(_ACCESS_POINT_ENDS):
         raise UsageError(f"an access point is not taken as the place of an env-file: {_OTHER_ANSWERS}", _EXAMPLE)
@@ -63,9 +63,16 @@ def parse(text: str) -> S3URI:
         raise UsageError("the S3 URI has no valid bucket name", _EXAMPLE)
     if not key or key.endswith("/") or len(key.encode("utf-8", "replace")) > _KEY_BYTES or not key.isprintable():
         raise UsageError("the S3 URI has no valid key", _EXAMPLE)
-    if mark and not re.fullmatch(_VERSION_ID, version_id):
+    if mark and not re.fullmatch(_VERSION_ID, version):
         raise UsageError("the version ID of the S3 URI is empty or malformed", _EXAMPLE)
-    return S3URI(bucket, key, version_id or None)
+    return S3URI(bucket, key, version or None)
+
+
+def version_id(text: str) -> str:
+    """Return `text` if it can be the ID of a version; raise UsageError."""
+    if re.fullmatch(_VERSION_ID, text):
+        return text
+    raise UsageError("takes the ID of a version, as history shows it")
 
 
 def _is_bucket(name: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aws_environment import aws_environment
 from metadata_service import Instance, MetadataService
+from s3_faults import tls_only
 from s3_proxy import S3Proxy
 from s3_server import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY, S3Server
 
@@ -56,6 +57,10 @@ def pretend_cloud(home: Path) -> Iterator[PretendCloud]:
     with S3Server.as_process() as server:
         kms_key = server.make_key()
         server.make_bucket(BUCKET, default_key=kms_key)
+        switches = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+        block = dict.fromkeys(switches, True)
+        server.client("s3").put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=block)
         instance = Instance(region=REGION, account=ACCOUNT)
         with S3Proxy(server.url) as s3, MetadataService(instance) as metadata:
+            s3.inject(tls_only(BUCKET), operation="GetBucketPolicy")
             yield PretendCloud(home, s3, metadata, kms_key)

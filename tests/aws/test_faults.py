@@ -84,7 +84,7 @@ CASES = [
         faults.NO_SUCH_VERSION,
         DeniedError,
         "there is no such version",
-        ("see the versions: aws s3api list-object-versions",),
+        ("see the versions: ecsauth history S3URI",),
     ),
     Case(reply(404, "SomethingNew"), DeniedError, "there is no such object, version or bucket", ("is the URI right?",)),
     Case(faults.DELETE_MARKER, DeniedError, "this version is a delete marker: the object was deleted", OTHER_VERSION),

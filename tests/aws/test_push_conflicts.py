@@ -57,7 +57,7 @@ def test_put_fails(operator: Operator, answer: faults.Fault, status: int) -> Non
     operator.proxy.inject(answer, operation="PutObject")
     done = operator.push(CHANGED)
     assert done.status == status
-    assert done.err.startswith(f"ecsauth: error: cannot put {URI}: ")
+    assert f"\necsauth: error: cannot put {URI}: " in done.err
     assert operator.bucket.get() == FILE
 
 

@@ -12,13 +12,12 @@ import pytest
 import s3_faults as faults
 from s3_server import ACCOUNT, REGION
 
-from bootstrap.core.errors import (
-    ConflictError,
-    DeniedError,
-)
+from bootstrap.core.errors import DeniedError
+from bootstrap.core.publication import Draft, Mark, RefusedPutError
 from bootstrap.core.s3_uri import S3URI
-from bootstrap.edges.store.s3 import Objects
+from bootstrap.edges.store.bucket import BucketSettings
 from bootstrap.edges.store.sdk import OperatorClients
+from bootstrap.edges.store.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 BODY = b"ECS_CLUSTER=prod\nECS_ENGINE_AUTH_DATA=canary-of-the-body\n"
 URI = S3URI("fleet", "ecs.config")
+MARK = Mark("arn:aws:iam::123456789012:user/me", "0.1", "00ff" * 8)
 RULE = (
     "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>{}"
     "</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
@@ -35,48 +35,57 @@ RULE = (
 
 
 @pytest.fixture
-def objects(operator_env: dict[str, str], live_in: Callable[[dict[str, str]], None]) -> Iterator[Objects]:
+def shelf(operator_env: dict[str, str], live_in: Callable[[dict[str, str]], None]) -> Iterator[Shelf]:
     """Give S3 as an operator sees it."""
     live_in(operator_env)
     with contextlib.closing(OperatorClients(None, REGION).s3()) as client:
-        yield Objects(client, ACCOUNT)
+        yield Shelf(client, ACCOUNT)
 
 
-def test_head(objects: Objects, bucket: Bucket) -> None:
-    """A look gives the same facts as a get, but for the checksum, which takes the bytes to verify."""
+def draft(bucket: Bucket, replaces: str | None = None, data: bytes = BODY) -> Draft:
+    """Return what is to be put."""
+    return Draft(data, bucket.kms_key, replaces, MARK)
+
+
+def test_look(shelf: Shelf, bucket: Bucket) -> None:
+    """A look gives the same facts as a read, but for the checksum, which takes the bytes to verify."""
     bucket.put(BODY)
-    got = objects.get(URI)
-    assert got is not None
-    assert objects.head(URI) == got.facts._replace(checksum=None)
+    read = shelf.read(URI)
+    seen = shelf.look(URI)
+    assert seen == read.held._replace(facts=read.held.facts._replace(checksum=None))
+    assert (read.content, read.held.size) == (BODY, len(BODY))
+    assert "canary" not in repr(read)
 
 
 @pytest.mark.parametrize("uri", [URI, S3URI("nowhere", "ecs.config"), URI._replace(version_id="null")])
-def test_head_of_nothing(objects: Objects, bucket: Bucket, uri: S3URI) -> None:
+def test_look_at_nothing(shelf: Shelf, bucket: Bucket, uri: S3URI) -> None:
     """Where there is nothing, a look finds nothing."""
     assert bucket
-    assert objects.head(uri) is None
+    assert shelf.look(uri) is None
 
 
-def test_head_of_a_deleted_object(objects: Objects, bucket: Bucket) -> None:
-    """Under a delete marker there is nothing."""
+def test_look_at_a_deleted_object(shelf: Shelf, bucket: Bucket) -> None:
+    """Under a delete marker there is nothing; the marker itself is no version to look at."""
     bucket.put(BODY)
-    bucket.server.s3.delete_object(Bucket="fleet", Key="ecs.config")
-    assert objects.head(URI) is None
+    marker = bucket.server.s3.delete_object(Bucket="fleet", Key="ecs.config")["VersionId"]
+    assert shelf.look(URI) is None
+    with pytest.raises(DeniedError, match="this version is a delete marker"):
+        shelf.look(URI._replace(version_id=marker))
 
 
-def test_head_denied(objects: Objects, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+def test_look_denied(shelf: Shelf, bucket: Bucket, s3_proxy: S3Proxy) -> None:
     """A denial is never read as absence."""
     bucket.put(BODY)
     s3_proxy.inject(faults.ACCESS_DENIED)
     with pytest.raises(DeniedError, match=r"cannot look at s3://fleet/ecs\.config: S3 denies access"):
-        objects.head(URI)
+        shelf.look(URI)
 
 
-def test_put(objects: Objects, bucket: Bucket, s3_proxy: S3Proxy) -> None:
-    """A new object goes out encrypted, with a checksum, and only if there still is none."""
-    version = objects.put(URI, BODY, bucket.kms_key, None)
+def test_put(shelf: Shelf, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+    """A new object goes out encrypted, with a checksum and a mark, and only if there still is none."""
+    made = shelf.put(URI, draft(bucket))
     (request,) = s3_proxy.requests
-    assert bucket.versions() == [version]
+    assert bucket.versions() == [made.facts.version_id]
     crc = base64.b64encode(zlib.crc32(BODY).to_bytes(4, "big")).decode()
     expected = {
         "x-amz-server-side-encryption": "aws:kms",
@@ -87,43 +96,111 @@ def test_put(objects: Objects, bucket: Bucket, s3_proxy: S3Proxy) -> None:
         "content-type": "text/plain; charset=utf-8",
         "if-none-match": "*",
         "x-amz-content-sha256": hashlib.sha256(BODY).hexdigest(),
+        "x-amz-meta-ecsauth-pushed-by": MARK.by,
+        "x-amz-meta-ecsauth-version": MARK.program,
+        "x-amz-meta-ecsauth-nonce": MARK.nonce,
     }
     assert {name: request.headers.get(name) for name in expected} == expected
-    assert "if-match" not in request.headers
+    assert {"if-match", "x-amz-meta-ecsauth-rolled-back-from"}.isdisjoint(request.headers)
 
 
-def test_put_over(objects: Objects, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+def test_what_a_put_answers_is_what_is_there(shelf: Shelf, bucket: Bucket) -> None:
+    """The answer to a put tells the same as a look at what it has made."""
+    made = shelf.put(URI, draft(bucket))
+    seen = shelf.look(URI)
+    assert seen is not None
+    assert abs(seen.facts.last_modified - made.facts.last_modified) <= 2
+    assert made == seen._replace(facts=seen.facts._replace(last_modified=made.facts.last_modified))
+
+
+def test_put_over(shelf: Shelf, bucket: Bucket, s3_proxy: S3Proxy) -> None:
     """One that replaces another goes out only if that is still there."""
     bucket.put(BODY)
-    head = objects.head(URI)
-    assert head is not None
-    objects.put(URI, b"ECS_CLUSTER=new\n", bucket.kms_key, head.etag)
+    held = shelf.look(URI)
+    assert held is not None
+    shelf.put(URI, draft(bucket, held.facts.etag, b"ECS_CLUSTER=new\n"))
     request = s3_proxy.wait_for("PutObject")
-    assert request.headers["if-match"] == head.etag
+    assert request.headers["if-match"] == held.facts.etag
     assert "if-none-match" not in request.headers
     assert bucket.get() == b"ECS_CLUSTER=new\n"
 
 
 @pytest.mark.parametrize(
-    ("before", "replaces"),
-    [(BODY, None), (BODY, '"of-an-earlier-look"'), (None, '"of-an-earlier-look"')],
+    ("before", "replaces", "said"),
+    [
+        (BODY, None, "somebody else changed it first"),
+        (BODY, '"of-an-earlier-look"', "somebody else changed it first"),
+        (None, '"of-an-earlier-look"', "somebody deleted it meanwhile"),
+    ],
     ids=["appeared", "changed", "deleted"],
 )
-def test_put_too_late(objects: Objects, bucket: Bucket, before: bytes | None, replaces: str | None) -> None:
+def test_put_too_late(shelf: Shelf, bucket: Bucket, before: bytes | None, replaces: str | None, said: str) -> None:
     """What somebody else did meanwhile stays done."""
     if before:
         bucket.put(before)
     versions = bucket.versions()
-    with pytest.raises(ConflictError) as caught:
-        objects.put(URI, b"ECS_CLUSTER=mine\n", bucket.kms_key, replaces)
-    assert caught.value.hints == ("look at what is there now, then push again",)
+    with pytest.raises(RefusedPutError, match=said) as caught:
+        shelf.put(URI, draft(bucket, replaces))
+    assert (caught.value.is_busy, caught.value.is_repeated) == (False, False)
     assert bucket.versions() == versions
 
 
-def test_default_kms_key(objects: Objects, bucket: Bucket) -> None:
+@pytest.mark.parametrize("code", ["ConditionalRequestConflict", "OperationAborted"])
+def test_put_while_another_is_under_way(shelf: Shelf, bucket: Bucket, s3_proxy: S3Proxy, code: str) -> None:
+    """Both of S3's words for it say that a look and another try are worth it; that a try got no answer is known."""
+    s3_proxy.inject(faults.Reset(), operation="PutObject", times=1)
+    s3_proxy.inject(faults.Reply(409, code, "A conflict"), operation="PutObject")
+    with pytest.raises(RefusedPutError) as caught:
+        shelf.put(URI, draft(bucket))
+    assert (caught.value.is_busy, caught.value.is_repeated) == (True, True)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 99])
+def test_editions(shelf: Shelf, bucket: Bucket, count: int) -> None:
+    """Versions and delete markers come newest first, and those of longer keys belong to others."""
+    bucket.put(BODY, "ecs.config.old")
+    versions = [bucket.put(BODY + b"#" * number) for number in range(3)]
+    marker = bucket.server.s3.delete_object(Bucket="fleet", Key="ecs.config")["VersionId"]
+    last = bucket.put(BODY)
+    found = shelf.editions(URI, count)
+    # A version and a marker of one second have no order.
+    assert found[0] == (last, found[0].last_modified, True, False, len(BODY))
+    assert {one.version_id for one in found} <= {last, marker, *versions}
+    assert len(found) == min(count, 5)
+    assert [one.version_id for one in found if one.version_id in versions] == versions[::-1][: max(0, count - 2)]
+    assert shelf.recent(URI, 99) == [last, *versions[::-1]]
+
+
+def test_editions_of_nothing(shelf: Shelf, bucket: Bucket) -> None:
+    """Where the object has never been there are none."""
+    bucket.put(BODY, "ecs.config.old")
+    assert shelf.editions(URI, 10) == ()
+
+
+def test_editions_denied(shelf: Shelf, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+    """Who may not list is told the permission."""
+    assert bucket
+    s3_proxy.inject(faults.ACCESS_DENIED)
+    with pytest.raises(DeniedError, match=r"cannot list the versions of .*: S3 denies") as caught:
+        shelf.editions(URI, 10)
+    assert caught.value.hints[0] == "you may lack s3:ListBucketVersions on the bucket"
+
+
+Settings = Callable[[str], BucketSettings]
+
+
+@pytest.fixture
+def settings(operator_env: dict[str, str], live_in: Callable[[dict[str, str]], None]) -> Iterator[Settings]:
+    """Give the settings of a bucket."""
+    live_in(operator_env)
+    with contextlib.closing(OperatorClients(None, REGION).s3()) as client:
+        yield lambda name: BucketSettings(client, name, ACCOUNT)
+
+
+def test_default_kms_key(settings: Settings, bucket: Bucket) -> None:
     """The key that a bucket encrypts with is named as the bucket names it."""
     bucket.server.make_bucket("other", default_key=bucket.kms_key)
-    assert objects.default_kms_key("other") == bucket.kms_key
+    assert settings("other").default_kms_key() == bucket.kms_key
 
 
 @pytest.mark.parametrize(
@@ -137,25 +214,25 @@ def test_default_kms_key(objects: Objects, bucket: Bucket) -> None:
     ids=["SSE-S3", "AWS managed key", "empty", "DSSE-KMS"],
 )
 def test_default_kms_key_of_answers(
-    objects: Objects, bucket: Bucket, s3_proxy: S3Proxy, rule: str, key: str | None
+    settings: Settings, bucket: Bucket, s3_proxy: S3Proxy, rule: str, key: str | None
 ) -> None:
     """S3's own keys, and the KMS key that AWS manages, are no key to name."""
     assert bucket
     s3_proxy.inject(faults.OtherBody(RULE.format(rule).encode()))
-    assert objects.default_kms_key("fleet") == key
+    assert settings("fleet").default_kms_key() == key
 
 
-def test_default_kms_key_unsaid(objects: Objects, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+def test_default_kms_key_unsaid(settings: Settings, bucket: Bucket, s3_proxy: S3Proxy) -> None:
     """A bucket without any rule, as they were before 2023, has no key."""
     assert bucket
     text = "The server side encryption configuration was not found"
     s3_proxy.inject(faults.Reply(404, "ServerSideEncryptionConfigurationNotFoundError", text))
-    assert objects.default_kms_key("fleet") is None
+    assert settings("fleet").default_kms_key() is None
 
 
-def test_default_kms_key_denied(objects: Objects, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+def test_default_kms_key_denied(settings: Settings, bucket: Bucket, s3_proxy: S3Proxy) -> None:
     """Who may not look at the rules is told what is denied."""
     assert bucket
     s3_proxy.inject(faults.ACCESS_DENIED)
     with pytest.raises(DeniedError, match="cannot look at the encryption of bucket fleet: S3 denies access"):
-        objects.default_kms_key("fleet")
+        settings("fleet").default_kms_key()

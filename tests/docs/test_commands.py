@@ -23,6 +23,7 @@ import pytest
 from aws_environment import aws_environment
 from metadata_service import Instance, MetadataService
 from pretend_hub import pretend_hub
+from s3_faults import tls_only
 from s3_proxy import S3Proxy
 from s3_server import ACCESS_KEY, REGION, SECRET_KEY
 
@@ -158,9 +159,13 @@ class Desk:
 def desk(tmp_path: Path, s3_server: S3Server) -> Iterator[Desk]:
     """Sit down at the desk of an operator with a bucket and a key, beside an instance that has nothing yet."""
     s3_server.make_bucket(BUCKET, default_key=KEY)
+    switches = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    block = dict.fromkeys(switches, True)
+    s3_server.client("s3").put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=block)
     instance = Instance(region=REGION, account=ACCOUNT)
     hub = pretend_hub(tmp_path)
     with S3Proxy(s3_server.url, owner=ACCOUNT) as s3, MetadataService(instance) as metadata, hub as way_to_hub:
+        s3.inject(tls_only(BUCKET), operation="GetBucketPolicy")
         environment = aws_environment(
             tmp_path,
             endpoint=s3.url,
@@ -214,7 +219,12 @@ def test_blocks_say_what_they_are(name: str) -> None:
         ("which nginx --file ecs.config", "`which`"),
         ("import config.json -o docker.config", "`import`"),
         ("verify ecs.config --image nginx", "`verify`"),
-        (f"push ecs.config s3://{BUCKET}/k", "`push`"),
+        (f"push ecs.config s3://{BUCKET}/k", "`push`, `edit`, `rollback`"),
+        (f"push ecs.config s3://{BUCKET}/k 2>&- && ecsauth edit s3://{BUCKET}/k", "`push`, `edit`, `rollback`"),
+        (f"push ecs.config s3://{BUCKET}/k 2>&- && ecsauth rollback s3://{BUCKET}/k null", "any, when it fails"),
+        (f"push ecs.config s3://{BUCKET}/k 2>&- && ecsauth pull s3://{BUCKET}/k", "`pull`"),
+        ("diff ecs.config hub.config", "`diff`"),
+        (f"push ecs.config s3://{BUCKET}/k 2>&- && ecsauth history s3://{BUCKET}/k", "`history`"),
         ("export secretsmanager ecs.config --registry docker.io", "`export`"),
         (f"push ecs.config s3://{BUCKET}/k 2>/dev/null && ecsauth boot s3://{BUCKET}/k --kms-key {KEY}", "`boot`"),
         ("status --remote", "`status`"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+import sys
 from typing import TYPE_CHECKING, Callable
 
 import canary as canaries
 import program
 import pytest
 import stand_in_image
-from machine import FIRST, REGISTRY, auth_file
+from machine import FIRST, KEY, REGISTRY, auth_file
 from s3_server import ACCESS_KEY, REGION, SECRET_KEY
 
 if TYPE_CHECKING:
@@ -82,10 +83,10 @@ REFUSED: dict[str, Make] = {
 ALL = {**TAKEN, **REFUSED}
 
 
-def operator(machine: Machine) -> dict[str, str]:
+def operator(machine: Machine, **more: str) -> dict[str, str]:
     """Return the environment of somebody who may push."""
     keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
-    return machine.environment(AWS_REGION=REGION, **keys)
+    return machine.environment(AWS_REGION=REGION, **{**keys, "VISUAL": "", **more})
 
 
 def private_files(machine: Machine) -> list[Path]:
@@ -203,3 +204,59 @@ def test_environment_of_the_caller(machine: Machine, canary: Canary, docker_call
     canary.assert_not_given_to(docker_calls)
     canary.assert_not_in(json.dumps(machine.docker.environment()), "the agent's environment")
     canary.assert_not_under(machine.folder)
+
+
+@pytest.mark.parametrize("where", list(ALL))
+def test_commands_of_the_operator(bare_machine: Machine, canary: Canary, where: str) -> None:
+    """No command shows what is at any place of the file, as it is now or was, whether it takes the file or not."""
+    machine = bare_machine
+    given, pulled = machine.folder / "given", machine.folder / "pulled"
+    given.write_bytes(ALL[where](canary.password))
+    version = machine.put(given.read_bytes())
+    machine.put(FIRST)
+    env = operator(machine, EDITOR="true")
+    old = f"{machine.uri}?versionId={version}"
+    change = operator(machine, EDITOR=f"cp {given}")
+    statuses = {}
+    for style in ("--format=text", "--format=json"):
+        for name, arguments, environment in (
+            ("diff", ("diff", str(given), machine.uri), env),
+            ("history", ("history", machine.uri, "--diff"), env),
+            ("pull", ("pull", old), env),
+            ("pull to a file", ("pull", old, "-o", str(pulled)), env),
+            ("edit", ("edit", machine.uri), change),
+            ("rollback", ("rollback", machine.uri, version), env),
+        ):
+            done = program.run_here(*arguments, style, env=environment)
+            canary.assert_not_in(done.out, f"standard output of {name}")
+            canary.assert_not_in(done.err, f"standard error of {name}")
+            statuses[name] = done.status
+        assert pulled.read_bytes() == given.read_bytes()
+    good = 0 if where in TAKEN else 3
+    assert statuses["edit"] == statuses["rollback"] == good
+    assert statuses["diff"] in (0, 3)
+    assert {statuses[name] for name in ("history", "pull", "pull to a file")} == {0}
+    canary.assert_not_under(machine.folder, apart_from=[given, pulled])
+    metadata = machine.server.s3.head_object(Bucket=machine.bucket, Key=KEY)["Metadata"]
+    canary.assert_not_in(str(metadata), "the metadata of the object")
+
+
+def test_processes_of_the_operator(bare_machine: Machine, canary: Canary, tmp_path: Path) -> None:
+    """No argument or environment of a process holds it, not even the editor's; nothing is left in memory."""
+    machine = bare_machine
+    version = machine.put(auth_file(canary.password))
+    machine.put(FIRST)
+    given = tmp_path / "given"
+    given.write_bytes(auth_file(canary.password, "ECS_LOGLEVEL=debug"))
+    env = operator(machine, EDITOR=f"sleep 0.3; cp {given}")
+    for arguments in (
+        ("rollback", machine.uri, version),
+        ("edit", machine.uri),
+        ("push", str(given), machine.uri),
+        ("pull", machine.uri),
+        ("history", machine.uri, "--diff"),
+    ):
+        done = canaries.run([sys.executable, "-m", "bootstrap", *arguments], env=env)
+        assert done.returncode == 0, done.stderr
+        canary.assert_not_shown_by(done)
+    canary.assert_not_under(machine.folder, apart_from=[given])

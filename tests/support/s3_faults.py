@@ -7,6 +7,7 @@ the response and send it in its own way.
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Callable, Optional
 from xml.sax.saxutils import escape
@@ -179,6 +180,25 @@ class Closed(_NoAnswer):
         connection.close_connection = True
 
 
+class Document(Fault):
+    """S3 answers with a document of the test's, whatever is there."""
+
+    def __init__(self, body: bytes, content_type: str = "application/json") -> None:
+        self._body, self._content_type = body, content_type
+
+    def respond(self, request: Request, forward: Forward) -> Answer:
+        """Return the document."""
+        return answer(200, self._body, self._content_type)
+
+
+class LostAnswer(Fault):
+    """The request is carried out, and the connection is broken instead of the answer."""
+
+    def send(self, connection: QuietHandler, response: Answer, stopping: Event) -> None:
+        """Break the connection."""
+        connection.reset()
+
+
 def error_document(status: int, code: str, message: str, resource: str = "", **headers: str) -> Answer:
     """Return an error as S3 sends it; underscores in the names of headers stand for hyphens."""
     text = (
@@ -202,6 +222,18 @@ def kms_denied(key: str, action: str = "kms:Decrypt") -> Reply:
         f"perform: {action} on resource: {key} because no identity-based policy allows the {action} action"
     )
     return Reply(403, "AccessDenied", message)
+
+
+def tls_only(bucket: str) -> Document:
+    """Return the policy that denies everybody requests without TLS; moto, told to keep it, would deny all requests."""
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return Document(json.dumps({"Version": "2012-10-17", "Statement": [statement]}).encode())
 
 
 # Status, code and text of Amazon S3 API Reference, "Error responses"; those of KMS as S3 passes them on.

@@ -64,9 +64,7 @@ _LOOK_AGAIN = ("look at what is there now, then push again",)
 _BY_CODE = {
     "NoSuchBucket": _Known(DeniedError, "the bucket does not exist", ("is its name right, and its region?",)),
     "NoSuchKey": _Known(DeniedError, "there is no such object", (_PUSH,)),
-    "NoSuchVersion": _Known(
-        DeniedError, "there is no such version", ("see the versions: aws s3api list-object-versions",)
-    ),
+    "NoSuchVersion": _Known(DeniedError, "there is no such version", ("see the versions: ecsauth history S3URI",)),
     "MethodNotAllowed": _Known(
         DeniedError, "this version is a delete marker: the object was deleted", ("name another version, or none",)
     ),
@@ -84,6 +82,20 @@ _BY_CODE = {
         DeniedError,
         "the KMS key cannot be used in its present state",
         ("it may be waiting for deletion: aws kms describe-key --key-id KEY",),
+    ),
+}
+_OWNER = "the bucket may belong to another account than expected: see --bucket-owner"
+_KMS_GET = "reading takes kms:Decrypt on the key, in the role's policy or in the key's"
+_KMS_PUT = "a put takes kms:GenerateDataKey on the key, in your policy or in the key's"
+# What was tried, by its first words, where it is not the reading of an object.
+_NEEDED = {
+    "put ": (
+        "you may lack s3:PutObject on this object, or the bucket's policy may deny the put: another KMS key than it "
+        "demands, an address or an endpoint that it does not know"
+    ),
+    "list the versions ": "you may lack s3:ListBucketVersions on the bucket",
+    "look at the encryption ": (
+        "you may lack s3:GetEncryptionConfiguration on the bucket; it is not needed with --kms-key"
     ),
 }
 _ELSEWHERE = "elsewhere: give --profile, or set the AWS_* variables"
@@ -194,10 +206,21 @@ def _refused(response: Any, what: str) -> EcsauthError:
     if "kms" in code.lower() or "kms:" in said.lower():
         return denial(
             f"cannot {what}: KMS denies the use of the key" + _quoted(said),
-            "reading takes kms:Decrypt on the key, in the role's policy or in the key's",
+            _KMS_PUT if what.startswith("put ") else _KMS_GET,
         )
     if status == HTTPStatus.FORBIDDEN or code in ("AccessDenied", "AllAccessDisabled"):
         return denial(f"cannot {what}: S3 denies access" + _quoted(said), *_causes_of_denial(what))
+    return _told_by_status(code, status, said, what)
+
+
+def _told_by_status(code: str, status: int, said: str, what: str) -> EcsauthError:
+    """Return what is left: codes that mean many things, and answers without any."""
+    if code == "InvalidArgument" and "version id" in said.lower():
+        return DeniedError(f"cannot {what}: this is no ID of a version", "see the versions: ecsauth history S3URI")
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        # A HEAD has no body that names the code.
+        known = _BY_CODE["MethodNotAllowed"]
+        return known.error(f"cannot {what}: {known.reason}", *known.hints)
     if status == HTTPStatus.NOT_FOUND:
         return DeniedError(f"cannot {what}: there is no such object, version or bucket", "is the URI right?")
     return DeniedError(f"cannot {what}: S3 answers {code or status}" + _quoted(said))
@@ -205,10 +228,13 @@ def _refused(response: Any, what: str) -> EcsauthError:
 
 def _causes_of_denial(what: str) -> tuple[str, ...]:
     """S3 gives one answer for three causes; they are named in the order of likelihood."""
+    for verb, needed in _NEEDED.items():
+        if what.startswith(verb):
+            return (needed, _OWNER)
     causes = (
         "the object may not exist: without s3:ListBucket S3 does not say so",
         "the role may lack s3:GetObject (and s3:GetObjectVersion for a version) on this object",
-        "the bucket may belong to another account than expected: see --bucket-owner",
+        _OWNER,
     )
     verb, _, uri = what.partition(" ")
     return (*causes, f"ecsauth doctor {shlex.quote(uri)} tells them apart") if verb == "get" else causes

@@ -1,4 +1,4 @@
-"""One env-file in S3: get it, look at it, put it."""
+"""One env-file in S3, got and verified."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from urllib3.exceptions import HTTPError
 
 from bootstrap.core.acceptance import Fetched, Identity
 from bootstrap.core.errors import (
-    ConflictError,
     InvalidError,
     NoCredentialsError,
     SettlingError,
@@ -34,9 +33,7 @@ if TYPE_CHECKING:
 # Far above any env-file (docker takes lines of 64 KiB), far below what could hurt.
 LONGEST_BODY = 256 * 1024
 _CHUNK = 64 * 1024
-_LOOK_AGAIN = "look at what is there now, then push again"
 _NOT_MODIFIED = "304"
-_ABSENT = frozenset(("NoSuchKey", "404", "NoSuchVersion"))
 
 
 class InstanceStore:
@@ -94,10 +91,10 @@ class Objects:
         Raises InvalidError for one larger than 256 KiB, DeniedError and UnreachableError.
         """
         condition: dict[str, Any] = {"IfNoneMatch": unless} if unless else {}
-        with translated(f"get {uri}"), _understood(f"get {uri}"):
+        with translated(f"get {uri}"), understood(f"get {uri}"):
             try:
                 answer: Any = self._client.get_object(
-                    **_place(uri),
+                    **place_of(uri),
                     **self._owner,
                     **condition,
                     ChecksumMode="ENABLED",
@@ -108,61 +105,7 @@ class Objects:
                 raise
             with contextlib.closing(answer["Body"]) as body:
                 data = _read(body, uri)
-            return Fetched(_facts(answer, verified=isinstance(body, StreamingChecksumBody)), data)
-
-    def head(self, uri: S3URI) -> Optional[ObjectFacts]:
-        """Return what S3 says of the object, None if there is none; raise DeniedError and UnreachableError."""
-        with translated(f"look at {uri}"), _understood(f"look at {uri}"):
-            try:
-                answer: Any = self._client.head_object(**_place(uri), **self._owner)
-            except ClientError as fault:
-                if fault.response["Error"]["Code"] in _ABSENT:
-                    return None
-                raise
-            return _facts(answer, verified=False)
-
-    def put(self, uri: S3URI, data: bytes, kms_key: str, replaces: Optional[str]) -> Optional[str]:
-        """Write the object under SSE-KMS with a CRC32, and return its version ID, None without versioning.
-
-        `replaces` is the ETag of what is there now, None if nothing is. Raises ConflictError if that has changed.
-        """
-        condition: dict[str, Any] = {"IfMatch": replaces} if replaces else {"IfNoneMatch": "*"}
-        with translated(f"put {uri}"):
-            try:
-                answer: Any = self._client.put_object(
-                    Bucket=uri.bucket,
-                    Key=uri.key,
-                    Body=data,
-                    ContentType="text/plain; charset=utf-8",
-                    ServerSideEncryption="aws:kms",
-                    SSEKMSKeyId=kms_key,
-                    BucketKeyEnabled=False,
-                    ChecksumAlgorithm="CRC32",
-                    **condition,
-                    **self._owner,
-                )
-            except ClientError as fault:
-                if replaces and fault.response["Error"]["Code"] in _ABSENT:
-                    raise ConflictError(f"cannot put {uri}: somebody deleted it meanwhile", _LOOK_AGAIN) from None
-                raise
-        version: Optional[str] = answer.get("VersionId")
-        return version
-
-    def default_kms_key(self, bucket: str) -> Optional[str]:
-        """Return the KMS key that the bucket encrypts with by default, None if it names none."""
-        with translated(f"look at the encryption of bucket {bucket}"):
-            try:
-                answer: Any = self._client.get_bucket_encryption(Bucket=bucket, **self._owner)
-            except ClientError as fault:
-                if fault.response["Error"]["Code"] == "ServerSideEncryptionConfigurationNotFoundError":
-                    return None
-                raise
-        for rule in answer["ServerSideEncryptionConfiguration"]["Rules"]:
-            default = rule.get("ApplyServerSideEncryptionByDefault", {})
-            if default.get("SSEAlgorithm", "").startswith("aws:kms") and default.get("KMSMasterKeyID"):
-                key: str = default["KMSMasterKeyID"]
-                return key
-        return None
+            return Fetched(facts_of(answer, verified=isinstance(body, StreamingChecksumBody)), data)
 
 
 @contextlib.contextmanager
@@ -183,7 +126,7 @@ def translated(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _understood(what: str) -> Iterator[None]:
+def understood(what: str) -> Iterator[None]:
     """Tell an answer that is not S3's, as a portal's on the way, which the SDK and we find no sense in."""
     try:
         yield
@@ -193,7 +136,8 @@ def _understood(what: str) -> Iterator[None]:
         raise UnreachableError(f"cannot {what}: what answers is not S3", "is there a proxy on the way?") from None
 
 
-def _place(uri: S3URI) -> dict[str, Any]:
+def place_of(uri: S3URI) -> dict[str, Any]:
+    """Return the parameters that name an object, or one version of it."""
     return {"Bucket": uri.bucket, "Key": uri.key, **({"VersionId": uri.version_id} if uri.version_id else {})}
 
 
@@ -207,7 +151,8 @@ def _read(body: Any, uri: S3URI) -> bytes:
     return bytes(data)
 
 
-def _facts(answer: Any, *, verified: bool) -> ObjectFacts:
+def facts_of(answer: Any, *, verified: bool) -> ObjectFacts:
+    """Return what an answer to a GetObject or HeadObject says of the object."""
     sums = [name for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256") if answer.get(f"Checksum{name}")]
     version = answer.get("VersionId")
     return ObjectFacts(

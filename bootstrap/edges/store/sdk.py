@@ -84,16 +84,23 @@ class OperatorClients:
 
     def s3(self) -> S3Client:
         """Return a client for the profile's or the environment's region."""
-        import boto3
-
-        return _safe(boto3.Session(profile_name=self._profile, region_name=self._region).client("s3", config=_config()))
+        client: S3Client = self._client("s3", _config())
+        return client
 
     def secrets(self) -> SecretsManagerClient:
         """Return a client of Secrets Manager, for the same region."""
+        client: SecretsManagerClient = self.client("secretsmanager")
+        return client
+
+    def client(self, service: str) -> Any:
+        """Return the client of another service than S3, as `sts` or `kms`, for the same region."""
+        return self._client(service, _config().merge(Config(signature_version="v4")))
+
+    def _client(self, service: str, config: Config) -> Any:
         import boto3
 
-        session = boto3.Session(profile_name=self._profile, region_name=self._region)
-        return _safe(session.client("secretsmanager", config=_config().merge(Config(signature_version="v4"))))
+        session: Any = boto3.Session(profile_name=self._profile, region_name=self._region)
+        return _safe(session.client(service, config=config))
 
 
 def _safe(client: _Client) -> _Client:
