@@ -34,11 +34,7 @@ def add_arguments(parser: Parser) -> None:
     seconds = options.parsed(options.seconds)
     running.add_argument("--deadline", metavar="SECONDS", type=seconds, default=120.0, help="for S3 (default: 120)")
     running.add_argument("--wait", metavar="SECONDS", type=seconds, default=60.0, help="for the agent (default: 60)")
-    running.add_argument(
-        "--check-login",
-        choices=("warn", "fail"),
-        help="log in at each registry before a new file is installed; tell what fails, or refuse the file",
-    )
+    options.add_check_login(running, "a new file is installed")
     running.add_argument(
         "--persist", action="store_true", help="go on at every boot and from a timer, by systemd units"
     )
@@ -185,7 +181,7 @@ def _edges(arguments: argparse.Namespace) -> Edges:
         disk=Disk(arguments.file, arguments.state_dir),
         starter=starting.starter(arguments),
         clock=SystemClock(),
-        logins=logins.BootLogins(refuses=arguments.check_login == "fail") if arguments.check_login else None,
+        logins=logins.Gate(refuses=arguments.check_login == "fail") if arguments.check_login else None,
     )
 
 

@@ -76,8 +76,8 @@ def text(results: Sequence[Result]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-class BootLogins:
-    """The logins of a boot: a no, or silence, is only told, or refuses the file."""
+class Gate:
+    """The logins before a push or a boot goes on: a no, or silence, is only told, or refuses the file."""
 
     def __init__(self, *, refuses: bool) -> None:
         self._refuses = refuses

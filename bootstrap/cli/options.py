@@ -117,6 +117,15 @@ def add_dialect(parser: Parser) -> None:
     )
 
 
+def add_check_login(parser: argparse._ActionsContainer, before: str) -> None:
+    """Add `--check-login`; `before` says before what the logins are tried."""
+    parser.add_argument(
+        "--check-login",
+        choices=("warn", "fail"),
+        help=f"log in at each registry before {before}; tell what fails, or refuse the file",
+    )
+
+
 def add_aws(parser: Parser, region: str = "the bucket's region") -> None:
     """Add what every AWS tool takes; `region` says what of."""
     parser.add_argument("--profile", metavar="NAME", help="profile of ~/.aws to use")

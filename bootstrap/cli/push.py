@@ -17,6 +17,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("file", metavar="FILE", help="a path, or - for standard input")
     options.add_uri(parser)
     publishing.add_arguments(parser, "the one that the bucket encrypts with")
+    options.add_check_login(parser, "the file is put")
     options.add_dialect(parser)
     options.add_aws(parser)
     options.add_format(parser)
@@ -24,6 +25,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Push; raise an EcsauthError with nothing put."""
+    from bootstrap.cli import logins
     from bootstrap.cli.publishing import Proposal
     from bootstrap.cli.sources import from_dialect, read_path
     from bootstrap.core.approval import approve
@@ -32,6 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     publishing.refuse_version(arguments)
     data = from_dialect(read_path(arguments.file), arguments.file, arguments.dialect).data
     findings = approve(data, arguments.file)
+    if arguments.check_login:
+        logins.Gate(refuses=arguments.check_login == "fail").check(data)
     place = publishing.place_of(arguments)
     kms_key = publishing.key_for(place, arguments.kms_key)
     present = publishing.present(place)
