@@ -284,9 +284,10 @@ def _confirmed(state: State, accepted: Accepted, now: int) -> State:
 
     Nothing is written again for some minutes of it.
     """
-    is_current = state.installed is not None and state.installed.facts == accepted.facts
-    is_known = 0 <= now - state.confirmed_at < _CONFIRMED_FOR
-    return state if is_known or not is_current else state._replace(confirmed_at=now)
+    if state.installed is None or state.installed.facts != accepted.facts:
+        return state
+    age = now - max(state.confirmed_at, state.installed.at)
+    return state if 0 <= age < _CONFIRMED_FOR else state._replace(confirmed_at=now)
 
 
 _OUTCOMES = {

@@ -190,10 +190,13 @@ def test_killed_once_and_then_no_s3(world: World, start: Callable[[World], None]
         assert_ends_well(world, told._replace(standing=world.standing()), 2)
 
 
+_OWN = ("state.json", "checked")
+
+
 def assert_untouched(world: World, told: Told) -> None:
-    """Assert that nothing but half-written files and the record of the failure has changed."""
-    swept = tuple(file for file in told.standing.files if TEMPORARY not in file[1] and file[1] != "state.json")
-    kept = tuple(file for file in world.standing().files if file[1] != "state.json")
+    """Assert that nothing has changed but half-written files, the record, and the mark where no checked file stands."""
+    swept = tuple(file for file in told.standing.files if TEMPORARY not in file[1] and file[1] not in _OWN)
+    kept = tuple(file for file in world.standing().files if file[1] not in _OWN)
     assert (kept, world.standing().containers) == (swept, told.standing.containers), told.story
 
 
