@@ -128,7 +128,7 @@ class Story:
         """Stop S3 and the agent, and boot all the same."""
         with self._cloud.out_of_reach():
             self._narrator.step("S3 cannot be reached, and the agent has stopped: the last good file is gone on with")
-            self._narrator.run(self._cloud.instance, ("docker", "stop", "--time", "1", "ecs-agent"))
+            self._narrator.run(self._cloud.instance, ("docker", "stop", "-t", "1", "ecs-agent"))
             self._boot(
                 "The instance boots again, on the last good file", "--deadline", "3", *launch, status=_STATUS_STALE
             )
