@@ -141,7 +141,7 @@ def _version(installed: Installed, state: State, seen: Observed) -> Topic:
     if installed.source.env_file != seen.file.path:
         place = installed.source.env_file
         return Topic("version", f"{of} was installed as {place}", agrees=False, fix=f"give --file {place}")
-    confirmed = f", confirmed by S3 {_ago(seen.now, state.confirmed_at)}" if state.confirmed_at else ""
+    confirmed = f", confirmed by S3 {_ago(seen.now, max(state.confirmed_at, installed.at))}"
     return Topic("version", f"{of}, installed {_ago(seen.now, installed.at)}{confirmed}")
 
 
