@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,10 +61,14 @@ def test_agent_of_a_service(booted: Machine) -> None:
     booted.put(SECOND)
     before = booted.standing()
     unit.touch(exist_ok=False)
+    gate = Path("/etc/systemd/system/ecs.service.d/10-ecsauth.conf")
+    assert not gate.exists()
     try:
         done = booted.launch("--launch=auto")
     finally:
         unit.unlink()
+        # Laid before anything else, on this very machine.
+        shutil.rmtree(gate.parent, ignore_errors=True)
     assert done.status == LAUNCH
     assert "systemd" in done.err or "systemctl" in done.err
     assert booted.standing() == before

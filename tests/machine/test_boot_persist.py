@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
+import program
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from machine import Machine
 
 LOCAL, LAUNCH = 6, 7
@@ -26,9 +30,19 @@ def test_no_systemd(bare_machine: Machine) -> None:
     assert bare_machine.proxy.operations == []
 
 
-def test_program_of_this_shell_only(bare_machine: Machine) -> None:
+def test_program_of_this_shell_only(bare_machine: Machine, tmp_path: Path) -> None:
     """Units are not written for a program that is found by PYTHONPATH, also in a rehearsal."""
+    borrowed = tmp_path / "borrowed"
+    shutil.copytree(program.ROOT / "bootstrap", borrowed / "bootstrap", ignore=shutil.ignore_patterns("__pycache__"))
     for options in (("--persist",), ("--persist", "--dry-run")):
-        done = bare_machine.install(*options)
-        assert (done.status, "PYTHONPATH" in done.err) == (LOCAL, True), done.err
+        done = subprocess.run(
+            bare_machine.command("--launch=none", *options),
+            env=bare_machine.environment(PYTHONPATH=str(borrowed)),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, "PYTHONPATH" in done.stderr) == (LOCAL, True), done.stderr
     assert bare_machine.proxy.operations == []
