@@ -43,19 +43,16 @@ class ServiceStarter:
 
     def way(self, accepted: Accepted, terms: Terms, state: State) -> ServiceWay:
         """Look at the service and plan; raise LaunchError."""
-        way = ServiceWay(self._supervision, self._agent, self._engine, terms, state=state, now=self._clock.moment())
-        way.fingerprint = _fingerprint(accepted.source.settings)
-        return way
+        settings, now = accepted.source.settings, self._clock.moment()
+        return ServiceWay(self._supervision, self._agent, self._engine, terms, settings=settings, state=state, now=now)
 
 
 class ServiceWay:
     """The way to a service that has read the env-file.
 
-    `state` is what was recorded before this run; `engine` may not answer. Raises LaunchError if the agent is in another
-    cluster than the env-file's.
+    `settings` are the `--set` assignments; `state` is what was recorded before this run; `engine` may not answer.
+    Raises LaunchError if the agent is in another cluster than the env-file's.
     """
-
-    fingerprint = "service"
 
     def __init__(
         self,
@@ -64,9 +61,11 @@ class ServiceWay:
         engine: Engine,
         terms: Terms,
         *,
+        settings: tuple[str, ...],
         state: State,
         now: Moment,
     ) -> None:
+        self.fingerprint = _fingerprint(settings)
         self._supervision = supervision
         self._agent = agent
         self._cluster = terms.cluster

@@ -11,9 +11,8 @@ import botocore
 from botocore.exceptions import ClientError
 
 from bootstrap.core.diagnosis.remote import Answer, BucketAnswers, ObjectAnswers
-from bootstrap.core.trust import ObjectFacts
 from bootstrap.edges.store.faults import translate
-from bootstrap.edges.store.s3 import translated
+from bootstrap.edges.store.s3 import facts_of, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -99,7 +98,7 @@ class Probes:
             except ClientError as fault:
                 return _refused(fault, what)
         listed = any(one["Key"] == self._uri.key for one in answer.get("Contents", ()))
-        return _answer(answer, facts=_facts(answer) if facts else None, listed=listed)
+        return _answer(answer, facts=facts_of(answer, verified=False) if facts else None, listed=listed)
 
 
 def _answer(response: Any, **more: Any) -> Answer:
@@ -120,17 +119,6 @@ def _refused(fault: ClientError, what: str) -> Answer:
         return answer
     meaning = known.message.replace(f"cannot {what}: ", "", 1)
     return answer._replace(meaning=meaning, fix=known.hints[0] if known.hints else "")
-
-
-def _facts(answer: Any) -> ObjectFacts:
-    version = answer.get("VersionId")
-    return ObjectFacts(
-        etag=answer["ETag"],
-        last_modified=int(answer["LastModified"].timestamp()),
-        version_id=None if version in (None, "null") else version,
-        encryption=answer.get("ServerSideEncryption"),
-        kms_key=answer.get("SSEKMSKeyId"),
-    )
 
 
 def _offset(headers: dict[str, str]) -> Optional[float]:
