@@ -38,7 +38,7 @@ DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), 
 COMMAND_TIMEOUT_S = 60
 
 # The names that the documents use, and the operator's files before the first command.
-ACCOUNT, BUCKET = "111122223333", "example-config"
+ACCOUNT, BUCKET, OTHER_BUCKET = "111122223333", "example-config", "example-config-2"
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 FILES = {
     "ecs.config": """\
@@ -68,6 +68,8 @@ NOT_REPLAYED = {
     r"python3 -m venv \S+": "needs the network for what follows",
     r"\S*pip install .*": "needs the network",
     r"git clone \S+": "needs the network",
+    r"packer (init|build) .*": "needs Packer and an account; other tests run the script in it",
+    r"aws imagebuilder .*": "needs an account; other tests run the lines of the component",
     r"docker (logs|ps|inspect) .*": "needs the agent",
     r"systemctl .*|journalctl .*": "needs systemd",
     r"/opt/ecsauth/bin/ecsauth boot .*": "needs an instance; other tests boot one so",
@@ -158,7 +160,8 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path, s3_server: S3Server) -> Iterator[Desk]:
     """Sit down at the desk of an operator with a bucket and a key, beside an instance that has nothing yet."""
-    s3_server.make_bucket(BUCKET, default_key=KEY)
+    for bucket in (BUCKET, OTHER_BUCKET):
+        s3_server.make_bucket(bucket, default_key=KEY)
     switches = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     block = dict.fromkeys(switches, True)
     s3_server.client("s3").put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=block)
