@@ -17,8 +17,6 @@ TEMPLATE = ROOT / "iam" / "stack.yaml"
 ADMINISTRATOR = "arn:aws:iam::111122223333:role/Admin"
 KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
 _IMAGE = "ami-0123456789abcdef0"
-# Of the form that CloudFormation gives: the last part is a UUID.
-_STACK_ID = "arn:{partition}:cloudformation:{region}:{account}:stack/{name}/5f3c2b1a-0d9e-11f0-8c7b-0a1b2c3d4e5f"
 
 
 class Place(NamedTuple):
@@ -29,6 +27,14 @@ class Place(NamedTuple):
     dns_suffix: str = "amazonaws.com"
     account: str = "111122223333"
     stack: str = "fleet"
+
+    @property
+    def stack_id(self) -> str:
+        """The ID of the stack, which ends with a UUID."""
+        return (
+            f"arn:{self.partition}:cloudformation:{self.region}:{self.account}:"
+            f"stack/{self.stack}/5f3c2b1a-0d9e-11f0-8c7b-0a1b2c3d4e5f"
+        )
 
 
 # One of each partition that has an ECS-optimized AMI for everybody.
@@ -81,12 +87,20 @@ _NOTHING = _Nothing()
 class Stack:
     """A template with its parameters at a place: `properties` and `outputs` are plain documents.
 
-    Raises AssertionError for a parameter that CloudFormation would refuse.
+    `names` are the names, or IDs, of resources where they are known. Raises AssertionError for a parameter that
+    CloudFormation would refuse.
     """
 
-    def __init__(self, place: Optional[Place] = None, template: Optional[dict[str, Any]] = None, **given: str) -> None:
+    def __init__(
+        self,
+        place: Optional[Place] = None,
+        template: Optional[dict[str, Any]] = None,
+        names: Optional[dict[str, str]] = None,
+        **given: str,
+    ) -> None:
         self.place = place or Place()
         self.template = template or read()
+        self.names = names or {}
         administrator = ADMINISTRATOR.replace("arn:aws:", f"arn:{self.place.partition}:")
         self.parameters = _parameters(self.template["Parameters"], {"AdministratorArn": administrator, **given})
         self._functions: dict[str, Callable[[Any], Any]] = {
@@ -144,7 +158,7 @@ class Stack:
             "AWS::URLSuffix": place.dns_suffix,
             "AWS::AccountId": place.account,
             "AWS::StackName": place.stack,
-            "AWS::StackId": _STACK_ID.format(name=place.stack, **place._asdict()),
+            "AWS::StackId": place.stack_id,
             "AWS::NoValue": _NOTHING,
         }
         if name in own:
@@ -152,10 +166,14 @@ class Stack:
         if name in self.parameters:
             return self.parameters[name]
         resource = self.template["Resources"][name]
+        if name in self.names:
+            return self.names[name]
         # A name that the template gives is what stands for the resource; others are made up by their service.
         given = {"AWS::S3::Bucket": "BucketName", "AWS::KMS::Alias": "AliasName"}.get(resource["Type"])
         if given:
             return self.resolve(resource["Properties"][given])
+        if resource["Type"] == "AWS::IAM::ManagedPolicy":
+            return f"arn:{place.partition}:iam::{place.account}:policy/{place.stack}-{name}"
         return KEY_ID if resource["Type"] == "AWS::KMS::Key" else f"{place.stack}-{name}"
 
     def _attribute(self, name: str, attribute: str) -> str:
@@ -166,7 +184,6 @@ class Stack:
             ("AWS::KMS::Key", "Arn"): f"arn:{place.partition}:kms:{place.region}:{place.account}:key/{own}",
             ("AWS::IAM::Role", "Arn"): f"arn:{place.partition}:iam::{place.account}:role/{own}",
             ("AWS::IAM::InstanceProfile", "Arn"): f"arn:{place.partition}:iam::{place.account}:instance-profile/{own}",
-            ("AWS::IAM::ManagedPolicy", "PolicyArn"): f"arn:{place.partition}:iam::{place.account}:policy/{own}",
             ("AWS::EC2::LaunchTemplate", "LatestVersionNumber"): "1",
         }
         return made[kind, attribute]
