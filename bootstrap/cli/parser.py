@@ -67,6 +67,10 @@ COMMANDS = {
         "put a registry's credential into Secrets Manager, for tasks that name it",
         "ecsauth export secretsmanager ecs.config --registry registry.example.com",
     ),
+    "iam": (
+        "print the policies of an environment, or the stack that makes it",
+        "ecsauth iam instance-role --stack ecsauth -o instance-role.json",
+    ),
     "boot": (
         "fetch the env-file, prove it, check it, install it and start the agent",
         "ecsauth boot s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
