@@ -67,6 +67,10 @@ COMMANDS = {
         "put a registry's credential into Secrets Manager, for tasks that name it",
         "ecsauth export secretsmanager ecs.config --registry registry.example.com",
     ),
+    "iam": (
+        "print the policies of an environment, or the stack that makes it",
+        "ecsauth iam instance-role --stack ecsauth -o instance-role.json",
+    ),
     "user-data": (
         "write what an instance is told at its launch, so that it boots",
         "ecsauth user-data s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
