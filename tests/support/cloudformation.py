@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "iam" / "stack.yaml"
@@ -93,16 +96,17 @@ class Stack:
 
     def __init__(
         self,
+        given: Optional[Mapping[str, str]] = None,
         place: Optional[Place] = None,
+        *,
         template: Optional[dict[str, Any]] = None,
-        names: Optional[dict[str, str]] = None,
-        **given: str,
+        names: Optional[Mapping[str, str]] = None,
     ) -> None:
         self.place = place or Place()
         self.template = template or read()
         self.names = names or {}
         administrator = ADMINISTRATOR.replace("arn:aws:", f"arn:{self.place.partition}:")
-        self.parameters = _parameters(self.template["Parameters"], {"AdministratorArn": administrator, **given})
+        self.parameters = _parameters(self.template["Parameters"], {"AdministratorArn": administrator, **(given or {})})
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
             "Fn::GetAtt": lambda value: self._attribute(*value),
@@ -137,6 +141,16 @@ class Stack:
             for name, output in there
             if "Condition" not in output or self.holds(output["Condition"])
         }
+
+    def broken_rules(self) -> list[str]:
+        """Return what CloudFormation says of parameters that do not go together."""
+        rules = [rule for rule in self.template["Rules"].values() if self.resolve(rule["RuleCondition"])]
+        return [
+            assertion["AssertDescription"]
+            for rule in rules
+            for assertion in rule["Assertions"]
+            if not self.resolve(assertion["Assert"])
+        ]
 
     def resolve(self, node: Any) -> Any:
         """Return the document without functions."""
