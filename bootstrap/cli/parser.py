@@ -71,6 +71,10 @@ COMMANDS = {
         "print the policies of an environment, or the stack that makes it",
         "ecsauth iam instance-role --stack ecsauth -o instance-role.json",
     ),
+    "user-data": (
+        "write what an instance is told at its launch, so that it boots",
+        "ecsauth user-data s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
+    ),
     "boot": (
         "fetch the env-file, prove it, check it, install it and start the agent",
         "ecsauth boot s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
@@ -116,7 +120,7 @@ def make_parser() -> Parser:
 
 def module_of(command: str) -> str:
     """Return the name of a command's module; one that is a word of Python's has an underscore behind it."""
-    return f"bootstrap.cli.{command}{'_' * iskeyword(command)}"
+    return f"bootstrap.cli.{command.replace('-', '_')}{'_' * iskeyword(command)}"
 
 
 def _filler(name: str) -> Callable[[Parser], None]:
