@@ -89,7 +89,6 @@ def test_file(tmp_path: Path) -> None:
         (("operator", "--bucket", "*"), "argument --bucket: takes the name of a bucket"),
         (("bucket", *PLACE, "--operator", "*", *PEOPLE), "argument --operator: takes the ARN of one role or user"),
         (("bucket", *PLACE, *PEOPLE, "--account", "444455556666"), "have to be of one account"),
-        (("stack", "--format", "json"), "the stack's template is YAML"),
         (("stack", "--stack", "fleet"), "filled from options only"),
         (("stack", "--kms-key", KEY), "the stack makes its own key"),
         (("everything",), "invalid choice"),
@@ -102,10 +101,15 @@ def test_usage(options: tuple[str, ...], said: str) -> None:
     assert said in done.err
 
 
-def test_failure_as_json() -> None:
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("operator", "this policy needs --bucket and --prefix and --kms-key"), ("stack", "the stack's template is YAML")],
+)
+def test_failure_as_json(name: str, said: str) -> None:
     """Programs that asked for JSON are told in JSON."""
-    done = iam("operator", "--format", "json")
+    done = iam(name, "--format", "json")
     assert (done.status, done.document["outcome"]) == (2, "failed")
+    assert done.document["error"].startswith(said)
 
 
 def test_stack_template() -> None:
