@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from bootstrap.cli import options
@@ -68,8 +69,12 @@ def run(arguments: argparse.Namespace) -> int:
     from bootstrap.core.errors import ExitCode
 
     text, steps = _stack_text(arguments) if arguments.what == policies.STACK else _policy_text(arguments)
-    write(arguments.output or "-", text.encode())
-    if arguments.output not in (None, "-"):
+    if arguments.output in (None, "-"):
+        sys.stdout.write(text)
+        # What is said next goes to another stream.
+        sys.stdout.flush()
+    else:
+        write(arguments.output, text.encode())
         console.say(f"wrote {subject.for_people(arguments.output)}, 0600")
     for step in steps:
         console.say(f"hint: then: {step}")
@@ -85,8 +90,9 @@ def _stack_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
     if arguments.stack or arguments.format == "json":
         raise UsageError("the stack's template is YAML, and filled from options only")
     values = _given(arguments)
-    template = stack_template.with_defaults(policy_files.read(_TEMPLATE), stack_template.parameters(values))
     policy_values.settled(values)
+    defaults = stack_template.parameters(values)
+    template = stack_template.with_defaults(policy_files.read(_TEMPLATE), defaults)
     return template, [_DEPLOY.replace("FILE", _file(arguments))]
 
 

@@ -31,6 +31,9 @@ OPTIONS = {
 _SAID_BY = {"Account": "AdministratorArn", "Region": "KeyArn"}
 
 
+_OF_THE_AGENT = "arn:${Partition}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
+
+
 class Policy(NamedTuple):
     """One of the policies: its file, and the commands that put it in force, FILE being where it was written."""
 
@@ -47,8 +50,7 @@ POLICIES = {
         "instance-role-trust.json",
         (
             "aws iam create-role --role-name ROLE --assume-role-policy-document file://FILE",
-            "aws iam attach-role-policy --role-name ROLE --policy-arn "
-            "arn:${Partition}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role",
+            f"aws iam attach-role-policy --role-name ROLE --policy-arn {_OF_THE_AGENT}",
             "aws iam create-instance-profile --instance-profile-name ROLE",
             "aws iam add-role-to-instance-profile --instance-profile-name ROLE --role-name ROLE",
         ),

@@ -40,7 +40,7 @@ def look(client: Any, name: str) -> Stack:
     """Return the stack of that name or ARN; raise DeniedError, if there is none too, and UnreachableError."""
     with told(f"look at stack {name}"):
         answer = client.describe_stacks(StackName=name)
-    found = next(iter(answer.get("Stacks", ())), {})
+    found: Any = next(iter(answer.get("Stacks", ())), {})
     return Stack(
         {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", ())},
         {one["OutputKey"]: one.get("OutputValue", "") for one in found.get("Outputs", ())},
