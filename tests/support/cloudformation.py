@@ -6,6 +6,8 @@ AMI) is made up here, of the form that it has there.
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
@@ -74,9 +76,14 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def read(text: Optional[str] = None) -> dict[str, Any]:
-    """Return the template, or the one that `text` holds, with the functions in their long forms."""
-    document: dict[str, Any] = yaml.load(text or TEMPLATE.read_text(), _Loader)  # noqa: S506 # a SafeLoader
+def read() -> dict[str, Any]:
+    """Return the template, with the functions in their long forms; it may be changed."""
+    return copy.deepcopy(_read())
+
+
+@functools.cache
+def _read() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)  # noqa: S506 # a SafeLoader
     return document
 
 

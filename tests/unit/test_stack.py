@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import re
@@ -292,6 +291,11 @@ def test_parameters_that_go_together(given: dict[str, str], refused: Optional[st
     assert all(refused and refused in text for text in broken)
 
 
+with_new_data = pytest.mark.skipif(
+    sys.version_info < (3, 10), reason="the last cfn-lint for this Python does not know all actions of S3"
+)
+
+
 def cfn_lint(template: Path) -> subprocess.CompletedProcess[str]:
     """Run cfn-lint on a template, for one region of each partition; notes count as well."""
     program = os.path.join(os.path.dirname(sys.executable), "cfn-lint")
@@ -300,12 +304,14 @@ def cfn_lint(template: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
+@with_new_data
 def test_cfn_lint_finds_nothing() -> None:
     """cfn-lint has no error, no warning and no note about the template."""
     done = cfn_lint(cloudformation.TEMPLATE)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
+@with_new_data
 @pytest.mark.parametrize(
     ("spoil", "found"),
     [
@@ -316,7 +322,7 @@ def test_cfn_lint_finds_nothing() -> None:
 )
 def test_cfn_lint_looks(spoil: Callable[[dict[str, Any]], object], found: str, tmp_path: Path) -> None:
     """It does find what is wrong with a template that is spoiled."""
-    template = copy.deepcopy(cloudformation.read())
+    template = cloudformation.read()
     spoil(template["Resources"])
     path = tmp_path / "stack.json"
     path.write_text(json.dumps(template))
