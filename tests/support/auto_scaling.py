@@ -29,7 +29,7 @@ _XMLNS = 'xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"'
 
 
 class AutoScaling(LoopbackServer):
-    """The service with one group; `waiting` has the instances that wait, `roles` the credentials it knows, by access key.
+    """The service with one group; `waiting` has the instances that wait, `roles` the credentials it knows.
 
     `requests` is the log of actions; `failures` is how many requests are still to be answered with a 503.
     """
@@ -63,8 +63,8 @@ class AutoScaling(LoopbackServer):
         if instance not in self.waiting:
             return _error(400, "ValidationError", f"No active Lifecycle Action found with instance ID {instance}")
         self.waiting.remove(instance)
-        done = f"<CompleteLifecycleActionResponse {_XMLNS}><CompleteLifecycleActionResult/></CompleteLifecycleActionResponse>"
-        return answer(200, done.encode(), "text/xml")
+        name = "CompleteLifecycleAction"
+        return answer(200, f"<{name}Response {_XMLNS}><{name}Result/></{name}Response>".encode(), "text/xml")
 
     def _is_signed(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Tell whether the SDK would have signed the same request so."""
@@ -81,7 +81,8 @@ class AutoScaling(LoopbackServer):
         request.context["timestamp"] = now
         signer: Any = SigV4Auth(credentials, SERVICE, REGION)
         text = signer.string_to_sign(request, signer.canonical_request(request))
-        return scope == signer.credential_scope(request) and said["Signature"] == signer.signature(text, request)
+        made = (signer.credential_scope(request), signer.signature(text, request))
+        return (scope, said["Signature"]) == made
 
 
 class _Handler(QuietHandler):
@@ -91,10 +92,11 @@ class _Handler(QuietHandler):
         self._service = service
         super().__init__(*connection)
 
-    def do_POST(self) -> None:
-        """Answer one request."""
+    def _serve(self) -> None:
         body = self.read_body()
         self.send_answer(self._service.respond({name.lower(): value for name, value in self.headers.items()}, body))
+
+    do_POST = _serve  # noqa: N815 - the base class's name
 
 
 def _error(status: int, code: str, message: str) -> Answer:

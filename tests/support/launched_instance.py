@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import instance_files
@@ -22,6 +21,8 @@ from seaweed_server import SeaweedServer, Witness
 from bootstrap.cli import main
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from loopback_server import LoopbackServer
 
 S3_HOST = f"s3.{REGION}.amazonaws.com"
