@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Callable
 
-from bootstrap import __version__
+from bootstrap import __version__, packed
 from bootstrap.cli.options import Parser
+from bootstrap.core.errors import ExitCode
 
 if TYPE_CHECKING:
     import argparse
@@ -67,6 +69,14 @@ COMMANDS = {
         "put a registry's credential into Secrets Manager, for tasks that name it",
         "ecsauth export secretsmanager ecs.config --registry registry.example.com",
     ),
+    "iam": (
+        "print the policies of an environment, or the stack that makes it",
+        "ecsauth iam instance-role --stack ecsauth -o instance-role.json",
+    ),
+    "user-data": (
+        "write what an instance is told at its launch, so that it boots",
+        "ecsauth user-data s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
+    ),
     "boot": (
         "fetch the env-file, prove it, check it, install it and start the agent",
         "ecsauth boot s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
@@ -97,7 +107,7 @@ def make_parser() -> Parser:
         description="Registry credentials for Amazon ECS container instances, checked before the agent starts.",
         epilog=_EPILOG,
     )
-    parser.add_argument("--version", action="version", version=f"ecsauth {__version__}")
+    parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (summary, example) in COMMANDS.items():
         commands.add_parser(
@@ -112,12 +122,25 @@ def make_parser() -> Parser:
 
 def module_of(command: str) -> str:
     """Return the name of a command's module; one that is a word of Python's has an underscore behind it."""
-    return f"bootstrap.cli.{command}{'_' * iskeyword(command)}"
+    return f"bootstrap.cli.{command.replace('-', '_')}{'_' * iskeyword(command)}"
+
+
+def _version() -> str:
+    """Return this program's version, and of the boot archive what is packed with it."""
+    if not packed.PACKAGES:
+        return f"ecsauth {__version__}"
+    packages = ", ".join(f"{name} {version}" for name, version in packed.PACKAGES.items())
+    return f"ecsauth {__version__} (boot archive; Python {sys.version_info[0]}.{sys.version_info[1]}: {packages})"
 
 
 def _filler(name: str) -> Callable[[Parser], None]:
     def fill(parser: Parser) -> None:
-        module = importlib.import_module(module_of(name))
+        try:
+            module = importlib.import_module(module_of(name))
+        except ModuleNotFoundError:
+            if not packed.PACKAGES:
+                raise
+            parser.exit(ExitCode.USAGE, f"ecsauth: error: {packed.lack(name)}\necsauth: hint: {packed.HINT}\n")
         module.add_arguments(parser)
         run: Callable[[argparse.Namespace], int] = module.run
         parser.set_defaults(run=run, format="text")

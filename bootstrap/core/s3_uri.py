@@ -68,6 +68,13 @@ def parse(text: str) -> S3URI:
     return S3URI(bucket, key, version or None)
 
 
+def bucket_name(text: str) -> str:
+    """Return `text` if a general purpose bucket can be called so; raise UsageError."""
+    if _is_bucket(text) and not text.endswith(_ACCESS_POINT_ENDS):
+        return text
+    raise UsageError("takes the name of a bucket: 3 to 63 lower case letters, digits, dots and dashes")
+
+
 def version_id(text: str) -> str:
     """Return `text` if it can be the ID of a version; raise UsageError."""
     if re.fullmatch(_VERSION_ID, text):

@@ -117,11 +117,13 @@ def forgetting() -> tuple[Step, ...]:
 
 
 def gate(marker: str, env_file: str) -> UnitFile:
-    """Return the drop-in that keeps ecs.service from starting before a checked file is installed."""
+    """Return the drop-in that keeps ecs.service from starting before a checked file is installed.
+
+    The service starts by itself at the end of the first boot, file or no file. Conditions, not an ordering: what is
+    ordered after a unit starts after its first failed attempt, too. Short: user data holds it.
+    """
     text = f"""\
-{SIGNATURE} --launch service. ecs.service starts by itself at the end of the first boot, file or no file,
-# and without one the agent joins the cluster "default". This marker is made when a checked file has been installed.
-# A condition, not an ordering: what is ordered after a unit starts after its first failed attempt, too.
+{SIGNATURE} --launch service: without a checked file the agent would join the cluster "default"
 [Unit]
 ConditionPathExists={unit_words.path(marker)}
 ConditionPathExists={unit_words.path(env_file)}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bootstrap.core.s3_uri import S3URI
 
 _ABSENT = frozenset(("NoSuchKey", "404", "NoSuchVersion"))
+_DENIED = frozenset(("AccessDenied", "403"))
 # Amazon S3 API Reference, PutObject: what is worth another try, once it is known what is there.
 _BUSY = frozenset(("ConditionalRequestConflict", "OperationAborted"))
 _LOOK_AGAIN = "look at what is there now, then push again"
@@ -56,11 +57,27 @@ class Shelf:
             try:
                 answer = self._client.head_object(**place_of(uri), **self._owner)
             except ClientError as fault:
-                if fault.response["Error"]["Code"] in _ABSENT:
+                code = fault.response["Error"]["Code"]
+                if code in _ABSENT or (code in _DENIED and self._is_not_listed(uri)):
                     return None
                 raise
             size = int(answer.get("ContentLength", 0))
             return Held(facts_of(answer, verified=False), mark_of(answer.get("Metadata", {})), size)
+
+    def _is_not_listed(self, uri: S3URI) -> bool:
+        """Tell whether a listing says that there is no such object.
+
+        S3 denies what is absent to those who may list one prefix only (a condition on s3:prefix): the request for an
+        object names no prefix.
+        """
+        if uri.version_id is not None:
+            return False
+        try:
+            page = self._client.list_objects_v2(Bucket=uri.bucket, Prefix=uri.key, MaxKeys=1, **self._owner)
+        except ClientError:
+            return False
+        # The keys that begin with this one come after it.
+        return not any(one["Key"] == uri.key for one in page.get("Contents", ()))
 
     def read(self, uri: S3URI, seen: Optional[Held] = None) -> Read:
         """Return the object and its content; raise DeniedError (if there is none, too), InvalidError for a large one.

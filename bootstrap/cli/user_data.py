@@ -1,0 +1,142 @@
+"""`ecsauth user-data`: what an instance is told at its launch, so that it boots; public, and safe in a root's shell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from bootstrap.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from bootstrap.cli.options import Parser
+    from bootstrap.core.user_data import Archive
+
+# Taken over by boot as they are, where they are given.
+_WITH_VALUE = ("bucket_owner", "region", "image", "check_login")
+_FLAGS = ("awsvpc", "no_host_rules", "rollback_on_timeout")
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    from bootstrap.core import s3_uri, trust, user_data
+
+    options.add_uri(parser, "the env-file: s3://bucket/key[?versionId=V]")
+    parser.add_argument(
+        "--kms-key",
+        metavar="ARN",
+        action="append",
+        required=True,
+        type=options.parsed(trust.key_arn),
+        help="the KMS key it is encrypted with; repeat it while keys change",
+    )
+    options.add_bucket_owner(parser)
+    ours = parser.add_argument_group("ecsauth on the instance")
+    ours.add_argument(
+        "--archive",
+        metavar="S3URI",
+        type=options.parsed(s3_uri.parse),
+        help="the boot archive (default: the AMI has ecsauth)",
+    )
+    ours.add_argument(
+        "--sha256", metavar="HEX", type=options.parsed(user_data.sha256), help="what the archive has to be"
+    )
+    ours.add_argument(
+        "--program",
+        metavar="PATH",
+        type=options.parsed(user_data.program),
+        help=f"where it is put (default: {user_data.PROGRAM}), or is in the AMI (default: on PATH)",
+    )
+    _add_output(parser.add_argument_group("what is written"))
+    _add_boot(parser.add_argument_group("what boot is told"))
+    parser.add_argument("--region", metavar="REGION", type=options.parsed(user_data.region), help="the bucket's region")
+    parser.add_argument(
+        "--endpoint-url",
+        metavar="URL",
+        type=options.parsed(user_data.endpoint),
+        help="where S3 is, if not at its usual address",
+    )
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    from bootstrap.core import user_data
+
+    # Not `format`, which is how faults are told.
+    group.add_argument(
+        "--format", dest="form", choices=user_data.FORMS, default="sh", help="default: sh, a shell script"
+    )
+    group.add_argument("-o", "--output", metavar="FILE", default="-", help="default: stdout")
+
+
+def _add_boot(group: argparse._ArgumentGroup) -> None:
+    from bootstrap.core import agent_container, spans
+
+    group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a variable that is no secret")
+    group.add_argument("--launch", choices=("service", "docker", "none", "auto"), default="auto", help="default: auto")
+    group.add_argument("--image", type=options.parsed(agent_container.image), help="of the agent")
+    for name in _FLAGS:
+        group.add_argument(f"--{name.replace('_', '-')}", action="store_true", help="as boot takes it")
+    options.add_check_login(group, "a new file is installed")
+    group.add_argument("--max-stale", metavar="TIME", type=options.parsed(spans.parse), help="as boot takes it")
+    for name in ("deadline", "wait"):
+        group.add_argument(
+            f"--{name}", metavar="SECONDS", type=options.parsed(options.seconds), help="as boot takes it"
+        )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the user data; raise UsageError or LocalError."""
+    import os
+
+    from bootstrap.cli import console, sources
+    from bootstrap.core import units, user_data
+    from bootstrap.core.errors import ExitCode
+    from bootstrap.edges.disk import MARK
+
+    order = user_data.Order(
+        arguments=tuple(_words(arguments)),
+        launch=arguments.launch,
+        kms_keys=tuple(arguments.kms_key),
+        archive=_archive(arguments),
+        region=arguments.region,
+        endpoint=arguments.endpoint_url,
+        bucket_owner=arguments.bucket_owner,
+        program=arguments.program,
+    )
+    gate = units.gate(os.path.join(options.STATE_DIRECTORY, MARK), options.ENV_FILE)
+    made = user_data.render(order, arguments.form, gate)
+    sources.write(arguments.output, made.encode())
+    console.say(f"{len(made):,} bytes of user data, of {user_data.LARGEST:,} that EC2 takes before base64")
+    return ExitCode.OK
+
+
+def _archive(arguments: argparse.Namespace) -> Optional[Archive]:
+    from bootstrap.core.errors import UsageError
+    from bootstrap.core.user_data import Archive
+
+    if (arguments.archive is None) != (arguments.sha256 is None):
+        raise UsageError("--archive and --sha256 go together: the archive is believed by nothing else")
+    return Archive(arguments.archive, arguments.sha256) if arguments.archive else None
+
+
+def _words(arguments: argparse.Namespace) -> Iterator[str]:
+    """Yield the arguments of boot that are given; raise UsageError for a --set of a variable that holds a secret."""
+    from bootstrap.core import overlay
+
+    yield str(arguments.uri)
+    for key in dict.fromkeys(arguments.kms_key):
+        yield from ("--kms-key", key)
+    for setting in arguments.set:
+        yield from ("--set", str(overlay.setting(setting)))
+    for name in _WITH_VALUE:
+        if getattr(arguments, name) is not None:
+            yield from (f"--{name.replace('_', '-')}", getattr(arguments, name))
+    if arguments.max_stale is not None:
+        yield from ("--max-stale", f"{arguments.max_stale:.0f}s")
+    for name in ("deadline", "wait"):
+        if getattr(arguments, name) is not None:
+            yield from (f"--{name}", f"{getattr(arguments, name):g}")
+    for name in _FLAGS:
+        if getattr(arguments, name):
+            yield f"--{name.replace('_', '-')}"

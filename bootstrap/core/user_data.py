@@ -1,0 +1,271 @@
+"""What an instance is told at its launch: a script of root's that fetches ecsauth and boots.
+
+Everybody who may describe the instance can read it, and CloudFormation may have substituted in it: it holds no secret,
+and no value that a shell, YAML or `Fn::Sub` would take for anything but itself. The script uses no `${`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from bootstrap.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from bootstrap.core import s3_uri
+    from bootstrap.core.units import UnitFile
+
+# Amazon EC2 User Guide, "Run commands when you launch an instance": before it is encoded.
+LARGEST = 16_384
+BAKED, PROGRAM = "ecsauth", "/usr/local/bin/ecsauth"
+FORMS = ("sh", "cloud-config", "mime")
+
+# What single quotes hold in every shell, less what YAML or Fn::Sub would read.
+_SAFE = r"[ -~]+"
+_UNSAFE = "'\\`$"
+_PROGRAM = rf"{BAKED}|(/[A-Za-z0-9._+-]+)+"
+_REGION = r"[a-z]{2,4}(-[a-z]{2,10}){1,2}-[0-9]{1,2}"
+_SHA256 = r"[0-9a-f]{64}"
+_HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?"
+# botocore's data/partitions.json.
+_SUFFIXES = {
+    "aws": "amazonaws.com",
+    "aws-cn": "amazonaws.com.cn",
+    "aws-eusc": "amazonaws.eu",
+    "aws-iso": "c2s.ic.gov",
+    "aws-iso-b": "sc2s.sgov.gov",
+    "aws-iso-e": "cloud.adc-e.uk",
+    "aws-iso-f": "csp.hci.ic.gov",
+    "aws-us-gov": "amazonaws.com",
+}
+
+
+class Archive(NamedTuple):
+    """The boot archive: where it stands in S3, and the SHA-256 by which it is believed."""
+
+    uri: s3_uri.S3URI
+    sha256: str
+
+
+class Order(NamedTuple):
+    """What the script is to do.
+
+    `arguments` are those of `boot`, the URI first, without --launch and --persist; `launch` is as boot takes it.
+    `program` is where ecsauth is, or is put. Without `archive` it is there already. `kms_keys` say in which region and
+    partition S3 is, unless `region` and `endpoint` do: S3 takes a key of the bucket's own region only.
+    """
+
+    arguments: tuple[str, ...]
+    launch: str
+    kms_keys: tuple[str, ...]
+    archive: Optional[Archive] = None
+    region: Optional[str] = None
+    endpoint: Optional[str] = None
+    bucket_owner: Optional[str] = None
+    program: Optional[str] = None
+
+
+def render(order: Order, form: str, gate: UnitFile) -> str:
+    """Return the user data; `gate` is the drop-in that boot lays. Raises UsageError for what is unsafe."""
+    made = _script(order, gate)
+    if form != "sh":
+        made = _cloud_config(made) if form == "cloud-config" else _mime(made)
+    if len(made) > LARGEST:
+        raise UsageError(f"user data of {len(made)} bytes: EC2 takes {LARGEST}", "leave out a --set, or push it")
+    return made
+
+
+def sha256(text: str) -> str:
+    """Return `text` in lower case if it is a SHA-256 in hexadecimal; raise UsageError."""
+    if re.fullmatch(_SHA256, text.lower()):
+        return text.lower()
+    raise UsageError("takes a SHA-256 as 64 hexadecimal digits, as archive publish prints it")
+
+
+def region(text: str) -> str:
+    """Return `text` if it can be the name of a region; raise UsageError."""
+    if re.fullmatch(_REGION, text):
+        return text
+    raise UsageError("takes the name of a region, as eu-west-1")
+
+
+def program(text: str) -> str:
+    """Return `text` if it is an absolute path of plain characters, or the plain name; raise UsageError."""
+    if re.fullmatch(_PROGRAM, text) and not {".", ".."} & set(text.split("/")):
+        return text
+    raise UsageError("takes an absolute path of letters, digits and . _ + -")
+
+
+def endpoint(text: str) -> str:
+    """Return `text` if it is the origin of an HTTPS service; raise UsageError.
+
+    Plain HTTP would show the session token to the network.
+    """
+    if re.fullmatch(f"https://{_HOST}", text):
+        return text
+    raise UsageError("takes https://HOST[:PORT], as https://bucket.vpce-ID.s3.REGION.vpce.amazonaws.com")
+
+
+def _script(order: Order, gate: UnitFile) -> str:
+    """Return the script: with an archive all three parts, else what an AMI needs that has ecsauth already."""
+    import shlex
+
+    installed = program(order.program or (PROGRAM if order.archive else BAKED))
+    launch = () if order.launch == "auto" else ("--launch", order.launch)
+    words = (installed, "boot", *_safe(order.arguments), *launch, "--persist")
+    boot = f"{shlex.join(words)}\n"
+    if order.endpoint:
+        boot = f"export AWS_ENDPOINT_URL_S3={endpoint(order.endpoint)}\n{boot}"
+    is_service = order.launch in ("auto", "service")
+    if order.archive is None:
+        return "#!/bin/sh\n" + (_MISSING.format(program=installed) if is_service else "") + boot
+    held = _HOLD.format(folder=gate.name.rpartition("/")[0], gate=gate) if is_service else ""
+    found = (*_place(order, order.archive), order.bucket_owner or "", sha256(order.archive.sha256), installed)
+    return f"{_HEAD}{held}{_FETCH.format(words=shlex.join(found), program=_PROGRAM_TEXT)}{_BOOT}{boot}"
+
+
+def _safe(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a command; raise UsageError, with the option and not the word, for one that breaks out."""
+    for option, one in zip(("", *words), words):
+        if not re.fullmatch(_SAFE, one) or set(_UNSAFE) & set(one):
+            raise UsageError(
+                f"{option if option.startswith('--') else 'the S3 URI'} has a character that is not safe in user data",
+                f"printable ASCII is, except {' '.join(_UNSAFE)}",
+            )
+    return words
+
+
+def _place(order: Order, archive: Archive) -> tuple[str, str, str]:
+    """Return host, path with query, and region of the archive, as S3 is asked for it; raise UsageError."""
+    from urllib.parse import quote
+
+    uri = archive.uri
+    partitions, regions = ({key.split(":")[field] for key in order.kms_keys} for field in (1, 3))
+    if order.region is None and len(regions) > 1:
+        raise UsageError("the KMS keys are of several regions", "say in which the bucket is: --region REGION")
+    where, partition = region(order.region or regions.pop()), partitions.pop()
+    path = "/" + quote(uri.key, safe="/~")
+    if order.endpoint:
+        host, path = order.endpoint[len("https://") :], f"/{uri.bucket}{path}"
+    elif partition not in _SUFFIXES:
+        raise UsageError(f"where S3 is in partition {partition} is not known", "give --endpoint-url https://HOST")
+    else:
+        host = f"s3.{where}.{_SUFFIXES[partition]}"
+        # The certificate of S3 is for names without a dot in the bucket's.
+        host, path = (host, f"/{uri.bucket}{path}") if "." in uri.bucket else (f"{uri.bucket}.{host}", path)
+    version = f"?versionId={quote(uri.version_id, safe='~')}" if uri.version_id else ""
+    return host, path + version, where
+
+
+def _cloud_config(script: str) -> str:
+    """In a shell of its own, within the one in which all lines of runcmd run: `exit` ends that one only."""
+    block = "".join(f" {line}\n" if line else "\n" for line in ("(", *script.splitlines()[1:], ")"))
+    return f"#cloud-config\nruncmd:\n- |\n{block}"
+
+
+def _mime(script: str) -> str:
+    """The same script gives the same bytes: the boundary is of its own making."""
+    return f"""\
+Content-Type: multipart/mixed; boundary={_BOUNDARY}
+MIME-Version: 1.0
+
+--{_BOUNDARY}
+Content-Type: text/x-shellscript
+
+{script}
+--{_BOUNDARY}--
+"""
+
+
+# No line of a script is one of these: each begins with two hyphens.
+_BOUNDARY = "ecsauth"
+
+# boot lays its own gate, whatever comes of it: only where there is no boot has the script to keep the agent off.
+_MISSING = "command -v {program} >/dev/null || systemctl disable --now ecs.service # without ecsauth no agent\n"
+
+_HEAD = """\
+#!/bin/sh
+# Written by ecsauth user-data. Holds no secret.
+set -eu
+"""
+_HOLD = """\
+
+# The agent must not start by itself before a checked file is there.
+if ! {{ cd /etc/systemd/system && mkdir -p {folder} && cat >{gate.name} && systemctl daemon-reload; }} <<'END'
+{gate.text}END
+then
+    echo 'ecsauth: error: cannot hold the agent back' >&2
+    systemctl disable --now ecs.service || echo manual >/etc/init/ecs.override
+    exit 7
+fi
+"""
+_FETCH = """\
+
+# Get ecsauth from S3 with the instance's role; its SHA-256 proves it.
+python3 -IS - {words} <<'END'
+{program}END
+"""
+_BOOT = """\
+
+# Get the env-file, prove it, start the agent; and again at each boot.
+"""
+# Python: ecsauth needs it anyway, so nothing else has to be there. The credentials stay in this one process: no
+# argument list, environment or file ever has them. It runs with 3.6 too, so that the archive can say what it needs.
+_PROGRAM_TEXT = """\
+import hashlib, hmac, http.client, json, os, signal, sys, time
+host, path, region, owner, wanted, program = sys.argv[1:]
+
+def ask(server, path, headers, method="GET"):
+    server.request(method, path, headers=headers)
+    answer = server.getresponse()
+    body = answer.read(1 << 26)
+    if answer.status != 200 or answer.length:
+        raise OSError(f"{server.host} answers {answer.status}")
+    return body
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+def fetch():
+    imds = http.client.HTTPConnection("169.254.169.254", timeout=5)
+    name = "x-aws-ec2-metadata-token"
+    token = {name: ask(imds, "/latest/api/token", {name + "-ttl-seconds": "60"}, "PUT")}
+    roles = "/latest/meta-data/iam/security-credentials/"
+    role = json.loads(ask(imds, roles + ask(imds, roles, token).decode(), token))
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    headers = {"host": host, "x-amz-content-sha256": sha256(b""), "x-amz-date": now}
+    if owner:
+        headers["x-amz-expected-bucket-owner"] = owner
+    headers["x-amz-security-token"] = role["Token"]
+    names, lines = ";".join(headers), [f"{name}:{headers[name]}" for name in headers]
+    plain, _, query = path.partition("?")
+    request = "\\n".join(["GET", plain, query, *lines, "", names, sha256(b"")])
+    scope = f"{now[:8]}/{region}/s3/aws4_request"
+    key = ("AWS4" + role["SecretAccessKey"]).encode()
+    for part in [*scope.split("/"), f"AWS4-HMAC-SHA256\\n{now}\\n{scope}\\n{sha256(request.encode())}"]:
+        key = hmac.new(key, part.encode(), "sha256").digest()
+    credential = f"Credential={role['AccessKeyId']}/{scope}"
+    headers["authorization"] = f"AWS4-HMAC-SHA256 {credential},SignedHeaders={names},Signature={key.hex()}"
+    return ask(http.client.HTTPSConnection(host, timeout=10), path, headers)
+
+def fail(status, why):
+    print(f"ecsauth: error: https://{host}{path}: {why}", file=sys.stderr)
+    sys.exit(status)
+
+body, why = "", "no answer"
+signal.signal(signal.SIGALRM, lambda *_: fail(5, why))
+signal.alarm(180)
+while not body:
+    try:
+        body = fetch()
+    except Exception as fault:
+        why = fault if isinstance(fault, OSError) else type(fault).__name__
+        time.sleep(2)
+if sha256(body) != wanted:
+    fail(4, "its SHA-256 is another")
+with open(program + ".new", "wb", 0) as file:
+    file.write(body)
+    os.fsync(file)
+os.chmod(program + ".new", 0o755)
+os.replace(program + ".new", program)
+"""

@@ -1,0 +1,294 @@
+"""`ecsauth iam`: what it prints, where it has the values from, and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Optional
+
+import pytest
+import s3_faults
+import yaml
+from aws_environment import OPERATOR, aws_environment
+from loopback_server import Answer, answer
+from program import ROOT, Ended, run, run_here
+from s3_server import ACCOUNT, REGION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from s3_proxy import S3Proxy
+    from s3_request import Request
+    from s3_server import S3Server
+
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT}:role/Administrator"
+OPERATORS = (f"arn:aws:iam::{ACCOUNT}:role/Operator", f"arn:aws:iam::{ACCOUNT}:user/jane")
+PLACE = ("--bucket", "example-config", "--prefix", "prod", "--kms-key", KEY)
+PEOPLE = ("--administrator", ADMINISTRATOR)
+POLICIES = ("instance-role", "instance-role-trust", "operator", "auditor", "bucket", "key")
+
+
+def iam(*options: str, env: Optional[dict[str, str]] = None) -> Ended:
+    """Print a policy, by a shell in which nothing leads to AWS unless `env` does."""
+    return run_here("iam", *options, env={"AWS_EC2_METADATA_DISABLED": "true"} if env is None else env)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_yaml_says_the_same(name: str) -> None:
+    """Both forms hold the same document, which has no placeholder left."""
+    options = (name, *PLACE, *PEOPLE, "--operator", OPERATORS[0], "--region", REGION)
+    as_json, as_yaml = iam(*options), iam(*options, "--format", "yaml")
+    assert (as_json.status, as_yaml.status) == (0, 0), as_json.err
+    assert yaml.safe_load(as_yaml.out) == as_json.document
+    assert as_json.document["Version"] == "2012-10-17"
+    assert "${" not in as_json.out
+    # What puts a policy in force takes JSON.
+    assert "hint: then: aws " in as_json.err
+    assert as_yaml.err == ""
+
+
+def test_several_operators_and_keys() -> None:
+    """Each of them stands in the list, as it does while keys change."""
+    other = KEY.replace("1234abcd", "5678abcd")
+    operators = [word for one in OPERATORS for word in ("--operator", one)]
+    done = iam("bucket", *PLACE, "--kms-key", other, *operators, *PEOPLE)
+    statements = {one["Sid"]: one["Condition"] for one in done.document["Statement"]}
+    assert statements["EncryptedWithThisKeyOnly"] == {
+        "StringNotEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": [KEY, other]}
+    }
+    assert statements["OperatorsPut"] == {"ArnNotEquals": {"aws:PrincipalArn": [*OPERATORS, ADMINISTRATOR]}}
+
+
+@pytest.mark.parametrize(
+    ("environment", "service", "partition"),
+    [({}, "ec2.amazonaws.com", "aws"), ({"AWS_REGION": "cn-north-1"}, "ec2.amazonaws.com.cn", "aws-cn")],
+)
+def test_nothing_but_the_partition_is_needed_for_trust(
+    environment: dict[str, str], service: str, partition: str
+) -> None:
+    """A trust policy names a service; the region says of which partition."""
+    done = iam("instance-role-trust", env=environment)
+    assert done.document["Statement"][0]["Principal"] == {"Service": service}
+    assert f"arn:{partition}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role" in done.err
+
+
+def test_file(tmp_path: Path) -> None:
+    """With -o the policy is in the file, and the next command names it as a shell takes it."""
+    target = tmp_path / "bucket policy.json"
+    done = iam("bucket", *PLACE, *PEOPLE, "-o", str(target))
+    assert (done.status, done.out) == (0, "")
+    assert json.loads(target.read_text())["Statement"][0]["Sid"] == "TlsOnly"
+    assert f"ecsauth: wrote {target}, 0600\n" in done.err
+    assert f"--bucket example-config --policy file://'{target}'\n" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("instance-role",), "this policy needs --bucket and --prefix and --kms-key"),
+        (("key", "--bucket", "b-1"), "this policy needs --administrator and --region"),
+        (("operator", *PLACE[:4], "--kms-key", "alias/x"), "--kms-key takes the key's full ARN"),
+        (("operator", *PLACE, "--region", "eu-west-1"), "cannot encrypt in eu-west-1"),
+        (("operator", *PLACE, "--region", "nowhere"), "this is no region of aws"),
+        (("operator", "--prefix", "prod/*"), "argument --prefix: takes a prefix"),
+        (("operator", "--bucket", "*"), "argument --bucket: takes the name of a bucket"),
+        (("bucket", *PLACE, "--operator", "*", *PEOPLE), "argument --operator: takes the ARN of one role or user"),
+        (("bucket", *PLACE, *PEOPLE, "--account", "444455556666"), "have to be of one account"),
+        (("stack", "--stack", "fleet"), "filled from options only"),
+        (("stack", "--kms-key", KEY), "the stack makes its own key"),
+        (("everything",), "invalid choice"),
+    ],
+)
+def test_usage(options: tuple[str, ...], said: str) -> None:
+    """What cannot be meant is refused with 2, and nothing is printed."""
+    done = iam(*options)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("operator", "this policy needs --bucket and --prefix and --kms-key"), ("stack", "the stack's template is YAML")],
+)
+def test_failure_as_json(name: str, said: str) -> None:
+    """Programs that asked for JSON are told in JSON."""
+    done = iam(name, "--format", "json")
+    assert (done.status, done.document["outcome"]) == (2, "failed")
+    assert done.document["error"].startswith(said)
+
+
+def test_stack_template() -> None:
+    """The template is the file's, with the defaults that were given; the rest of it stays, comments too."""
+    done = iam("stack", "--bucket", "example-config", "--prefix", "web", "--operator", OPERATORS[0], *PEOPLE)
+    assert done.status == 0, done.err
+    plain = (ROOT / "iam/stack.yaml").read_text(encoding="utf-8").splitlines()
+    changed = [line for line in done.out.splitlines() if line not in plain]
+    assert sorted(changed) == sorted(
+        f'    Default: "{value}"' for value in ("example-config", "web", OPERATORS[0], ADMINISTRATOR)
+    )
+    assert "aws cloudformation deploy --template-file FILE" in done.err
+    assert iam("stack").out.splitlines() == plain
+
+
+# A stack as that of iam/stack.yaml says of itself.
+def _template(**outputs: str) -> str:
+    parameters = {name: {"Type": "String", "Default": ""} for name in ("AdministratorArn", "OperatorArn", "BucketKey")}
+    return json.dumps(
+        {
+            "Parameters": parameters,
+            "Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "example-config"}}},
+            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+        }
+    )
+
+
+_OUTPUTS = {
+    "BucketName": "example-config",
+    "BucketOwner": ACCOUNT,
+    "Prefix": "prod",
+    "KeyArn": KEY,
+    "Region": REGION,
+}
+
+
+class Engineer:
+    """Somebody who asks for the policies of a stack."""
+
+    def __init__(self, server: S3Server, proxy: S3Proxy, env: dict[str, str]) -> None:
+        self._server, self.proxy, self.env = server, proxy, env
+
+    def deploy(self, outputs: dict[str, str], **parameters: str) -> None:
+        """Deploy a stack with these outputs."""
+        self._server.client("cloudformation").create_stack(
+            StackName="fleet",
+            TemplateBody=_template(**outputs),
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+        )
+
+    def iam(self, *options: str, stack: str = "fleet") -> Ended:
+        """Print a policy of the stack."""
+        return iam(*options, "--stack", stack, env=self.env)
+
+
+@pytest.fixture
+def engineer(s3_server: S3Server, s3_proxy: S3Proxy, operator_env: dict[str, str]) -> Engineer:
+    """Give a platform engineer in an account without stacks."""
+    return Engineer(s3_server, s3_proxy, operator_env)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_values_of_a_stack(engineer: Engineer, name: str) -> None:
+    """Outputs and parameters of a stack fill what the options would; it is looked at once."""
+    engineer.deploy(_OUTPUTS, AdministratorArn=ADMINISTRATOR, OperatorArn=OPERATORS[0])
+    done = engineer.iam(name)
+    assert done.status == 0, done.err
+    assert done.document == iam(name, *PLACE, *PEOPLE, "--operator", OPERATORS[0], "--region", REGION).document
+    assert engineer.proxy.operations == ["DescribeStacks"]
+
+
+def test_stack_without_operator(engineer: Engineer) -> None:
+    """An empty parameter is none: then the administrator alone puts."""
+    engineer.deploy(_OUTPUTS, AdministratorArn=ADMINISTRATOR)
+    statements = {one["Sid"]: one for one in engineer.iam("bucket").document["Statement"]}
+    assert statements["OperatorsPut"]["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": [ADMINISTRATOR]}}
+
+
+def test_option_beats_stack(engineer: Engineer) -> None:
+    """An option says otherwise than the stack: a second environment in its bucket, say."""
+    engineer.deploy(_OUTPUTS, AdministratorArn=ADMINISTRATOR)
+    assert "arn:aws:s3:::example-config/staging/*" in engineer.iam("operator", "--prefix", "staging").out
+
+
+def test_bucket_key(engineer: Engineer) -> None:
+    """What a bucket key changes is said: these policies do not allow it."""
+    engineer.deploy(_OUTPUTS, BucketKey="on")
+    done = engineer.iam("operator")
+    assert done.status == 0
+    assert "warning: stack fleet uses an S3 bucket key" in done.err
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        ({"Other": "x"}, "stack fleet says of no bucket that it has made one"),
+        ({**_OUTPUTS, "Prefix": "*"}, "Prefix of stack fleet is not what it should be"),
+        ({**_OUTPUTS, "KeyArn": "alias/x"}, "KeyArn of stack fleet is not what it should be"),
+        ({**_OUTPUTS, "BucketName": "${aws:username}"}, "BucketName of stack fleet is not what it should be"),
+    ],
+)
+def test_another_stack(engineer: Engineer, outputs: dict[str, str], said: str) -> None:
+    """What is none of ours, or has a pattern for a value, fills no policy."""
+    engineer.deploy(outputs)
+    done = engineer.iam("operator")
+    assert (done.status, done.out) == (4, "")
+    assert f"error: {said}" in done.err
+
+
+def test_no_such_stack(engineer: Engineer) -> None:
+    """A stack that is not there is status 4."""
+    done = engineer.iam("operator", stack="other")
+    assert done.status == 4
+    assert "error: cannot look at stack other: there is no such stack in this account and region" in done.err
+
+
+class Refusal(s3_faults.Fault):
+    """CloudFormation refuses with a status and an error code (AWS query protocol)."""
+
+    def __init__(self, code: str, message: str = "of the service", status: int = 400) -> None:
+        self.code, self.status, self._message = code, status, message
+
+    def respond(self, request: Request, forward: s3_faults.Forward) -> Answer:
+        """Return the error document."""
+        del request, forward
+        error = f"<Error><Type>Sender</Type><Code>{self.code}</Code><Message>{self._message}</Message></Error>"
+        return answer(self.status, f"<ErrorResponse>{error}</ErrorResponse>".encode(), "text/xml")
+
+
+_DENIED = "User: arn:aws:iam::123456789012:user/o is not authorized to perform: cloudformation:DescribeStacks"
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "said"),
+    [
+        (Refusal("AccessDenied", _DENIED, 403), 4, f"CloudFormation denies access ({_DENIED})"),
+        (Refusal("AccessDenied", _DENIED, 403), 4, "hint: it takes cloudformation:DescribeStacks"),
+        (Refusal("Throttling", "Rate exceeded"), 5, "CloudFormation asks to come back later (Throttling)"),
+        (Refusal("InternalFailure", status=500), 5, "CloudFormation asks to come back later (InternalFailure)"),
+        (Refusal("ExpiredToken", status=403), 5, "the credentials have expired"),
+        (Refusal("InvalidClientTokenId", status=403), 4, "the access key is not known"),
+        (Refusal("SignatureDoesNotMatch", status=403), 4, "the secret access key does not fit the access key"),
+        (Refusal("SignatureDoesNotMatch", "Signature expired: 1 is now earlier than 2", 403), 4, "clock is wrong"),
+        (Refusal("Odd"), 4, "CloudFormation answers Odd"),
+    ],
+)
+def test_refusals(engineer: Engineer, fault: Refusal, status: int, said: str) -> None:
+    """Each refusal says whose fault it is, and names no bucket."""
+    engineer.proxy.inject(fault)
+    done = engineer.iam("operator")
+    assert (done.status, done.out) == (status, "")
+    assert said in done.err
+    assert "S3" not in done.err.replace("S3URI", "")
+
+
+def test_no_way_to_it(tmp_path: Path) -> None:
+    """What does not answer is status 5, in words about this service."""
+    env = {**aws_environment(tmp_path, endpoint="http://127.0.0.1:1"), "AWS_REGION": REGION, **OPERATOR}
+    done = iam("operator", "--stack", "fleet", env=env)
+    assert done.status == 5
+    assert "refuses the connection" in done.err
+    assert "S3" not in done.err
+
+
+def test_no_region(engineer: Engineer) -> None:
+    """Where no region is known there is no address to ask."""
+    done = iam("operator", "--stack", "fleet", env={**engineer.env, "AWS_REGION": ""})
+    assert done.status == 2
+    assert "hint: give --region, the stack's region" in done.err
+
+
+def test_whole_program(tmp_path: Path) -> None:
+    """As a program of its own, in another folder, it finds its files."""
+    done = run("iam", "operator", *PLACE, env=aws_environment(tmp_path, endpoint="http://127.0.0.1:1"))
+    assert done.status == 0
+    document: Any = done.document
+    assert document["Statement"][0]["Sid"] == "ReadTheFileAndItsVersions"
