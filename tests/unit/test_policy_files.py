@@ -12,7 +12,9 @@ import pytest
 from botocore.session import Session
 
 from bootstrap.core import policies
+from bootstrap.core.bucket_settings import Settings, risks
 from bootstrap.core.policy_values import Values
+from bootstrap.core.s3_uri import S3URI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -246,6 +248,37 @@ def test_the_lists_of_the_bucket_leave_no_change_out() -> None:
     )
     harmless = {"s3:PutAnalyticsConfiguration", "s3:PutMetricsConfiguration", "s3:PutIntelligentTieringConfiguration"}
     assert {one for one in known if not others.search(one)} - harmless <= actions("bucket.json", "Deny")
+
+
+def test_push_has_nothing_to_warn_of() -> None:
+    """A bucket with this policy, versioned and with public access blocked, puts the file at no risk that push knows."""
+    switches = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    policy = json.dumps(policies.fill(text("bucket.json"), values()))
+    settings = Settings("Enabled", dict.fromkeys(switches, True), policy, [])
+    assert risks(settings, S3URI("example-config", "prod/ecs.config")) == ()
+
+
+def test_no_condition_is_about_the_way() -> None:
+    """FIPS and dual-stack endpoints, gateway and interface endpoints are all the same to the conditions."""
+    found = {
+        key
+        for name in NAMES
+        for statement in statements(name)
+        for keys in statement.get("Condition", {}).values()
+        for key in keys
+    }
+    assert found == {
+        "aws:PrincipalAccount",
+        "aws:PrincipalArn",
+        "aws:PrincipalType",
+        "aws:SecureTransport",
+        "kms:EncryptionContext:aws:s3:arn",
+        "kms:ViaService",
+        "s3:TlsVersion",
+        "s3:prefix",
+        "s3:x-amz-server-side-encryption",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    }
 
 
 def test_nobody_has_all_of_the_key() -> None:
