@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Callable
 import cloudformation
 import pytest
 from aws_environment import aws_environment
-from deployed_stack import Deployed
+from cloudformation import POLICIES
+from deployed_stack import NAME, Deployed
 from program import run_here
 from pushing import CHANGED, FILE
+from s3_server import ACCOUNT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,6 +158,24 @@ def test_role_of_the_instance(deploy: Callable[..., Fleet], s3_server: S3Server,
     fleet.stack.enforce()
     other = outputs["EnvFileUri"].replace("/prod/", "/other/")
     assert [fleet.boot(EnvFileUri=uri).status for uri in (other, outputs["EnvFileUri"])] == [4, 0]
+
+
+def test_policies_of_the_stack(deploy: Callable[..., Fleet]) -> None:
+    """`ecsauth iam --stack` prints what the stack has made, each name that means the same but once."""
+    fleet = deploy(Prefix="prod/web", OperatorArn=f"arn:aws:iam::{ACCOUNT}:role/Operator")
+    for name, made in POLICIES.items():
+        done = fleet.type(f"ecsauth iam {name} --stack {NAME}")
+        assert done.status == 0, done.err
+        assert done.document == once(made(fleet.stack.resolved)), name
+
+
+def once(node: Any) -> Any:
+    """Return a document with each item of a list but once."""
+    if isinstance(node, dict):
+        return {key: once(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [once(item) for index, item in enumerate(node) if item not in node[:index]]
+    return node
 
 
 @pytest.mark.parametrize(

@@ -32,14 +32,12 @@ class Place(NamedTuple):
     dns_suffix: str = "amazonaws.com"
     account: str = "111122223333"
     stack: str = "fleet"
+    stack_uuid: str = "5f3c2b1a-0d9e-11f0-8c7b-0a1b2c3d4e5f"
 
     @property
     def stack_id(self) -> str:
-        """The ID of the stack, which ends with a UUID."""
-        return (
-            f"arn:{self.partition}:cloudformation:{self.region}:{self.account}:"
-            f"stack/{self.stack}/5f3c2b1a-0d9e-11f0-8c7b-0a1b2c3d4e5f"
-        )
+        """The ID of the stack."""
+        return f"arn:{self.partition}:cloudformation:{self.region}:{self.account}:stack/{self.stack}/{self.stack_uuid}"
 
 
 # One of each partition that has an ECS-optimized AMI for everybody.
@@ -242,3 +240,14 @@ def is_taken(parameter: dict[str, Any], value: str) -> bool:
         and value in parameter.get("AllowedValues", [value])
         and re.fullmatch(parameter.get("AllowedPattern", "(?s).*"), value) is not None
     )
+
+
+# Where the template has what a file says.
+POLICIES: dict[str, Callable[[Stack], Any]] = {
+    "instance-role-trust": lambda stack: stack.properties("InstanceRole")["AssumeRolePolicyDocument"],
+    "instance-role": lambda stack: stack.properties("InstanceRole")["Policies"][0]["PolicyDocument"],
+    "operator": lambda stack: stack.properties("OperatorPolicy")["PolicyDocument"],
+    "auditor": lambda stack: stack.properties("AuditorPolicy")["PolicyDocument"],
+    "bucket": lambda stack: stack.properties("BucketPolicy")["PolicyDocument"],
+    "key": lambda stack: stack.properties("Key")["KeyPolicy"],
+}

@@ -33,6 +33,7 @@ class Deployed:
         self._template = template or cloudformation.read()
         self._parameters = {"AdministratorArn": ADMINISTRATOR, **parameters}
         self._cloudformation.create_stack(TemplateBody=json.dumps(self._template), **self._given())
+        self._uuid = ""
         self.outputs = self._look("CREATE_COMPLETE")
 
     def update(self, **parameters: str) -> None:
@@ -45,7 +46,7 @@ class Deployed:
     def resolved(self) -> Stack:
         """The same template resolved here, with the names that the resources have got."""
         names = {"Bucket": self.outputs["BucketName"], "Key": self.outputs["KeyArn"].rpartition("/")[2]}
-        place = Place(REGION, account=ACCOUNT, stack=NAME)
+        place = Place(REGION, account=ACCOUNT, stack=NAME, stack_uuid=self._uuid)
         return Stack(self._parameters, place, template=self._template, names=names)
 
     def complete(self, proxy: S3Proxy) -> set[str]:
@@ -90,6 +91,7 @@ class Deployed:
         """Return what the stack tells, once it is so."""
         (stack,) = self._cloudformation.describe_stacks(StackName=NAME)["Stacks"]
         assert stack["StackStatus"] == status, stack.get("StackStatusReason")
+        self._uuid = stack["StackId"].rpartition("/")[2]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 

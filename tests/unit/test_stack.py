@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import cloudformation
 import pytest
-from cloudformation import PLACES, ROOT, Place, Stack
+from cloudformation import PLACES, POLICIES, ROOT, Place, Stack
 from program import run_here
 
 from bootstrap.core import s3_uri
@@ -24,16 +24,6 @@ SHA256 = "0123456789abcdef" * 4
 OPERATOR = "arn:aws:iam::111122223333:role/Operator"
 ENDPOINT = {"VpcId": "vpc-12345678", "RouteTableIds": "rtb-12345678,rtb-0123456789abcdef0"}
 CONTEXT = "kms:EncryptionContext:aws:s3:arn"
-
-# Where the template has what a file says.
-DOCUMENTS: dict[str, Callable[[Stack], Any]] = {
-    "instance-role-trust": lambda stack: stack.properties("InstanceRole")["AssumeRolePolicyDocument"],
-    "instance-role": lambda stack: stack.properties("InstanceRole")["Policies"][0]["PolicyDocument"],
-    "operator": lambda stack: stack.properties("OperatorPolicy")["PolicyDocument"],
-    "auditor": lambda stack: stack.properties("AuditorPolicy")["PolicyDocument"],
-    "bucket": lambda stack: stack.properties("BucketPolicy")["PolicyDocument"],
-    "key": lambda stack: stack.properties("Key")["KeyPolicy"],
-}
 
 
 def file_document(name: str, stack: Stack) -> Any:
@@ -61,7 +51,7 @@ def statements(document: Any) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", POLICIES)
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.partition)
 @pytest.mark.parametrize(
     "given", [{}, {"Prefix": "prod/web", "BucketName": "example-config", "OperatorArn": OPERATOR}], ids=["plain", "all"]
@@ -69,7 +59,7 @@ def statements(document: Any) -> dict[str, Any]:
 def test_says_what_the_files_say(name: str, place: Place, given: dict[str, str]) -> None:
     """Each policy of the stack is the file's, statement for statement, in every partition."""
     stack = Stack(given, place)
-    here, there = statements(DOCUMENTS[name](stack)), statements(file_document(name, stack))
+    here, there = statements(POLICIES[name](stack)), statements(file_document(name, stack))
     assert list(here) == list(there)
     for sid, statement in here.items():
         assert statement == there[sid]
@@ -77,7 +67,7 @@ def test_says_what_the_files_say(name: str, place: Place, given: dict[str, str])
 
 def test_no_file_is_left_out() -> None:
     """Every policy file is in the stack."""
-    assert set(DOCUMENTS) == {path.stem for path in (ROOT / "iam").glob("*.json")}
+    assert set(POLICIES) == {path.stem for path in (ROOT / "iam").glob("*.json")}
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.partition)
@@ -107,11 +97,11 @@ def test_bucket_key(given: dict[str, str], bucket_key: bool, bucket_is_taken: bo
     for name in ("instance-role", "operator"):
         contexts = [
             statement["Condition"]["StringLike"][CONTEXT]
-            for statement in DOCUMENTS[name](stack)["Statement"]
+            for statement in POLICIES[name](stack)["Statement"]
             if CONTEXT in statement.get("Condition", {}).get("StringLike", {})
         ]
         assert contexts == [[f"{bucket}/prod/*", bucket] if bucket_is_taken else f"{bucket}/prod/*"]
-    before, after = statements(DOCUMENTS["key"](plain)), statements(DOCUMENTS["key"](stack))
+    before, after = statements(POLICIES["key"](plain)), statements(POLICIES["key"](stack))
     more = [statement for sid, statement in after.items() if sid not in before]
     assert before.items() <= after.items()
     assert [statement["Condition"]["StringEquals"][CONTEXT] for statement in more] == [bucket] * bucket_is_taken
