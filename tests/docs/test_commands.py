@@ -23,7 +23,7 @@ import pytest
 from aws_environment import aws_environment
 from metadata_service import Instance, MetadataService
 from pretend_hub import pretend_hub
-from s3_faults import tls_only
+from s3_faults import TlsOnlyEverywhere
 from s3_proxy import S3Proxy
 from s3_server import ACCESS_KEY, REGION, SECRET_KEY
 
@@ -165,7 +165,7 @@ def desk(tmp_path: Path, s3_server: S3Server) -> Iterator[Desk]:
     instance = Instance(region=REGION, account=ACCOUNT)
     hub = pretend_hub(tmp_path)
     with S3Proxy(s3_server.url, owner=ACCOUNT) as s3, MetadataService(instance) as metadata, hub as way_to_hub:
-        s3.inject(tls_only(BUCKET), operation="GetBucketPolicy")
+        s3.inject(TlsOnlyEverywhere(), operation="GetBucketPolicy")
         environment = aws_environment(
             tmp_path,
             endpoint=s3.url,
