@@ -92,6 +92,8 @@ def test_from_launch_to_agent(launched: LaunchedInstance, archive: bytes, tmp_pa
     assert wait_ended(launched, units.VERIFY) == OK
     assert_agent_has(launched, FIRST)
     assert starts(launched) == 1
+    # Neither of these is on it, nor is the Internet.
+    assert launched.run("sh", "-c", "command -v curl wget aws pip pip3", check=False).out == ""
     assert launched.s3.operations == ["GetObject"] * 3
     assert launched.s3.requests.wait_for(lambda one: one.key == "ecsauth").headers["x-amz-expected-bucket-owner"]
     assert launched.run("stat", "--format=%a %U", PROGRAM).out == "755 root\n"
@@ -197,7 +199,7 @@ def test_baked_but_not_there(launched: LaunchedInstance, tmp_path: Path) -> None
 def recipe() -> str:
     """Return the script that operations.md has for Auto Scaling groups."""
     section = OPERATIONS.read_text().split("\n## Telling the Auto Scaling group\n")[1].split("\n## ")[0]
-    (script,) = re.findall(r"^```sh\n(#!/bin/sh\n.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
+    (script,) = re.findall(r"^```shell\n(#!/bin/sh\n.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
     return str(script)
 
 
