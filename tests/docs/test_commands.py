@@ -70,6 +70,7 @@ NOT_REPLAYED = {
     r"git clone \S+": "needs the network",
     r"docker (logs|ps|inspect) .*": "needs the agent",
     r"systemctl .*|journalctl .*": "needs systemd",
+    r"aws autoscaling .*|    --lifecycle-transition .*": "needs an Auto Scaling group; another test has a stand-in",
     r"/opt/ecsauth/bin/ecsauth boot .*": "needs an instance; other tests boot one so",
 }
 
