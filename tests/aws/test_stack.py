@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import shlex
 from typing import TYPE_CHECKING, Any, Callable
@@ -158,6 +159,21 @@ def test_role_of_the_instance(deploy: Callable[..., Fleet], s3_server: S3Server,
     fleet.stack.enforce()
     other = outputs["EnvFileUri"].replace("/prod/", "/other/")
     assert [fleet.boot(EnvFileUri=uri).status for uri in (other, outputs["EnvFileUri"])] == [4, 0]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_endpoint(wanted: bool, deploy: Callable[..., Fleet], s3_server: S3Server) -> None:
+    """The endpoint stands in the VPC that is named, in its route tables, and without one there is none."""
+    ec2 = s3_server.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    tables = [ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2)]
+    fleet = deploy(**({"VpcId": vpc, "RouteTableIds": ",".join(tables)} if wanted else {}))
+    made = ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    assert [(one["VpcId"], one["RouteTableIds"], one["ServiceName"]) for one in made] == (
+        [(vpc, tables, "com.amazonaws.eu-central-1.s3")] if wanted else []
+    )
+    policies = [ast.literal_eval(one["PolicyDocument"]) for one in made]
+    assert policies == [fleet.stack.resolved.properties("Endpoint")["PolicyDocument"] for _ in made]
 
 
 def test_policies_of_the_stack(deploy: Callable[..., Fleet]) -> None:
