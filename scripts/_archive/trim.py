@@ -85,7 +85,9 @@ def _model(model: Any, operations: tuple[str, ...]) -> Any:
         reached.add(name)
         wanted |= set(_shapes_in(model["shapes"][name])) - reached
     shapes = {name: shape for name, shape in model["shapes"].items() if name in reached}
-    return _quiet({**model, "operations": kept, "shapes": shapes})
+    small = _quiet({**model, "operations": kept, "shapes": shapes})
+    # Of these the SDK insists to know what is said of them.
+    return {**small, **{name: model[name] for name in ("clientContextParams",) if name in model}}
 
 
 def _shapes_in(document: Any) -> Iterator[str]:
