@@ -26,6 +26,7 @@ from pretend_hub import pretend_hub
 from s3_faults import TlsOnlyEverywhere
 from s3_proxy import S3Proxy
 from s3_server import ACCESS_KEY, REGION, SECRET_KEY
+from small_archive import small_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -110,6 +111,9 @@ class Desk:
             each.mkdir(parents=True)
         for name, text in FILES.items():
             (desk / name).write_text(text)
+        # What scripts/build-archive leaves.
+        (desk / "dist").mkdir()
+        (desk / "dist/ecsauth").write_bytes(small_archive())
         places = {"python": sys.executable, "sources": str(ROOT), "root": self._root}
         for name, text in (("ecsauth", _ECSAUTH), ("aws", _AWS)):
             program = programs / name
