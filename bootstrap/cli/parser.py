@@ -73,6 +73,10 @@ COMMANDS = {
         "print the policies of an environment, or the stack that makes it",
         "ecsauth iam instance-role --stack ecsauth -o instance-role.json",
     ),
+    "archive": (
+        "put the boot archive into S3, encrypted with a KMS key",
+        "ecsauth archive publish s3://bucket/prod/ecsauth",
+    ),
     "user-data": (
         "write what an instance is told at its launch, so that it boots",
         "ecsauth user-data s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",

@@ -88,6 +88,7 @@ def _add_boot(group: argparse._ArgumentGroup) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the user data; raise UsageError or LocalError."""
     import os
+    import sys
 
     from bootstrap.cli import console, sources
     from bootstrap.core import units, user_data
@@ -107,6 +108,8 @@ def run(arguments: argparse.Namespace) -> int:
     gate = units.gate(os.path.join(options.STATE_DIRECTORY, MARK), options.ENV_FILE)
     made = user_data.render(order, arguments.form, gate)
     sources.write(arguments.output, made.encode())
+    # What is said next goes to another stream.
+    sys.stdout.flush()
     console.say(f"{len(made):,} bytes of user data, of {user_data.LARGEST:,} that EC2 takes before base64")
     return ExitCode.OK
 

@@ -49,9 +49,9 @@ class Part(object):
         return self._place + self._file_of(name)
 
     def get_data(self, path):
-        if not path.startswith(self._place) or path[len(self._place):] not in self._files:
+        if not path.startswith(self._place) or path[len(self._place) :] not in self._files:
             raise OSError(2, "not in the archive", path)
-        return self._read(path[len(self._place):])
+        return self._read(path[len(self._place) :])
 
     def _file_of(self, name):
         inside = name.replace(".", "/")
@@ -62,7 +62,7 @@ class Part(object):
 
     def _read(self, file):
         start, size = self._files[file]
-        return zlib.decompress(self._content[start:start + size], -15)
+        return zlib.decompress(self._content[start : start + size], -15)
 
 
 def own_path():
@@ -72,7 +72,9 @@ def own_path():
     for prefix in (sys.base_prefix, sys.base_exec_prefix):
         for folder in ("lib", getattr(sys, "platlibdir", "lib")):
             library = "/".join((prefix.rstrip("/"), folder, version))
-            kept.update((library, library + "/lib-dynload", library.replace(version, version.replace(".", "")) + ".zip"))
+            kept.update(
+                (library, library + "/lib-dynload", library.replace(version, version.replace(".", "")) + ".zip")
+            )
     return [one for one in sys.path if one in kept]
 
 

@@ -85,7 +85,11 @@ def _model(model: Any, operations: tuple[str, ...]) -> Any:
         reached.add(name)
         wanted |= set(_shapes_in(model["shapes"][name])) - reached
     shapes = {name: shape for name, shape in model["shapes"].items() if name in reached}
-    return _quiet({**model, "operations": kept, "shapes": shapes})
+    quiet = _quiet({**model, "operations": kept, "shapes": shapes})
+    for parameter in quiet.get("clientContextParams", {}).values():
+        # botocore.model reads it, where an endpoint is made of the rules.
+        parameter["documentation"] = ""
+    return quiet
 
 
 def _shapes_in(document: Any) -> Iterator[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import base64
+import hashlib
+import os
 import shlex
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -11,9 +14,10 @@ import pytest
 from aws_environment import aws_environment
 from cloudformation import POLICIES
 from deployed_stack import NAME, Deployed
-from program import run_here
+from program import ROOT, run_here
 from pushing import CHANGED, FILE
 from s3_server import ACCOUNT
+from small_archive import small_archive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +26,6 @@ if TYPE_CHECKING:
     from program import Ended
     from s3_proxy import S3Proxy
     from s3_server import S3Server
-
-SHA256 = "0123456789abcdef" * 4
 
 
 class Fleet:
@@ -38,6 +40,16 @@ class Fleet:
         program, *words = shlex.split(command)
         assert program == "ecsauth"
         return run_here(*words, env=self._operator)
+
+    def publish(self) -> Any:
+        """Publish an archive as the stack says, and return what is said of it."""
+        build, publish = self.stack.outputs["NextArchive"].split(" && ")
+        assert os.access(ROOT / build, os.X_OK)
+        (self.desk / "dist").mkdir()
+        (self.desk / "dist/ecsauth").write_bytes(small_archive())
+        done = self.type(f"{publish} --format json")
+        assert done.status == 0, done.err
+        return done.document
 
     def push(self, content: bytes = FILE) -> Ended:
         """Push as the stack says."""
@@ -117,7 +129,9 @@ def test_second_deployment(deploy: Callable[..., Fleet], s3_server: S3Server) ->
     assert fleet.push().status == 0
     before = fleet.stack.outputs
     assert not [name for name in before if name.startswith("LaunchTemplate")]
-    fleet.stack.update(ArchiveSha256=SHA256, ArchiveVersionId="abc")
+    archive = fleet.publish()
+    names = [word.partition("=")[0] for word in fleet.stack.outputs["NextUpdate"].split() if "=" in word]
+    fleet.stack.update(**dict(zip(names, (archive["sha256"], archive["version_id"]))))
     after = fleet.stack.outputs
     assert [name for name in after if name.startswith("Next")] == ["NextLaunch"]
     assert {name: after[name] for name in before if name in after} == {
@@ -129,7 +143,11 @@ def test_second_deployment(deploy: Callable[..., Fleet], s3_server: S3Server) ->
     made = version["LaunchTemplateData"]
     assert made["IamInstanceProfile"]["Arn"] == after["InstanceProfileArn"]
     resolved = fleet.stack.resolved.properties("LaunchTemplate")["LaunchTemplateData"]
-    assert base64.b64decode(made["UserData"]).decode() == resolved["UserData"]
+    told = base64.b64decode(made["UserData"]).decode()
+    assert told == resolved["UserData"]
+    assert archive["sha256"] == hashlib.sha256(small_archive()).hexdigest()
+    assert f"'/prod/ecsauth?versionId={archive['version_id']}'" in told
+    assert f" {archive['sha256']} " in told
     assert made["MetadataOptions"] == {
         "HttpEndpoint": "enabled",
         "HttpTokens": "required",
@@ -158,6 +176,21 @@ def test_role_of_the_instance(deploy: Callable[..., Fleet], s3_server: S3Server,
     fleet.stack.enforce()
     other = outputs["EnvFileUri"].replace("/prod/", "/other/")
     assert [fleet.boot(EnvFileUri=uri).status for uri in (other, outputs["EnvFileUri"])] == [4, 0]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_endpoint(wanted: bool, deploy: Callable[..., Fleet], s3_server: S3Server) -> None:
+    """The endpoint stands in the VPC that is named, in its route tables, and without one there is none."""
+    ec2 = s3_server.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    tables = [ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2)]
+    fleet = deploy(**({"VpcId": vpc, "RouteTableIds": ",".join(tables)} if wanted else {}))
+    made = ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    assert [(one["VpcId"], one["RouteTableIds"], one["ServiceName"]) for one in made] == (
+        [(vpc, tables, "com.amazonaws.eu-central-1.s3")] if wanted else []
+    )
+    policies = [ast.literal_eval(one["PolicyDocument"]) for one in made]
+    assert policies == [fleet.stack.resolved.properties("Endpoint")["PolicyDocument"] for _ in made]
 
 
 def test_policies_of_the_stack(deploy: Callable[..., Fleet]) -> None:

@@ -23,9 +23,10 @@ import pytest
 from aws_environment import aws_environment
 from metadata_service import Instance, MetadataService
 from pretend_hub import pretend_hub
-from s3_faults import tls_only
+from s3_faults import TlsOnlyEverywhere
 from s3_proxy import S3Proxy
 from s3_server import ACCESS_KEY, REGION, SECRET_KEY
+from small_archive import small_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -72,6 +73,7 @@ NOT_REPLAYED = {
     r"aws imagebuilder .*": "needs an account; other tests run the lines of the component",
     r"docker (logs|ps|inspect) .*": "needs the agent",
     r"systemctl .*|journalctl .*": "needs systemd",
+    r"aws autoscaling .*|    --lifecycle-transition .*": "needs an Auto Scaling group; another test has a stand-in",
     r"/opt/ecsauth/bin/ecsauth boot .*": "needs an instance; other tests boot one so",
 }
 
@@ -111,6 +113,9 @@ class Desk:
             each.mkdir(parents=True)
         for name, text in FILES.items():
             (desk / name).write_text(text)
+        # What scripts/build-archive leaves.
+        (desk / "dist").mkdir()
+        (desk / "dist/ecsauth").write_bytes(small_archive())
         places = {"python": sys.executable, "sources": str(ROOT), "root": self._root}
         for name, text in (("ecsauth", _ECSAUTH), ("aws", _AWS)):
             program = programs / name
@@ -168,7 +173,7 @@ def desk(tmp_path: Path, s3_server: S3Server) -> Iterator[Desk]:
     instance = Instance(region=REGION, account=ACCOUNT)
     hub = pretend_hub(tmp_path)
     with S3Proxy(s3_server.url, owner=ACCOUNT) as s3, MetadataService(instance) as metadata, hub as way_to_hub:
-        s3.inject(tls_only(BUCKET), operation="GetBucketPolicy")
+        s3.inject(TlsOnlyEverywhere(), operation="GetBucketPolicy")
         environment = aws_environment(
             tmp_path,
             endpoint=s3.url,

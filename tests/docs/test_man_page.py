@@ -41,7 +41,7 @@ def test_readers_take_the_page(reader: str) -> None:
 def test_every_command_has_its_section_with_an_example() -> None:
     """Whoever looks for a command finds it under its name."""
     sections = re.split(r"^\.SS ", _PAGE.read_text(encoding="utf-8").split("\n.SH COMMANDS\n")[1], flags=re.MULTILINE)
-    found = {section.partition("\n")[0]: section for section in sections[1:]}
+    found = {section.partition("\n")[0].replace("\\-", "-"): section for section in sections[1:]}
     assert set(COMMANDS) <= set(found)
     for name, (_, example) in COMMANDS.items():
         assert example.replace("-", "\\-").replace("~", "\\(ti") in found[name]

@@ -33,7 +33,7 @@ def test_first_screen_has_what_a_newcomer_needs() -> None:
 def test_every_command_has_a_section() -> None:
     """The sections under Commands are the commands that exist, in the order of the help."""
     section = README.split("\n## Commands\n")[1].split("\n## ")[0]
-    assert re.findall(r"^### (\w+)$", section, flags=re.MULTILINE) == list(COMMANDS)
+    assert re.findall(r"^### ([\w-]+)$", section, flags=re.MULTILINE) == list(COMMANDS)
 
 
 def test_exit_statuses_are_those_of_the_program() -> None:

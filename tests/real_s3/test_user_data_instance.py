@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
+import boot_archive
 import launched_instance
 import pytest
 from auto_scaling import SERVICE, AutoScaling
@@ -18,7 +19,7 @@ from instance_boots import FOLDER, assert_agent_has, moment, recorded, starts, w
 from launched_instance import HTTPS_PORT, PROGRAM, LaunchedInstance
 from machine import FIRST
 from metadata_service import Behaviour
-from s3_faults import ACCESS_DENIED, CutBody, Late, Reset, SlowDrip
+from s3_faults import ACCESS_DENIED, CutBody, Fault, Late, Reset, SlowDrip
 
 from bootstrap.core import units
 
@@ -47,9 +48,9 @@ def aws_certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(scope="session")
-def boot_archive() -> bytes:
-    """Make the boot archive."""
-    return launched_instance.boot_archive()
+def archive() -> bytes:
+    """Give the boot archive of this tree."""
+    return boot_archive.built().read_bytes()
 
 
 @pytest.fixture
@@ -77,9 +78,9 @@ def assert_no_agent(launched: LaunchedInstance) -> None:
     assert "status: error" in launched.run("cloud-init", "status", check=False).out
 
 
-def test_from_launch_to_agent(launched: LaunchedInstance, boot_archive: bytes, tmp_path: Path) -> None:
+def test_from_launch_to_agent(launched: LaunchedInstance, archive: bytes, tmp_path: Path) -> None:
     """With nothing but Python: an agent with the file, the role's keys seen nowhere; a run more changes nothing."""
-    sha256 = launched.put_archive(boot_archive)
+    sha256 = launched.put_archive(archive)
     launched.user_data(
         launched.made_user_data(tmp_path, *launched.from_archive(sha256), *FLAGS, "--bucket-owner=123456789012")
     )
@@ -91,6 +92,8 @@ def test_from_launch_to_agent(launched: LaunchedInstance, boot_archive: bytes, t
     assert wait_ended(launched, units.VERIFY) == OK
     assert_agent_has(launched, FIRST)
     assert starts(launched) == 1
+    # Neither of these is on it, nor is the Internet.
+    assert launched.run("sh", "-c", "command -v curl wget aws pip pip3", check=False).out == ""
     assert launched.s3.operations == ["GetObject"] * 3
     assert launched.s3.requests.wait_for(lambda one: one.key == "ecsauth").headers["x-amz-expected-bucket-owner"]
     assert launched.run("stat", "--format=%a %U", PROGRAM).out == "755 root\n"
@@ -113,14 +116,15 @@ def test_from_launch_to_agent(launched: LaunchedInstance, boot_archive: bytes, t
 
 def assert_patient(launched: LaunchedInstance) -> None:
     """Assert that what may pass is tried again, and what does not ends with a status, in time and in a line."""
-    for fault in (ACCESS_DENIED, CutBody(1000), Reset()):
+    faults: tuple[Fault, ...] = (ACCESS_DENIED, CutBody(1000), Reset())
+    for fault in faults:
         launched.s3.inject(fault, times=1)
     launched.metadata.become(Behaviour.NO_ROLE, requests=4)
     done = run_script(launched)
     assert (done.status, "nothing has changed" in done.err) == (OK, True), done.err
     host = f"{launched.bucket}.s3.eu-central-1.amazonaws.com"
-    for fault, why in ((ACCESS_DENIED, f"{host} answers 403"), (SlowDrip(0.2), "no answer")):
-        launched.s3.inject(fault)
+    for lasting, why in ((ACCESS_DENIED, f"{host} answers 403"), (SlowDrip(0.2), "no answer")):
+        launched.s3.inject(lasting)
         done = run_script(launched, alarm_s=1)
         assert (done.status, done.err) == (UNREACHABLE, f"ecsauth: error: https://{host}/prod/ecsauth: {why}\n")
         launched.s3.heal()
@@ -135,9 +139,9 @@ def assert_gate_or_nothing(launched: LaunchedInstance) -> None:
     assert (launched.show("ecs", "ActiveState"), launched.show("ecs", "UnitFileState")) == ("inactive", "disabled")
 
 
-def test_s3_late(launched: LaunchedInstance, boot_archive: bytes, tmp_path: Path) -> None:
+def test_s3_late(launched: LaunchedInstance, archive: bytes, tmp_path: Path) -> None:
     """From cloud-config, with S3 out of reach for the first 20 s: the agent starts all the same, at the first boot."""
-    options = launched.from_archive(launched.put_archive(boot_archive))
+    options = launched.from_archive(launched.put_archive(archive))
     launched.user_data(launched.made_user_data(tmp_path, *options, *FLAGS, "--format=cloud-config"))
     launched.without(launched.s3)
     launched.start()
@@ -151,10 +155,10 @@ def test_s3_late(launched: LaunchedInstance, boot_archive: bytes, tmp_path: Path
     assert starts(launched) == 1
 
 
-def test_another_archive(launched: LaunchedInstance, boot_archive: bytes, tmp_path: Path) -> None:
+def test_another_archive(launched: LaunchedInstance, archive: bytes, tmp_path: Path) -> None:
     """An archive that is not the one is not even written; no agent starts, at this boot and the next, until it is."""
-    sha256 = launched.put_archive(boot_archive)
-    launched.put_archive(boot_archive[:-1] + b"!")
+    sha256 = launched.put_archive(archive)
+    launched.put_archive(archive[:-1] + b"!")
     launched.user_data(launched.made_user_data(tmp_path, *launched.from_archive(sha256), *FLAGS))
     assert launched.boot() == "degraded"
     assert "prod/ecsauth: its SHA-256 is another" in launched.journal("cloud-final")
@@ -165,16 +169,16 @@ def test_another_archive(launched: LaunchedInstance, boot_archive: bytes, tmp_pa
     launched.reboot()
     assert launched.show("ecs", "ActiveState") == "inactive"
     assert run_script(launched).status == DENIED
-    launched.put_archive(boot_archive)
+    launched.put_archive(archive)
     done = run_script(launched)
     assert done.status == OK, done.err
     assert_agent_has(launched, FIRST)
 
 
-def test_baked(launched: LaunchedInstance, boot_archive: bytes, tmp_path: Path) -> None:
+def test_baked(launched: LaunchedInstance, archive: bytes, tmp_path: Path) -> None:
     """From MIME, two lines for an AMI that has ecsauth: the agent starts."""
     program = "/opt/ecsauth/ecsauth"
-    launched.write(program, boot_archive, 0o755)
+    launched.write(program, archive, 0o755)
     launched.user_data(launched.made_user_data(tmp_path, "--program", program, *FLAGS, "--format=mime"))
     assert launched.boot() == "running"
     assert wait_ended(launched, units.VERIFY) == OK
@@ -195,12 +199,12 @@ def test_baked_but_not_there(launched: LaunchedInstance, tmp_path: Path) -> None
 def recipe() -> str:
     """Return the script that operations.md has for Auto Scaling groups."""
     section = OPERATIONS.read_text().split("\n## Telling the Auto Scaling group\n")[1].split("\n## ")[0]
-    (script,) = re.findall(r"^```sh\n(#!/bin/sh\n.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
+    (script,) = re.findall(r"^```shell\n(#!/bin/sh\n.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
     return str(script)
 
 
 def test_auto_scaling_group_is_told(
-    instance_image: str, seaweed: SeaweedServer, aws_certificates: Certificates, boot_archive: bytes, tmp_path: Path
+    instance_image: str, seaweed: SeaweedServer, aws_certificates: Certificates, archive: bytes, tmp_path: Path
 ) -> None:
     """The group lets the instance in once its agent has registered, and not before; a reboot does not disturb."""
     group = AutoScaling("web", "ecsauth", port=HTTPS_PORT, tls=aws_certificates.server_context())
@@ -209,7 +213,7 @@ def test_auto_scaling_group_is_told(
         role = launched.metadata.instance
         group.let_in(role.access_key, role.secret_key, role.session_token)
         launched.write(f"{FOLDER}/{units.VERIFY}.d/soon.conf", b"[Service]\nRestartSec=1s\n")
-        options = launched.from_archive(launched.put_archive(boot_archive))
+        options = launched.from_archive(launched.put_archive(archive))
         launched.user_data(recipe() + launched.made_user_data(tmp_path, *options, *FLAGS))
         # No env-file yet: the boot fails, and the group hears nothing.
         assert launched.boot() == "degraded"

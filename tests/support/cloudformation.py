@@ -75,14 +75,19 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def read() -> dict[str, Any]:
-    """Return the template, with the functions in their long forms; it may be changed."""
+    """Return the project's template; it may be changed."""
     return copy.deepcopy(_read())
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Return a template with the functions in their long forms."""
+    document: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 # a SafeLoader
+    return document
 
 
 @functools.cache
 def _read() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)  # noqa: S506 # a SafeLoader
-    return document
+    return parse(TEMPLATE.read_text())
 
 
 class _Nothing:

@@ -17,6 +17,7 @@ from s3_faults import Document
 from s3_server import ACCOUNT, REGION
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from s3_proxy import S3Proxy
     from s3_server import S3Server
 
@@ -51,25 +52,12 @@ class Deployed:
 
     def complete(self, proxy: S3Proxy) -> set[str]:
         """Apply what the template says and the server dropped, and return the names of those properties."""
-        s3, bucket = self._server.client("s3"), self.outputs["BucketName"]
-        made = self.resolved.properties("Bucket")
-        ways = {
-            "VersioningConfiguration": s3.put_bucket_versioning,
-            "PublicAccessBlockConfiguration": s3.put_public_access_block,
-            "OwnershipControls": s3.put_bucket_ownership_controls,
-            "LifecycleConfiguration": s3.put_bucket_lifecycle_configuration,
-        }
-        dropped = {name: made[name] for name in ways if name in made}
-        if "LifecycleConfiguration" in dropped:
-            rules = dropped["LifecycleConfiguration"]["Rules"]
-            dropped["LifecycleConfiguration"] = {"Rules": [_lifecycle_rule(rule) for rule in rules]}
-        for name, value in dropped.items():
-            ways[name](Bucket=bucket, **{name: value})
+        dropped = put_dropped(self._server.client("s3"), self.resolved)
         if "BucketPolicy" in self._template["Resources"]:
             policy = self.resolved.properties("BucketPolicy")["PolicyDocument"]
             proxy.inject(Document(json.dumps(policy).encode()), operation="GetBucketPolicy")
             return {*dropped, "BucketPolicy"}
-        return set(dropped)
+        return dropped
 
     def enforce(self) -> None:
         """From now on refuse what no policy of the stack allows.
@@ -93,6 +81,24 @@ class Deployed:
         assert stack["StackStatus"] == status, stack.get("StackStatusReason")
         self._uuid = stack["StackId"].rpartition("/")[2]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def put_dropped(s3: S3Client, stack: Stack) -> set[str]:
+    """Give the stack's bucket what its template says and moto drops, and return the names of those properties."""
+    made = stack.properties("Bucket")
+    ways: dict[str, Any] = {
+        "VersioningConfiguration": s3.put_bucket_versioning,
+        "PublicAccessBlockConfiguration": s3.put_public_access_block,
+        "OwnershipControls": s3.put_bucket_ownership_controls,
+        "LifecycleConfiguration": s3.put_bucket_lifecycle_configuration,
+    }
+    dropped = {name: made[name] for name in ways if name in made}
+    if "LifecycleConfiguration" in dropped:
+        rules = dropped["LifecycleConfiguration"]["Rules"]
+        dropped["LifecycleConfiguration"] = {"Rules": [_lifecycle_rule(rule) for rule in rules]}
+    for name, value in dropped.items():
+        ways[name](Bucket=stack.outputs()["BucketName"], **{name: value})
+    return set(dropped)
 
 
 def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:

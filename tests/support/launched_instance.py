@@ -8,11 +8,8 @@ signatures and session tokens. There is no Internet, no pip, no AWS CLI and no c
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
 from typing import TYPE_CHECKING
 
-import instance_files
 from certificates import Certificates
 from instance import Instance
 from s3_server import REGION
@@ -87,19 +84,3 @@ class LaunchedInstance(Instance):
 def certificates(folder: Path) -> Certificates:
     """Return the certificate of AWS's endpoints in the region."""
     return Certificates(folder, names=(f"*.{S3_HOST}", f"*.{REGION}.amazonaws.com"))
-
-
-def boot_archive() -> bytes:
-    """Return the boot archive."""
-    buffer = io.BytesIO(b"#!/usr/bin/python3 -I\n")
-    buffer.seek(0, 2)
-    main = (
-        "import sys, zipfile\n"
-        "with zipfile.ZipFile(sys.path[0]) as z: z.extractall('/run/standin')\n"
-        "sys.path.insert(0, '/run/standin')\nfrom bootstrap.cli import main\nsys.exit(main())\n"
-    )
-    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as z:
-        z.writestr("__main__.py", main)
-        for path, entry in instance_files._program().items():
-            z.writestr(path[len(instance_files.PROGRAM) + 1 :], entry.content)
-    return buffer.getvalue()

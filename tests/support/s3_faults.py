@@ -236,6 +236,14 @@ def tls_only(bucket: str) -> Document:
     return Document(json.dumps({"Version": "2012-10-17", "Statement": [statement]}).encode())
 
 
+class TlsOnlyEverywhere(Fault):
+    """The policy of each bucket is that."""
+
+    def respond(self, request: Request, forward: Forward) -> Answer:
+        """Return the policy of the bucket that is asked for."""
+        return tls_only(request.bucket).respond(request, forward)
+
+
 # Status, code and text of Amazon S3 API Reference, "Error responses"; those of KMS as S3 passes them on.
 ACCESS_DENIED = Reply(403, "AccessDenied", "Access Denied")
 NO_SUCH_KEY = Reply(404, "NoSuchKey", "The specified key does not exist.")

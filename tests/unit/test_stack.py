@@ -264,6 +264,11 @@ def test_every_parameter_is_bounded() -> None:
     assert {name for name, one in parameters.items() if "Default" not in one} == {"AdministratorArn"}
 
 
+def test_is_deployed_as_it_is() -> None:
+    """CloudFormation takes a template of 51,200 bytes by itself; a larger one has to be in a bucket first."""
+    assert cloudformation.TEMPLATE.stat().st_size < 51_200
+
+
 @pytest.mark.parametrize(
     ("given", "refused"),
     [
