@@ -129,7 +129,7 @@ def test_bucket_is_kept_safe() -> None:
     kept = {
         name
         for name, resource in stack.template["Resources"].items()
-        if resource.get("DeletionPolicy") == resource.get("UpdateReplacePolicy") == "Retain"
+        if (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) == ("RetainExceptOnCreate", "Retain")
     }
     assert kept == {"Key", "Bucket", "BucketPolicy"}
 
