@@ -21,7 +21,7 @@ import sysconfig
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from loopback_server import HOST
 from metadata_service import Instance
@@ -29,6 +29,8 @@ from s3_proxy import S3Proxy
 from s3_server import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY, S3Server
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from certificates import Certificates
     from loopback_server import Answer
     from s3_request import Request
@@ -37,6 +39,12 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 60.0
 _ROLE = "ecsInstanceRole"
 _ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{_ROLE}"
+# Its sessions may do what the session's policy allows, and nothing else limits them.
+_SESSIONS_ROLE = "anySession"
+# The account of all users, which is not to be chosen.
+USERS_ACCOUNT = "000000000000"
+# Users who may do everything, as far as no bucket policy says otherwise.
+ALMIGHTY = ("instance", "operator", "auditor", "other")
 # As EC2 gives them to an instance.
 _ROLE_LIFETIME_S = 6 * 3600
 _PARTS = ("master", "volume", "filer", "s3")
@@ -61,6 +69,17 @@ class Witness(S3Proxy):
     def course(self, request: Request, target: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
         """Return the server's own response."""
         return self._forward(request.method, target, headers, body)
+
+
+class Keys(NamedTuple):
+    """Access keys, with a session token where they are those of a session."""
+
+    access_key: str
+    secret_key: str
+    session_token: Optional[str] = None
+
+    def __repr__(self) -> str:
+        return f"Keys({self.access_key!r}, ***)"
 
 
 class Weed:
@@ -182,18 +201,38 @@ class SeaweedServer(S3Server):
     def assume_role(self, bucket: str) -> Instance:
         """Return an instance with credentials that STS gives for its role: get `prod/*` of the bucket, nothing else."""
         session = _statement(["s3:GetObject", "s3:GetObjectVersion"], f"arn:aws:s3:::{bucket}/prod/*")
+        return self._instance(self._session(_ROLE_ARN, session))
+
+    def instance_with(self, policy: Mapping[str, Any]) -> Instance:
+        """Return an instance with credentials that STS gives for a session with this policy."""
+        return self._instance(self.session_with(policy))
+
+    def session_with(self, policy: Mapping[str, Any]) -> Keys:
+        """Return the keys of a session that may do what the policy allows, which STS takes up to 2048 characters of."""
+        return self._session(f"arn:aws:iam::{ACCOUNT}:role/{_SESSIONS_ROLE}", policy)
+
+    def _session(self, role: str, policy: Mapping[str, Any]) -> Keys:
         given = self.client("sts").assume_role(
-            RoleArn=_ROLE_ARN, RoleSessionName="i-0123", Policy=json.dumps(session), DurationSeconds=_ROLE_LIFETIME_S
+            RoleArn=role, RoleSessionName="i-0123", Policy=json.dumps(policy), DurationSeconds=_ROLE_LIFETIME_S
         )["Credentials"]
+        return Keys(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+
+    @staticmethod
+    def _instance(keys: Keys) -> Instance:
         return Instance(
             region=REGION,
             account=ACCOUNT,
             role=_ROLE,
-            access_key=given["AccessKeyId"],
-            secret_key=given["SecretAccessKey"],
-            session_token=given["SessionToken"],
+            access_key=keys.access_key,
+            secret_key=keys.secret_key,
+            session_token=keys.session_token or "",
             lifetime_s=_ROLE_LIFETIME_S,
         )
+
+
+def almighty(name: str) -> Keys:
+    """Return the keys of one of the almighty, or of the administrator."""
+    return Keys(ACCESS_KEY, SECRET_KEY) if name == "administrator" else Keys(f"AKIA{name.upper():0<16}", f"of-{name}")
 
 
 def _free_ports(*names: str) -> dict[str, int]:
@@ -209,22 +248,26 @@ def _free_ports(*names: str) -> dict[str, int]:
 
 
 def _identities(kms_url: str) -> dict[str, Any]:
-    """Return who the administrator is, and where the keys are; nothing that KMS has said is kept."""
+    """Return who may do everything, and where the keys are; nothing that KMS has said is kept."""
     keys = {"type": "aws", "endpoint": kms_url, "region": REGION, "cache_enabled": False}
     keys.update(access_key=ACCESS_KEY, secret_key=SECRET_KEY)
-    administrator = {
-        "name": "administrator",
-        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
-        "actions": ["Admin"],
+    return {
+        "kms": {"default_provider": "keys", "providers": {"keys": keys}},
+        "identities": [_identity(name) for name in ("administrator", *ALMIGHTY)],
     }
-    return {"kms": {"default_provider": "keys", "providers": {"keys": keys}}, "identities": [administrator]}
+
+
+def _identity(name: str) -> dict[str, Any]:
+    keys = almighty(name)
+    credentials = [{"accessKey": keys.access_key, "secretKey": keys.secret_key}]
+    return {"name": name, "credentials": credentials, "actions": ["Admin"]}
 
 
 def _iam() -> dict[str, Any]:
-    """Return a role that may get every object, as far as the policy of the session lets it."""
+    """Return a role that may get every object, and one that may do everything, as far as the session's policy goes."""
     trust = _statement(["sts:AssumeRole"])
     trust["Statement"][0]["Principal"] = {"AWS": "*"}
-    role = {"roleName": _ROLE, "roleArn": _ROLE_ARN, "trustPolicy": trust, "attachedPolicies": ["get"]}
+    of_roles = {_ROLE: ["s3:GetObject", "s3:GetObjectVersion"], _SESSIONS_ROLE: ["s3:*"]}
     return {
         "sts": {
             "issuer": "tests",
@@ -234,9 +277,17 @@ def _iam() -> dict[str, Any]:
         },
         "policy": {"defaultEffect": "Deny", "storeType": "memory"},
         "policies": [
-            {"name": "get", "document": _statement(["s3:GetObject", "s3:GetObjectVersion"], "arn:aws:s3:::*")}
+            {"name": name, "document": _statement(actions, "arn:aws:s3:::*")} for name, actions in of_roles.items()
         ],
-        "roles": [role],
+        "roles": [
+            {
+                "roleName": name,
+                "roleArn": f"arn:aws:iam::{ACCOUNT}:role/{name}",
+                "trustPolicy": trust,
+                "attachedPolicies": [name],
+            }
+            for name in of_roles
+        ],
     }
 
 
