@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
@@ -103,6 +102,8 @@ class Place(NamedTuple):
         """Return the ARN of what a case is about."""
         if case.action.startswith("kms:"):
             return self.key_arn(other=case.to == "another key")
+        if case.action == "sts:AssumeRole":
+            return str(self.arn_of("instance"))
         return self.object_arn(self.bucket_of(case), case.key)
 
     def object_arn(self, bucket: str, key: str = "") -> str:
@@ -122,15 +123,39 @@ def identity_of(case: Case, policies: Mapping[str, Policy]) -> list[Policy]:
 
 def is_allowed(case: Case, place: Place, policies: Mapping[str, Policy]) -> bool:
     """Evaluate a case."""
-    asked = Asked(place.arn_of(case.who), case.action, place.resource(case), _context(case, place))
-    identity = identity_of(case, policies)
+    return evaluated(question(case, place, policies))
+
+
+def question(case: Case, place: Place, policies: Mapping[str, Policy]) -> dict[str, Any]:
+    """Return a case as a document that says all of it: the request, and every policy that has a say."""
+    return {
+        "principal": place.arn_of(case.who),
+        "action": case.action,
+        "resource": place.resource(case),
+        "account": place.account,
+        "context": _context(case, place),
+        "identity": identity_of(case, policies),
+        "policy": _policy_of_resource(case, place, policies),
+    }
+
+
+def evaluated(asked: Mapping[str, Any]) -> bool:
+    """Answer a question of this kind."""
+    request = Asked(asked["principal"], asked["action"], asked["resource"], asked["context"])
+    if request.action == "sts:AssumeRole":
+        return policy_evaluator.may_assume(str(request.principal), asked["policy"], request.context)
+    if request.action.startswith("kms:"):
+        return policy_evaluator.allowed_by_key(request, asked["identity"], asked["policy"], asked["account"])
+    return policy_evaluator.allowed(request, asked["identity"], asked["policy"], asked["account"])
+
+
+def _policy_of_resource(case: Case, place: Place, policies: Mapping[str, Policy]) -> Optional[Policy]:
     if case.action == "sts:AssumeRole":
-        return policy_evaluator.may_assume(str(asked.principal), policies["instance-role-trust"], asked.context)
+        return policies["instance-role-trust"]
     if case.action.startswith("kms:"):
         is_default = case.to == "another key" or "default key policy" in case.how
-        key = default_key_policy(place) if is_default else policies["key"]
-        return policy_evaluator.allowed_by_key(asked, identity, key, place.account)
-    return policy_evaluator.allowed(asked, identity, bucket_policy(case, place, policies), place.account)
+        return default_key_policy(place) if is_default else policies["key"]
+    return bucket_policy(case, place, policies)
 
 
 def default_key_policy(place: Place) -> Policy:
@@ -150,13 +175,6 @@ def bucket_policy(case: Case, place: Place, policies: Mapping[str, Policy]) -> O
     arn = place.object_arn(place.bucket)
     statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": [arn, f"{arn}/*"]}
     return {**policy, "Statement": [*policy["Statement"], statement]}
-
-
-def without(policies: Mapping[str, Policy], name: str, change: Any) -> dict[str, Policy]:
-    """Return the policies with one of them changed; `change` changes a copy of it in place."""
-    copy = json.loads(json.dumps(policies))
-    change(copy[name])
-    return dict(copy)
 
 
 def _context(case: Case, place: Place) -> dict[str, Value]:
