@@ -21,9 +21,9 @@ import sysconfig
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
-from loopback_server import HOST
+from loopback_server import HOST, answer
 from metadata_service import Instance
 from s3_proxy import S3Proxy
 from s3_server import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY, S3Server
@@ -47,6 +47,7 @@ USERS_ACCOUNT = "000000000000"
 ALMIGHTY = ("instance", "operator", "auditor", "other")
 # As EC2 gives them to an instance.
 _ROLE_LIFETIME_S = 6 * 3600
+_KMS_DENIES = b'{"__type":"AccessDeniedException","message":"no identity-based policy allows it"}'
 _PARTS = ("master", "volume", "filer", "s3")
 
 
@@ -64,10 +65,17 @@ def lack() -> Optional[str]:
 
 
 class Witness(S3Proxy):
-    """Forwards everything untouched, unless a fault is injected, and keeps the log."""
+    """Forwards everything untouched, unless a fault is injected, and keeps the log.
+
+    In front of KMS it may have a `judge`, who is told the operation and its parameters, and says whether it is allowed.
+    """
+
+    judge: Optional[Callable[[str, dict[str, Any]], bool]] = None
 
     def course(self, request: Request, target: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
         """Return the server's own response."""
+        if self.judge is not None and not self.judge(request.operation, json.loads(body)):
+            return answer(400, _KMS_DENIES, "application/x-amz-json-1.1")
         return self._forward(request.method, target, headers, body)
 
 
