@@ -55,4 +55,16 @@ def _parts(cell: str) -> tuple[str, ...]:
     return tuple(re.sub("`", "", part) for part in cell.split(", ") if part)
 
 
+def _commands() -> dict[str, dict[str, str]]:
+    lines = PAGE.read_text(encoding="utf-8").split("\n## Commands\n")[1].split("\n## ")[0].splitlines()
+    heading, _, *rows = [_cells(line) for line in lines if line.startswith("|")]
+    return {
+        who.lower(): {row[0].strip("`"): row[number] for row in rows}
+        for number, who in enumerate(heading)
+        if number > 0
+    }
+
+
 CASES = _cases()
+# What becomes of each command, by who runs it.
+COMMANDS = _commands()

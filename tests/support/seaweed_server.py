@@ -209,11 +209,7 @@ class SeaweedServer(S3Server):
     def assume_role(self, bucket: str) -> Instance:
         """Return an instance with credentials that STS gives for its role: get `prod/*` of the bucket, nothing else."""
         session = _statement(["s3:GetObject", "s3:GetObjectVersion"], f"arn:aws:s3:::{bucket}/prod/*")
-        return self._instance(self._session(_ROLE_ARN, session))
-
-    def instance_with(self, policy: Mapping[str, Any]) -> Instance:
-        """Return an instance with credentials that STS gives for a session with this policy."""
-        return self._instance(self.session_with(policy))
+        return instance_of(self._session(_ROLE_ARN, session))
 
     def session_with(self, policy: Mapping[str, Any]) -> Keys:
         """Return the keys of a session that may do what the policy allows, which STS takes up to 2048 characters of."""
@@ -225,17 +221,18 @@ class SeaweedServer(S3Server):
         )["Credentials"]
         return Keys(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
 
-    @staticmethod
-    def _instance(keys: Keys) -> Instance:
-        return Instance(
-            region=REGION,
-            account=ACCOUNT,
-            role=_ROLE,
-            access_key=keys.access_key,
-            secret_key=keys.secret_key,
-            session_token=keys.session_token or "",
-            lifetime_s=_ROLE_LIFETIME_S,
-        )
+
+def instance_of(keys: Keys) -> Instance:
+    """Return an instance whose role's credentials are these."""
+    return Instance(
+        region=REGION,
+        account=ACCOUNT,
+        role=_ROLE,
+        access_key=keys.access_key,
+        secret_key=keys.secret_key,
+        session_token=keys.session_token or "",
+        lifetime_s=_ROLE_LIFETIME_S,
+    )
 
 
 def almighty(name: str) -> Keys:
