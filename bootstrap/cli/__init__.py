@@ -9,7 +9,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Optional
 
-from bootstrap.core.errors import EcsauthError, ExitCode, LaunchError
+from bootstrap import packed
+from bootstrap.core.errors import EcsauthError, ExitCode, LaunchError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + int(signal.SIGPIPE)
     except Exception as bug:  # noqa: BLE001 - the one boundary: an exception's text may hold a secret
+        if packed.PACKAGES and isinstance(bug, ModuleNotFoundError):
+            return _report(UsageError(packed.lack(bug.name or "a module"), packed.HINT), arguments.format)
         console.say(f"error: this is a bug in ecsauth: {_where(bug)}")
         console.say("hint: please report this line; it holds no value of your file")
         return ExitCode.BUG

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Callable
 
-from bootstrap import __version__
+from bootstrap import __version__, packed
 from bootstrap.cli.options import Parser
+from bootstrap.core.errors import ExitCode
 
 if TYPE_CHECKING:
     import argparse
@@ -105,7 +107,7 @@ def make_parser() -> Parser:
         description="Registry credentials for Amazon ECS container instances, checked before the agent starts.",
         epilog=_EPILOG,
     )
-    parser.add_argument("--version", action="version", version=f"ecsauth {__version__}")
+    parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (summary, example) in COMMANDS.items():
         commands.add_parser(
@@ -123,9 +125,22 @@ def module_of(command: str) -> str:
     return f"bootstrap.cli.{command.replace('-', '_')}{'_' * iskeyword(command)}"
 
 
+def _version() -> str:
+    """Return this program's version, and of the boot archive what is packed with it."""
+    if not packed.PACKAGES:
+        return f"ecsauth {__version__}"
+    packages = ", ".join(f"{name} {version}" for name, version in packed.PACKAGES.items())
+    return f"ecsauth {__version__} (boot archive; Python {sys.version_info[0]}.{sys.version_info[1]}: {packages})"
+
+
 def _filler(name: str) -> Callable[[Parser], None]:
     def fill(parser: Parser) -> None:
-        module = importlib.import_module(module_of(name))
+        try:
+            module = importlib.import_module(module_of(name))
+        except ModuleNotFoundError:
+            if not packed.PACKAGES:
+                raise
+            parser.exit(ExitCode.USAGE, f"ecsauth: error: {packed.lack(name)}\necsauth: hint: {packed.HINT}\n")
         module.add_arguments(parser)
         run: Callable[[argparse.Namespace], int] = module.run
         parser.set_defaults(run=run, format="text")

@@ -33,6 +33,8 @@ _SAID_BY = {"Account": "AdministratorArn", "Region": "KeyArn"}
 
 _OF_THE_AGENT = "arn:${Partition}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
 
+_TO_A_KEY = "aws kms put-key-policy --key-id KEY --policy-name default --policy file://FILE"
+
 
 class Policy(NamedTuple):
     """One of the policies: its file, and the commands that put it in force, FILE being where it was written."""
@@ -62,7 +64,13 @@ POLICIES = {
         "auditor.json", ("aws iam create-policy --policy-name ecsauth-auditor --policy-document file://FILE",)
     ),
     "bucket": Policy("bucket.json", ("aws s3api put-bucket-policy --bucket ${Bucket} --policy file://FILE",)),
-    "key": Policy("key.json", ("aws kms put-key-policy --key-id KEY --policy-name default --policy file://FILE",)),
+    "key": Policy(
+        "key.json",
+        (
+            f"aws kms create-key --policy file://FILE, or for a key that is there: {_TO_A_KEY}",
+            "aws kms enable-key-rotation --key-id KEY",
+        ),
+    ),
 }
 
 

@@ -113,7 +113,7 @@ def _script(order: Order, gate: UnitFile) -> str:
     installed = program(order.program or (PROGRAM if order.archive else BAKED))
     launch = () if order.launch == "auto" else ("--launch", order.launch)
     words = (installed, "boot", *_safe(order.arguments), *launch, "--persist")
-    boot = f"exec {shlex.join(words)}\n"
+    boot = f"{shlex.join(words)}\n"
     if order.endpoint:
         boot = f"export AWS_ENDPOINT_URL_S3={endpoint(order.endpoint)}\n{boot}"
     is_service = order.launch in ("auto", "service")
@@ -158,7 +158,7 @@ def _place(order: Order, archive: Archive) -> tuple[str, str, str]:
 
 
 def _cloud_config(script: str) -> str:
-    """In a shell of its own, within the one in which all lines of runcmd run: `exit` and `exec` end only that."""
+    """In a shell of its own, within the one in which all lines of runcmd run: `exit` ends that one only."""
     block = "".join(f" {line}\n" if line else "\n" for line in ("(", *script.splitlines()[1:], ")"))
     return f"#cloud-config\nruncmd:\n- |\n{block}"
 

@@ -59,12 +59,17 @@ def test_several_operators_and_keys() -> None:
     assert statements["OperatorsPut"] == {"ArnNotEquals": {"aws:PrincipalArn": [*OPERATORS, ADMINISTRATOR]}}
 
 
-def test_nothing_but_the_partition_is_needed_for_trust() -> None:
+@pytest.mark.parametrize(
+    ("environment", "service", "partition"),
+    [({}, "ec2.amazonaws.com", "aws"), ({"AWS_REGION": "cn-north-1"}, "ec2.amazonaws.com.cn", "aws-cn")],
+)
+def test_nothing_but_the_partition_is_needed_for_trust(
+    environment: dict[str, str], service: str, partition: str
+) -> None:
     """A trust policy names a service; the region says of which partition."""
-    for environment, service in (({}, "ec2.amazonaws.com"), ({"AWS_REGION": "cn-north-1"}, "ec2.amazonaws.com.cn")):
-        done = iam("instance-role-trust", env=environment)
-        assert done.document["Statement"][0]["Principal"] == {"Service": service}
-    assert "arn:aws-cn:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role" in done.err
+    done = iam("instance-role-trust", env=environment)
+    assert done.document["Statement"][0]["Principal"] == {"Service": service}
+    assert f"arn:{partition}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role" in done.err
 
 
 def test_file(tmp_path: Path) -> None:

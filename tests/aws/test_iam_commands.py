@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +53,12 @@ def actions_of(request: Request) -> set[str]:
     if action == "s3:GetObject" and "versionId" in request.query:
         action = "s3:GetObjectVersion"
     return {action} | _OF_KMS.get(request.operation, set())
+
+
+_listings_of_versions = pytest.mark.skipif(
+    sys.version_info < (3, 10),
+    reason="with what there is for this Python, the server takes the signature of a listing of versions for wrong",
+)
 
 
 class Account:
@@ -114,6 +121,7 @@ def documented(command: str) -> set[str]:
     return set(re.findall("(?:s3|kms):[A-Za-z]+", row))
 
 
+@_listings_of_versions
 def test_the_operators_commands(account: Account) -> None:
     """Each command of the operator succeeds with the operator's policy, and asks for what the README says."""
     account.give("operator")
@@ -137,6 +145,7 @@ def test_the_operators_commands(account: Account) -> None:
     assert found == {command: documented(command) for command in found}
 
 
+@_listings_of_versions
 def test_the_auditors_history(account: Account) -> None:
     """The auditor sees which versions there are and when they were put, not by whom, and nothing that they hold."""
     account.push(FILE)

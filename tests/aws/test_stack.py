@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import copy
+import base64
 import shlex
 from typing import TYPE_CHECKING, Any, Callable
 
+import cloudformation
 import pytest
-import stack_template
 from aws_environment import aws_environment
+from cloudformation import POLICIES
+from deployed_stack import NAME, Deployed
 from program import run_here
 from pushing import CHANGED, FILE
-from stack import Deployed
+from s3_server import ACCOUNT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +53,12 @@ class Fleet:
         """Boot from the outputs, or from others `instead`."""
         told = {**self.stack.outputs, **instead}
         places = (f"--file={self.desk / 'ecs/ecs.config'}", f"--state-dir={self.desk / 'state'}")
-        trust = (f"--kms-key={told['KeyArn']}", f"--bucket-owner={told['BucketOwner']}", f"--region={told['Region']}", "--deadline=5")
+        trust = (
+            f"--kms-key={told['KeyArn']}",
+            f"--bucket-owner={told['BucketOwner']}",
+            f"--region={told['Region']}",
+            "--deadline=5",
+        )
         return run_here("boot", told["EnvFileUri"], *trust, *places, "--launch=none", env=self._instance)
 
     @property
@@ -61,28 +68,34 @@ class Fleet:
 
 
 @pytest.fixture
+def instance_env(s3_proxy: S3Proxy, metadata: MetadataService, tmp_path: Path) -> dict[str, str]:
+    """Give the environment of an instance, with the role's credentials from the metadata service."""
+    return aws_environment(tmp_path / "home", endpoint=s3_proxy.url, metadata=metadata.url)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Sit down where the operator's files are."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
 def deploy(
-    s3_server: S3Server,
-    s3_proxy: S3Proxy,
-    operator_env: dict[str, str],
-    metadata: MetadataService,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    s3_server: S3Server, s3_proxy: S3Proxy, operator_env: dict[str, str], instance_env: dict[str, str], desk: Path
 ) -> Callable[..., Fleet]:
     """Give a function that deploys a template, completes what moto drops, and says so."""
-    monkeypatch.chdir(tmp_path)
 
     def deployed(template: dict[str, Any] | None = None, **parameters: str) -> Fleet:
         stack = Deployed(s3_server, template, **parameters)
         print("applied, as moto had dropped it:", *sorted(stack.complete(s3_proxy)))  # noqa: T201 # pytest shows it
-        instance = aws_environment(tmp_path / "home", endpoint=s3_proxy.url, metadata=metadata.url)
-        return Fleet(stack, tmp_path, operator_env, instance)
+        return Fleet(stack, desk, operator_env, instance_env)
 
     return deployed
 
 
 def test_from_nothing_to_a_fleet(deploy: Callable[..., Fleet]) -> None:
-    """With the outputs alone one pushes without a warning, boots, pushes a change, boots, rolls back and boots again."""
+    """With the outputs alone one pushes without a warning, boots, changes the file, boots, rolls back and boots."""
     fleet = deploy()
     done = fleet.push()
     assert (done.status, "warning" in done.err) == (0, False), done.err
@@ -106,7 +119,7 @@ def test_second_deployment(deploy: Callable[..., Fleet], s3_server: S3Server) ->
     assert not [name for name in before if name.startswith("LaunchTemplate")]
     fleet.stack.update(ArchiveSha256=SHA256, ArchiveVersionId="abc")
     after = fleet.stack.outputs
-    assert not [name for name in after if name.startswith("Next")]
+    assert [name for name in after if name.startswith("Next")] == ["NextLaunch"]
     assert {name: after[name] for name in before if name in after} == {
         name: value for name, value in before.items() if not name.startswith("Next")
     }
@@ -115,7 +128,13 @@ def test_second_deployment(deploy: Callable[..., Fleet], s3_server: S3Server) ->
     (version,) = s3_server.client("ec2").describe_launch_template_versions(**given)["LaunchTemplateVersions"]
     made = version["LaunchTemplateData"]
     assert made["IamInstanceProfile"]["Arn"] == after["InstanceProfileArn"]
-    assert made["MetadataOptions"] == {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+    resolved = fleet.stack.resolved.properties("LaunchTemplate")["LaunchTemplateData"]
+    assert base64.b64decode(made["UserData"]).decode() == resolved["UserData"]
+    assert made["MetadataOptions"] == {
+        "HttpEndpoint": "enabled",
+        "HttpTokens": "required",
+        "HttpPutResponseHopLimit": 1,
+    }
 
 
 def test_role_of_the_instance(deploy: Callable[..., Fleet], s3_server: S3Server, metadata: MetadataService) -> None:
@@ -130,13 +149,33 @@ def test_role_of_the_instance(deploy: Callable[..., Fleet], s3_server: S3Server,
     iam = s3_server.client("iam")
     (role,) = iam.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"]
     assert (role["Arn"], role["RoleName"]) == (outputs["InstanceRoleArn"], outputs["InstanceRoleName"])
-    given = s3_server.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="i-0123456789abcdef0")["Credentials"]
+    given = s3_server.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="i-0123456789abcdef0")[
+        "Credentials"
+    ]
     metadata.instance = metadata.instance._replace(
         access_key=given["AccessKeyId"], secret_key=given["SecretAccessKey"], session_token=given["SessionToken"]
     )
     fleet.stack.enforce()
     other = outputs["EnvFileUri"].replace("/prod/", "/other/")
     assert [fleet.boot(EnvFileUri=uri).status for uri in (other, outputs["EnvFileUri"])] == [4, 0]
+
+
+def test_policies_of_the_stack(deploy: Callable[..., Fleet]) -> None:
+    """`ecsauth iam --stack` prints what the stack has made, each name that means the same but once."""
+    fleet = deploy(Prefix="prod/web", OperatorArn=f"arn:aws:iam::{ACCOUNT}:role/Operator")
+    for name, made in POLICIES.items():
+        done = fleet.type(f"ecsauth iam {name} --stack {NAME}")
+        assert done.status == 0, done.err
+        assert done.document == once(made(fleet.stack.resolved)), name
+
+
+def once(node: Any) -> Any:
+    """Return a document with each item of a list but once."""
+    if isinstance(node, dict):
+        return {key: once(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [once(item) for index, item in enumerate(node) if item not in node[:index]]
+    return node
 
 
 @pytest.mark.parametrize(
@@ -176,7 +215,7 @@ def test_what_push_sees_missing(
     spoil: Callable[[dict[str, Any]], object], status: int, said: str, deploy: Callable[..., Fleet]
 ) -> None:
     """A template that lacks what makes the bucket safe is one that push refuses, or warns of."""
-    template = copy.deepcopy(stack_template.read())
+    template = cloudformation.read()
     spoil(template["Resources"])
     done = deploy(template).push()
     assert done.status == status, done.err

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("iam/*.md"))
+)
 # Options of docker and of the tests' own scripts that the documents mention.
 FOREIGN_OPTIONS = {"--env-file", "--all", "--tail", "--filter", "--markdown", "--python", "--now"}
 

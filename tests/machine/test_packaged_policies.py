@@ -6,11 +6,14 @@ import json
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from aws_environment import aws_environment
 from program import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FILES = sorted(path.name for path in (ROOT / "iam").iterdir())
 

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import secrets
@@ -137,6 +138,16 @@ def run(
         finally:
             sampler.stop()
     return Run(child.returncode, stdout, stderr, frozenset(sampler.arguments), frozenset(sampler.environments))
+
+
+@contextlib.contextmanager
+def sampling(pid: int) -> Iterator[_Sampler]:
+    """Sample, inside the `with` block, what a process and its descendants show; those to come, too."""
+    sampler = _Sampler(pid)
+    try:
+        yield sampler
+    finally:
+        sampler.stop()
 
 
 class _Sampler:

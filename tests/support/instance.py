@@ -70,8 +70,11 @@ Made = TypeVar("Made")
 class Instance:
     """An instance that has not been booted yet, its bucket and key; a context manager.
 
-    `s3` and `metadata` are its servers: stop one to have it refuse connections, also over a reboot.
+    `s3` and `metadata` are its servers: stop one to have it refuse connections, also over a reboot. `environment` is
+    that of its units, `hosts` are names that it can resolve.
     """
+
+    environment: tuple[str, ...] = (f"AWS_ENDPOINT_URL_S3={S3_ENDPOINT}",)
 
     def __init__(self, image: str, server: S3Server) -> None:
         self.instance_id = f"i-{uuid.uuid4().hex[:17]}"
@@ -84,6 +87,7 @@ class Instance:
         self.metadata = MetadataService(port=METADATA_PORT)
         self.metadata.instance = self.metadata.instance._replace(instance_id=self.instance_id)
         self.metadata.host = METADATA_ADDRESS
+        self.hosts: dict[str, str] = {}
         self._servers: tuple[LoopbackServer, ...] = (self.s3, self.metadata)
         self._image = image
         self._hostname = self.name[-12:]
@@ -96,10 +100,9 @@ class Instance:
     def __enter__(self) -> Self:
         _remove_orphans()
         own = (f"--name={self.name}", f"--hostname={self._hostname}", f"--label={LABEL}={os.getpid()}")
-        _docker("create", *own, *_OPTIONS, self._image, "/instance-init")
-        self._unpack(instance_files.archive())
-        self.write("/etc/machine-id", f"{uuid.uuid4().hex}\n".encode())
-        self.user_data("")
+        hosts = (f"--add-host={name}:{address}" for name, address in self.hosts.items())
+        _docker("create", *own, *hosts, *_OPTIONS, self._image, "/instance-init")
+        self.prepare()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,6 +111,12 @@ class Instance:
                 server.stop()
         finally:
             _docker("rm", "--force", "--volumes", self.name, check=False)
+
+    def prepare(self) -> None:
+        """Put on it what it has before it is switched on for the first time."""
+        self._unpack(instance_files.archive())
+        self.write("/etc/machine-id", f"{uuid.uuid4().hex}\n".encode())
+        self.user_data("")
 
     def start(self) -> None:
         """Switch it on: returns when its servers answer and systemd begins."""
@@ -200,9 +209,9 @@ class Instance:
 
     def run(self, *argv: str, check: bool = True, timeout_s: float = COMMAND_TIMEOUT_S) -> Ended:
         """Run a command as root with the environment of a unit; AssertionError, with its words, when it fails."""
-        endpoint = f"--env=AWS_ENDPOINT_URL_S3={S3_ENDPOINT}"
+        environment = (f"--env={one}" for one in self.environment)
         done = subprocess.run(
-            ["docker", "exec", endpoint, self.name, *argv], capture_output=True, timeout=timeout_s, check=False
+            ["docker", "exec", *environment, self.name, *argv], capture_output=True, timeout=timeout_s, check=False
         )
         ended = Ended(
             done.returncode, done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="replace")

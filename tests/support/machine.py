@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import stat
 import subprocess
-import sys
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import program
@@ -124,7 +123,7 @@ class Machine:
 
     def command(self, *options: str) -> list[str]:
         """Return the command line of the same boot."""
-        return [sys.executable, "-m", "bootstrap", *self.boot_arguments(*options)]
+        return [*program.command(), *self.boot_arguments(*options)]
 
     def boot(self, *options: str, env: Optional[Mapping[str, str]] = None) -> Ended:
         """Boot to the end and return how it ended."""

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest import mock
 
+import boot_archive
+
 from bootstrap.cli import main
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 60.0
+# How the program is run: as the package of this tree, or from the boot archive, built of it.
+FROM_ARCHIVE = os.environ.get("ECSAUTH_TESTS_PROGRAM") == "archive"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -37,10 +41,17 @@ class Ended(NamedTuple):
         return json.loads(self.out)
 
 
+def command() -> tuple[str, ...]:
+    """Return the words that start the program; `PYTHONPATH` has to name this tree."""
+    if FROM_ARCHIVE:
+        return (sys.executable, str(boot_archive.built()))
+    return (sys.executable, "-m", "bootstrap")
+
+
 def run(*arguments: str, env: Mapping[str, str], stdin: bytes = b"", timeout_s: float = TIMEOUT_S) -> Ended:
     """Run the whole program to its end; raise `subprocess.TimeoutExpired`, after killing it."""
     done = subprocess.run(
-        [sys.executable, "-m", "bootstrap", *arguments],
+        [*command(), *arguments],
         env={**env, "PYTHONPATH": str(ROOT)},
         input=stdin,
         capture_output=True,
@@ -51,7 +62,12 @@ def run(*arguments: str, env: Mapping[str, str], stdin: bytes = b"", timeout_s: 
 
 
 def run_here(*arguments: str, env: Mapping[str, str], stdin: bytes = b"") -> Ended:
-    """Run the program's `main` in this process, with that environment and input; what it changes is put back."""
+    """Run the program's `main` in this process, with that environment and input; what it changes is put back.
+
+    The archive's is in no process but its own.
+    """
+    if FROM_ARCHIVE:
+        return run(*arguments, env=env, stdin=stdin)
     out, err = io.StringIO(), io.StringIO()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_put_back())

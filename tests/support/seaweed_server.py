@@ -146,6 +146,8 @@ class Weed:
             "filer": "true",
             "s3": "true",
             "s3.port.https": ports["s3.https"],
+            # Buckets have names of hosts, too, as at S3 itself.
+            "s3.domainName": f"s3.{REGION}.amazonaws.com",
             "s3.cert.file": self._certificate,
             "s3.key.file": self._certificate,
             "s3.config": self._folder / "s3.json",

@@ -12,7 +12,9 @@ import pytest
 from botocore.session import Session
 
 from bootstrap.core import policies
+from bootstrap.core.bucket_settings import Settings, risks
 from bootstrap.core.policy_values import Values
+from bootstrap.core.s3_uri import S3URI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,9 +114,24 @@ def test_every_star_is_justified() -> None:
     """The README's table has each `*` of each file, with the reason, and no other."""
     found = [(name, one["Sid"], *star) for name in NAMES for one in statements(name) for star in stars(one)]
     listed = rows("Every `*`")
+    found += _stars_of_the_stack()
     assert found
     assert sorted(tuple(row[:4]) for row in listed) == sorted(found)
     assert all(len(row) == 5 and row[4] for row in listed)
+
+
+def _stars_of_the_stack() -> list[tuple[str, str, str, str]]:
+    """Return those of the stack's statements that no file has: the test of the stack holds the others to the files."""
+    lines = text("stack.yaml").split("\nResources:\n")[1].splitlines()
+    ours = {one["Sid"] for name in NAMES for one in statements(name)}
+    found, sid, element = [], "", ""
+    for line in lines:
+        named = re.match(r"\s*(?:- )?([A-Za-z0-9:]+): ?(.*)", line)
+        if named:
+            sid, element = (named[2] if named[1] == "Sid" else sid), named[1]
+        if sid not in ours and not line.lstrip().startswith("#"):
+            found += [("stack.yaml", sid, element, star) for star in re.findall(r"""['"]?([^\s'"\[,]*\*)""", line)]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -246,6 +263,37 @@ def test_the_lists_of_the_bucket_leave_no_change_out() -> None:
     )
     harmless = {"s3:PutAnalyticsConfiguration", "s3:PutMetricsConfiguration", "s3:PutIntelligentTieringConfiguration"}
     assert {one for one in known if not others.search(one)} - harmless <= actions("bucket.json", "Deny")
+
+
+def test_push_has_nothing_to_warn_of() -> None:
+    """A bucket with this policy, versioned and with public access blocked, puts the file at no risk that push knows."""
+    switches = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    policy = json.dumps(policies.fill(text("bucket.json"), values()))
+    settings = Settings("Enabled", dict.fromkeys(switches, True), policy, [])
+    assert risks(settings, S3URI("example-config", "prod/ecs.config")) == ()
+
+
+def test_no_condition_is_about_the_way() -> None:
+    """FIPS and dual-stack endpoints, gateway and interface endpoints are all the same to the conditions."""
+    found = {
+        key
+        for name in NAMES
+        for statement in statements(name)
+        for keys in statement.get("Condition", {}).values()
+        for key in keys
+    }
+    assert found == {
+        "aws:PrincipalAccount",
+        "aws:PrincipalArn",
+        "aws:PrincipalType",
+        "aws:SecureTransport",
+        "kms:EncryptionContext:aws:s3:arn",
+        "kms:ViaService",
+        "s3:TlsVersion",
+        "s3:prefix",
+        "s3:x-amz-server-side-encryption",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    }
 
 
 def test_nobody_has_all_of_the_key() -> None:

@@ -81,7 +81,7 @@ def test_baked_into_the_image() -> None:
     assert _sh(BAKED) == (
         "#!/bin/sh\n"
         "command -v ecsauth >/dev/null || systemctl disable --now ecs.service # without ecsauth no agent\n"
-        f"exec ecsauth boot s3://fleet/prod/ecs.config --kms-key {KEY} --persist\n"
+        f"ecsauth boot s3://fleet/prod/ecs.config --kms-key {KEY} --persist\n"
     )
 
 
@@ -244,8 +244,8 @@ def test_boot_takes_what_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = _write(*ALL, capsys=capsys)
     assert status == 0
     assert f"{len(out):,} bytes of user data, of 16,384 that EC2 takes before base64" in err
-    assert _boot_words(out)[:2] == ["exec", "ecsauth"]
-    taken = make_parser().parse_args(_boot_words(out)[2:])
+    assert _boot_words(out)[:1] == ["ecsauth"]
+    taken = make_parser().parse_args(_boot_words(out)[1:])
     asked = make_parser().parse_args(["boot", "s3://fleet/prod/ecs.config", "--kms-key", KEY, *ALL, "--persist"])
     assert taken == asked
 

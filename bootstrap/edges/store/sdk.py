@@ -11,7 +11,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError, MetadataRetrievalError
 
-from bootstrap import __version__
+from bootstrap import __version__, packed
 from bootstrap.core.endpoint import is_loopback
 from bootstrap.core.errors import SettlingError, UsageError
 
@@ -57,7 +57,7 @@ class InstanceClients:
         session.set_config_variable("ec2_metadata_v1_disabled", value=True)
         session.set_config_variable("metadata_service_timeout", 2)
         session.set_config_variable("metadata_service_num_attempts", 2)
-        session.register_component("data_loader", _FewServicesLoader())
+        _trim(session)
         # The files of boto 2, /etc/boto.cfg and ~/.boto, which would beat the role too.
         session.get_component("credential_provider").remove("boto-config")
         _load_credentials(session)
@@ -65,6 +65,18 @@ class InstanceClients:
         client.meta.events.register("before-call.s3", _refuse_all_but(operations))
         safe: S3Client = _safe(client)
         return safe
+
+
+def _trim(session: botocore.session.Session) -> None:
+    """Let the session look at no more of the SDK's data than it needs; in the boot archive there is no more."""
+    if not packed.PACKAGES:
+        session.register_component("data_loader", _FewServicesLoader())
+        return
+    from bootstrap.edges.store.packed_sdk import PackedLoader, authorities
+
+    session.register_component("data_loader", PackedLoader())
+    if session.get_config_variable("ca_bundle") is None:
+        session.set_config_variable("ca_bundle", authorities())
 
 
 def _load_credentials(session: botocore.session.Session) -> None:
@@ -97,10 +109,12 @@ class OperatorClients:
         return self._client(service, _config().merge(Config(signature_version="v4")))
 
     def _client(self, service: str, config: Config) -> Any:
-        import boto3
-
-        session: Any = boto3.Session(profile_name=self._profile, region_name=self._region)
-        return _safe(session.client(service, config=config))
+        session = botocore.session.Session(profile=self._profile)
+        if self._region:
+            session.set_config_variable("region", self._region)
+        if packed.PACKAGES:
+            _trim(session)
+        return _safe(session.create_client(service, config=config))
 
 
 def _safe(client: _Client) -> _Client:

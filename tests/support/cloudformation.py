@@ -6,11 +6,16 @@ AMI) is made up here, of the form that it has there.
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "iam" / "stack.yaml"
@@ -27,14 +32,12 @@ class Place(NamedTuple):
     dns_suffix: str = "amazonaws.com"
     account: str = "111122223333"
     stack: str = "fleet"
+    stack_uuid: str = "5f3c2b1a-0d9e-11f0-8c7b-0a1b2c3d4e5f"
 
     @property
     def stack_id(self) -> str:
-        """The ID of the stack, which ends with a UUID."""
-        return (
-            f"arn:{self.partition}:cloudformation:{self.region}:{self.account}:"
-            f"stack/{self.stack}/5f3c2b1a-0d9e-11f0-8c7b-0a1b2c3d4e5f"
-        )
+        """The ID of the stack."""
+        return f"arn:{self.partition}:cloudformation:{self.region}:{self.account}:stack/{self.stack}/{self.stack_uuid}"
 
 
 # One of each partition that has an ECS-optimized AMI for everybody.
@@ -71,9 +74,14 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def read(text: Optional[str] = None) -> dict[str, Any]:
-    """Return the template, or the one that `text` holds, with the functions in their long forms."""
-    document: dict[str, Any] = yaml.load(text or TEMPLATE.read_text(), _Loader)  # noqa: S506 # a SafeLoader
+def read() -> dict[str, Any]:
+    """Return the template, with the functions in their long forms; it may be changed."""
+    return copy.deepcopy(_read())
+
+
+@functools.cache
+def _read() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)  # noqa: S506 # a SafeLoader
     return document
 
 
@@ -93,16 +101,17 @@ class Stack:
 
     def __init__(
         self,
+        given: Optional[Mapping[str, str]] = None,
         place: Optional[Place] = None,
+        *,
         template: Optional[dict[str, Any]] = None,
-        names: Optional[dict[str, str]] = None,
-        **given: str,
+        names: Optional[Mapping[str, str]] = None,
     ) -> None:
         self.place = place or Place()
         self.template = template or read()
         self.names = names or {}
         administrator = ADMINISTRATOR.replace("arn:aws:", f"arn:{self.place.partition}:")
-        self.parameters = _parameters(self.template["Parameters"], {"AdministratorArn": administrator, **given})
+        self.parameters = _parameters(self.template["Parameters"], {"AdministratorArn": administrator, **(given or {})})
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
             "Fn::GetAtt": lambda value: self._attribute(*value),
@@ -137,6 +146,16 @@ class Stack:
             for name, output in there
             if "Condition" not in output or self.holds(output["Condition"])
         }
+
+    def broken_rules(self) -> list[str]:
+        """Return what CloudFormation says of parameters that do not go together."""
+        rules = [rule for rule in self.template["Rules"].values() if self.resolve(rule["RuleCondition"])]
+        return [
+            assertion["AssertDescription"]
+            for rule in rules
+            for assertion in rule["Assertions"]
+            if not self.resolve(assertion["Assert"])
+        ]
 
     def resolve(self, node: Any) -> Any:
         """Return the document without functions."""
@@ -221,3 +240,14 @@ def is_taken(parameter: dict[str, Any], value: str) -> bool:
         and value in parameter.get("AllowedValues", [value])
         and re.fullmatch(parameter.get("AllowedPattern", "(?s).*"), value) is not None
     )
+
+
+# Where the template has what a file says.
+POLICIES: dict[str, Callable[[Stack], Any]] = {
+    "instance-role-trust": lambda stack: stack.properties("InstanceRole")["AssumeRolePolicyDocument"],
+    "instance-role": lambda stack: stack.properties("InstanceRole")["Policies"][0]["PolicyDocument"],
+    "operator": lambda stack: stack.properties("OperatorPolicy")["PolicyDocument"],
+    "auditor": lambda stack: stack.properties("AuditorPolicy")["PolicyDocument"],
+    "bucket": lambda stack: stack.properties("BucketPolicy")["PolicyDocument"],
+    "key": lambda stack: stack.properties("Key")["KeyPolicy"],
+}

@@ -7,13 +7,14 @@ condition, and would deny everything to everybody.
 
 from __future__ import annotations
 
+import ast
 import json
 from typing import TYPE_CHECKING, Any, Optional
 
-import stack_template
+import cloudformation
+from cloudformation import Place, Stack
 from s3_faults import Document
 from s3_server import ACCOUNT, REGION
-from stack_template import Place, Stack
 
 if TYPE_CHECKING:
     from s3_proxy import S3Proxy
@@ -29,9 +30,10 @@ class Deployed:
     def __init__(self, server: S3Server, template: Optional[dict[str, Any]] = None, **parameters: str) -> None:
         self._server = server
         self._cloudformation = server.client("cloudformation")
-        self._template = template or stack_template.read()
+        self._template = template or cloudformation.read()
         self._parameters = {"AdministratorArn": ADMINISTRATOR, **parameters}
         self._cloudformation.create_stack(TemplateBody=json.dumps(self._template), **self._given())
+        self._uuid = ""
         self.outputs = self._look("CREATE_COMPLETE")
 
     def update(self, **parameters: str) -> None:
@@ -44,7 +46,8 @@ class Deployed:
     def resolved(self) -> Stack:
         """The same template resolved here, with the names that the resources have got."""
         names = {"Bucket": self.outputs["BucketName"], "Key": self.outputs["KeyArn"].rpartition("/")[2]}
-        return Stack(Place(REGION, account=ACCOUNT, stack=NAME), self._template, names, **self._parameters)
+        place = Place(REGION, account=ACCOUNT, stack=NAME, stack_uuid=self._uuid)
+        return Stack(self._parameters, place, template=self._template, names=names)
 
     def complete(self, proxy: S3Proxy) -> set[str]:
         """Apply what the template says and the server dropped, and return the names of those properties."""
@@ -71,12 +74,12 @@ class Deployed:
     def enforce(self) -> None:
         """From now on refuse what no policy of the stack allows.
 
-        moto's CloudFormation keeps the role's own policy as a document, and moto's IAM expects its text: the same
-        document is put again.
+        moto's CloudFormation gives moto's IAM the role's own policy in Python's words, which it cannot read: the same
+        policy is put again as JSON.
         """
         iam, role = self._server.client("iam"), self.outputs["InstanceRoleName"]
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-            kept = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            kept = ast.literal_eval(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(kept))
         self._server.enforce_policies()
 
@@ -88,6 +91,7 @@ class Deployed:
         """Return what the stack tells, once it is so."""
         (stack,) = self._cloudformation.describe_stacks(StackName=NAME)["Stacks"]
         assert stack["StackStatus"] == status, stack.get("StackStatusReason")
+        self._uuid = stack["StackId"].rpartition("/")[2]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 

@@ -1,0 +1,102 @@
+"""What one Python has of its own in the archive: modules that it has compiled itself, and data."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import zipfile
+from email.parser import HeaderParser
+from pathlib import Path
+from typing import NamedTuple
+
+import own
+import pins
+import trim
+
+_COMPILER = Path(__file__).with_name("compile_tree.py")
+# Modules that no command of the archive ever imports.
+_LEFT_OUT = re.compile(
+    r"dateutil/(?:zoneinfo/|tzwin\.py|tz/win\.py)|urllib3/contrib/emscripten/|botocore/stub\.py"
+)
+_LICENCE = re.compile(r"[^/]+\.dist-info/(?:licenses/)?((?:LICEN[CS]E|NOTICE|COPYING|AUTHORS)[^/]*)")
+_PACKED = "bootstrap/packed.py"
+_NOTHING_PACKED = "PACKAGES: dict[str, str] = {}"
+
+
+class Part(NamedTuple):
+    """One Python's part. `files` are compiled modules and data by path, `licences` texts by package and name."""
+
+    version: str
+    compiled_by: str
+    pins: tuple[pins.Pin, ...]
+    files: dict[str, bytes]
+    licences: dict[str, bytes]
+
+    @classmethod
+    def make(cls, version: str, interpreter: str, scratch: Path) -> Part:
+        """Compile what the Python gets with an interpreter of it."""
+        wheels = pins.wheels(pins.group_of(version))
+        sources, compiled = scratch / f"{version}-sources", scratch / f"{version}-compiled"
+        licences, files = {}, {}
+        for pin, path in wheels.items():
+            with zipfile.ZipFile(path) as wheel:
+                _unpack(wheel, sources)
+                licences.update({f"{pin.name}-{pin.version}/{name}": text for name, text in _licences(wheel).items()})
+                if pin.name == "botocore":
+                    files.update(trim.data(wheel))
+        _copy_own(sources, files, wheels)
+        by = _compile(interpreter, sources, compiled)
+        for path in compiled.rglob("*.pyc"):
+            files[str(path.relative_to(compiled))] = path.read_bytes()
+        return cls(version, by, tuple(wheels), files, licences)
+
+
+def _unpack(wheel: zipfile.ZipFile, sources: Path) -> None:
+    for name in wheel.namelist():
+        if name.endswith(".py") and not _LEFT_OUT.match(name):
+            _write(sources / name, wheel.read(name))
+
+
+def _licences(wheel: zipfile.ZipFile) -> dict[str, bytes]:
+    found = ((_LICENCE.fullmatch(name), name) for name in wheel.namelist())
+    texts = {match.group(1): wheel.read(name) for match, name in found if match}
+    if texts:
+        return texts
+    # A wheel without the text names its licence in its metadata at least.
+    (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    headers = HeaderParser().parsestr(wheel.read(metadata).decode())
+    named = [value for key, value in headers.items() if key.startswith("License") or "License ::" in value]
+    return {"LICENSE": "\n".join(named).encode() + b"\n"}
+
+
+def _copy_own(sources: Path, files: dict[str, bytes], wheels: dict[pins.Pin, Path]) -> None:
+    """Add this project's package, told what else is packed."""
+    packages = {pin.name: pin.version for pin in sorted(wheels)}
+    own_files = own.files()
+    text = own_files[_PACKED].decode()
+    assert _NOTHING_PACKED in text
+    own_files[_PACKED] = text.replace(_NOTHING_PACKED, f"PACKAGES = {packages!r}").encode()
+    for name, content in own_files.items():
+        if name.endswith(".py"):
+            _write(sources / name, content)
+        else:
+            files[name] = content
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _compile(interpreter: str, sources: Path, out: Path) -> str:
+    """Compile in an environment of its own: what is compiled depends on the order of sets, and on nothing else of it."""
+    done = subprocess.run(
+        # From 3.11 on code remembers the columns of its source too, a third of its size, for a source that is not here.
+        [interpreter, "-S", "-s", "-B", "-X", "no_debug_ranges", str(_COMPILER), str(sources), str(out)],
+        env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "PATH": os.defpath},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return done.stdout

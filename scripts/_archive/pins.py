@@ -1,0 +1,126 @@
+"""The packages of the archive: which release each group of Pythons gets, and its wheels, known by their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+SCRIPTS = Path(__file__).resolve().parents[1]
+# Python 3.9's releases of botocore and urllib3 are other ones than those of all later Pythons.
+GROUPS = ("3.9", "3.10")
+_WANTED = "botocore"
+_PIN = re.compile(r"^([a-z0-9-]+)==(\S+) --hash=sha256:([0-9a-f]{64})$")
+_HEAD = """\
+# What the boot archive has for Python {span}. Written by scripts/build-archive --renew-pins: look at the releases
+# before you commit them.
+"""
+
+
+class PinError(Exception):
+    """The pins cannot be read, met or renewed."""
+
+
+class Pin(NamedTuple):
+    """One package: its name, its version, and the SHA-256 of its wheel."""
+
+    name: str
+    version: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
+
+
+def group_of(version: str) -> str:
+    """Return the group of a Python."""
+    return "3.9" if version == "3.9" else "3.10"
+
+
+def path_of(group: str) -> Path:
+    """Return the file with a group's pins."""
+    return SCRIPTS / f"archive-pins-{group}.txt"
+
+
+def read(group: str) -> list[Pin]:
+    """Return the pins of a group, in the order of their names."""
+    path, found = path_of(group), []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            match = _PIN.match(line)
+            if match is None:
+                raise PinError(f"{path.name}: this is no pin: {line}")
+            found.append(Pin(*match.groups()))
+    return sorted(found)
+
+
+def wheels(group: str) -> dict[Pin, Path]:
+    """Return the wheels of a group, from the cache or from pip."""
+    pins = read(group)
+    folder = _cache()
+    missing = [pin for pin in pins if not _is_there(folder, pin)]
+    if missing:
+        _download(missing, folder)
+    return {pin: _wheel(folder, pin) for pin in pins}
+
+
+def renew(group: str, interpreter: str) -> None:
+    """Write the pins of a group anew. Its own interpreter asks: pip judges by the one that runs it."""
+    options = ("--quiet", "--dry-run", "--ignore-installed", "--only-binary=:all:", "--disable-pip-version-check")
+    with tempfile.TemporaryDirectory(prefix="ecsauth-archive-") as scratch:
+        report = Path(scratch) / "report.json"
+        _pip(interpreter, "install", *options, f"--report={report}", _WANTED)
+        found = json.loads(report.read_text(encoding="utf-8"))["install"]
+    pins = [
+        Pin(
+            re.sub(r"[-_.]+", "-", one["metadata"]["name"]).lower(),
+            one["metadata"]["version"],
+            one["download_info"]["archive_info"]["hashes"]["sha256"],
+        )
+        for one in found
+    ]
+    span = "3.9" if group == "3.9" else "3.10 to 3.13"
+    path_of(group).write_text(_HEAD.format(span=span) + "".join(f"{pin}\n" for pin in sorted(pins)), encoding="utf-8")
+
+
+def _cache() -> Path:
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = home / "ecsauth-archive"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _wheel(folder: Path, pin: Pin) -> Path:
+    return folder / f"{pin.sha256}.whl"
+
+
+def _is_there(folder: Path, pin: Pin) -> bool:
+    """A wheel of the cache is hashed before each use."""
+    wheel = _wheel(folder, pin)
+    return wheel.exists() and hashlib.sha256(wheel.read_bytes()).hexdigest() == pin.sha256
+
+
+def _download(pins: list[Pin], folder: Path) -> None:
+    options = ("--quiet", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--require-hashes")
+    with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as scratch:
+        wanted = Path(scratch) / "pins.txt"
+        wanted.write_text("".join(f"{pin}\n" for pin in pins), encoding="utf-8")
+        # Wheels of Python alone suit every interpreter: which one runs pip is nothing to them.
+        _pip(sys.executable, "download", *options, f"--dest={scratch}", f"--requirement={wanted}")
+        for wheel in Path(scratch).glob("*.whl"):
+            wheel.replace(folder / f"{hashlib.sha256(wheel.read_bytes()).hexdigest()}.whl")
+    for pin in pins:
+        if not _is_there(folder, pin):
+            raise PinError(f"pip gave no wheel for {pin.name} {pin.version}")
+
+
+def _pip(interpreter: str, *arguments: str) -> None:
+    done = subprocess.run([interpreter, "-m", "pip", *arguments], stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise PinError(f"pip {arguments[0]} failed:\n{done.stderr.strip()}")
