@@ -6,6 +6,7 @@ moto goes by the actions and resources of a role's policies. It looks at no cond
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from policy_evaluator import Policy
     from s3_server import S3Server
 
+pytestmark = pytest.mark.skipif(
+    sys.version_info < (3, 10), reason="the last moto for this Python takes the signature of a listing for wrong"
+)
 CHOSEN = [case for case in CASES if "moto" in case.servers]
 # What a role's own policies say: a bucket's is not looked at.
 NOTICED = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from access_world import encryption_headers
@@ -89,7 +88,8 @@ def is_carried_out(target: Target) -> bool:
         REQUESTS[target.case.action](target)
     except ClientError as fault:
         answer: Any = fault.response
-        if answer["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.FORBIDDEN:
+        # A wrong signature is 403, too.
+        if answer["Error"]["Code"] == "AccessDenied" or answer["Error"].get("Message") == "Forbidden":
             return False
         if answer["Error"]["Code"] not in _NOTHING_THERE:
             raise
