@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Callable
-from unittest import mock
+from typing import TYPE_CHECKING, Callable
 
 import pytest
+import sdk_data
 from aws_environment import OPERATOR, aws_environment
-from botocore.loaders import JSONFileLoader
 from bucket import Bucket
 from fetching import Instance
 from pushing import Operator
@@ -27,16 +26,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session", autouse=True)
 def sdk_data_read_once() -> Iterator[None]:
-    """Keep what the SDK has read of its own data: parsing it is two thirds of making a client, and these make many."""
-    read: dict[str, Any] = {}
-    original = JSONFileLoader.load_file
-
-    def load_file(loader: JSONFileLoader, path: str) -> Any:
-        if path not in read:
-            read[path] = original(loader, path)
-        return read[path]
-
-    with mock.patch.object(JSONFileLoader, "load_file", load_file):
+    """Keep what the SDK has read of its own data: these tests make many clients."""
+    with sdk_data.read_once():
         yield
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import sdk_data
 import seaweed_server
 from needs import need
 from real_instance import RealInstance
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
     from certificates import Certificates
     from metadata_service import MetadataService
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sdk_data_read_once() -> Iterator[None]:
+    """Keep what the SDK has read of its own data: these tests make many clients."""
+    with sdk_data.read_once():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +41,7 @@ def seaweed(running_seaweed: SeaweedServer) -> Iterator[SeaweedServer]:
     """Give the server, with a KMS that does not fail."""
     yield running_seaweed
     running_seaweed.kms.heal()
+    running_seaweed.kms.judge = None
 
 
 @pytest.fixture

@@ -137,11 +137,15 @@ class S3Server:
     def reset(self) -> None:
         """Forget every bucket, key and role, and let everybody in again."""
         self._tell_moto("reset")
-        self._tell_moto("reset-auth", b"inf")
+        self.let_everybody_in()
 
     def enforce_policies(self) -> None:
         """From now on refuse what no IAM policy of the caller allows."""
         self._tell_moto("reset-auth", b"0")
+
+    def let_everybody_in(self) -> None:
+        """From now on refuse nothing for want of a policy."""
+        self._tell_moto("reset-auth", b"inf")
 
     def _tell_moto(self, what: str, body: bytes = b"") -> None:
         connection = HTTPConnection(urlsplit(self.url).netloc, timeout=30)

@@ -21,14 +21,16 @@ import sysconfig
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
-from loopback_server import HOST
+from loopback_server import HOST, answer
 from metadata_service import Instance
 from s3_proxy import S3Proxy
 from s3_server import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY, S3Server
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from certificates import Certificates
     from loopback_server import Answer
     from s3_request import Request
@@ -37,8 +39,15 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 60.0
 _ROLE = "ecsInstanceRole"
 _ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{_ROLE}"
+# Its sessions may do what the session's policy allows, and nothing else limits them.
+_SESSIONS_ROLE = "anySession"
+# The account of all users, which is not to be chosen.
+USERS_ACCOUNT = "000000000000"
+# Users who may do everything, as far as no bucket policy says otherwise.
+ALMIGHTY = ("instance", "operator", "auditor", "other")
 # As EC2 gives them to an instance.
 _ROLE_LIFETIME_S = 6 * 3600
+_KMS_DENIES = b'{"__type":"AccessDeniedException","message":"no identity-based policy allows it"}'
 _PARTS = ("master", "volume", "filer", "s3")
 
 
@@ -56,11 +65,29 @@ def lack() -> Optional[str]:
 
 
 class Witness(S3Proxy):
-    """Forwards everything untouched, unless a fault is injected, and keeps the log."""
+    """Forwards everything untouched, unless a fault is injected, and keeps the log.
+
+    In front of KMS it may have a `judge`, who is told the operation and its parameters, and says whether it is allowed.
+    """
+
+    judge: Optional[Callable[[str, dict[str, Any]], bool]] = None
 
     def course(self, request: Request, target: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
         """Return the server's own response."""
+        if self.judge is not None and not self.judge(request.operation, json.loads(body)):
+            return answer(400, _KMS_DENIES, "application/x-amz-json-1.1")
         return self._forward(request.method, target, headers, body)
+
+
+class Keys(NamedTuple):
+    """Access keys, with a session token where they are those of a session."""
+
+    access_key: str
+    secret_key: str
+    session_token: Optional[str] = None
+
+    def __repr__(self) -> str:
+        return f"Keys({self.access_key!r}, ***)"
 
 
 class Weed:
@@ -184,18 +211,35 @@ class SeaweedServer(S3Server):
     def assume_role(self, bucket: str) -> Instance:
         """Return an instance with credentials that STS gives for its role: get `prod/*` of the bucket, nothing else."""
         session = _statement(["s3:GetObject", "s3:GetObjectVersion"], f"arn:aws:s3:::{bucket}/prod/*")
+        return instance_of(self._session(_ROLE_ARN, session))
+
+    def session_with(self, policy: Mapping[str, Any]) -> Keys:
+        """Return the keys of a session that may do what the policy allows, which STS takes up to 2048 characters of."""
+        return self._session(f"arn:aws:iam::{ACCOUNT}:role/{_SESSIONS_ROLE}", policy)
+
+    def _session(self, role: str, policy: Mapping[str, Any]) -> Keys:
         given = self.client("sts").assume_role(
-            RoleArn=_ROLE_ARN, RoleSessionName="i-0123", Policy=json.dumps(session), DurationSeconds=_ROLE_LIFETIME_S
+            RoleArn=role, RoleSessionName="i-0123", Policy=json.dumps(policy), DurationSeconds=_ROLE_LIFETIME_S
         )["Credentials"]
-        return Instance(
-            region=REGION,
-            account=ACCOUNT,
-            role=_ROLE,
-            access_key=given["AccessKeyId"],
-            secret_key=given["SecretAccessKey"],
-            session_token=given["SessionToken"],
-            lifetime_s=_ROLE_LIFETIME_S,
-        )
+        return Keys(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+
+
+def instance_of(keys: Keys) -> Instance:
+    """Return an instance whose role's credentials are these."""
+    return Instance(
+        region=REGION,
+        account=ACCOUNT,
+        role=_ROLE,
+        access_key=keys.access_key,
+        secret_key=keys.secret_key,
+        session_token=keys.session_token or "",
+        lifetime_s=_ROLE_LIFETIME_S,
+    )
+
+
+def almighty(name: str) -> Keys:
+    """Return the keys of one of the almighty, or of the administrator."""
+    return Keys(ACCESS_KEY, SECRET_KEY) if name == "administrator" else Keys(f"AKIA{name.upper():0<16}", f"of-{name}")
 
 
 def _free_ports(*names: str) -> dict[str, int]:
@@ -211,22 +255,26 @@ def _free_ports(*names: str) -> dict[str, int]:
 
 
 def _identities(kms_url: str) -> dict[str, Any]:
-    """Return who the administrator is, and where the keys are; nothing that KMS has said is kept."""
+    """Return who may do everything, and where the keys are; nothing that KMS has said is kept."""
     keys = {"type": "aws", "endpoint": kms_url, "region": REGION, "cache_enabled": False}
     keys.update(access_key=ACCESS_KEY, secret_key=SECRET_KEY)
-    administrator = {
-        "name": "administrator",
-        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
-        "actions": ["Admin"],
+    return {
+        "kms": {"default_provider": "keys", "providers": {"keys": keys}},
+        "identities": [_identity(name) for name in ("administrator", *ALMIGHTY)],
     }
-    return {"kms": {"default_provider": "keys", "providers": {"keys": keys}}, "identities": [administrator]}
+
+
+def _identity(name: str) -> dict[str, Any]:
+    keys = almighty(name)
+    credentials = [{"accessKey": keys.access_key, "secretKey": keys.secret_key}]
+    return {"name": name, "credentials": credentials, "actions": ["Admin"]}
 
 
 def _iam() -> dict[str, Any]:
-    """Return a role that may get every object, as far as the policy of the session lets it."""
+    """Return a role that may get every object, and one that may do everything, as far as the session's policy goes."""
     trust = _statement(["sts:AssumeRole"])
     trust["Statement"][0]["Principal"] = {"AWS": "*"}
-    role = {"roleName": _ROLE, "roleArn": _ROLE_ARN, "trustPolicy": trust, "attachedPolicies": ["get"]}
+    of_roles = {_ROLE: ["s3:GetObject", "s3:GetObjectVersion"], _SESSIONS_ROLE: ["s3:*"]}
     return {
         "sts": {
             "issuer": "tests",
@@ -236,9 +284,17 @@ def _iam() -> dict[str, Any]:
         },
         "policy": {"defaultEffect": "Deny", "storeType": "memory"},
         "policies": [
-            {"name": "get", "document": _statement(["s3:GetObject", "s3:GetObjectVersion"], "arn:aws:s3:::*")}
+            {"name": name, "document": _statement(actions, "arn:aws:s3:::*")} for name, actions in of_roles.items()
         ],
-        "roles": [role],
+        "roles": [
+            {
+                "roleName": name,
+                "roleArn": f"arn:aws:iam::{ACCOUNT}:role/{name}",
+                "trustPolicy": trust,
+                "attachedPolicies": [name],
+            }
+            for name in of_roles
+        ],
     }
 
 
