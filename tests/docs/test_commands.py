@@ -67,7 +67,7 @@ NOT_REPLAYED = {
     r"(nice -n -20 )?scripts/[a-z-]+( .*)?": "they take minutes; the demo has tests of its own",
     r"bash \.ci/run": "installs packages",
     r"python3 -m venv \S+": "needs the network for what follows",
-    r"\S*pip install .*": "needs the network",
+    r"(\S*pip|pipx) install .*": "needs the network",
     r"git clone \S+": "needs the network",
     r"packer (init|build) .*": "needs Packer and an account; other tests run the script in it",
     r"aws imagebuilder .*": "needs an account; other tests run the lines of the component",
