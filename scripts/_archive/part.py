@@ -15,6 +15,7 @@ import pins
 import trim
 
 _COMPILER = Path(__file__).with_name("compile_tree.py")
+_IMPORTER = Path(__file__).with_name("importer.py")
 # Modules that no command of the archive ever imports.
 _LEFT_OUT = re.compile(r"dateutil/(?:zoneinfo/|tzwin\.py|tz/win\.py)|urllib3/contrib/emscripten/|botocore/stub\.py")
 _LICENCE = re.compile(r"[^/]+\.dist-info/(?:licenses/)?((?:LICEN[CS]E|NOTICE|COPYING|AUTHORS)[^/]*)")
@@ -23,12 +24,17 @@ _NOTHING_PACKED = "PACKAGES: dict[str, str] = {}"
 
 
 class Part(NamedTuple):
-    """One Python's part. `files` are compiled modules and data by path, `licences` texts by package and name."""
+    """One Python's part.
+
+    `files` are compiled modules and data by path, `importer` the module that imports them, `licences` texts by package
+    and name.
+    """
 
     version: str
     compiled_by: str
     pins: tuple[pins.Pin, ...]
     files: dict[str, bytes]
+    importer: bytes
     licences: dict[str, bytes]
 
     @classmethod
@@ -44,10 +50,12 @@ class Part(NamedTuple):
                 if pin.name == "botocore":
                     files.update(trim.data(wheel))
         _copy_own(sources, files, wheels)
+        _write(sources / _IMPORTER.name, _IMPORTER.read_bytes())
         by = _compile(interpreter, sources, compiled)
         for path in compiled.rglob("*.pyc"):
             files[str(path.relative_to(compiled))] = path.read_bytes()
-        return cls(version, by, tuple(wheels), files, licences)
+        importer = files.pop(f"{_IMPORTER.name}c")
+        return cls(version, by, tuple(wheels), files, importer, licences)
 
 
 def _unpack(wheel: zipfile.ZipFile, sources: Path) -> None:
@@ -73,7 +81,8 @@ def _copy_own(sources: Path, files: dict[str, bytes], wheels: dict[pins.Pin, Pat
     packages = {pin.name: pin.version for pin in sorted(wheels)}
     own_files = own.files()
     text = own_files[_PACKED].decode()
-    assert _NOTHING_PACKED in text
+    if _NOTHING_PACKED not in text:
+        raise ValueError(_PACKED)
     own_files[_PACKED] = text.replace(_NOTHING_PACKED, f"PACKAGES = {packages!r}").encode()
     for name, content in own_files.items():
         if name.endswith(".py"):
@@ -88,9 +97,9 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _compile(interpreter: str, sources: Path, out: Path) -> str:
-    """Compile in an environment of its own: what is compiled depends on the order of sets, and on nothing else of it."""
+    """Compile in an environment of its own: the order of sets is in what is compiled, and hangs on the seed."""
     done = subprocess.run(
-        # From 3.11 on code remembers the columns of its source too, a third of its size, for a source that is not here.
+        # From 3.11 on code knows the columns of its source, a third of its size, and the source is not here.
         [interpreter, "-S", "-s", "-B", "-X", "no_debug_ranges", str(_COMPILER), str(sources), str(out)],
         env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "PATH": os.defpath},
         stdout=subprocess.PIPE,
