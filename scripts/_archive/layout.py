@@ -58,6 +58,7 @@ def _manifest(parts: list[Part]) -> bytes:
         part.version: {
             "compiled_by": part.compiled_by,
             "packages": {pin.name: {"version": pin.version, "sha256": pin.sha256} for pin in part.pins},
+            "replaced": part.replaced,
         }
         for part in parts
     }

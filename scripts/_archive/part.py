@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import own
 import pins
+import stand_ins
 import trim
 
 _COMPILER = Path(__file__).with_name("compile_tree.py")
@@ -26,13 +27,14 @@ _NOTHING_PACKED = "PACKAGES: dict[str, str] = {}"
 class Part(NamedTuple):
     """One Python's part.
 
-    `files` are compiled modules and data by path, `importer` the module that imports them, `licences` texts by package
-    and name.
+    `replaced` are modules that have a stand-in, `files` compiled modules and data by path, `importer` the module that
+    imports them, `licences` texts by package and name.
     """
 
     version: str
     compiled_by: str
     pins: tuple[pins.Pin, ...]
+    replaced: tuple[str, ...]
     files: dict[str, bytes]
     importer: bytes
     licences: dict[str, bytes]
@@ -42,10 +44,10 @@ class Part(NamedTuple):
         """Compile what the Python gets with an interpreter of it."""
         wheels = pins.wheels(pins.group_of(version))
         sources, compiled = scratch / f"{version}-sources", scratch / f"{version}-compiled"
-        licences, files = {}, {}
+        licences, files, replaced = {}, {}, []
         for pin, path in wheels.items():
             with zipfile.ZipFile(path) as wheel:
-                _unpack(wheel, sources)
+                replaced += _unpack(wheel, sources)
                 licences.update({f"{pin.name}-{pin.version}/{name}": text for name, text in _licences(wheel).items()})
                 if pin.name == "botocore":
                     files.update(trim.data(wheel))
@@ -55,13 +57,17 @@ class Part(NamedTuple):
         for path in compiled.rglob("*.pyc"):
             files[str(path.relative_to(compiled))] = path.read_bytes()
         importer = files.pop(f"{_IMPORTER.name}c")
-        return cls(version, by, tuple(wheels), files, importer, licences)
+        return cls(version, by, tuple(wheels), tuple(replaced), files, importer, licences)
 
 
-def _unpack(wheel: zipfile.ZipFile, sources: Path) -> None:
-    for name in wheel.namelist():
-        if name.endswith(".py") and not _LEFT_OUT.match(name):
-            _write(sources / name, wheel.read(name))
+def _unpack(wheel: zipfile.ZipFile, sources: Path) -> list[str]:
+    """Write a package's modules; return the names of those that have a stand-in."""
+    names = [name for name in wheel.namelist() if name.endswith(".py") and not _LEFT_OUT.match(name)]
+    modules = {name: wheel.read(name) for name in names if not stand_ins.LEFT_OUT.match(name)}
+    replaced = stand_ins.made(modules)
+    for name, content in {**modules, **replaced}.items():
+        _write(sources / name, content)
+    return sorted(replaced)
 
 
 def _licences(wheel: zipfile.ZipFile) -> dict[str, bytes]:
