@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from bootstrap.cli.options import Parser
     from bootstrap.cli.publishing import Place, Present
     from bootstrap.core.boot_archive import Archive
-    from bootstrap.core.publication import Published
+    from bootstrap.core.publication import Held, Published
+    from bootstrap.core.s3_uri import S3URI
 
 _FILE = "dist/ecsauth"
 
@@ -47,8 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
     place = publishing.place_of(arguments, boot_archive.LONGEST)
     kms_key = publishing.key_for(place, arguments.kms_key)
     present = publishing.present(place)
-    made = None if present.is_what(content, kms_key) else _put(place, content, kms_key, present)
-    _show(arguments, archive, present, made)
+    if present.held is not None and present.is_what(content, kms_key):
+        _show(arguments, archive, present.held, is_new=False)
+    else:
+        made = _put(place, content, kms_key, present)
+        warnings = (*publishing.later_warnings(place.uri, made), *_warnings(place.uri, present.held))
+        _show(arguments, archive, made.held, warnings, is_new=True)
     return ExitCode.OK
 
 
@@ -82,20 +87,28 @@ def _put(place: Place, content: bytes, kms_key: str, present: Present) -> Publis
     return made
 
 
-def _show(arguments: argparse.Namespace, archive: Archive, present: Present, made: Optional[Published]) -> None:
-    """Tell what was made; the SHA-256, which user data has to name, is data."""
-    from bootstrap.cli import console, publishing
+def _warnings(uri: S3URI, before: Optional[Held]) -> tuple[str, ...]:
+    """Say what becomes of user data that is there already."""
+    if before is None:
+        return ()
+    version = before.facts.version_id
+    keep = f", or let it name {uri}?versionId={version}" if version else ""
+    return (f"user data with the SHA-256 of the archive before refuses this one: make it anew{keep}",)
 
-    held = made.held if made else present.held
-    assert held is not None
-    warnings = (*publishing.later_warnings(arguments.uri, made), *_warnings(arguments, present, made))
+
+def _show(
+    arguments: argparse.Namespace, archive: Archive, held: Held, warnings: tuple[str, ...] = (), *, is_new: bool
+) -> None:
+    """Tell what is there now; the SHA-256, which user data has to name, is data."""
+    from bootstrap.cli import console
+
     version = held.facts.version_id
     if arguments.format == "json":
         document: dict[str, Any] = {
             "uri": str(arguments.uri),
             "sha256": archive.sha256,
             "version_id": version,
-            "published": made is not None,
+            "published": is_new,
             "ecsauth": archive.version,
             "pythons": archive.pythons,
             "object": held.facts._asdict(),
@@ -105,17 +118,7 @@ def _show(arguments: argparse.Namespace, archive: Archive, present: Present, mad
         return
     for warning in warnings:
         console.warn(warning)
-    done = "published" if made else "nothing to do, this is already"
-    pythons = ", ".join(archive.pythons)
+    done = "published" if is_new else "nothing to do, this is already"
     said = f"version {version or 'none (the bucket is not versioned)'}, encrypted with {held.facts.kms_key}"
-    console.say(f"{done} {arguments.uri}, {said}: ecsauth {archive.version} for Python {pythons}")
+    console.say(f"{done} {arguments.uri}, {said}: ecsauth {archive.version} for Python {', '.join(archive.pythons)}")
     sys.stdout.write(f"{archive.sha256}\n")
-
-
-def _warnings(arguments: argparse.Namespace, present: Present, made: Optional[Published]) -> tuple[str, ...]:
-    """Say what becomes of user data that is there already."""
-    if made is None or present.held is None:
-        return ()
-    before = present.held.facts.version_id
-    keep = f", or let it name {arguments.uri}?versionId={before}" if before else ""
-    return (f"user data with the SHA-256 of the archive before refuses this one: make it anew{keep}",)

@@ -202,7 +202,7 @@ def _tell(uri: S3URI, proposal: Proposal, warnings: tuple[str, ...]) -> None:
 
 
 class Wanted(NamedTuple):
-    """What is to be in S3: bytes, the key to put them under, and what they are taken from, if they were there before."""
+    """What is to be in S3: bytes, the key to put them under, and the version that they are taken from, if any."""
 
     data: bytes
     kms_key: str
