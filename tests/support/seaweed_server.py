@@ -23,6 +23,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
+from access_world import Place
 from loopback_server import HOST, answer
 from metadata_service import Instance
 from s3_proxy import S3Proxy
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 60.0
 _ROLE = "ecsInstanceRole"
 _ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{_ROLE}"
-# Its sessions may do what the session's policy allows, and nothing else limits them.
-_SESSIONS_ROLE = "anySession"
 # The account of all users, which is not to be chosen.
 USERS_ACCOUNT = "000000000000"
 # Users who may do everything, as far as no bucket policy says otherwise.
@@ -209,17 +208,16 @@ class SeaweedServer(S3Server):
         return super().make_bucket(f"{name}-{next(self._numbers)}", default_key=default_key, versioned=versioned)
 
     def assume_role(self, bucket: str) -> Instance:
-        """Return an instance with credentials that STS gives for its role: get `prod/*` of the bucket, nothing else."""
-        session = _statement(["s3:GetObject", "s3:GetObjectVersion"], f"arn:aws:s3:::{bucket}/prod/*")
-        return instance_of(self._session(_ROLE_ARN, session))
+        """Return an instance whose credentials have the policy of `iam/` for instances, for `prod` of the bucket."""
+        return instance_of(self.session_with(Place(bucket=bucket).policies()["instance-role"]))
 
     def session_with(self, policy: Mapping[str, Any]) -> Keys:
         """Return the keys of a session that may do what the policy allows, which STS takes up to 2048 characters of."""
-        return self._session(f"arn:aws:iam::{ACCOUNT}:role/{_SESSIONS_ROLE}", policy)
-
-    def _session(self, role: str, policy: Mapping[str, Any]) -> Keys:
         given = self.client("sts").assume_role(
-            RoleArn=role, RoleSessionName="i-0123", Policy=json.dumps(policy), DurationSeconds=_ROLE_LIFETIME_S
+            RoleArn=_ROLE_ARN,
+            RoleSessionName="i-0123",
+            Policy=json.dumps(policy, separators=(",", ":")),
+            DurationSeconds=_ROLE_LIFETIME_S,
         )["Credentials"]
         return Keys(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
 
@@ -271,10 +269,10 @@ def _identity(name: str) -> dict[str, Any]:
 
 
 def _iam() -> dict[str, Any]:
-    """Return a role that may get every object, and one that may do everything, as far as the session's policy goes."""
+    """Return a role that may do everything, as far as the policy of the session lets it."""
     trust = _statement(["sts:AssumeRole"])
     trust["Statement"][0]["Principal"] = {"AWS": "*"}
-    of_roles = {_ROLE: ["s3:GetObject", "s3:GetObjectVersion"], _SESSIONS_ROLE: ["s3:*"]}
+    role = {"roleName": _ROLE, "roleArn": _ROLE_ARN, "trustPolicy": trust, "attachedPolicies": ["everything"]}
     return {
         "sts": {
             "issuer": "tests",
@@ -283,18 +281,8 @@ def _iam() -> dict[str, Any]:
             "maxSessionLength": "12h",
         },
         "policy": {"defaultEffect": "Deny", "storeType": "memory"},
-        "policies": [
-            {"name": name, "document": _statement(actions, "arn:aws:s3:::*")} for name, actions in of_roles.items()
-        ],
-        "roles": [
-            {
-                "roleName": name,
-                "roleArn": f"arn:aws:iam::{ACCOUNT}:role/{name}",
-                "trustPolicy": trust,
-                "attachedPolicies": [name],
-            }
-            for name in of_roles
-        ],
+        "policies": [{"name": "everything", "document": _statement(["s3:*"], "arn:aws:s3:::*")}],
+        "roles": [role],
     }
 
 
