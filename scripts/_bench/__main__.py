@@ -15,10 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
+import launch
 import tables
 from aws_environment import aws_environment
 from certificates import Certificates
 from contest import Contender, Contest
+from metadata_service import MetadataService
 from s3_proxy import S3Proxy
 from s3_server import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY, S3Server
 
@@ -85,6 +87,8 @@ def _working_in(directory: Path) -> Iterator[None]:
 def _contests(stack: contextlib.ExitStack, scratch: Path) -> list[Contest]:
     server = stack.enter_context(S3Server.as_process())
     kms_key = _put_sample(server)
+    sha256 = launch.put_archive(server, BUCKET)
+    metadata = stack.enter_context(MetadataService())
     (scratch / "ecs.config").write_text(ENV_FILE)
     (scratch / "five_lines.py").write_text(FIVE_LINES)
     certificates = Certificates(scratch)
@@ -97,7 +101,12 @@ def _contests(stack: contextlib.ExitStack, scratch: Path) -> list[Contest]:
         proxy = stack.enter_context(S3Proxy(server.url, tls=tls))
         environment = _environment(scratch, proxy.url, ca_file)
         title = f"Fetch and install the object, {kind}"
-        contests.append(Contest(title, COPY, _fetchers(kms_key), environment, partial(_take_requests, proxy)))
+        contenders = _fetchers(kms_key)
+        if tls:
+            # Over nothing else; and what Python trusts OpenSSL says, which knows nothing of AWS_CA_BUNDLE.
+            environment["SSL_CERT_FILE"] = str(ca_file)
+            contenders.append(launch.contender(scratch, kms_key, BUCKET, sha256, (proxy.url, metadata.url)))
+        contests.append(Contest(title, COPY, contenders, environment, partial(_take_requests, proxy)))
     nowhere = _environment(scratch, "http://127.0.0.1:9", None)
     return [*contests, Contest("Start, without a network", NOTHING, _starters(), nowhere)]
 

@@ -34,7 +34,7 @@ FLEET = f"s3://{'b' * 63}/production/frontend"
 LONG_KEYS = tuple(f"arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/mrk-{digit * 32}" for digit in "12")
 LONGEST = Order(
     arguments=(
-        *(f"{FLEET}/ecs.config?versionId={VERSION}", "--kms-key", LONG_KEYS[0], "--kms-key", LONG_KEYS[1]),
+        *(f"{FLEET}/ecs.config", "--kms-key", LONG_KEYS[0], "--kms-key", LONG_KEYS[1]),
         *("--set", "ECS_CLUSTER=production-frontend", "--bucket-owner", "111122223333"),
     ),
     launch="auto",
@@ -139,8 +139,8 @@ def test_place_of_the_archive(archive: str, more: dict[str, Any], host: str, pat
 
 def test_endpoint_is_boots_too() -> None:
     """Boot asks the same endpoint, which its units keep."""
-    lines = _sh(BAKED._replace(endpoint="https://s3.example.com:8443")).splitlines()
-    assert lines[2] == "export AWS_ENDPOINT_URL_S3=https://s3.example.com:8443"
+    lines = _sh(BAKED._replace(endpoint="https://s3.example.com")).splitlines()
+    assert lines[2] == "export AWS_ENDPOINT_URL_S3=https://s3.example.com"
 
 
 @pytest.mark.parametrize("form", user_data.FORMS)
