@@ -7,12 +7,15 @@ import functools
 import hashlib
 import os
 import subprocess
+import time
 from pathlib import Path
+from typing import Optional
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD_TIMEOUT_S = 300.0
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
-_KEPT = 5
+_OLD_S = 24 * 3600
+_FIND = 'source "$0"; find_python "$1"'
 
 
 def build(out: Path, *options: str, root: Path = ROOT, **more: str) -> None:
@@ -29,7 +32,15 @@ def build(out: Path, *options: str, root: Path = ROOT, **more: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@functools.lru_cache(maxsize=1)
+@functools.cache
+def interpreter(version: str) -> Optional[str]:
+    """Return an interpreter of the version, found as the build finds it, None where there is none."""
+    command = ("bash", "-c", _FIND, str(ROOT / "scripts" / "_venv"), version)
+    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=60)
+    return found.stdout.strip() or None
+
+
+@functools.cache
 def built() -> Path:
     """Return the archive for all Pythons, one for all processes of all test runs."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ecsauth-tests" / "archives"
@@ -39,18 +50,23 @@ def built() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
             build(path)
-            for old in sorted(folder.glob("ecsauth-*"), key=os.path.getmtime)[:-_KEPT]:
-                old.unlink()
+            # Another tree's may be in use.
+            for old in folder.glob("ecsauth-*"):
+                if time.time() - old.stat().st_mtime > _OLD_S:
+                    old.unlink()
     return path
 
 
 def _key() -> str:
-    """Name the content of all files that go into the archive, or that make it."""
-    sources = [ROOT / "scripts" / "build-archive", *(ROOT / "scripts").glob("archive-pins-*.txt")]
+    """Name the content of all that goes into the archive, or that makes it."""
+    sources = [ROOT / "LICENSE", ROOT / "scripts" / "build-archive", *(ROOT / "scripts").glob("archive-pins-*.txt")]
     for folder in ("bootstrap", "scripts/_archive"):
         sources += [path for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".json")]
     digest = hashlib.sha256()
-    for path in sorted(sources):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(ROOT)} {len(content)}\n".encode() + content)
+    for version in PYTHONS:
+        path = interpreter(version)
+        digest.update(f"{path} {os.path.realpath(path) if path else ''}\n".encode())
+    for source in sorted(sources):
+        content = source.read_bytes()
+        digest.update(f"{source.relative_to(ROOT)} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
