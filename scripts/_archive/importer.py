@@ -104,7 +104,7 @@ def _libraries(name: str) -> set[str]:
 def _forget_the_host(libraries: set[str]) -> None:
     """Import from now on nothing that is installed on the machine, or that PYTHONPATH names.
 
-    What has been imported of it at the start, as by a .pth file, would be taken for what is packed, or for what botocore
+    What has been imported of it at the start, as by a .pth file, would be taken for what is packed, or for what the SDK
     looks for: certifi, awscrt.
     """
     zipped = "python{}{}.zip".format(*sys.version_info)

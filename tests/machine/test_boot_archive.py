@@ -310,7 +310,7 @@ def test_other_pythons_are_told(archive: Path, tmp_path: Path) -> None:
     done = run(sys.executable, only, "--version", home=tmp_path)
     assert (done.returncode, done.stdout) == (LOCAL, "")
     assert re.search(
-        r"^ecsauth: error: this archive runs on Python 3\.\d+, and this is Python 3\.\d+$", done.stderr, re.M
+        r"^ecsauth: error: this archive runs on Python 3\.\d+, and this is Python 3\.\d+$", done.stderr, re.MULTILINE
     )
     old = [found for found in map(boot_archive.interpreter, ("2.7", "3.6", "3.7", "3.8")) if found]
     for python in old:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import fcntl
 import functools
 import hashlib
+import io
+import json
 import os
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 from typing import Optional
 
@@ -16,6 +19,19 @@ BUILD_TIMEOUT_S = 300.0
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 _OLD_S = 24 * 3600
 _FIND = 'source "$0"; find_python "$1"'
+
+
+MANIFEST = json.dumps({"schema": 1, "ecsauth": "0.1.0", "pythons": {"3.9": {}, "3.11": {}}})
+
+
+def sample(manifest: str = MANIFEST, main: str = "__main__.py", filling: int = 400_000) -> bytes:
+    """Return a file that is like an archive from the outside, and larger than any env-file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        packed.writestr("manifest.json", manifest)
+        packed.writestr(main, "")
+        packed.writestr("python3.9.zip", bytes(filling))
+    return b"#!/usr/bin/env python3\n" + buffer.getvalue()
 
 
 def build(out: Path, *options: str, root: Path = ROOT, **more: str) -> None:
