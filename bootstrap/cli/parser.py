@@ -69,6 +69,10 @@ COMMANDS = {
         "put a registry's credential into Secrets Manager, for tasks that name it",
         "ecsauth export secretsmanager ecs.config --registry registry.example.com",
     ),
+    "archive": (
+        "put the boot archive into S3, encrypted with a KMS key",
+        "ecsauth archive publish s3://bucket/prod/ecsauth",
+    ),
     "user-data": (
         "write what an instance is told at its launch, so that it boots",
         "ecsauth user-data s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",

@@ -45,8 +45,8 @@ def refuse_version(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{arguments.command} {what}: give the S3 URI without ?versionId")
 
 
-def place_of(arguments: argparse.Namespace) -> Place:
-    """Return the place; raise an EcsauthError where no client can be made for it."""
+def place_of(arguments: argparse.Namespace, longest: Optional[int] = None) -> Place:
+    """Return the place of an env-file, or of what may be `longest`; raise an EcsauthError where there is no client."""
     from bootstrap.edges.store.bucket import BucketSettings
     from bootstrap.edges.store.s3 import translated
     from bootstrap.edges.store.sdk import OperatorClients
@@ -57,7 +57,7 @@ def place_of(arguments: argparse.Namespace) -> Place:
     with translated(f"reach {uri}"):
         client = clients.s3()
     owner = arguments.bucket_owner
-    return Place(uri, Shelf(client, owner), BucketSettings(client, uri.bucket, owner), clients)
+    return Place(uri, Shelf(client, owner, longest), BucketSettings(client, uri.bucket, owner), clients)
 
 
 class Present(NamedTuple):
@@ -156,7 +156,8 @@ def carry_out(place: Place, proposal: Proposal, arguments: argparse.Namespace) -
         return question.DECLINED
     made = None
     if not is_same and not arguments.dry_run:
-        made = _put(place, proposal)
+        wanted = Wanted(proposal.data, proposal.kms_key, origin=proposal.origin)
+        made = put(place, wanted, proposal.present.held)
     _show(place.uri, proposal, arguments, made)
     return ExitCode.OK
 
@@ -200,8 +201,20 @@ def _tell(uri: S3URI, proposal: Proposal, warnings: tuple[str, ...]) -> None:
         console.say(f"{uri}: written differently, says the same")
 
 
-def _put(place: Place, proposal: Proposal) -> Published:
-    """Put; what was made has to be encrypted with a KMS key."""
+class Wanted(NamedTuple):
+    """What is to be in S3: bytes, the key to put them under, and the version that they are taken from, if any."""
+
+    data: bytes
+    kms_key: str
+    content_type: str = "text/plain; charset=utf-8"
+    origin: Optional[str] = None
+
+    def __repr__(self) -> str:
+        return f"Wanted(***, {self.kms_key!r}, {self.content_type!r}, {self.origin!r})"
+
+
+def put(place: Place, wanted: Wanted, held: Optional[Held]) -> Published:
+    """Put it in place of what is held; what was made has to be encrypted with a KMS key."""
     import secrets
 
     from bootstrap import __version__
@@ -212,9 +225,8 @@ def _put(place: Place, proposal: Proposal) -> Published:
     from bootstrap.edges.store.principal import caller
 
     by = caller(lambda: place.clients.client("sts"))
-    mark = Mark(by, __version__, secrets.token_hex(16), proposal.origin)
-    held = proposal.present.held
-    draft = Draft(proposal.data, proposal.kms_key, held.facts.etag if held else None, mark)
+    mark = Mark(by, __version__, secrets.token_hex(16), wanted.origin)
+    draft = Draft(wanted.data, wanted.kms_key, held.facts.etag if held else None, mark, wanted.content_type)
     made = publish(place.shelf, place.uri, draft, SystemClock().sleep)
     if made.held.facts.encryption not in KMS_ENCRYPTIONS:
         raise DeniedError(
@@ -232,7 +244,7 @@ def _show(
     """Tell what was made; the text names variables and registries only."""
     from bootstrap.cli import console
 
-    later = _later_warnings(uri, made)
+    later = later_warnings(uri, made)
     if arguments.format == "json":
         console.show(_document(uri, proposal, arguments, (*proposal.warnings, *later), made))
         return
@@ -241,7 +253,8 @@ def _show(
     console.say(_result(uri, proposal, made))
 
 
-def _later_warnings(uri: S3URI, made: Optional[Published]) -> tuple[str, ...]:
+def later_warnings(uri: S3URI, made: Optional[Published]) -> tuple[str, ...]:
+    """Return what is to be said of a put once it is done."""
     if made is None:
         return ()
     found = []

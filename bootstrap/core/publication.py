@@ -70,6 +70,7 @@ class Draft(NamedTuple):
     kms_key: str
     replaces: Optional[str]
     mark: Mark
+    content_type: str = "text/plain; charset=utf-8"
 
     def __repr__(self) -> str:
         return f"Draft(***, {self.kms_key!r}, {self.replaces!r}, {self.mark!r})"

@@ -23,4 +23,4 @@ for folder, folders, names in os.walk(sources):
                 optimize=2,
                 invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
             )
-sys.stdout.write("%d.%d.%d" % sys.version_info[:3])
+sys.stdout.write(".".join(map(str, sys.version_info[:3])))

@@ -1,6 +1,7 @@
 """The file: a line for the kernel, then a zip archive, in which each Python has one of its own.
 
-    __main__.py          chooses the part of the Python that runs it
+    __main__.py          chooses the part of the Python that runs it, or says that there is none
+    part3_9.pyc          imports that part
     manifest.json        which packages each Python gets, and which interpreters compiled them
     licenses/            of this program and of each package
     python3.9.zip        modules and data for one Python, stored as they are
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from part import Part
 
 _SHEBANG = b"#!/usr/bin/env python3\n"
-_MAIN = Path(__file__).with_name("main_of_archive.py")
+_MAIN = Path(__file__).with_name("chooser.py")
 # The oldest that a zip archive can say.
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 _UNIX, _MODE = 3, 0o100644 << 16
@@ -43,6 +44,7 @@ def archive(parts: list[Part]) -> bytes:
         inner = _zip(part.files, {})
         stored[f"python{part.version}.zip"] = inner
         files[f"python{part.version}.index"] = _index(inner)
+        files[f"part{part.version.replace('.', '_')}.pyc"] = part.importer
     return _SHEBANG + _zip(files, stored, len(_SHEBANG))
 
 
@@ -51,16 +53,16 @@ def _read(name: str) -> bytes:
 
 
 def _manifest(parts: list[Part]) -> bytes:
-    version = re.search(r'^__version__ = "(.+)"$', _read("bootstrap/__init__.py").decode(), re.MULTILINE)
-    assert version is not None
+    (version,) = re.findall(r'^__version__ = "(.+)"$', _read("bootstrap/__init__.py").decode(), re.MULTILINE)
     pythons = {
         part.version: {
             "compiled_by": part.compiled_by,
             "packages": {pin.name: {"version": pin.version, "sha256": pin.sha256} for pin in part.pins},
+            "replaced": part.replaced,
         }
         for part in parts
     }
-    return json.dumps({"schema": 1, "ecsauth": version.group(1), "pythons": pythons}, indent=2).encode() + b"\n"
+    return json.dumps({"schema": 1, "ecsauth": version, "pythons": pythons}, indent=2).encode() + b"\n"
 
 
 def _zip(deflated: dict[str, bytes], stored: dict[str, bytes], before: int = 0) -> bytes:

@@ -85,9 +85,11 @@ def _model(model: Any, operations: tuple[str, ...]) -> Any:
         reached.add(name)
         wanted |= set(_shapes_in(model["shapes"][name])) - reached
     shapes = {name: shape for name, shape in model["shapes"].items() if name in reached}
-    small = _quiet({**model, "operations": kept, "shapes": shapes})
-    # Of these the SDK insists to know what is said of them.
-    return {**small, **{name: model[name] for name in ("clientContextParams",) if name in model}}
+    quiet = _quiet({**model, "operations": kept, "shapes": shapes})
+    for parameter in quiet.get("clientContextParams", {}).values():
+        # botocore.model reads it, where an endpoint is made of the rules.
+        parameter["documentation"] = ""
+    return quiet
 
 
 def _shapes_in(document: Any) -> Iterator[str]:

@@ -19,6 +19,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import boot_archive
 import pytest
 from aws_environment import aws_environment
 from metadata_service import Instance, MetadataService
@@ -110,6 +111,8 @@ class Desk:
             each.mkdir(parents=True)
         for name, text in FILES.items():
             (desk / name).write_text(text)
+        (desk / "dist").mkdir()
+        (desk / "dist" / "ecsauth").write_bytes(boot_archive.sample())
         places = {"python": sys.executable, "sources": str(ROOT), "root": self._root}
         for name, text in (("ecsauth", _ECSAUTH), ("aws", _AWS)):
             program = programs / name
@@ -227,6 +230,7 @@ def test_blocks_say_what_they_are(name: str) -> None:
         ("diff ecs.config hub.config", "`diff`"),
         (f"push ecs.config s3://{BUCKET}/k 2>&- && ecsauth history s3://{BUCKET}/k", "`history`"),
         ("export secretsmanager ecs.config --registry docker.io", "`export`"),
+        (f"archive publish s3://{BUCKET}/k", "`archive`"),
         (f"push ecs.config s3://{BUCKET}/k 2>/dev/null && ecsauth boot s3://{BUCKET}/k --kms-key {KEY}", "`boot`"),
         ("status --remote", "`status`"),
         (f"doctor s3://{BUCKET}/k", "`doctor`"),

@@ -81,14 +81,15 @@ class InstanceStore:
 class Objects:
     """The objects of an account's buckets, as far as one client may see them."""
 
-    def __init__(self, client: S3Client, owner: Optional[str] = None) -> None:
+    def __init__(self, client: S3Client, owner: Optional[str] = None, longest: int = LONGEST_BODY) -> None:
         self._client = client
+        self._longest = longest
         self._owner: dict[str, Any] = {"ExpectedBucketOwner": owner} if owner else {}
 
     def get(self, uri: S3URI, *, unless: Optional[str] = None) -> Optional[Fetched]:
         """Return the object, or None if its ETag is still `unless`.
 
-        Raises InvalidError for one larger than 256 KiB, DeniedError and UnreachableError.
+        Raises InvalidError for one larger than 256 KiB, or what was given, DeniedError and UnreachableError.
         """
         condition: dict[str, Any] = {"IfNoneMatch": unless} if unless else {}
         with translated(f"get {uri}"), understood(f"get {uri}"):
@@ -104,7 +105,7 @@ class Objects:
                     return None
                 raise
             with contextlib.closing(answer["Body"]) as body:
-                data = _read(body, uri)
+                data = _read(body, uri, self._longest)
             return Fetched(facts_of(answer, verified=isinstance(body, StreamingChecksumBody)), data)
 
 
@@ -141,13 +142,14 @@ def place_of(uri: S3URI) -> dict[str, Any]:
     return {"Bucket": uri.bucket, "Key": uri.key, **({"VersionId": uri.version_id} if uri.version_id else {})}
 
 
-def _read(body: Any, uri: S3URI) -> bytes:
+def _read(body: Any, uri: S3URI, longest: int) -> bytes:
     """Read to the end: length and checksum are verified only there."""
     data = bytearray()
     while chunk := body.read(_CHUNK):
         data += chunk
-        if len(data) > LONGEST_BODY:
-            raise InvalidError(f"{uri} is larger than {LONGEST_BODY // 1024} KiB: it is no env-file")
+        if len(data) > longest:
+            kind = "env-file" if longest == LONGEST_BODY else "boot archive"
+            raise InvalidError(f"{uri} is larger than {longest // 1024} KiB: it is no {kind}")
     return bytes(data)
 
 

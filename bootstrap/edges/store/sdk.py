@@ -114,7 +114,8 @@ class OperatorClients:
             session.set_config_variable("region", self._region)
         if packed.PACKAGES:
             _trim(session)
-        return _safe(session.create_client(service, config=config))
+        client: Any = session.create_client(service, config=config)
+        return _safe(client)
 
 
 def _safe(client: _Client) -> _Client:

@@ -1,0 +1,179 @@
+"""`ecsauth archive publish`: the boot archive goes into S3 with the care of a push, and nothing else goes there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from typing import TYPE_CHECKING
+
+import pytest
+import s3_faults as faults
+from boot_archive import sample
+from program import Ended, run_here
+
+from bootstrap.core import boot_archive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from loopback_server import Answer
+    from pushing import Operator
+    from s3_request import Request
+
+URI = "s3://fleet/prod/ecsauth"
+KEY = "prod/ecsauth"
+
+ARCHIVE = sample()
+SHA256 = hashlib.sha256(ARCHIVE).hexdigest()
+
+
+def publish(operator: Operator, content: bytes = ARCHIVE, *options: str) -> Ended:
+    """Write the file and publish it under the key of the tests."""
+    file = operator.path.with_name("archive")
+    file.write_bytes(content)
+    arguments = ("archive", "publish", URI, "--file", str(file), "--kms-key", operator.bucket.kms_key)
+    return run_here(*arguments, *options, env=operator.env)
+
+
+def test_publish(operator: Operator) -> None:
+    """It goes out whole, encrypted, with a checksum, on condition; its SHA-256 alone is the output."""
+    done = publish(operator)
+    (version,) = operator.bucket.versions(KEY)
+    assert (done.status, done.out) == (0, f"{SHA256}\n")
+    assert f"published {URI}, version {version}, encrypted with {operator.bucket.kms_key}" in done.err
+    assert "ecsauth 0.1.0 for Python 3.9, 3.11" in done.err
+    assert operator.bucket.get(KEY) == ARCHIVE
+    expected = {
+        "content-type": "application/octet-stream",
+        "x-amz-server-side-encryption": "aws:kms",
+        "x-amz-server-side-encryption-aws-kms-key-id": operator.bucket.kms_key,
+        "x-amz-checksum-crc32": base64.b64encode(zlib.crc32(ARCHIVE).to_bytes(4, "big")).decode(),
+        "if-none-match": "*",
+    }
+    assert {name: operator.put.headers.get(name) for name in expected} == expected
+
+
+def test_publish_the_same_again(operator: Operator) -> None:
+    """What is there already is put no second time, and its SHA-256 is told all the same."""
+    publish(operator)
+    operator.proxy.requests.clear()
+    done = publish(operator)
+    assert (done.status, done.out) == (0, f"{SHA256}\n")
+    assert f"nothing to do, this is already {URI}" in done.err
+    assert "PutObject" not in operator.proxy.operations
+    assert len(operator.bucket.versions(KEY)) == 1
+
+
+def test_publish_another(operator: Operator) -> None:
+    """What replaces an archive is put for that one only, and what becomes of user data is said."""
+    publish(operator)
+    (before,) = operator.bucket.versions(KEY)
+    operator.proxy.requests.clear()
+    done = publish(operator, sample(filling=300_000))
+    assert done.status == 0, done.err
+    assert operator.put.headers["if-match"]
+    assert f"{URI}?versionId={before}" in done.err
+    assert len(operator.bucket.versions(KEY)) == 2
+
+
+def test_owner(operator: Operator) -> None:
+    """Every request about the bucket names the account that has to own it."""
+    assert publish(operator, ARCHIVE, "--bucket-owner", "123456789012").status == 0
+    requests = [one for one in operator.proxy.requests if one.operation != "GetCallerIdentity"]
+    assert {one.headers.get("x-amz-expected-bucket-owner") for one in requests} == {"123456789012"}
+
+
+def test_document(operator: Operator) -> None:
+    """Programs get the SHA-256, the version and what the archive runs on."""
+    document = publish(operator, ARCHIVE, "--format=json").document
+    (version,) = operator.bucket.versions(KEY)
+    expected = {
+        "schema": 1,
+        "uri": URI,
+        "sha256": SHA256,
+        "version_id": version,
+        "published": True,
+        "ecsauth": "0.1.0",
+        "pythons": ["3.9", "3.11"],
+        "warnings": [],
+    }
+    assert {name: document[name] for name in expected} == expected
+    assert document["object"]["kms_key"] == operator.bucket.kms_key
+
+
+OTHER = ARCHIVE[:-1] + b"\x01"
+NO_SUM: dict[str, str | None] = {"x-amz-checksum-crc32": None, "x-amz-checksum-type": None}
+
+
+class OtherWithoutSum(faults.OtherBody):
+    """The body is another one, and no checksum says so."""
+
+    def respond(self, request: Request, forward: Callable[[], Answer]) -> Answer:
+        """Return S3's own response with the body exchanged and the checksum gone."""
+        return faults.Headers(NO_SUM).respond(request, lambda: faults.OtherBody.respond(self, request, forward))
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "reason"),
+    [
+        (OtherWithoutSum(OTHER), 4, "S3 gives other bytes back"),
+        (faults.OtherBody(OTHER), 4, "is not known to be whole"),
+        (faults.ACCESS_DENIED, 4, "is not known to be whole"),
+    ],
+    ids=["other bytes", "wrong checksum", "denied"],
+)
+def test_what_is_not_read_back(operator: Operator, fault: faults.Fault, status: int, reason: str) -> None:
+    """Where S3 does not give the bytes back that were put, no SHA-256 is told."""
+    operator.proxy.inject(fault, operation="GetObject")
+    done = publish(operator)
+    assert (done.status, done.out) == (status, "")
+    assert reason in done.err
+
+
+DAMAGED = ARCHIVE.replace(bytes(100), b"\x01" * 100, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "does not start as one"),
+        (ARCHIVE[23:], "does not start as one"),
+        (ARCHIVE[:-30], "cannot be read as one"),
+        (DAMAGED, "python3.9.zip in it is damaged"),
+        (b"#!/usr/bin/env python3\nprint()\n", "cannot be read as one"),
+        (sample(main="main.py"), "cannot be read as one"),
+        (sample("{}"), "manifest is that of something else"),
+        (sample("[]"), "manifest is that of something else"),
+        (sample("nonsense"), "cannot be read as one"),
+        (sample('{"schema": 2, "ecsauth": "9", "pythons": {}}'), "manifest is that of something else"),
+        (sample(filling=boot_archive.LONGEST), "larger than 16 MiB"),
+    ],
+    ids=[
+        "empty",
+        "no shebang",
+        "cut",
+        "damaged",
+        "script",
+        "no main",
+        "no manifest",
+        "list",
+        "no JSON",
+        "new",
+        "large",
+    ],
+)
+def test_what_is_no_archive(operator: Operator, content: bytes, reason: str) -> None:
+    """A file that would start nothing on an instance is refused before S3 is asked."""
+    done = publish(operator, content)
+    assert (done.status, done.out) == (3, "")
+    assert reason in done.err
+    assert not operator.proxy.operations
+
+
+def test_no_file(operator: Operator, tmp_path: Path) -> None:
+    """What makes the file is said."""
+    done = run_here("archive", "publish", URI, "--file", str(tmp_path / "nothing"), env=operator.env)
+    assert done.status == 6
+    assert "scripts/build-archive" in done.err
