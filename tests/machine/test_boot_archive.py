@@ -19,6 +19,7 @@ import pytest
 from machine import FIRST, Machine
 from needs import lack_of, need
 from program import ROOT
+from s3_server import ACCESS_KEY, SECRET_KEY
 
 from bootstrap import __version__
 from bootstrap.edges.store.probes import OPERATIONS
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from s3_proxy import S3Proxy
     from s3_server import S3Server
 
+pytestmark = pytest.mark.once
 USAGE, DENIED, LOCAL = 2, 4, 6
 MOST_BYTES_A_PYTHON = 1_300_000
 # What the archive is made of, beside the wheels.
@@ -249,6 +251,31 @@ def test_authorities_are_the_systems(bare_https_machine: Machine, archive: Path)
     assert done.returncode == DENIED, done.stderr
     assert "certificate" in done.stderr
     assert not bare_https_machine.env_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("profile", "status", "operations"),
+    [
+        ("role_arn = arn:aws:iam::123456789012:role/fleet\nsource_profile = keys", 0, ["AssumeRole", "GetObject"]),
+        (
+            "sso_start_url = https://example.com\nsso_region = eu-central-1\nsso_account_id = 123456789012\n"
+            "sso_role_name = fleet",
+            DENIED,
+            [],
+        ),
+    ],
+    ids=["role", "single sign-on"],
+)
+def test_profiles(bare_machine: Machine, archive: Path, profile: str, status: int, operations: list[str]) -> None:
+    """A profile may name a role; single sign-on, which is for people, ends with a fault of its own."""
+    folder = bare_machine.folder / "home" / ".aws"
+    folder.mkdir()
+    keys = f"aws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}"
+    (folder / "config").write_text(f"[profile keys]\n{keys}\n[profile fleet]\nregion = eu-central-1\n{profile}\n")
+    done = boot(bare_machine, sys.executable, archive, "--profile=fleet", AWS_CONFIG_FILE=str(folder / "config"))
+    assert done.returncode == status, done.stderr
+    assert "bug" not in done.stderr
+    assert bare_machine.proxy.operations == operations
 
 
 def test_status_and_doctor(bare_machine: Machine, archive: Path) -> None:

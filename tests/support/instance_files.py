@@ -22,7 +22,7 @@ AGENT = ROOT / "scripts" / "stand_in_agent"
 PROGRAM = "usr/local/lib/ecsauth"
 
 # What the program imports; the whole is beside it on sys.path.
-SDK = ("boto3", "botocore", "dateutil", "dotenv", "jmespath", "s3transfer", "six", "urllib3")
+SDK = ("botocore", "dateutil", "dotenv", "jmespath", "six", "urllib3")
 # Of the SDK's data, 30 MB for 440 services, a folder each, what a boot loads.
 _DATA = ("botocore", "data")
 SERVICES = ("s3", "sts", "sso", "sso-oidc", "signin")
