@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from bootstrap.core import trust
 from bootstrap.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -113,15 +114,16 @@ def _script(order: Order, gate: UnitFile) -> str:
     installed = program(order.program or (PROGRAM if order.archive else BAKED))
     launch = () if order.launch == "auto" else ("--launch", order.launch)
     words = (installed, "boot", *_safe(order.arguments), *launch, "--persist")
-    boot = f"{shlex.join(words)}\n"
+    boot = shlex.join(words)
     if order.endpoint:
         boot = f"export AWS_ENDPOINT_URL_S3={endpoint(order.endpoint)}\n{boot}"
     is_service = order.launch in ("auto", "service")
     if order.archive is None:
-        return "#!/bin/sh\n" + (_MISSING.format(program=installed) if is_service else "") + boot
+        return f"#!/bin/sh\n{_ONLY}{boot}{_UNBEGUN if is_service else ''}\n"
     held = _HOLD.format(folder=gate.name.rpartition("/")[0], gate=gate) if is_service else ""
-    found = (*_place(order, order.archive), order.bucket_owner or "", sha256(order.archive.sha256), installed)
-    return f"{_HEAD}{held}{_FETCH.format(words=shlex.join(found), program=_PROGRAM_TEXT)}{_BOOT}{boot}"
+    owner = trust.account(order.bucket_owner) if order.bucket_owner else ""
+    found = (*_place(order, order.archive), owner, sha256(order.archive.sha256), installed)
+    return f"{_HEAD}{held}{_FETCH.format(words=shlex.join(found), program=_PROGRAM_TEXT)}{_BOOT}{boot}\n"
 
 
 def _safe(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -180,8 +182,10 @@ Content-Type: text/x-shellscript
 # No line of a script is one of these: each begins with two hyphens.
 _BOUNDARY = "ecsauth"
 
-# boot lays its own gate, whatever comes of it: only where there is no boot has the script to keep the agent off.
-_MISSING = "command -v {program} >/dev/null || systemctl disable --now ecs.service # without ecsauth no agent\n"
+# boot lays its own gate, whatever comes of it; but not if it is not there (127, 126), or is an older one that does not
+# know an option (2).
+_ONLY = "# Written by ecsauth user-data. Holds no secret. Where boot cannot even begin, the agent is switched off.\n"
+_UNBEGUN = " || { s=$?; case $s in 2|126|127) systemctl disable --now ecs.service;; esac; exit $s; }"
 
 _HEAD = """\
 #!/bin/sh
