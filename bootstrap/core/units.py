@@ -123,7 +123,7 @@ def gate(marker: str, env_file: str) -> UnitFile:
     ordered after a unit starts after its first failed attempt, too. Short: user data holds it.
     """
     text = f"""\
-{SIGNATURE} --launch service: without a checked file the agent would join the cluster "default"
+{SIGNATURE}: without a checked file the agent would join the cluster "default"
 [Unit]
 ConditionPathExists={unit_words.path(marker)}
 ConditionPathExists={unit_words.path(env_file)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from bootstrap.core import trust
 from bootstrap.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _UNSAFE = "'\\`$"
 _PROGRAM = rf"{BAKED}|(/[A-Za-z0-9._+-]+)+"
 _REGION = r"[a-z]{2,4}(-[a-z]{2,10}){1,2}-[0-9]{1,2}"
 _SHA256 = r"[0-9a-f]{64}"
-_HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?"
+_HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 # botocore's data/partitions.json.
 _SUFFIXES = {
     "aws": "amazonaws.com",
@@ -103,7 +104,7 @@ def endpoint(text: str) -> str:
     """
     if re.fullmatch(f"https://{_HOST}", text):
         return text
-    raise UsageError("takes https://HOST[:PORT], as https://bucket.vpce-ID.s3.REGION.vpce.amazonaws.com")
+    raise UsageError("takes https://HOST, as https://bucket.vpce-ID.s3.REGION.vpce.amazonaws.com")
 
 
 def _script(order: Order, gate: UnitFile) -> str:
@@ -113,15 +114,16 @@ def _script(order: Order, gate: UnitFile) -> str:
     installed = program(order.program or (PROGRAM if order.archive else BAKED))
     launch = () if order.launch == "auto" else ("--launch", order.launch)
     words = (installed, "boot", *_safe(order.arguments), *launch, "--persist")
-    boot = f"{shlex.join(words)}\n"
+    boot = shlex.join(words)
     if order.endpoint:
         boot = f"export AWS_ENDPOINT_URL_S3={endpoint(order.endpoint)}\n{boot}"
     is_service = order.launch in ("auto", "service")
     if order.archive is None:
-        return "#!/bin/sh\n" + (_MISSING.format(program=installed) if is_service else "") + boot
+        return f"#!/bin/sh\n{_ONLY}{boot}{_UNBEGUN if is_service else ''}\n"
     held = _HOLD.format(folder=gate.name.rpartition("/")[0], gate=gate) if is_service else ""
-    found = (*_place(order, order.archive), order.bucket_owner or "", sha256(order.archive.sha256), installed)
-    return f"{_HEAD}{held}{_FETCH.format(words=shlex.join(found), program=_PROGRAM_TEXT)}{_BOOT}{boot}"
+    owner = trust.account(order.bucket_owner) if order.bucket_owner else ""
+    found = (*_place(order, order.archive), owner, sha256(order.archive.sha256), installed)
+    return f"{_HEAD}{held}{_FETCH.format(words=shlex.join(found), program=_PROGRAM_TEXT)}{_BOOT}{boot}\n"
 
 
 def _safe(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -180,8 +182,10 @@ Content-Type: text/x-shellscript
 # No line of a script is one of these: each begins with two hyphens.
 _BOUNDARY = "ecsauth"
 
-# boot lays its own gate, whatever comes of it: only where there is no boot has the script to keep the agent off.
-_MISSING = "command -v {program} >/dev/null || systemctl disable --now ecs.service # without ecsauth no agent\n"
+# boot lays its own gate, whatever comes of it; but not if it is not there (127, 126), or is an older one that does not
+# know an option (2).
+_ONLY = "# Written by ecsauth user-data. Holds no secret. Where boot cannot even begin, the agent is switched off.\n"
+_UNBEGUN = " || { s=$?; case $s in 2|126|127) systemctl disable --now ecs.service;; esac; exit $s; }"
 
 _HEAD = """\
 #!/bin/sh
@@ -190,7 +194,7 @@ set -eu
 """
 _HOLD = """\
 
-# The agent must not start by itself before a checked file is there.
+# The agent must not start by itself without a checked file.
 if ! {{ cd /etc/systemd/system && mkdir -p {folder} && cat >{gate.name} && systemctl daemon-reload; }} <<'END'
 {gate.text}END
 then
@@ -207,65 +211,67 @@ python3 -IS - {words} <<'END'
 """
 _BOOT = """\
 
-# Get the env-file, prove it, start the agent; and again at each boot.
+# Get the env-file, prove it, start the agent, at each boot.
 """
 # Python: ecsauth needs it anyway, so nothing else has to be there. The credentials stay in this one process: no
-# argument list, environment or file ever has them. It runs with 3.6 too, so that the archive can say what it needs.
+# argument list, environment or file ever has them, and no fault of those that can happen has them in its text. It runs
+# with 3.6 too, so that the archive can say what it needs. http.client would cost a third of the time.
 _PROGRAM_TEXT = """\
-import hashlib, hmac, http.client, json, os, signal, sys, time
+import hashlib, hmac, json, os, signal, socket, ssl, sys, time
 host, path, region, owner, wanted, program = sys.argv[1:]
 
-def ask(server, path, headers, method="GET"):
-    server.request(method, path, headers=headers)
-    answer = server.getresponse()
-    body = answer.read(1 << 26)
-    if answer.status != 200 or answer.length:
-        raise OSError(f"{server.host} answers {answer.status}")
-    return body
+def ask(host, path, headers, port=443, method="GET"):
+  stream = socket.create_connection((host, port), 10)
+  if port == 443:
+    stream = ssl.create_default_context().wrap_socket(stream, server_hostname=host)
+  lines = [f"{method} {path} HTTP/1.1", "host: " + host, *map(": ".join, headers.items())]
+  stream.sendall("\\r\\n".join([*lines, "connection: close\\r\\n\\r\\n"]).encode())
+  head, _, body = stream.makefile("rb").read(1 << 26).partition(b"\\r\\n\\r\\n")
+  if head[9:12] != b"200" or b"\\ncontent-length: %d\\r" % len(body) not in head.lower() + b"\\r":
+    raise OSError(f"{host} answers {head[9:12].decode()}")
+  return body
 
 def sha256(data):
-    return hashlib.sha256(data).hexdigest()
+  return hashlib.sha256(data).hexdigest()
 
 def fetch():
-    imds = http.client.HTTPConnection("169.254.169.254", timeout=5)
-    name = "x-aws-ec2-metadata-token"
-    token = {name: ask(imds, "/latest/api/token", {name + "-ttl-seconds": "60"}, "PUT")}
-    roles = "/latest/meta-data/iam/security-credentials/"
-    role = json.loads(ask(imds, roles + ask(imds, roles, token).decode(), token))
-    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    headers = {"host": host, "x-amz-content-sha256": sha256(b""), "x-amz-date": now}
-    if owner:
-        headers["x-amz-expected-bucket-owner"] = owner
-    headers["x-amz-security-token"] = role["Token"]
-    names, lines = ";".join(headers), [f"{name}:{headers[name]}" for name in headers]
-    plain, _, query = path.partition("?")
-    request = "\\n".join(["GET", plain, query, *lines, "", names, sha256(b"")])
-    scope = f"{now[:8]}/{region}/s3/aws4_request"
-    key = ("AWS4" + role["SecretAccessKey"]).encode()
-    for part in [*scope.split("/"), f"AWS4-HMAC-SHA256\\n{now}\\n{scope}\\n{sha256(request.encode())}"]:
-        key = hmac.new(key, part.encode(), "sha256").digest()
-    credential = f"Credential={role['AccessKeyId']}/{scope}"
-    headers["authorization"] = f"AWS4-HMAC-SHA256 {credential},SignedHeaders={names},Signature={key.hex()}"
-    return ask(http.client.HTTPSConnection(host, timeout=10), path, headers)
+  imds, name = "169.254.169.254", "x-aws-ec2-metadata-token"
+  token = {name: ask(imds, "/latest/api/token", {name + "-ttl-seconds": "60"}, 80, "PUT").decode()}
+  roles = "/latest/meta-data/iam/security-credentials/"
+  role = json.loads(ask(imds, roles + ask(imds, roles, token, 80).decode(), token, 80))
+  now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+  headers = {"x-amz-content-sha256": sha256(b""), "x-amz-date": now}
+  if owner:
+    headers["x-amz-expected-bucket-owner"] = owner
+  headers["x-amz-security-token"] = role["Token"]
+  names, (plain, _, query) = ";".join(["host", *headers]), path.partition("?")
+  request = "\\n".join(["GET", plain, query, "host:" + host, *map(":".join, headers.items()), "", names, sha256(b"")])
+  scope = f"{now[:8]}/{region}/s3/aws4_request"
+  key = ("AWS4" + role["SecretAccessKey"]).encode()
+  for part in [*scope.split("/"), f"AWS4-HMAC-SHA256\\n{now}\\n{scope}\\n{sha256(request.encode())}"]:
+    key = hmac.new(key, part.encode(), "sha256").digest()
+  headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={role['AccessKeyId']}/{scope},\
+SignedHeaders={names},Signature={key.hex()}"
+  return ask(host, path, headers)
 
 def fail(status, why):
-    print(f"ecsauth: error: https://{host}{path}: {why}", file=sys.stderr)
-    sys.exit(status)
+  print(f"ecsauth: error: https://{host}{path}: {why}", file=sys.stderr)
+  sys.exit(status)
 
 body, why = "", "no answer"
 signal.signal(signal.SIGALRM, lambda *_: fail(5, why))
 signal.alarm(180)
 while not body:
-    try:
-        body = fetch()
-    except Exception as fault:
-        why = fault if isinstance(fault, OSError) else type(fault).__name__
-        time.sleep(2)
+  try:
+    body = fetch()
+  except Exception as fault:
+    why = fault
+    time.sleep(2)
 if sha256(body) != wanted:
-    fail(4, "its SHA-256 is another")
+  fail(4, "another SHA-256")
 with open(program + ".new", "wb", 0) as file:
-    file.write(body)
-    os.fsync(file)
+  file.write(body)
+  os.fsync(file)
 os.chmod(program + ".new", 0o755)
 os.replace(program + ".new", program)
 """

@@ -88,18 +88,42 @@ def run() -> int:
     name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     content = memoryview(archive.get_data(f"{archive.archive}/{name}.zip"))
     index = archive.get_data(f"{archive.archive}/{name}.index").decode()
-    sys.path[:] = _own_path(name)
+    _forget_the_host(_libraries(name))
     sys.meta_path.insert(0, Part(f"{archive.archive}/{name}/", content, index))  # type: ignore[arg-type]
     from bootstrap.cli import main
 
     return main()
 
 
-def _own_path(name: str) -> list[str]:
-    """Return what of sys.path is the standard library's: not what is installed beside it, nor what PYTHONPATH names."""
-    own = set()
-    for prefix in {sys.base_prefix.rstrip("/"), sys.base_exec_prefix.rstrip("/")}:
-        for folder in {sys.platlibdir, "lib"}:
-            library = f"{prefix}/{folder}/{name}"
-            own |= {library, f"{library}/lib-dynload", f"{prefix}/{folder}/{name.replace('.', '')}.zip"}
-    return [one for one in sys.path if one in own]
+def _libraries(name: str) -> set[str]:
+    """Return the folders of the standard library."""
+    prefixes = {sys.base_prefix.rstrip("/"), sys.base_exec_prefix.rstrip("/")}
+    return {f"{prefix}/{folder}/{name}" for prefix in prefixes for folder in (sys.platlibdir, "lib")}
+
+
+def _forget_the_host(libraries: set[str]) -> None:
+    """Import from now on nothing that is installed on the machine, or that PYTHONPATH names.
+
+    What has been imported of it at the start, as by a .pth file, would be taken for what is packed, or for what the SDK
+    looks for: certifi, awscrt.
+    """
+    zipped = "python{}{}.zip".format(*sys.version_info)
+    own = {place for library in libraries for place in (library, f"{library}/lib-dynload", _beside(library, zipped))}
+    sys.path[:] = [one for one in sys.path if one in own]
+    sys.meta_path[:] = [one for one in sys.meta_path if one.__module__.startswith("_frozen_importlib")]
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name not in ("__main__", __name__) and file and not _is_in(file, libraries):
+            del sys.modules[name]
+
+
+def _beside(path: str, name: str) -> str:
+    return f"{path.rpartition('/')[0]}/{name}"
+
+
+def _is_in(file: str, libraries: set[str]) -> bool:
+    """Tell whether a file is the standard library's; what is installed may be in a folder below."""
+    for library in libraries:
+        if file.startswith(f"{library}/"):
+            return not file.startswith((f"{library}/site-packages/", f"{library}/dist-packages/"))
+    return False

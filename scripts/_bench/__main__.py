@@ -15,10 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
+import boot_archive
+import launch
 import tables
 from aws_environment import aws_environment
 from certificates import Certificates
 from contest import Contender, Contest
+from metadata_service import MetadataService
 from s3_proxy import S3Proxy
 from s3_server import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY, S3Server
 
@@ -85,9 +88,12 @@ def _working_in(directory: Path) -> Iterator[None]:
 def _contests(stack: contextlib.ExitStack, scratch: Path) -> list[Contest]:
     server = stack.enter_context(S3Server.as_process())
     kms_key = _put_sample(server)
+    metadata = stack.enter_context(MetadataService())
     (scratch / "ecs.config").write_text(ENV_FILE)
     (scratch / "five_lines.py").write_text(FIVE_LINES)
     certificates = Certificates(scratch)
+    archive, pythons = boot_archive.built(), _bare_pythons(scratch)
+    launch.put_archive(server, BUCKET, archive)
     contests = []
     kinds: tuple[tuple[str, Optional[ssl.SSLContext], Optional[Path]], ...] = (
         ("HTTP", None, None),
@@ -97,7 +103,12 @@ def _contests(stack: contextlib.ExitStack, scratch: Path) -> list[Contest]:
         proxy = stack.enter_context(S3Proxy(server.url, tls=tls))
         environment = _environment(scratch, proxy.url, ca_file)
         title = f"Fetch and install the object, {kind}"
-        contests.append(Contest(title, COPY, _fetchers(kms_key), environment, partial(_take_requests, proxy)))
+        contenders = [*_fetchers(kms_key), *_archived(kms_key, archive, pythons), _nothing()]
+        if ca_file:
+            # Over nothing else.
+            places = launch.Places(proxy.url, metadata.url, ca_file)
+            contenders.append(launch.contender(scratch, kms_key, BUCKET, archive, places))
+        contests.append(Contest(title, COPY, contenders, environment, partial(_take_requests, proxy)))
     nowhere = _environment(scratch, "http://127.0.0.1:9", None)
     return [*contests, Contest("Start, without a network", NOTHING, _starters(), nowhere)]
 
@@ -128,14 +139,38 @@ def _take_requests(proxy: S3Proxy) -> str:
     return asked
 
 
-def _fetchers(kms_key: str) -> list[Contender]:
+def _bare_pythons(scratch: Path) -> dict[str, str]:
+    """Make of each Python that the archive is for one with nothing installed, not even pip."""
+    made = {}
+    for version in boot_archive.PYTHONS:
+        found = boot_archive.interpreter(version)
+        if found is None:
+            raise SystemExit(f"bench: there is no Python {version}, on PATH or of pyenv, to run the archive with")
+        place = scratch / f"python{version}"
+        subprocess.run([found, "-m", "venv", "--without-pip", str(place)], check=True)
+        made[version] = str(place / "bin" / "python")
+    return made
+
+
+def _archived(kms_key: str, archive: Path, pythons: dict[str, str]) -> list[Contender]:
+    """The archive writes nothing but what boot installs: each run is a first one."""
+    boot = _boot(kms_key)
+    return [
+        Contender(f"archive, Python {version}", (python, str(archive), *boot)) for version, python in pythons.items()
+    ]
+
+
+def _boot(kms_key: str) -> tuple[str, ...]:
     pins = ("--kms-key", kms_key, "--bucket-owner", ACCOUNT)
     places = ("--file", "etc/ecs.config", "--state-dir", "state")
+    return ("boot", URI, *pins, *places, "--launch", "none", "--force")
+
+
+def _fetchers(kms_key: str) -> list[Contender]:
     return [
         Contender(COPY, (_program("aws"), "s3", "cp", URI, "by-aws.config", "--only-show-errors")),
-        Contender("ecsauth boot", (_program("ecsauth"), "boot", URI, *pins, *places, "--launch", "none", "--force")),
+        Contender("ecsauth boot", (_program("ecsauth"), *_boot(kms_key))),
         Contender("five lines of boto3", (_program("python"), "five_lines.py")),
-        _nothing(),
     ]
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
-import json
-import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
 import pytest
 import s3_faults as faults
+from boot_archive import sample
 from program import Ended, run_here
 
 from bootstrap.core import boot_archive
@@ -26,20 +24,8 @@ if TYPE_CHECKING:
 
 URI = "s3://fleet/prod/ecsauth"
 KEY = "prod/ecsauth"
-MANIFEST = json.dumps({"schema": 1, "ecsauth": "0.1.0", "pythons": {"3.9": {}, "3.11": {}}})
 
-
-def made(manifest: str = MANIFEST, main: str = "__main__.py", filling: int = 400_000) -> bytes:
-    """Return an archive like the one that is built, larger than any env-file."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as packed:
-        packed.writestr("manifest.json", manifest)
-        packed.writestr(main, "")
-        packed.writestr("python3.9.zip", bytes(filling))
-    return b"#!/usr/bin/env python3\n" + buffer.getvalue()
-
-
-ARCHIVE = made()
+ARCHIVE = sample()
 SHA256 = hashlib.sha256(ARCHIVE).hexdigest()
 
 
@@ -85,7 +71,7 @@ def test_publish_another(operator: Operator) -> None:
     publish(operator)
     (before,) = operator.bucket.versions(KEY)
     operator.proxy.requests.clear()
-    done = publish(operator, made(filling=300_000))
+    done = publish(operator, sample(filling=300_000))
     assert done.status == 0, done.err
     assert operator.put.headers["if-match"]
     assert f"{URI}?versionId={before}" in done.err
@@ -157,12 +143,12 @@ DAMAGED = ARCHIVE.replace(bytes(100), b"\x01" * 100, 1)
         (ARCHIVE[:-30], "cannot be read as one"),
         (DAMAGED, "python3.9.zip in it is damaged"),
         (b"#!/usr/bin/env python3\nprint()\n", "cannot be read as one"),
-        (made(main="main.py"), "cannot be read as one"),
-        (made("{}"), "manifest is that of something else"),
-        (made("[]"), "manifest is that of something else"),
-        (made("nonsense"), "cannot be read as one"),
-        (made('{"schema": 2, "ecsauth": "9", "pythons": {}}'), "manifest is that of something else"),
-        (made(filling=boot_archive.LONGEST), "larger than 16 MiB"),
+        (sample(main="main.py"), "cannot be read as one"),
+        (sample("{}"), "manifest is that of something else"),
+        (sample("[]"), "manifest is that of something else"),
+        (sample("nonsense"), "cannot be read as one"),
+        (sample('{"schema": 2, "ecsauth": "9", "pythons": {}}'), "manifest is that of something else"),
+        (sample(filling=boot_archive.LONGEST), "larger than 16 MiB"),
     ],
     ids=[
         "empty",

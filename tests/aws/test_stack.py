@@ -9,6 +9,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any, Callable
 
+import boot_archive
 import cloudformation
 import pytest
 from aws_environment import aws_environment
@@ -17,7 +18,6 @@ from deployed_stack import NAME, Deployed
 from program import ROOT, run_here
 from pushing import CHANGED, FILE
 from s3_server import ACCOUNT
-from small_archive import small_archive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ class Fleet:
         build, publish = self.stack.outputs["NextArchive"].split(" && ")
         assert os.access(ROOT / build, os.X_OK)
         (self.desk / "dist").mkdir()
-        (self.desk / "dist/ecsauth").write_bytes(small_archive())
+        (self.desk / "dist/ecsauth").write_bytes(boot_archive.sample())
         done = self.type(f"{publish} --format json")
         assert done.status == 0, done.err
         return done.document
@@ -145,7 +145,7 @@ def test_second_deployment(deploy: Callable[..., Fleet], s3_server: S3Server) ->
     resolved = fleet.stack.resolved.properties("LaunchTemplate")["LaunchTemplateData"]
     told = base64.b64decode(made["UserData"]).decode()
     assert told == resolved["UserData"]
-    assert archive["sha256"] == hashlib.sha256(small_archive()).hexdigest()
+    assert archive["sha256"] == hashlib.sha256(boot_archive.sample()).hexdigest()
     assert f"'/prod/ecsauth?versionId={archive['version_id']}'" in told
     assert f" {archive['sha256']} " in told
     assert made["MetadataOptions"] == {

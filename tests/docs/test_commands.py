@@ -19,6 +19,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import boot_archive
 import pytest
 from aws_environment import aws_environment
 from metadata_service import Instance, MetadataService
@@ -26,7 +27,6 @@ from pretend_hub import pretend_hub
 from s3_faults import TlsOnlyEverywhere
 from s3_proxy import S3Proxy
 from s3_server import ACCESS_KEY, REGION, SECRET_KEY
-from small_archive import small_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,7 +64,7 @@ EDITOR = "sed -i s/my_password/another_password/"
 
 # What an `sh` block may hold, and why it is not replayed.
 NOT_REPLAYED = {
-    r"(nice -n -20 )?scripts/[a-z-]+( .*)?": "they take minutes; the demo has tests of its own",
+    r"(nice -n -20 |ECSAUTH_TESTS_PROGRAM=archive )?scripts/[a-z-]+( .*)?": "they take minutes; all have tests",
     r"bash \.ci/run": "installs packages",
     r"python3 -m venv \S+": "needs the network for what follows",
     r"(\S*pip|pipx) install .*": "needs the network",
@@ -115,7 +115,7 @@ class Desk:
             (desk / name).write_text(text)
         # What scripts/build-archive leaves.
         (desk / "dist").mkdir()
-        (desk / "dist/ecsauth").write_bytes(small_archive())
+        (desk / "dist/ecsauth").write_bytes(boot_archive.sample())
         places = {"python": sys.executable, "sources": str(ROOT), "root": self._root}
         for name, text in (("ecsauth", _ECSAUTH), ("aws", _AWS)):
             program = programs / name
@@ -234,6 +234,7 @@ def test_blocks_say_what_they_are(name: str) -> None:
         ("diff ecs.config hub.config", "`diff`"),
         (f"push ecs.config s3://{BUCKET}/k 2>&- && ecsauth history s3://{BUCKET}/k", "`history`"),
         ("export secretsmanager ecs.config --registry docker.io", "`export`"),
+        (f"archive publish s3://{BUCKET}/k", "`archive`"),
         (f"push ecs.config s3://{BUCKET}/k 2>/dev/null && ecsauth boot s3://{BUCKET}/k --kms-key {KEY}", "`boot`"),
         ("status --remote", "`status`"),
         (f"doctor s3://{BUCKET}/k", "`doctor`"),

@@ -25,7 +25,7 @@ DOCUMENTS = sorted(
     str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("iam/*.md"))
 )
 # Options of docker and of the tests' own scripts that the documents mention.
-FOREIGN_OPTIONS = {"--env-file", "--all", "--tail", "--filter", "--markdown", "--python", "--now"}
+FOREIGN_OPTIONS = {"--env-file", "--all", "--tail", "--filter", "--markdown", "--python", "--now", "--renew-pins"}
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -30,6 +30,7 @@ def test_no_systemd(bare_machine: Machine) -> None:
     assert bare_machine.proxy.operations == []
 
 
+@pytest.mark.skipif(program.FROM_ARCHIVE, reason="an archive is no package that PYTHONPATH could lead to")
 def test_program_of_this_shell_only(bare_machine: Machine, tmp_path: Path) -> None:
     """Units are not written for a program that is found by PYTHONPATH, also in a rehearsal."""
     borrowed = tmp_path / "borrowed"

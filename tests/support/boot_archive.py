@@ -5,14 +5,33 @@ from __future__ import annotations
 import fcntl
 import functools
 import hashlib
+import io
+import json
 import os
 import subprocess
+import time
+import zipfile
 from pathlib import Path
+from typing import Optional
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD_TIMEOUT_S = 300.0
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
-_KEPT = 5
+_OLD_S = 24 * 3600
+_FIND = 'source "$0"; find_python "$1"'
+
+
+MANIFEST = json.dumps({"schema": 1, "ecsauth": "0.1.0", "pythons": {"3.9": {}, "3.11": {}}})
+
+
+def sample(manifest: str = MANIFEST, main: str = "__main__.py", filling: int = 400_000) -> bytes:
+    """Return a file that is like an archive from the outside, and larger than any env-file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        # With no time of their own, so that it is the same each time.
+        for name, content in (("manifest.json", manifest), (main, ""), ("python3.9.zip", bytes(filling))):
+            packed.writestr(zipfile.ZipInfo(name), content)
+    return b"#!/usr/bin/env python3\n" + buffer.getvalue()
 
 
 def build(out: Path, *options: str, root: Path = ROOT, **more: str) -> None:
@@ -29,7 +48,15 @@ def build(out: Path, *options: str, root: Path = ROOT, **more: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@functools.lru_cache(maxsize=1)
+@functools.cache
+def interpreter(version: str) -> Optional[str]:
+    """Return an interpreter of the version, found as the build finds it, None where there is none."""
+    command = ("bash", "-c", _FIND, str(ROOT / "scripts" / "_venv"), version)
+    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=60)
+    return found.stdout.strip() or None
+
+
+@functools.cache
 def built() -> Path:
     """Return the archive for all Pythons, one for all processes of all test runs."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ecsauth-tests" / "archives"
@@ -39,18 +66,23 @@ def built() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
             build(path)
-            for old in sorted(folder.glob("ecsauth-*"), key=os.path.getmtime)[:-_KEPT]:
-                old.unlink()
+            # Another tree's may be in use.
+            for old in folder.glob("ecsauth-*"):
+                if time.time() - old.stat().st_mtime > _OLD_S:
+                    old.unlink()
     return path
 
 
 def _key() -> str:
-    """Name the content of all files that go into the archive, or that make it."""
-    sources = [ROOT / "scripts" / "build-archive", *(ROOT / "scripts").glob("archive-pins-*.txt")]
+    """Name the content of all that goes into the archive, or that makes it."""
+    sources = [ROOT / "LICENSE", ROOT / "scripts" / "build-archive", *(ROOT / "scripts").glob("archive-pins-*.txt")]
     for folder in ("bootstrap", "scripts/_archive"):
         sources += [path for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".json")]
     digest = hashlib.sha256()
-    for path in sorted(sources):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(ROOT)} {len(content)}\n".encode() + content)
+    for version in PYTHONS:
+        path = interpreter(version)
+        digest.update(f"{path} {os.path.realpath(path) if path else ''}\n".encode())
+    for source in sorted(sources):
+        content = source.read_bytes()
+        digest.update(f"{source.relative_to(ROOT)} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]

@@ -6,10 +6,12 @@ import ast
 import email
 import shlex
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from needs import lack_of, need
 
 from bootstrap.cli import main
@@ -34,7 +36,7 @@ FLEET = f"s3://{'b' * 63}/production/frontend"
 LONG_KEYS = tuple(f"arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/mrk-{digit * 32}" for digit in "12")
 LONGEST = Order(
     arguments=(
-        *(f"{FLEET}/ecs.config?versionId={VERSION}", "--kms-key", LONG_KEYS[0], "--kms-key", LONG_KEYS[1]),
+        *(f"{FLEET}/ecs.config", "--kms-key", LONG_KEYS[0], "--kms-key", LONG_KEYS[1]),
         *("--set", "ECS_CLUSTER=production-frontend", "--bucket-owner", "111122223333"),
     ),
     launch="auto",
@@ -54,7 +56,7 @@ def _sh(order: Order) -> str:
 
 def _boot_words(script: str) -> list[str]:
     """Return the words of the last command."""
-    return shlex.split(script.splitlines()[-1])
+    return shlex.split(script.splitlines()[-1].partition(" || ")[0])
 
 
 def _fetch_words(script: str) -> list[str]:
@@ -77,12 +79,28 @@ def _write(*options: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str,
 
 
 def test_baked_into_the_image() -> None:
-    """Where the AMI has ecsauth, two lines: without it no agent, with it the boot."""
-    assert _sh(BAKED) == (
-        "#!/bin/sh\n"
-        "command -v ecsauth >/dev/null || systemctl disable --now ecs.service # without ecsauth no agent\n"
-        f"ecsauth boot s3://fleet/prod/ecs.config --kms-key {KEY} --persist\n"
-    )
+    """Where the AMI has ecsauth, two lines: what it is, and the boot."""
+    shebang, comment, line = _sh(BAKED).splitlines()
+    assert (shebang, comment[:2]) == ("#!/bin/sh", "# ")
+    assert line.startswith(f"ecsauth boot s3://fleet/prod/ecs.config --kms-key {KEY} --persist || {{ ")
+
+
+@pytest.mark.parametrize(
+    ("status", "is_off"),
+    [(0, False), (2, True), (4, False), (5, False), (126, True), (127, True), (143, False), (None, True)],
+)
+def test_agent_is_off_where_boot_cannot_begin(status: Optional[int], is_off: bool, tmp_path: Path) -> None:
+    """A boot that lays no gate, as it is not there or does not know an option, leaves no agent; its status is kept."""
+    programs = {"systemctl": f'echo "$@" >{tmp_path}/asked'}
+    if status is not None:
+        programs["ecsauth"] = f"exit {status}"
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(["/bin/sh", "-c", _sh(BAKED)], env={"PATH": str(tmp_path)}, capture_output=True, check=False)
+    assert done.returncode == (127 if status is None else status)
+    asked = tmp_path / "asked"
+    assert (asked.read_text() if asked.exists() else "") == ("disable --now ecs.service\n" if is_off else "")
 
 
 def test_gate_is_the_first_thing_done() -> None:
@@ -139,8 +157,8 @@ def test_place_of_the_archive(archive: str, more: dict[str, Any], host: str, pat
 
 def test_endpoint_is_boots_too() -> None:
     """Boot asks the same endpoint, which its units keep."""
-    lines = _sh(BAKED._replace(endpoint="https://s3.example.com:8443")).splitlines()
-    assert lines[2] == "export AWS_ENDPOINT_URL_S3=https://s3.example.com:8443"
+    lines = _sh(BAKED._replace(endpoint="https://s3.example.com")).splitlines()
+    assert lines[-2] == "export AWS_ENDPOINT_URL_S3=https://s3.example.com"
 
 
 @pytest.mark.parametrize("form", user_data.FORMS)
@@ -202,6 +220,7 @@ def test_program_that_fetches() -> None:
         FETCHED._replace(archive=ARCHIVE._replace(sha256=f"{SHA256}\n")),
         FETCHED._replace(archive=ARCHIVE._replace(sha256="$(id)")),
         FETCHED._replace(region="eu-west-1;id"),
+        FETCHED._replace(bucket_owner="${AWS::AccountId}"),
         FETCHED._replace(kms_keys=(KEY, KEY.replace("eu-west-1", "eu-west-2"))),
         FETCHED._replace(kms_keys=("arn:aws-new:kms:xx-west-1:111122223333:key/k",)),
     ],
@@ -211,6 +230,18 @@ def test_what_breaks_out_is_refused(order: Order, form: str) -> None:
     """Nothing is rendered that a shell, YAML or Fn::Sub could take for something else, or that EC2 does not take."""
     with pytest.raises(UsageError):
         user_data.render(order, form, GATE)
+
+
+@given(st.text(st.characters(max_codepoint=0x7F), min_size=1, max_size=20) | st.text(min_size=1, max_size=20))
+def test_any_word_is_itself_or_refused(word: str) -> None:
+    """Whatever is passed on, a shell reads it as it was given, in one line, and Fn::Sub finds nothing in it."""
+    try:
+        script = _sh(BAKED._replace(arguments=(*BAKED.arguments, "--set", word), launch="docker"))
+    except UsageError:
+        assert not word.isascii() or not word.isprintable() or set("'\\`$") & set(word)
+        return
+    assert "${" not in script
+    assert _boot_words(script)[-4:] == [word, "--launch", "docker", "--persist"]
 
 
 @pytest.mark.parametrize(

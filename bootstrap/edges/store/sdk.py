@@ -110,12 +110,14 @@ class OperatorClients:
 
     def _client(self, service: str, config: Config) -> Any:
         session = botocore.session.Session(profile=self._profile)
-        if self._region:
-            session.set_config_variable("region", self._region)
         if packed.PACKAGES:
             _trim(session)
-        client: Any = session.create_client(service, config=config)
-        return _safe(client)
+            client: Any = session.create_client(service, region_name=self._region, config=config)
+            return _safe(client)
+        import boto3
+
+        whole: Any = boto3.Session(botocore_session=session, region_name=self._region)
+        return _safe(whole.client(service, config=config))
 
 
 def _safe(client: _Client) -> _Client:
