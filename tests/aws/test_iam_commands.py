@@ -10,6 +10,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+import boot_archive
 import pytest
 from program import ROOT, Ended, run_here
 from pushing import CHANGED, FILE
@@ -138,6 +139,9 @@ def test_the_operators_commands(account: Account) -> None:
     found["`check`, `which`, `verify` of an S3URI"] = account.asked(("check", URI), ("which", "nginx", "--file", URI))
     found["`edit`"] = account.asked(("edit", URI, "--yes"))
     found["`rollback`"] = account.asked(("rollback", URI, account.versions()[1]))
+    archive = account.path.with_name("archive")
+    archive.write_bytes(boot_archive.sample())
+    found["`archive publish`"] = account.asked(("archive", "publish", f"{URI}.archive", f"--file={archive}"))
     account.path.write_bytes(FILE)
     found["`push --kms-key alias/…`"] = account.asked((*push, "--kms-key", ALIAS))
     found["`push`"] |= found["`push --kms-key alias/…`"] - {"kms:DescribeKey"}

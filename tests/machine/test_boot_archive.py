@@ -258,8 +258,7 @@ def test_authorities_are_the_systems(bare_https_machine: Machine, archive: Path)
     [
         ("role_arn = arn:aws:iam::123456789012:role/fleet\nsource_profile = keys", 0, ["AssumeRole", "GetObject"]),
         (
-            "sso_start_url = https://example.com\nsso_region = eu-central-1\n"
-            "sso_account_id = 123456789012\nsso_role_name = fleet",
+            "sso_start_url = https://example.com\nsso_region = eu-central-1\nsso_role_name = fleet",
             DENIED,
             [],
         ),

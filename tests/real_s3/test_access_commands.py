@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import boot_archive
 import pytest
 from access_table import COMMANDS
 from access_world import EVERYTHING, Place, evaluated
@@ -213,8 +214,11 @@ def test_commands(fleet: Fleet, who: str) -> None:
         fleet.lay(PROD, content)
     standing = fleet.versions()
     first = standing[-1]
+    archive = fleet.folder / "archive"
+    archive.write_bytes(boot_archive.sample())
     arguments = {
         "push": ("push", "-", fleet.uri, fleet.key_option),
+        "archive publish": ("archive", "publish", fleet.at("prod/ecsauth"), fleet.key_option, f"--file={archive}"),
         "rollback": ("rollback", fleet.uri, first),
         "diff": ("diff", fleet.uri, fleet.at(PROD, first)),
         "which": ("which", "nginx", "--file", fleet.uri),
