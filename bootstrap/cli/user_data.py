@@ -48,6 +48,12 @@ def add_arguments(parser: Parser) -> None:
         type=options.parsed(user_data.program),
         help=f"where it is put (default: {user_data.PROGRAM}), or is in the AMI (default: on PATH)",
     )
+    ours.add_argument(
+        "--python",
+        metavar="NAME",
+        type=options.parsed(user_data.python),
+        help=f"which Python runs the archive, as python3.11 (default: {user_data.PYTHON})",
+    )
     _add_output(parser.add_argument_group("what is written"))
     _add_boot(parser.add_argument_group("what boot is told"))
     parser.add_argument("--region", metavar="REGION", type=options.parsed(user_data.region), help="the bucket's region")
@@ -104,6 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
         endpoint=arguments.endpoint_url,
         bucket_owner=arguments.bucket_owner,
         program=arguments.program,
+        python=arguments.python or user_data.PYTHON,
     )
     gate = units.gate(os.path.join(options.STATE_DIRECTORY, MARK), options.ENV_FILE)
     made = user_data.render(order, arguments.form, gate)
@@ -120,6 +127,8 @@ def _archive(arguments: argparse.Namespace) -> Optional[Archive]:
 
     if (arguments.archive is None) != (arguments.sha256 is None):
         raise UsageError("--archive and --sha256 go together: the archive is believed by nothing else")
+    if arguments.python and not arguments.archive:
+        raise UsageError("--python goes with --archive: an AMI that has ecsauth says itself what runs it")
     return Archive(arguments.archive, arguments.sha256) if arguments.archive else None
 
 

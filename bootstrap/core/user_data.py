@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 # Amazon EC2 User Guide, "Run commands when you launch an instance": before it is encoded.
 LARGEST = 16_384
-BAKED, PROGRAM = "ecsauth", "/usr/local/bin/ecsauth"
+BAKED, PROGRAM, PYTHON = "ecsauth", "/usr/local/bin/ecsauth", "python3"
 FORMS = ("sh", "cloud-config", "mime")
 
 # What single quotes hold in every shell, less what YAML or Fn::Sub would read.
 _SAFE = r"[ -~]+"
 _UNSAFE = "'\\`$"
 _PROGRAM = rf"{BAKED}|(/[A-Za-z0-9._+-]+)+"
+_PYTHON = r"python3(\.[0-9]{1,2})?"
 _REGION = r"[a-z]{2,4}(-[a-z]{2,10}){1,2}-[0-9]{1,2}"
 _SHA256 = r"[0-9a-f]{64}"
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
@@ -52,8 +53,9 @@ class Order(NamedTuple):
     """What the script is to do.
 
     `arguments` are those of `boot`, the URI first, without --launch and --persist; `launch` is as boot takes it.
-    `program` is where ecsauth is, or is put. Without `archive` it is there already. `kms_keys` say in which region and
-    partition S3 is, unless `region` and `endpoint` do: S3 takes a key of the bucket's own region only.
+    `program` is where ecsauth is, or is put. Without `archive` it is there already; with it, `python` runs it. `kms_keys`
+    say in which region and partition S3 is, unless `region` and `endpoint` do: S3 takes a key of the bucket's own region
+    only.
     """
 
     arguments: tuple[str, ...]
@@ -64,6 +66,7 @@ class Order(NamedTuple):
     endpoint: Optional[str] = None
     bucket_owner: Optional[str] = None
     program: Optional[str] = None
+    python: str = PYTHON
 
 
 def render(order: Order, form: str, gate: UnitFile) -> str:
@@ -97,6 +100,13 @@ def program(text: str) -> str:
     raise UsageError("takes an absolute path of letters, digits and . _ + -")
 
 
+def python(text: str) -> str:
+    """Return `text` if it is the name of a Python 3; raise UsageError."""
+    if re.fullmatch(_PYTHON, text):
+        return text
+    raise UsageError("takes the name of a Python, as python3.11")
+
+
 def endpoint(text: str) -> str:
     """Return `text` if it is the origin of an HTTPS service; raise UsageError.
 
@@ -113,7 +123,8 @@ def _script(order: Order, gate: UnitFile) -> str:
 
     installed = program(order.program or (PROGRAM if order.archive else BAKED))
     launch = () if order.launch == "auto" else ("--launch", order.launch)
-    words = (installed, "boot", *_safe(order.arguments), *launch, "--persist")
+    runner = () if order.python == PYTHON else (python(order.python),)
+    words = (*runner, installed, "boot", *_safe(order.arguments), *launch, "--persist")
     boot = shlex.join(words)
     if order.endpoint:
         boot = f"export AWS_ENDPOINT_URL_S3={endpoint(order.endpoint)}\n{boot}"
@@ -123,7 +134,13 @@ def _script(order: Order, gate: UnitFile) -> str:
     held = _HOLD.format(folder=gate.name.rpartition("/")[0], gate=gate) if is_service else ""
     owner = trust.account(order.bucket_owner) if order.bucket_owner else ""
     found = (*_place(order, order.archive), owner, sha256(order.archive.sha256), installed)
-    return f"{_HEAD}{held}{_FETCH.format(words=shlex.join(found), program=_PROGRAM_TEXT)}{_BOOT}{boot}\n"
+    return f"{_HEAD}{held}{_fetch(order.python, found)}{_BOOT}{boot}\n"
+
+
+def _fetch(interpreter: str, words: tuple[str, ...]) -> str:
+    import shlex
+
+    return _FETCH.format(python=interpreter, words=shlex.join(words), program=_PROGRAM_TEXT)
 
 
 def _safe(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -206,7 +223,7 @@ fi
 _FETCH = """\
 
 # Get ecsauth from S3 with the instance's role; its SHA-256 proves it.
-python3 -IS - {words} <<'END'
+{python} -IS - {words} <<'END'
 {program}END
 """
 _BOOT = """\

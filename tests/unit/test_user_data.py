@@ -155,6 +155,14 @@ def test_place_of_the_archive(archive: str, more: dict[str, Any], host: str, pat
     assert words[3:] == ["", SHA256, user_data.PROGRAM]
 
 
+def test_another_python_fetches_and_boots() -> None:
+    """Where the system's Python is too old, the one that is named runs both the program that fetches and the archive."""
+    script = _sh(FETCHED._replace(python="python3.11"))
+    assert "\npython3.11 -IS - " in script
+    assert _boot_words(script)[:3] == ["python3.11", "/usr/local/bin/ecsauth", "boot"]
+    assert "python3 " not in script
+
+
 def test_endpoint_is_boots_too() -> None:
     """Boot asks the same endpoint, which its units keep."""
     lines = _sh(BAKED._replace(endpoint="https://s3.example.com")).splitlines()
@@ -257,6 +265,8 @@ def test_any_word_is_itself_or_refused(word: str) -> None:
         (["--archive", "s3://fleet/x", "--sha256", "hunter2"], "64 hexadecimal digits"),
         (["--region", "hunter2"], "the name of a region"),
         (["--program", "hunter2"], "an absolute path"),
+        (["--python", "hunter2"], "the name of a Python"),
+        (["--python", "python3.11"], "--python goes with --archive"),
         (["--endpoint-url", "http://hunter2"], "takes https://HOST"),
         (["--bucket-owner", "hunter2"], "twelve digits"),
         (["--max-stale", "hunter2"], "a span of time"),
