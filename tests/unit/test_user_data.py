@@ -156,7 +156,7 @@ def test_place_of_the_archive(archive: str, more: dict[str, Any], host: str, pat
 
 
 def test_another_python_fetches_and_boots() -> None:
-    """Where the system's Python is too old, the one that is named runs both the program that fetches and the archive."""
+    """Where the system's Python is too old, the one that is named runs what fetches, and the archive."""
     script = _sh(FETCHED._replace(python="python3.11"))
     assert "\npython3.11 -IS - " in script
     assert _boot_words(script)[:3] == ["python3.11", "/usr/local/bin/ecsauth", "boot"]
