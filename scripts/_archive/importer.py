@@ -84,15 +84,20 @@ class Part:
 
 def run() -> int:
     """Run the program from the archive that this module has been imported from; return its exit status."""
+    enter()
+    from bootstrap.cli import main
+
+    return main()
+
+
+def enter() -> None:
+    """From now on import what is in the archive, and beside it the standard library only."""
     archive: Any = __loader__  # type: ignore[name-defined]
     name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     content = memoryview(archive.get_data(f"{archive.archive}/{name}.zip"))
     index = archive.get_data(f"{archive.archive}/{name}.index").decode()
     _forget_the_host(_libraries(name))
     sys.meta_path.insert(0, Part(f"{archive.archive}/{name}/", content, index))  # type: ignore[arg-type]
-    from bootstrap.cli import main
-
-    return main()
 
 
 def _libraries(name: str) -> set[str]:

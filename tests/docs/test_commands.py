@@ -64,7 +64,8 @@ EDITOR = "sed -i s/my_password/another_password/"
 
 # What an `sh` block may hold, and why it is not replayed.
 NOT_REPLAYED = {
-    r"(nice -n -20 |ECSAUTH_TESTS_PROGRAM=archive )?scripts/[a-z-]+( .*)?": "they take minutes; the demo has tests of its own",
+    r"(nice -n -20 )?scripts/[a-z-]+( .*)?": "they take minutes; the demo has tests of its own",
+    r"ECSAUTH_TESTS_PROGRAM=archive scripts/test .*": "takes minutes",
     r"bash \.ci/run": "installs packages",
     r"python3 -m venv \S+": "needs the network for what follows",
     r"\S*pip install .*": "needs the network",

@@ -157,6 +157,19 @@ def test_manifest(archive: Path) -> None:
         assert lines == [line for line in (ROOT / "scripts" / pins).read_text().splitlines() if line[:1] != "#"]
 
 
+def test_documents_name_the_pins() -> None:
+    """docs/operations.md has the versions that each group of Pythons gets."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    head, _, *rows = text.split("\n### What each Python gets\n\n")[1].split("\n\n")[0].splitlines()
+    names = [cell.strip() for cell in head.strip("|").split("|")][1:]
+    listed = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert [pythons for pythons, *_ in listed] == ["3.9", "3.10 to 3.13"]
+    for (_, *versions), group in zip(listed, ("3.9", "3.10")):
+        lines = (ROOT / "scripts" / f"archive-pins-{group}.txt").read_text().splitlines()
+        pins = dict(line.split(" ")[0].split("==") for line in lines if line[:1] != "#")
+        assert dict(zip(names, versions)) == pins
+
+
 def test_licences(archive: Path) -> None:
     """The licence of each package of each Python is in it, and this program's."""
     wanted = {
@@ -253,16 +266,19 @@ def test_authorities_are_the_systems(bare_https_machine: Machine, archive: Path)
     assert not bare_https_machine.env_file.exists()
 
 
+SINGLE_SIGN_ON = """\
+sso_start_url = https://example.com
+sso_region = eu-central-1
+sso_account_id = 123456789012
+sso_role_name = fleet
+"""
+
+
 @pytest.mark.parametrize(
     ("profile", "status", "operations"),
     [
         ("role_arn = arn:aws:iam::123456789012:role/fleet\nsource_profile = keys", 0, ["AssumeRole", "GetObject"]),
-        (
-            "sso_start_url = https://example.com\nsso_region = eu-central-1\nsso_account_id = 123456789012\n"
-            "sso_role_name = fleet",
-            DENIED,
-            [],
-        ),
+        (SINGLE_SIGN_ON, DENIED, []),
     ],
     ids=["role", "single sign-on"],
 )
@@ -278,13 +294,48 @@ def test_profiles(bare_machine: Machine, archive: Path, profile: str, status: in
     assert bare_machine.proxy.operations == operations
 
 
-def test_status_and_doctor(bare_machine: Machine, archive: Path) -> None:
+# Prints where the client would send a request, in each of several regions.
+ENDPOINTS = """\
+import sys
+from bootstrap.edges.store.sdk import InstanceClients
+for region in sys.argv[2:]:
+    client = InstanceClients(None, "127.0.0.1").s3(region)
+    for bucket in ("fleet", "with.dots"):
+        url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "prod/ecs.config"})
+        print(region, url.partition("?")[0])
+"""
+ENTER = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+__import__("part%d_%d" % sys.version_info[:2]).enter()
+"""
+REGIONS = ("eu-central-1", "us-east-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "xx-new-1")
+
+
+@pytest.mark.parametrize("fips", ["false", "true"])
+@pytest.mark.parametrize("dual_stack", ["false", "true"])
+def test_endpoints(archive: Path, tmp_path: Path, fips: str, dual_stack: str) -> None:
+    """In every partition, with FIPS and dual-stack endpoints or without, S3 is where the whole SDK finds it."""
+    switches = {"AWS_USE_FIPS_ENDPOINT": fips, "AWS_USE_DUALSTACK_ENDPOINT": dual_stack}
+    env = {**switches, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    # What a partition does not have is refused, by both in the same words.
+    for regions in (REGIONS[:2], *((region,) for region in REGIONS[2:])):
+        whole = run(
+            sys.executable, "-c", ENDPOINTS, archive, *regions, env={**env, "PYTHONPATH": str(ROOT)}, home=tmp_path
+        )
+        packed = run(sys.executable, "-c", ENTER + ENDPOINTS, archive, *regions, env=env, home=tmp_path)
+        assert (packed.returncode, packed.stdout) == (whole.returncode, whole.stdout)
+        assert packed.stderr.splitlines()[-1:] == whole.stderr.splitlines()[-1:]
+        assert (not whole.returncode) == ("https://" in whole.stdout)
+
+
+def test_status_and_doctor(bare_machine: Machine, python: str, archive: Path) -> None:
     """What looks at an instance runs from the archive too."""
-    assert boot(bare_machine, sys.executable, archive).returncode == 0
+    assert boot(bare_machine, python, archive).returncode == 0
     places = (f"--file={bare_machine.env_file}", f"--state-dir={bare_machine.state_place}", "--format=json")
     env = {name: value for name, value in bare_machine.environment().items() if name != "PYTHONPATH"}
     for command in (("status", "--remote"), ("doctor", bare_machine.uri, "--launch=none")):
-        done = run(sys.executable, archive, *command, *places, env=env, home=bare_machine.folder / "home")
+        done = run(python, archive, *command, *places, env=env, home=bare_machine.folder / "home")
         assert done.returncode in (0, 3), done.stderr
         assert json.loads(done.stdout)["schema"] == 1
     assert {"HeadBucket", "HeadObject"} <= set(bare_machine.proxy.operations)
