@@ -406,9 +406,9 @@ def test_one_python_alone_is_a_part_of_all(archive: Path, tmp_path: Path) -> Non
     assert only.stat().st_size <= MOST_BYTES_A_PYTHON
 
 
-@pytest.mark.parametrize(("mode", "status"), [(0o755, 0), (0o644, LOCAL)])
+@pytest.mark.parametrize(("mode", "status"), [(0o755, 0), (0o757, LOCAL)])
 def test_units_can_run_it(bare_machine: Machine, archive: Path, mode: int, status: int) -> None:
-    """The archive is a program that a unit may start, where it is one file of root's that can be executed."""
+    """The archive is a program that a unit may start, where it is a file of root's that nobody else can change."""
     need(lack_of("systemctl", "--version"))
     # Not below /tmp: no unit may run what everybody can replace.
     with tempfile.TemporaryDirectory(prefix="ecsauth-test-", dir=Path.home()) as folder:
