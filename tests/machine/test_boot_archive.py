@@ -223,6 +223,7 @@ def poisoned(tmp_path: Path) -> dict[str, str]:
         "PYTHONOPTIMIZE": "2",
         "PYTHONSTARTUP": str(folder / "botocore.py"),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONINSPECT": "1",
     }
 
 
@@ -371,6 +372,23 @@ def test_what_is_not_in_it(archive: Path, tmp_path: Path, arguments: tuple[str, 
     assert done.returncode == USAGE
     assert f"this is the boot archive, which has what an instance needs: {missing} is not in it" in done.stderr
     assert "hint: install ecsauth with pip" in done.stderr
+
+
+def test_a_reader_that_has_gone(archive: Path, tmp_path: Path) -> None:
+    """Where nobody reads what is written, the status says so, 128 + 13, and nothing else does."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, str(archive), "explain", "A341"],
+            env={"HOME": str(tmp_path)},
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_help_of_all_commands_that_are_in_it(archive: Path, tmp_path: Path) -> None:
