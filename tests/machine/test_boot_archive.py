@@ -393,7 +393,7 @@ def test_a_reader_that_has_gone(archive: Path, tmp_path: Path) -> None:
 
 def test_help_of_all_commands_that_are_in_it(archive: Path, tmp_path: Path) -> None:
     """Every command of an instance is there with its options."""
-    for command in ("boot", "status", "doctor", "verify", "check", "which", "explain", "unpersist"):
+    for command in boot_archive.COMMANDS:
         done = run(sys.executable, archive, command, "--help", home=tmp_path)
         assert (done.returncode, done.stderr) == (0, ""), command
     assert run(sys.executable, archive, "explain", "A341", home=tmp_path).returncode == 0
@@ -436,6 +436,21 @@ def test_units_can_run_it(bare_machine: Machine, archive: Path, mode: int, statu
         done = boot(bare_machine, sys.executable, program, "--persist", "--dry-run", "--format=json")
     assert done.returncode == status, done.stderr
     assert bool(json.loads(done.stdout).get("units")) is (status == 0)
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "said"),
+    [("3.9", 1, "no python3.9 found, on PATH or of pyenv"), ("3.8", USAGE, "no archive is made for Python 3.8")],
+)
+def test_a_python_that_cannot_be_had(tmp_path: Path, version: str, status: int, said: str) -> None:
+    """The build says which interpreter is missing, and how to do without it."""
+    bare = {"PATH": "/usr/bin:/bin", "PYENV_ROOT": str(tmp_path)}
+    need("the system has a Python 3.9 of its own" if shutil.which("python3.9", path=bare["PATH"]) else None)
+    script = ROOT / "scripts" / "build-archive"
+    done = run("bash", script, "-o", tmp_path / "built", "--python", version, env=bare, home=tmp_path)
+    assert done.returncode == status
+    assert said in done.stderr
+    assert not (tmp_path / "built").exists()
 
 
 def test_a_wheel_with_another_hash_is_not_packed(tmp_path: Path) -> None:
