@@ -42,7 +42,7 @@ class Part(NamedTuple):
     @classmethod
     def make(cls, version: str, interpreter: str, scratch: Path) -> Part:
         """Compile what the Python gets with an interpreter of it."""
-        wheels = pins.wheels(pins.group_of(version))
+        wheels = pins.wheels(pins.group_of(version), interpreter)
         sources, compiled = scratch / f"{version}-sources", scratch / f"{version}-compiled"
         licences, files, replaced = {}, {}, []
         for pin, path in wheels.items():

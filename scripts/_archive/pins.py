@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -60,13 +59,13 @@ def read(group: str) -> list[Pin]:
     return sorted(found)
 
 
-def wheels(group: str) -> dict[Pin, Path]:
-    """Return the wheels of a group, from the cache or from pip."""
+def wheels(group: str, interpreter: str) -> dict[Pin, Path]:
+    """Return the wheels of a group, from the cache or from the pip of an interpreter of it."""
     pins = read(group)
     folder = _cache()
     missing = [pin for pin in pins if not _is_there(folder, pin)]
     if missing:
-        _download(missing, folder)
+        _download(missing, folder, interpreter)
     return {pin: _wheel(folder, pin) for pin in pins}
 
 
@@ -106,13 +105,12 @@ def _is_there(folder: Path, pin: Pin) -> bool:
     return wheel.exists() and hashlib.sha256(wheel.read_bytes()).hexdigest() == pin.sha256
 
 
-def _download(pins: list[Pin], folder: Path) -> None:
+def _download(pins: list[Pin], folder: Path, interpreter: str) -> None:
     options = ("--quiet", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--require-hashes")
     with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as scratch:
         wanted = Path(scratch) / "pins.txt"
         wanted.write_text("".join(f"{pin}\n" for pin in pins), encoding="utf-8")
-        # Wheels of Python alone suit every interpreter: which one runs pip is nothing to them.
-        _pip(sys.executable, "download", *options, f"--dest={scratch}", f"--requirement={wanted}")
+        _pip(interpreter, "download", *options, f"--dest={scratch}", f"--requirement={wanted}")
         for wheel in Path(scratch).glob("*.whl"):
             wheel.replace(folder / f"{hashlib.sha256(wheel.read_bytes()).hexdigest()}.whl")
     for pin in pins:

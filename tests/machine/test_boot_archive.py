@@ -157,6 +157,19 @@ def test_manifest(archive: Path) -> None:
         assert lines == [line for line in (ROOT / "scripts" / pins).read_text().splitlines() if line[:1] != "#"]
 
 
+def test_documents_name_the_pins() -> None:
+    """docs/operations.md has the versions that each group of Pythons gets."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    head, _, *rows = text.split("\n### What each Python gets\n\n")[1].split("\n\n")[0].splitlines()
+    names = [cell.strip() for cell in head.strip("|").split("|")][1:]
+    listed = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert [pythons for pythons, *_ in listed] == ["3.9", "3.10 to 3.13"]
+    for (_, *versions), group in zip(listed, ("3.9", "3.10")):
+        lines = (ROOT / "scripts" / f"archive-pins-{group}.txt").read_text().splitlines()
+        pins = dict(line.split(" ")[0].split("==") for line in lines if line[:1] != "#")
+        assert dict(zip(names, versions)) == pins
+
+
 def test_licences(archive: Path) -> None:
     """The licence of each package of each Python is in it, and this program's."""
     wanted = {
@@ -210,6 +223,7 @@ def poisoned(tmp_path: Path) -> dict[str, str]:
         "PYTHONOPTIMIZE": "2",
         "PYTHONSTARTUP": str(folder / "botocore.py"),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONINSPECT": "1",
     }
 
 
@@ -253,15 +267,19 @@ def test_authorities_are_the_systems(bare_https_machine: Machine, archive: Path)
     assert not bare_https_machine.env_file.exists()
 
 
+SINGLE_SIGN_ON = """\
+sso_start_url = https://example.com
+sso_region = eu-central-1
+sso_account_id = 123456789012
+sso_role_name = fleet
+"""
+
+
 @pytest.mark.parametrize(
     ("profile", "status", "operations"),
     [
         ("role_arn = arn:aws:iam::123456789012:role/fleet\nsource_profile = keys", 0, ["AssumeRole", "GetObject"]),
-        (
-            "sso_start_url = https://example.com\nsso_region = eu-central-1\nsso_role_name = fleet",
-            DENIED,
-            [],
-        ),
+        (SINGLE_SIGN_ON, DENIED, []),
     ],
     ids=["role", "single sign-on"],
 )
@@ -277,13 +295,48 @@ def test_profiles(bare_machine: Machine, archive: Path, profile: str, status: in
     assert bare_machine.proxy.operations == operations
 
 
-def test_status_and_doctor(bare_machine: Machine, archive: Path) -> None:
+# Prints where the client would send a request, in each of several regions.
+ENDPOINTS = """\
+import sys
+from bootstrap.edges.store.sdk import InstanceClients
+for region in sys.argv[2:]:
+    client = InstanceClients(None, "127.0.0.1").s3(region)
+    for bucket in ("fleet", "with.dots"):
+        url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "prod/ecs.config"})
+        print(region, url.partition("?")[0])
+"""
+ENTER = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+__import__("part%d_%d" % sys.version_info[:2]).enter()
+"""
+REGIONS = ("eu-central-1", "us-east-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "xx-new-1")
+
+
+@pytest.mark.parametrize("fips", ["false", "true"])
+@pytest.mark.parametrize("dual_stack", ["false", "true"])
+def test_endpoints(archive: Path, tmp_path: Path, fips: str, dual_stack: str) -> None:
+    """In every partition, with FIPS and dual-stack endpoints or without, S3 is where the whole SDK finds it."""
+    switches = {"AWS_USE_FIPS_ENDPOINT": fips, "AWS_USE_DUALSTACK_ENDPOINT": dual_stack}
+    env = {**switches, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    # What a partition does not have is refused, by both in the same words.
+    for regions in (REGIONS[:2], *((region,) for region in REGIONS[2:])):
+        whole = run(
+            sys.executable, "-c", ENDPOINTS, archive, *regions, env={**env, "PYTHONPATH": str(ROOT)}, home=tmp_path
+        )
+        packed = run(sys.executable, "-c", ENTER + ENDPOINTS, archive, *regions, env=env, home=tmp_path)
+        assert (packed.returncode, packed.stdout) == (whole.returncode, whole.stdout)
+        assert packed.stderr.splitlines()[-1:] == whole.stderr.splitlines()[-1:]
+        assert (not whole.returncode) == ("https://" in whole.stdout)
+
+
+def test_status_and_doctor(bare_machine: Machine, python: str, archive: Path) -> None:
     """What looks at an instance runs from the archive too."""
-    assert boot(bare_machine, sys.executable, archive).returncode == 0
+    assert boot(bare_machine, python, archive).returncode == 0
     places = (f"--file={bare_machine.env_file}", f"--state-dir={bare_machine.state_place}", "--format=json")
     env = {name: value for name, value in bare_machine.environment().items() if name != "PYTHONPATH"}
     for command in (("status", "--remote"), ("doctor", bare_machine.uri, "--launch=none")):
-        done = run(sys.executable, archive, *command, *places, env=env, home=bare_machine.folder / "home")
+        done = run(python, archive, *command, *places, env=env, home=bare_machine.folder / "home")
         assert done.returncode in (0, 3), done.stderr
         assert json.loads(done.stdout)["schema"] == 1
     assert {"HeadBucket", "HeadObject"} <= set(bare_machine.proxy.operations)
@@ -321,9 +374,26 @@ def test_what_is_not_in_it(archive: Path, tmp_path: Path, arguments: tuple[str, 
     assert "hint: install ecsauth with pip" in done.stderr
 
 
+def test_a_reader_that_has_gone(archive: Path, tmp_path: Path) -> None:
+    """Where nobody reads what is written, the status says so, 128 + 13, and nothing else does."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, str(archive), "explain", "A341"],
+            env={"HOME": str(tmp_path)},
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_help_of_all_commands_that_are_in_it(archive: Path, tmp_path: Path) -> None:
     """Every command of an instance is there with its options."""
-    for command in ("boot", "status", "doctor", "verify", "check", "which", "explain", "unpersist"):
+    for command in boot_archive.COMMANDS:
         done = run(sys.executable, archive, command, "--help", home=tmp_path)
         assert (done.returncode, done.stderr) == (0, ""), command
     assert run(sys.executable, archive, "explain", "A341", home=tmp_path).returncode == 0
@@ -354,9 +424,9 @@ def test_one_python_alone_is_a_part_of_all(archive: Path, tmp_path: Path) -> Non
     assert only.stat().st_size <= MOST_BYTES_A_PYTHON
 
 
-@pytest.mark.parametrize(("mode", "status"), [(0o755, 0), (0o644, LOCAL)])
+@pytest.mark.parametrize(("mode", "status"), [(0o755, 0), (0o757, LOCAL)])
 def test_units_can_run_it(bare_machine: Machine, archive: Path, mode: int, status: int) -> None:
-    """The archive is a program that a unit may start, where it is one file of root's that can be executed."""
+    """The archive is a program that a unit may start, where it is a file of root's that nobody else can change."""
     need(lack_of("systemctl", "--version"))
     # Not below /tmp: no unit may run what everybody can replace.
     with tempfile.TemporaryDirectory(prefix="ecsauth-test-", dir=Path.home()) as folder:
@@ -366,6 +436,21 @@ def test_units_can_run_it(bare_machine: Machine, archive: Path, mode: int, statu
         done = boot(bare_machine, sys.executable, program, "--persist", "--dry-run", "--format=json")
     assert done.returncode == status, done.stderr
     assert bool(json.loads(done.stdout).get("units")) is (status == 0)
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "said"),
+    [("3.9", 1, "no python3.9 found, on PATH or of pyenv"), ("3.8", USAGE, "no archive is made for Python 3.8")],
+)
+def test_a_python_that_cannot_be_had(tmp_path: Path, version: str, status: int, said: str) -> None:
+    """The build says which interpreter is missing, and how to do without it."""
+    bare = {"PATH": "/usr/bin:/bin", "PYENV_ROOT": str(tmp_path)}
+    need("the system has a Python 3.9 of its own" if shutil.which("python3.9", path=bare["PATH"]) else None)
+    script = ROOT / "scripts" / "build-archive"
+    done = run("bash", script, "-o", tmp_path / "built", "--python", version, env=bare, home=tmp_path)
+    assert done.returncode == status
+    assert said in done.stderr
+    assert not (tmp_path / "built").exists()
 
 
 def test_a_wheel_with_another_hash_is_not_packed(tmp_path: Path) -> None:

@@ -150,17 +150,15 @@ def _archive(place: Place, mode: int) -> Path:
     return path
 
 
-def test_an_archive(place: Place) -> None:
-    """An archive is its own program, whoever has started it, and PYTHONPATH is nothing to it."""
-    archive = _archive(place, 0o755)
-    assert _say(archive) == [str(archive)]
-    assert _say(place.python, archive, PYTHONPATH="/nowhere") == [str(archive)]
-
-
-def test_an_archive_that_cannot_be_executed(place: Place) -> None:
-    """A unit starts programs only; how to make it one is said."""
-    archive = _archive(place, 0o644)
-    assert f"{archive} is not executable" in _refusal(_say(place.python, archive))
+@pytest.mark.parametrize("mode", [0o755, 0o644])
+def test_an_archive(place: Place, mode: int) -> None:
+    """It runs again with the Python that runs it now, for it is not for every one; PYTHONPATH is nothing to it."""
+    archive = _archive(place, mode)
+    other = Path(BASE)
+    assert _say(place.python, archive, PYTHONPATH="/nowhere") == [str(place.python), str(archive)]
+    assert _say(other, archive) == [str(other), str(archive)]
+    if mode & 0o100:
+        assert _say(archive) == [str(place.python), str(archive)]
 
 
 def _open_script(place: Place) -> None:

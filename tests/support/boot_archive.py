@@ -17,6 +17,8 @@ from typing import Optional
 ROOT = Path(__file__).resolve().parents[2]
 BUILD_TIMEOUT_S = 300.0
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
+# The commands of an instance; the others are an operator's.
+COMMANDS = ("boot", "check", "doctor", "explain", "status", "unpersist", "verify", "which")
 _OLD_S = 24 * 3600
 _FIND = 'source "$0"; find_python "$1"'
 

@@ -41,9 +41,9 @@ class Ended(NamedTuple):
         return json.loads(self.out)
 
 
-def command() -> tuple[str, ...]:
-    """Return the words that start the program; `PYTHONPATH` has to name this tree."""
-    if FROM_ARCHIVE:
+def command(name: str = "boot") -> tuple[str, ...]:
+    """Return the words that start the program for a command; `PYTHONPATH` has to name this tree."""
+    if FROM_ARCHIVE and name in boot_archive.COMMANDS:
         return (sys.executable, str(boot_archive.built()))
     return (sys.executable, "-m", "bootstrap")
 
@@ -51,7 +51,7 @@ def command() -> tuple[str, ...]:
 def run(*arguments: str, env: Mapping[str, str], stdin: bytes = b"", timeout_s: float = TIMEOUT_S) -> Ended:
     """Run the whole program to its end; raise `subprocess.TimeoutExpired`, after killing it."""
     done = subprocess.run(
-        [*command(), *arguments],
+        [*command(*arguments[:1]), *arguments],
         env={**env, "PYTHONPATH": str(ROOT)},
         input=stdin,
         capture_output=True,
@@ -66,7 +66,7 @@ def run_here(*arguments: str, env: Mapping[str, str], stdin: bytes = b"") -> End
 
     The archive's is in no process but its own.
     """
-    if FROM_ARCHIVE:
+    if FROM_ARCHIVE and arguments[0] in boot_archive.COMMANDS:
         return run(*arguments, env=env, stdin=stdin)
     out, err = io.StringIO(), io.StringIO()
     with contextlib.ExitStack() as stack:

@@ -29,22 +29,30 @@ def absolute_argv() -> tuple[str, ...]:
     """
     program = os.path.realpath(sys.argv[0])
     package = os.path.dirname(os.path.abspath(bootstrap.__file__))
-    by_itself = _is_program(program)
-    # In an archive the package is no directory: the archive has all that it needs.
-    unpacked = os.path.isdir(package)
-    if unpacked and (not by_itself or os.environ.get("PYTHONPATH")):
-        _refuse_borrowed(package)
-    elif not by_itself:
-        raise LocalError(f"{program} is not executable, so that no unit can start it", f"chmod 755 {program}")
     # Not the real path: in a virtual environment that is another Python.
     python = os.path.abspath(sys.executable)
-    for path in (python, *((program,) if by_itself else ()), *((package,) if unpacked else ())):
+    if not os.path.isdir(package):
+        # An archive has all that it needs, for some Pythons: the one that it runs on now is one of them.
+        return _firm(python, program)
+    by_itself = _is_program(program)
+    if not by_itself or os.environ.get("PYTHONPATH"):
+        _refuse_borrowed(package)
+    _refuse_changeable(package)
+    if by_itself:
+        _refuse_changeable(python)
+        return _firm(program)
+    return (*_firm(python), "-m", "bootstrap")
+
+
+def _firm(*paths: str) -> tuple[str, ...]:
+    """Return paths that nobody but root can change."""
+    for path in paths:
         _refuse_changeable(path)
-    return (program,) if by_itself else (python, "-m", "bootstrap")
+    return paths
 
 
 def _is_program(path: str) -> bool:
-    """A console script or an archive; the package's `__main__.py`, executable or not, does not run by itself."""
+    """A console script; the package's `__main__.py`, executable or not, does not run by itself."""
     return os.path.isfile(path) and os.access(path, os.X_OK) and os.path.basename(path) != "__main__.py"
 
 
