@@ -53,7 +53,7 @@ class Order(NamedTuple):
     """What the script is to do.
 
     `arguments` are those of `boot`, the URI first, without --launch and --persist; `launch` is as boot takes it.
-    `program` is where ecsauth is, or is put; without `archive` it is there already, with it `python` runs it. `kms_keys`
+    `program` is where ecsauth is, or is put; without `archive` it is there, with it `python` runs it. `kms_keys`
     say in which region and partition S3 is, unless `region` and `endpoint` do: S3 takes keys of the bucket's region.
     """
 
