@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     import os
     import sys
 
-    from bootstrap.cli import console, sources
+    from bootstrap.cli import console, sources, subject
     from bootstrap.core import units, user_data
     from bootstrap.core.errors import ExitCode
     from bootstrap.edges.disk import MARK
@@ -115,6 +115,8 @@ def run(arguments: argparse.Namespace) -> int:
     gate = units.gate(os.path.join(options.STATE_DIRECTORY, MARK), options.ENV_FILE)
     made = user_data.render(order, arguments.form, gate)
     sources.write(arguments.output, made.encode())
+    if arguments.output != "-":
+        console.say(f"wrote {subject.for_people(arguments.output)}, 0600")
     # What is said next goes to another stream.
     sys.stdout.flush()
     console.say(f"{len(made):,} bytes of user data, of {user_data.LARGEST:,} that EC2 takes before base64")
@@ -126,7 +128,14 @@ def _archive(arguments: argparse.Namespace) -> Optional[Archive]:
     from bootstrap.core.user_data import Archive
 
     if (arguments.archive is None) != (arguments.sha256 is None):
-        raise UsageError("--archive and --sha256 go together: the archive is believed by nothing else")
+        raise UsageError(
+            "--archive and --sha256 go together: the archive is believed by nothing else",
+            "ecsauth archive publish prints the SHA-256",
+        )
+    if arguments.archive and arguments.archive.object_uri == arguments.uri.object_uri:
+        raise UsageError(
+            "--archive names the env-file", "the archive has a key of its own, as s3://bucket/prod/ecsauth"
+        )
     if arguments.python and not arguments.archive:
         raise UsageError("--python goes with --archive: an AMI that has ecsauth says itself what runs it")
     return Archive(arguments.archive, arguments.sha256) if arguments.archive else None

@@ -28,6 +28,9 @@ _PROGRAM = rf"{BAKED}|(/[A-Za-z0-9._+-]+)+"
 _PYTHON = r"python3(\.[0-9]{1,2})?"
 _REGION = r"[a-z]{2,4}(-[a-z]{2,10}){1,2}-[0-9]{1,2}"
 _SHA256 = r"[0-9a-f]{64}"
+_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+# Everybody can write there, and root runs the program.
+_OPEN = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - to refuse them
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 # botocore's data/partitions.json.
 _SUFFIXES = {
@@ -80,9 +83,11 @@ def render(order: Order, form: str, gate: UnitFile) -> str:
 
 def sha256(text: str) -> str:
     """Return `text` in lower case if it is a SHA-256 in hexadecimal; raise UsageError."""
-    if re.fullmatch(_SHA256, text.lower()):
-        return text.lower()
-    raise UsageError("takes a SHA-256 as 64 hexadecimal digits, as archive publish prints it")
+    if not re.fullmatch(_SHA256, text.lower()):
+        raise UsageError("takes a SHA-256 as 64 hexadecimal digits, as archive publish prints it")
+    if text.lower() == _OF_NOTHING:
+        raise UsageError("is the SHA-256 of an empty file", "ecsauth archive publish prints that of the archive")
+    return text.lower()
 
 
 def region(text: str) -> str:
@@ -94,9 +99,11 @@ def region(text: str) -> str:
 
 def program(text: str) -> str:
     """Return `text` if it is an absolute path of plain characters, or the plain name; raise UsageError."""
-    if re.fullmatch(_PROGRAM, text) and not {".", ".."} & set(text.split("/")):
-        return text
-    raise UsageError("takes an absolute path of letters, digits and . _ + -")
+    if not re.fullmatch(_PROGRAM, text) or {".", ".."} & set(text.split("/")):
+        raise UsageError("takes an absolute path of letters, digits and . _ + -")
+    if text.startswith(tuple(f"{folder}/" for folder in _OPEN)):
+        raise UsageError("takes a path below a folder of root's: root runs what is there", f"as {PROGRAM}")
+    return text
 
 
 def python(text: str) -> str:
@@ -121,6 +128,8 @@ def _script(order: Order, gate: UnitFile) -> str:
     import shlex
 
     installed = program(order.program or (PROGRAM if order.archive else BAKED))
+    if order.archive and installed == BAKED:
+        raise UsageError("--program takes an absolute path where the archive is put there", f"as {PROGRAM}")
     launch = () if order.launch == "auto" else ("--launch", order.launch)
     runner = () if order.python == PYTHON else (python(order.python),)
     words = (*runner, installed, "boot", *_safe(order.arguments), *launch, "--persist")
@@ -128,11 +137,13 @@ def _script(order: Order, gate: UnitFile) -> str:
     if order.endpoint:
         boot = f"export AWS_ENDPOINT_URL_S3={endpoint(order.endpoint)}\n{boot}"
     is_service = order.launch in ("auto", "service")
+    where, partition = _region(order)
     if order.archive is None:
-        return f"#!/bin/sh\n{_ONLY}{boot}{_UNBEGUN if is_service else ''}\n"
+        return f"#!/bin/sh\n{_ONLY}{boot}{_UNLESS_HELD.format(gate=gate) if is_service else ''}\n"
     held = _HOLD.format(folder=gate.name.rpartition("/")[0], gate=gate) if is_service else ""
     owner = trust.account(order.bucket_owner) if order.bucket_owner else ""
-    found = (*_place(order, order.archive), owner, sha256(order.archive.sha256), installed)
+    place = _place(order.archive.uri, where, partition, order.endpoint)
+    found = (*place, where, owner, sha256(order.archive.sha256), installed)
     return f"{_HEAD}{held}{_fetch(order.python, found)}{_BOOT}{boot}\n"
 
 
@@ -153,18 +164,26 @@ def _safe(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-def _place(order: Order, archive: Archive) -> tuple[str, str, str]:
-    """Return host, path with query, and region of the archive, as S3 is asked for it; raise UsageError."""
-    from urllib.parse import quote
-
-    uri = archive.uri
+def _region(order: Order) -> tuple[str, str]:
+    """Return region and partition of the bucket, which are those of its keys; raise UsageError."""
     partitions, regions = ({key.split(":")[field] for key in order.kms_keys} for field in (1, 3))
+    if len(partitions) > 1:
+        raise UsageError("the KMS keys are of several partitions, and the bucket is in one")
     if order.region is None and len(regions) > 1:
         raise UsageError("the KMS keys are of several regions", "say in which the bucket is: --region REGION")
-    where, partition = region(order.region or regions.pop()), partitions.pop()
+    where = region(order.region or next(iter(regions)))
+    if where not in regions:
+        raise UsageError(f"no --kms-key is of region {where}", "S3 takes a key of the bucket's own region only")
+    return where, partitions.pop()
+
+
+def _place(uri: s3_uri.S3URI, where: str, partition: str, own: Optional[str]) -> tuple[str, str]:
+    """Return host, and path with query, by which S3 is asked for the object; raise UsageError."""
+    from urllib.parse import quote
+
     path = "/" + quote(uri.key, safe="/~")
-    if order.endpoint:
-        host, path = order.endpoint[len("https://") :], f"/{uri.bucket}{path}"
+    if own:
+        host, path = own[len("https://") :], f"/{uri.bucket}{path}"
     elif partition not in _SUFFIXES:
         raise UsageError(f"where S3 is in partition {partition} is not known", "give --endpoint-url https://HOST")
     else:
@@ -172,7 +191,7 @@ def _place(order: Order, archive: Archive) -> tuple[str, str, str]:
         # The certificate of S3 is for names without a dot in the bucket's.
         host, path = (host, f"/{uri.bucket}{path}") if "." in uri.bucket else (f"{uri.bucket}.{host}", path)
     version = f"?versionId={quote(uri.version_id, safe='~')}" if uri.version_id else ""
-    return host, path + version, where
+    return host, path + version
 
 
 def _cloud_config(script: str) -> str:
@@ -198,10 +217,13 @@ Content-Type: text/x-shellscript
 # No line of a script is one of these: each begins with two hyphens.
 _BOUNDARY = "ecsauth"
 
-# boot lays its own gate, whatever comes of it; but not if it is not there (127, 126), or is an older one that does not
-# know an option (2).
-_ONLY = "# Written by ecsauth user-data. Holds no secret. Where boot cannot even begin, the agent is switched off.\n"
-_UNBEGUN = " || { s=$?; case $s in 2|126|127) systemctl disable --now ecs.service;; esac; exit $s; }"
+# boot lays its own gate; but not where it cannot begin, or cannot write there.
+_ONLY = "# Written by ecsauth user-data. Holds no secret. Where boot has not held the agent back, it is switched off.\n"
+_UNLESS_HELD = """\
+ || {{ s=$?; \
+[ -e /etc/systemd/system/{gate.name} ] && systemctl daemon-reload && exit $s; \
+systemctl disable --now ecs.service || systemctl mask --runtime --now ecs.service; \
+exit $s; }}"""
 
 _HEAD = """\
 #!/bin/sh
@@ -215,19 +237,19 @@ if ! {{ cd /etc/systemd/system && mkdir -p {folder} && cat >{gate.name} && syste
 {gate.text}END
 then
     echo 'ecsauth: error: cannot hold the agent back' >&2
-    systemctl disable --now ecs.service || echo manual >/etc/init/ecs.override
+    systemctl disable --now ecs.service || systemctl mask --runtime --now ecs.service || :
     exit 7
 fi
 """
 _FETCH = """\
 
-# Get ecsauth from S3 with the instance's role; its SHA-256 proves it.
+# Get ecsauth from S3 with the role; its SHA-256 proves it.
 {python} -IS - {words} <<'END'
 {program}END
 """
 _BOOT = """\
 
-# Get the env-file, prove it, start the agent, at each boot.
+# Get the env-file, prove it, start the agent.
 """
 # Python: ecsauth needs it anyway, so nothing else has to be there. The credentials stay in this one process: no
 # argument list, environment or file ever has them, and no fault of those that can happen has them in its text. It runs
@@ -242,7 +264,7 @@ def ask(host, path, headers, port=443, method="GET"):
     stream = ssl.create_default_context().wrap_socket(stream, server_hostname=host)
   lines = [f"{method} {path} HTTP/1.1", "host: " + host, *map(": ".join, headers.items())]
   stream.sendall("\\r\\n".join([*lines, "connection: close\\r\\n\\r\\n"]).encode())
-  head, _, body = stream.makefile("rb").read(1 << 26).partition(b"\\r\\n\\r\\n")
+  head, _, body = stream.makefile("rb").read(1 << 25).partition(b"\\r\\n\\r\\n")
   if head[9:12] != b"200" or b"\\ncontent-length: %d\\r" % len(body) not in head.lower() + b"\\r":
     raise OSError(f"{host} answers {head[9:12].decode()}")
   return body
@@ -274,10 +296,10 @@ def fail(status, why):
   print(f"ecsauth: error: https://{host}{path}: {why}", file=sys.stderr)
   sys.exit(status)
 
-body, why = "", "no answer"
+body, why = None, "no answer"
 signal.signal(signal.SIGALRM, lambda *_: fail(5, why))
 signal.alarm(180)
-while not body:
+while body is None:
   try:
     body = fetch()
   except Exception as fault:

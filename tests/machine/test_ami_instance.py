@@ -10,7 +10,10 @@ import boot_archive
 import instance as instances
 import pytest
 import yaml
+from instance_boots import FOLDER
 from machine import FIRST
+
+from bootstrap.core import units
 
 if TYPE_CHECKING:
     from instance import Instance
@@ -44,6 +47,9 @@ def test_script_of_packer(machine: Instance) -> None:
     assert machine.run("ls", "/var/lib/ecs/data").out == ""
     assert machine.read(instances.ENV_FILE) == WITHOUT_SECRETS
     assert machine.read(FETCHED) is None
+    assert machine.read(f"{FOLDER}/{units.GATE}") is not None
+    machine.systemctl("start", "ecs")
+    assert machine.show("ecs", "ActiveState") == "inactive"
 
 
 def test_steps_of_image_builder(machine: Instance) -> None:
@@ -68,12 +74,14 @@ def test_another_archive_is_not_baked(machine: Instance) -> None:
     assert machine.run("find", "/usr/local/bin", "-name", ".ecsauth*").out == ""
 
 
-def test_machine_with_credentials_is_no_base(machine: Instance) -> None:
-    """An AMI of a machine whose env-file holds credentials is refused, and the file is not shown."""
-    machine.write(instances.ENV_FILE, FIRST)
+@pytest.mark.parametrize(("path", "content"), [(instances.ENV_FILE, FIRST), ("/var/lib/ecsauth/checked", b"")])
+def test_machine_that_is_no_base(machine: Instance, path: str, content: bytes) -> None:
+    """An AMI of a machine that has credentials, or has booted with ecsauth, is refused; nothing is shown or changed."""
+    machine.write(path, content)
     done = _pack(machine, _sha256())
-    assert (done.status, "make no AMI of this machine" in done.err) == (1, True)
+    assert (done.status, "make no AMI of" in done.err) == (1, True)
     assert "password" not in done.out + done.err
+    assert (machine.read(path), machine.read(INSTALLED)) == (content, None)
 
 
 def _pack(machine: Instance, sha256: str) -> Ended:

@@ -186,9 +186,11 @@ def test_baked(launched: LaunchedInstance, archive: bytes, tmp_path: Path) -> No
     assert launched.read(GATE) == GATE_TEXT
 
 
-def test_baked_but_not_there(launched: LaunchedInstance, tmp_path: Path) -> None:
-    """In an AMI that has no ecsauth after all no agent starts, at this boot and the next."""
-    launched.user_data(launched.made_user_data(tmp_path, "--program=/opt/ecsauth/ecsauth", "--format=cloud-config"))
+def test_baked_but_of_no_use(launched: LaunchedInstance, tmp_path: Path) -> None:
+    """In an AMI whose ecsauth does not run no agent starts, at this boot and the next."""
+    program = "/opt/ecsauth/ecsauth"
+    launched.write(program, b"#!/bin/sh\nexit 6\n", 0o755)
+    launched.user_data(launched.made_user_data(tmp_path, f"--program={program}", "--format=cloud-config"))
     assert launched.boot() == "degraded"
     assert_no_agent(launched)
     launched.reboot()

@@ -9,6 +9,8 @@ from typing import Any
 import hcl2
 import yaml
 
+from bootstrap.core import units
+
 FOLDER = Path(__file__).parents[2] / "scripts" / "ami"
 BAKE = (FOLDER / "bake").read_text(encoding="utf-8")
 COMPONENT: dict[str, Any] = yaml.safe_load((FOLDER / "image-builder.yaml").read_text(encoding="utf-8"))
@@ -22,6 +24,12 @@ def test_component_runs_the_lines_of_the_script() -> None:
     (commands,) = _step("Bake")["inputs"]["commands"]
     _, lines = BAKE.split("\nset -eu\n")
     assert commands == "set -eu\n" + lines.replace("sha256=$1\n", "sha256='{{ Sha256 }}'\n")
+
+
+def test_gate_is_that_of_boot() -> None:
+    """The drop-in that the script lays is the very one that boot lays, so that boot has nothing to change."""
+    gate = units.gate("/var/lib/ecsauth/checked", "/etc/ecs/ecs.config")
+    assert f"cat >/etc/systemd/system/{gate.name} <<'END'\n{gate.text}END\n" in BAKE
 
 
 def test_component_is_what_image_builder_reads() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import email
+import hashlib
 import shlex
 import subprocess
 from typing import TYPE_CHECKING, Any, Optional
@@ -85,22 +86,41 @@ def test_baked_into_the_image() -> None:
     assert line.startswith(f"ecsauth boot s3://fleet/prod/ecs.config --kms-key {KEY} --persist || {{ ")
 
 
+OFF, MASKED = "disable --now ecs.service", "mask --runtime --now ecs.service"
+
+
 @pytest.mark.parametrize(
-    ("status", "is_off"),
-    [(0, False), (2, True), (4, False), (5, False), (126, True), (127, True), (143, False), (None, True)],
+    ("status", "gate", "failing", "asked"),
+    [
+        (0, False, "", []),
+        (4, True, "", ["daemon-reload"]),
+        (143, True, "", ["daemon-reload"]),
+        (7, True, "daemon-reload", ["daemon-reload", OFF]),
+        (2, False, "", [OFF]),
+        (6, False, "", [OFF]),
+        (137, False, "", [OFF]),
+        (6, False, "disable", [OFF, MASKED]),
+        (None, False, "", [OFF]),
+    ],
 )
-def test_agent_is_off_where_boot_cannot_begin(status: Optional[int], is_off: bool, tmp_path: Path) -> None:
-    """A boot that lays no gate, as it is not there or does not know an option, leaves no agent; its status is kept."""
-    programs = {"systemctl": f'echo "$@" >{tmp_path}/asked'}
+def test_agent_is_off_where_boot_has_not_held_it_back(
+    status: Optional[int], gate: bool, failing: str, asked: list[str], tmp_path: Path
+) -> None:
+    """A boot that fails and leaves no gate that systemd knows of leaves no agent; its status is kept."""
+    programs = {"systemctl": f'echo "$@" >>{tmp_path}/asked\n[ "$1" != "{failing}" ]'}
     if status is not None:
         programs["ecsauth"] = f"exit {status}"
     for name, text in programs.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
-    done = subprocess.run(["/bin/sh", "-c", _sh(BAKED)], env={"PATH": str(tmp_path)}, capture_output=True, check=False)
+    if gate:
+        (tmp_path / units.GATE).parent.mkdir()
+        (tmp_path / units.GATE).touch()
+    script = _sh(BAKED).replace("/etc/systemd/system", str(tmp_path))
+    done = subprocess.run(["/bin/sh", "-c", script], env={"PATH": str(tmp_path)}, capture_output=True, check=False)
     assert done.returncode == (127 if status is None else status)
-    asked = tmp_path / "asked"
-    assert (asked.read_text() if asked.exists() else "") == ("disable --now ecs.service\n" if is_off else "")
+    said = tmp_path / "asked"
+    assert (said.read_text().splitlines() if said.exists() else []) == asked
 
 
 def test_gate_is_the_first_thing_done() -> None:
@@ -126,7 +146,12 @@ def test_gate_is_the_first_thing_done() -> None:
             "/ecsauth?versionId=a%2Bb%2Fc~d%3D",
         ),
         ("s3://fl.eet/env=prod/a b$x'ü", {}, "s3.eu-west-1.amazonaws.com", "/fl.eet/env%3Dprod/a%20b%24x%27%C3%BC"),
-        ("s3://fleet/x", {"region": "eu-central-1"}, "fleet.s3.eu-central-1.amazonaws.com", "/x"),
+        (
+            "s3://fleet/x",
+            {"region": "eu-central-1", "kms_keys": (KEY, KEY.replace("eu-west-1", "eu-central-1"))},
+            "fleet.s3.eu-central-1.amazonaws.com",
+            "/x",
+        ),
         (
             "s3://fleet/x",
             {"endpoint": "https://bucket.vpce-1a-2b.s3.eu-west-1.vpce.amazonaws.com"},
@@ -222,6 +247,10 @@ def test_program_that_fetches() -> None:
         BAKED._replace(arguments=("s3://fleet/a\nb", "--kms-key", KEY)),
         BAKED._replace(program="/opt/$(id)/ecsauth"),
         BAKED._replace(program="/opt/../ecsauth"),
+        BAKED._replace(program="/tmp/ecsauth"),  # noqa: S108 - to be refused
+        FETCHED._replace(program="ecsauth"),
+        BAKED._replace(region="eu-west-2"),
+        BAKED._replace(region="eu-west-1", kms_keys=(KEY, KEY.replace("arn:aws:", "arn:aws-cn:"))),
         BAKED._replace(endpoint="https://s3.example.com/';id"),
         BAKED._replace(endpoint="http://s3.example.com"),
         BAKED._replace(arguments=(*BAKED.arguments, "--set", f"ECS_CLUSTER={'x' * 16_384}")),
@@ -262,6 +291,8 @@ def test_any_word_is_itself_or_refused(word: str) -> None:
         (["--image", "hunter2`id`"], "--image has a character that is not safe"),
         (["--archive", "s3://fleet/x"], "--archive and --sha256 go together"),
         (["--sha256", SHA256], "--archive and --sha256 go together"),
+        (["--archive", "s3://fleet/x", "--sha256", hashlib.sha256().hexdigest()], "of an empty file"),
+        (["--archive", "s3://fleet/prod/ecs.config?versionId=1", "--sha256", SHA256], "names the env-file"),
         (["--archive", "s3://fleet/x", "--sha256", "hunter2"], "64 hexadecimal digits"),
         (["--region", "hunter2"], "the name of a region"),
         (["--program", "hunter2"], "an absolute path"),
