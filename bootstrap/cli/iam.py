@@ -109,9 +109,10 @@ def _policy_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
         given = _with_stack(given, arguments)
     values = policy_values.settled(given, options.region(arguments))
     document = policies.fill(policy_files.read(policy.file), values)
-    text = plain_yaml.dumps(document) if arguments.format == "yaml" else json.dumps(document, indent=2) + "\n"
-    is_json = arguments.format != "yaml"
-    return text, list(policies.next_steps(policy, values, _file(arguments))) if is_json else []
+    if arguments.format == "yaml":
+        # To be pasted: what puts a policy in force takes JSON.
+        return plain_yaml.dumps(document), []
+    return json.dumps(document, indent=2) + "\n", list(policies.next_steps(policy, values, _file(arguments)))
 
 
 def _file(arguments: argparse.Namespace) -> str:

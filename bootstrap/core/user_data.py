@@ -7,10 +7,13 @@ and no value that a shell, YAML or `Fn::Sub` would take for anything but itself.
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, NamedTuple, Optional
+from urllib.parse import quote
 
 from bootstrap.core import trust
 from bootstrap.core.errors import UsageError
+from bootstrap.core.partitions import DNS_SUFFIXES, REGION
 
 if TYPE_CHECKING:
     from bootstrap.core import s3_uri
@@ -25,20 +28,8 @@ FORMS = ("sh", "cloud-config", "mime")
 _SAFE = r"[ -~]+"
 _UNSAFE = "'\\`$"
 _PROGRAM = rf"{BAKED}|(/[A-Za-z0-9._+-]+)+"
-_REGION = r"[a-z]{2,4}(-[a-z]{2,10}){1,2}-[0-9]{1,2}"
 _SHA256 = r"[0-9a-f]{64}"
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
-# botocore's data/partitions.json.
-_SUFFIXES = {
-    "aws": "amazonaws.com",
-    "aws-cn": "amazonaws.com.cn",
-    "aws-eusc": "amazonaws.eu",
-    "aws-iso": "c2s.ic.gov",
-    "aws-iso-b": "sc2s.sgov.gov",
-    "aws-iso-e": "cloud.adc-e.uk",
-    "aws-iso-f": "csp.hci.ic.gov",
-    "aws-us-gov": "amazonaws.com",
-}
 
 
 class Archive(NamedTuple):
@@ -85,7 +76,7 @@ def sha256(text: str) -> str:
 
 def region(text: str) -> str:
     """Return `text` if it can be the name of a region; raise UsageError."""
-    if re.fullmatch(_REGION, text):
+    if re.fullmatch(REGION, text):
         return text
     raise UsageError("takes the name of a region, as eu-west-1")
 
@@ -109,8 +100,6 @@ def endpoint(text: str) -> str:
 
 def _script(order: Order, gate: UnitFile) -> str:
     """Return the script: with an archive all three parts, else what an AMI needs that has ecsauth already."""
-    import shlex
-
     installed = program(order.program or (PROGRAM if order.archive else BAKED))
     launch = () if order.launch == "auto" else ("--launch", order.launch)
     words = (installed, "boot", *_safe(order.arguments), *launch, "--persist")
@@ -139,8 +128,6 @@ def _safe(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def _place(order: Order, archive: Archive) -> tuple[str, str, str]:
     """Return host, path with query, and region of the archive, as S3 is asked for it; raise UsageError."""
-    from urllib.parse import quote
-
     uri = archive.uri
     partitions, regions = ({key.split(":")[field] for key in order.kms_keys} for field in (1, 3))
     if order.region is None and len(regions) > 1:
@@ -149,10 +136,10 @@ def _place(order: Order, archive: Archive) -> tuple[str, str, str]:
     path = "/" + quote(uri.key, safe="/~")
     if order.endpoint:
         host, path = order.endpoint[len("https://") :], f"/{uri.bucket}{path}"
-    elif partition not in _SUFFIXES:
+    elif partition not in DNS_SUFFIXES:
         raise UsageError(f"where S3 is in partition {partition} is not known", "give --endpoint-url https://HOST")
     else:
-        host = f"s3.{where}.{_SUFFIXES[partition]}"
+        host = f"s3.{where}.{DNS_SUFFIXES[partition]}"
         # The certificate of S3 is for names without a dot in the bucket's.
         host, path = (host, f"/{uri.bucket}{path}") if "." in uri.bucket else (f"{uri.bucket}.{host}", path)
     version = f"?versionId={quote(uri.version_id, safe='~')}" if uri.version_id else ""
