@@ -58,10 +58,10 @@ class World:
     def client(self, case: Case, policies: Mapping[str, Policy]) -> Any:
         """Return an S3 client with the credentials of a role that has the policies of the one who asks."""
         identity = identity_of(case, policies)
-        sort = json.dumps(identity)
-        if sort not in self._clients:
-            self._clients[sort] = self._client_of_role(f"role-{len(self._clients)}", identity)
-        return self._clients[sort]
+        said = json.dumps(identity)
+        if said not in self._clients:
+            self._clients[said] = self._client_of_role(f"role-{len(self._clients)}", identity)
+        return self._clients[said]
 
     def _client_of_role(self, name: str, policies: Sequence[Policy]) -> Any:
         iam = self.server.client("iam")

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from access_world import Place
     from policy_evaluator import Policy
 
-
 _PREFIX = "prod/*"
 
 
