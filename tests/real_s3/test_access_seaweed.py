@@ -19,7 +19,7 @@ from access_world import Place, bucket_policy, identity_of
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from policy_changes import all_changes, noticed
+from policy_changes import all_changes, with_cases
 from s3_server import REGION
 from seaweed_server import USERS_ACCOUNT, almighty
 
@@ -34,13 +34,14 @@ if TYPE_CHECKING:
 
 CHOSEN = [case for case in CASES if "SeaweedFS" in case.servers]
 # What locks everybody out locks the tests out, too.
-NOTICED = [
-    (change, case)
-    for change in all_changes(Place().policies())
-    if not (change.policy == "bucket" and change.path[1] < 3 and change.path[2:3] == ("Condition",))
-    for case in [noticed(change, Place(), CHOSEN)]
-    if case
-]
+NOTICED = with_cases(
+    (
+        change
+        for change in all_changes(Place().policies())
+        if not (change.policy == "bucket" and change.path[1] < 3 and change.path[2:3] == ("Condition",))
+    ),
+    CHOSEN,
+)
 
 
 class World:
