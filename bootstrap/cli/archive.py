@@ -41,11 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
     from bootstrap.cli import publishing
     from bootstrap.core import boot_archive
     from bootstrap.core.errors import ExitCode
+    from bootstrap.edges.store.s3 import Kind
 
     publishing.refuse_version(arguments)
     content = _read(arguments.file)
     archive = boot_archive.read(content, arguments.file)
-    place = publishing.place_of(arguments, boot_archive.LONGEST)
+    place = publishing.place_of(arguments, Kind("boot archive", boot_archive.LONGEST))
     kms_key = publishing.key_for(place, arguments.kms_key)
     present = publishing.present(place)
     if present.held is not None and present.is_what(content, kms_key):

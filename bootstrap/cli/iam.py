@@ -43,7 +43,9 @@ def add_arguments(parser: Parser) -> None:
         values.add_argument(option, metavar="ARN", action="append", default=[], type=options.parsed(parse), help=text)
     options.add_aws(parser, "region of bucket, key and stack")
     parser.add_argument("--format", choices=("json", "yaml"), help="default: json; the stack is yaml")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write it to a file, 0600 (default: stdout)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", default="-", help="write it to a file, 0600 (default: stdout)"
+    )
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -63,18 +65,15 @@ def _stack(text: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the policy; raise an EcsauthError with nothing written."""
-    from bootstrap.cli import console, subject
-    from bootstrap.cli.sources import write
+    from bootstrap.cli import console, sources, subject
     from bootstrap.core import policies
     from bootstrap.core.errors import ExitCode
 
     text, steps = _stack_text(arguments) if arguments.what == policies.STACK else _policy_text(arguments)
-    if arguments.output in (None, "-"):
-        sys.stdout.write(text)
-        # What is said next goes to another stream.
-        sys.stdout.flush()
-    else:
-        write(arguments.output, text.encode())
+    sources.write(arguments.output, text.encode())
+    # What is said next goes to another stream.
+    sys.stdout.flush()
+    if arguments.output != "-":
         console.say(f"wrote {subject.for_people(arguments.output)}, 0600")
     for step in steps:
         console.say(f"hint: then: {step}")
@@ -109,16 +108,17 @@ def _policy_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
         given = _with_stack(given, arguments)
     values = policy_values.settled(given, options.region(arguments))
     document = policies.fill(policy_files.read(policy.file), values)
-    text = plain_yaml.dumps(document) if arguments.format == "yaml" else json.dumps(document, indent=2) + "\n"
-    is_json = arguments.format != "yaml"
-    return text, list(policies.next_steps(policy, values, _file(arguments))) if is_json else []
+    if arguments.format == "yaml":
+        # To be pasted: what puts a policy in force takes JSON.
+        return plain_yaml.dumps(document), []
+    return json.dumps(document, indent=2) + "\n", list(policies.next_steps(policy, values, _file(arguments)))
 
 
 def _file(arguments: argparse.Namespace) -> str:
     """Return how the next command names the file; what went to standard output has no name yet."""
     import shlex
 
-    return "FILE" if arguments.output in (None, "-") else shlex.quote(arguments.output)
+    return "FILE" if arguments.output == "-" else shlex.quote(arguments.output)
 
 
 def _given(arguments: argparse.Namespace) -> Values:

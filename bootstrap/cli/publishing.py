@@ -1,4 +1,4 @@
-"""What push, rollback and edit have in common: what is there, what changes, the question, the put, what was made."""
+"""What the commands that put have in common: what is there, what changes, the question, the put, what was made."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bootstrap.core.publication import Held, Published
     from bootstrap.core.s3_uri import S3URI
     from bootstrap.edges.store.bucket import BucketSettings
+    from bootstrap.edges.store.s3 import Kind
     from bootstrap.edges.store.sdk import OperatorClients
     from bootstrap.edges.store.shelf import Shelf
 
@@ -45,10 +46,10 @@ def refuse_version(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{arguments.command} {what}: give the S3 URI without ?versionId")
 
 
-def place_of(arguments: argparse.Namespace, longest: Optional[int] = None) -> Place:
-    """Return the place of an env-file, or of what may be `longest`; raise an EcsauthError where there is no client."""
+def place_of(arguments: argparse.Namespace, kind: Optional[Kind] = None) -> Place:
+    """Return the place of an env-file, or of another kind; raise an EcsauthError where no client can be made for it."""
     from bootstrap.edges.store.bucket import BucketSettings
-    from bootstrap.edges.store.s3 import translated
+    from bootstrap.edges.store.s3 import ENV_FILE, translated
     from bootstrap.edges.store.sdk import OperatorClients
     from bootstrap.edges.store.shelf import Shelf
 
@@ -57,7 +58,7 @@ def place_of(arguments: argparse.Namespace, longest: Optional[int] = None) -> Pl
     with translated(f"reach {uri}"):
         client = clients.s3()
     owner = arguments.bucket_owner
-    return Place(uri, Shelf(client, owner, longest), BucketSettings(client, uri.bucket, owner), clients)
+    return Place(uri, Shelf(client, owner, kind or ENV_FILE), BucketSettings(client, uri.bucket, owner), clients)
 
 
 class Present(NamedTuple):

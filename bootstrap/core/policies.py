@@ -29,10 +29,7 @@ OPTIONS = {
 }
 # An ARN that is needed anyway says it too.
 _SAID_BY = {"Account": "AdministratorArn", "Region": "KeyArn"}
-
-
 _OF_THE_AGENT = "arn:${Partition}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
-
 _TO_A_KEY = "aws kms put-key-policy --key-id KEY --policy-name default --policy file://FILE"
 
 

@@ -11,13 +11,12 @@ from typing import NamedTuple, Optional
 
 from bootstrap.core import s3_uri, trust
 from bootstrap.core.errors import UsageError
+from bootstrap.core.partitions import DNS_SUFFIXES, REGION
 
-# By what names of services end with there (AWS General Reference, "Endpoints and ARNs for services in China").
-DNS_SUFFIXES = {"aws": "amazonaws.com", "aws-cn": "amazonaws.com.cn", "aws-us-gov": "amazonaws.com"}
 _STANDARD = "aws"
-_REGION = r"[a-z]{2,3}(-[a-z]+)+-[0-9]{1,2}"
 # By how the regions of another partition begin; those that are closed to the public are none of ours.
-_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+_OTHERS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+PARTITIONS = (_STANDARD, *_OTHERS.values())
 _CLOSED = re.compile(r"(us-isob?|eu-isoe|us-isof|eusc)-")
 _PREFIX = r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*"
 _LONGEST_PREFIX = 128
@@ -55,16 +54,16 @@ class Values(NamedTuple):
 
 def partition(text: str) -> str:
     """Return `text` if it is a partition whose policies are known; raise UsageError."""
-    if text in DNS_SUFFIXES:
+    if text in PARTITIONS:
         return text
-    raise UsageError(f"takes one of {', '.join(DNS_SUFFIXES)}")
+    raise UsageError(f"takes one of {', '.join(PARTITIONS)}")
 
 
 def region(text: str) -> str:
     """Return `text` if it is the code of a region; raise UsageError."""
-    if re.fullmatch(_REGION, text) and not _CLOSED.match(text):
+    if re.fullmatch(REGION, text) and not _CLOSED.match(text):
         return text
-    raise UsageError(f"this is no region of {', '.join(DNS_SUFFIXES)}: write its code, as eu-central-1")
+    raise UsageError(f"this is no region of {', '.join(PARTITIONS)}: write its code, as eu-central-1")
 
 
 def prefix(text: str) -> str:
@@ -125,7 +124,7 @@ def _refuse_foreign_people(values: Values, people: list[list[str]]) -> None:
 
 
 def _partition_of(region: Optional[str]) -> str:
-    return next((name for start, name in _PARTITIONS.items() if (region or "").startswith(start)), _STANDARD)
+    return next((name for start, name in _OTHERS.items() if (region or "").startswith(start)), _STANDARD)
 
 
 # Parsers of the core under the names of what they are of here.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
     from bootstrap.core.policy_values import Values
 
-_SECTION = re.compile(r"^([A-Za-z]+):\s*$")
-_PARAMETER = re.compile(r"^  ([A-Za-z0-9]+):\s*$")
+_HEADING = "\nParameters:\n"
+_PARAMETER = re.compile(r"^  ([A-Za-z0-9]+):\n(?:    .*\n)*", re.MULTILINE)
 
 
 def parameters(values: Values) -> dict[str, str]:
@@ -36,19 +37,20 @@ def parameters(values: Values) -> dict[str, str]:
 
 def with_defaults(template: str, defaults: Mapping[str, str]) -> str:
     """Return the template with other defaults; raise UsageError for a parameter that it does not have."""
-    lines: list[str] = []
-    left = dict(defaults)
-    section = parameter = ""
-    for line in template.splitlines():
-        found = _SECTION.match(line)
-        section = found[1] if found else section
-        named = _PARAMETER.match(line) if section == "Parameters" else None
-        parameter = named[1] if named else "" if found else parameter
-        if section == "Parameters" and parameter in defaults and line.startswith("    Default:"):
-            continue
-        lines.append(line)
-        if section == "Parameters" and parameter in left and line.startswith("    Type:"):
-            lines.append(f"    Default: {quoted(left.pop(parameter))}")
-    if left:
-        raise UsageError(f"the template has no parameter {', '.join(left)}")
-    return "".join(f"{line}\n" for line in lines)
+    before, heading, rest = template.partition(_HEADING)
+    text = "".join(itertools.takewhile(lambda line: not line[0].isalpha(), rest.splitlines(keepends=True)))
+    found = {match[1]: match[0] for match in _PARAMETER.finditer(text)}
+    missing = [name for name in defaults if name not in found]
+    if missing:
+        raise UsageError(f"the template has no parameter {', '.join(missing)}")
+    changed = text
+    for name, default in defaults.items():
+        changed = changed.replace(found[name], _with_default(found[name], default))
+    return before + heading + changed + rest[len(text) :]
+
+
+def _with_default(parameter: str, default: str) -> str:
+    """Return the lines of a parameter with its default below its type, in the place of another one."""
+    lines = [line for line in parameter.splitlines(keepends=True) if not line.startswith("    Default:")]
+    (type_,) = (number for number, line in enumerate(lines) if line.startswith("    Type:"))
+    return "".join((*lines[: type_ + 1], f"    Default: {quoted(default)}\n", *lines[type_ + 1 :]))

@@ -7,10 +7,13 @@ and no value that a shell, YAML or `Fn::Sub` would take for anything but itself.
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, NamedTuple, Optional
+from urllib.parse import quote
 
 from bootstrap.core import trust
 from bootstrap.core.errors import UsageError
+from bootstrap.core.partitions import DNS_SUFFIXES, REGION
 
 if TYPE_CHECKING:
     from bootstrap.core import s3_uri
@@ -26,23 +29,11 @@ _SAFE = r"[ -~]+"
 _UNSAFE = "'\\`$"
 _PROGRAM = rf"{BAKED}|(/[A-Za-z0-9._+-]+)+"
 _PYTHON = r"python3(\.[0-9]{1,2})?"
-_REGION = r"[a-z]{2,4}(-[a-z]{2,10}){1,2}-[0-9]{1,2}"
 _SHA256 = r"[0-9a-f]{64}"
 _OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 # Everybody can write there, and root runs the program.
 _OPEN = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - to refuse them
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
-# botocore's data/partitions.json.
-_SUFFIXES = {
-    "aws": "amazonaws.com",
-    "aws-cn": "amazonaws.com.cn",
-    "aws-eusc": "amazonaws.eu",
-    "aws-iso": "c2s.ic.gov",
-    "aws-iso-b": "sc2s.sgov.gov",
-    "aws-iso-e": "cloud.adc-e.uk",
-    "aws-iso-f": "csp.hci.ic.gov",
-    "aws-us-gov": "amazonaws.com",
-}
 
 
 class Archive(NamedTuple):
@@ -92,7 +83,7 @@ def sha256(text: str) -> str:
 
 def region(text: str) -> str:
     """Return `text` if it can be the name of a region; raise UsageError."""
-    if re.fullmatch(_REGION, text):
+    if re.fullmatch(REGION, text):
         return text
     raise UsageError("takes the name of a region, as eu-west-1")
 
@@ -125,8 +116,6 @@ def endpoint(text: str) -> str:
 
 def _script(order: Order, gate: UnitFile) -> str:
     """Return the script: with an archive all three parts, else what an AMI needs that has ecsauth already."""
-    import shlex
-
     installed = program(order.program or (PROGRAM if order.archive else BAKED))
     if order.archive and installed == BAKED:
         raise UsageError("--program takes an absolute path where the archive is put there", f"as {PROGRAM}")
@@ -148,8 +137,6 @@ def _script(order: Order, gate: UnitFile) -> str:
 
 
 def _fetch(interpreter: str, words: tuple[str, ...]) -> str:
-    import shlex
-
     return _FETCH.format(python=interpreter, words=shlex.join(words), program=_PROGRAM_TEXT)
 
 
@@ -179,15 +166,13 @@ def _region(order: Order) -> tuple[str, str]:
 
 def _place(uri: s3_uri.S3URI, where: str, partition: str, own: Optional[str]) -> tuple[str, str]:
     """Return host, and path with query, by which S3 is asked for the object; raise UsageError."""
-    from urllib.parse import quote
-
     path = "/" + quote(uri.key, safe="/~")
     if own:
         host, path = own[len("https://") :], f"/{uri.bucket}{path}"
-    elif partition not in _SUFFIXES:
+    elif partition not in DNS_SUFFIXES:
         raise UsageError(f"where S3 is in partition {partition} is not known", "give --endpoint-url https://HOST")
     else:
-        host = f"s3.{where}.{_SUFFIXES[partition]}"
+        host = f"s3.{where}.{DNS_SUFFIXES[partition]}"
         # The certificate of S3 is for names without a dot in the bucket's.
         host, path = (host, f"/{uri.bucket}{path}") if "." in uri.bucket else (f"{uri.bucket}.{host}", path)
     version = f"?versionId={quote(uri.version_id, safe='~')}" if uri.version_id else ""

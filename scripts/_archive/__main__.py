@@ -18,9 +18,10 @@ def main() -> None:
     """Build the archive, or renew the pins."""
     options = _options()
     if options.renew_pins:
-        for group in pins.GROUPS:
-            interpreters = [path for version, path in options.interpreters.items() if pins.group_of(version) == group]
-            pins.renew(group, interpreters[0])
+        # A group's oldest Python asks for it.
+        oldest = {pins.group_of(version): path for version, path in reversed(options.interpreters.items())}
+        for group, interpreter in oldest.items():
+            pins.renew(group, interpreter)
         return
     with tempfile.TemporaryDirectory(prefix="ecsauth-archive-") as scratch:
         parts = [Part.make(version, path, Path(scratch)) for version, path in options.interpreters.items()]

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 SCRIPTS = Path(__file__).resolve().parents[1]
-# Python 3.9's releases of botocore and urllib3 are other ones than those of all later Pythons.
-GROUPS = ("3.9", "3.10")
 _WANTED = "botocore"
 _PIN = re.compile(r"^([a-z0-9-]+)==(\S+) --hash=sha256:([0-9a-f]{64})$")
 _HEAD = """\
@@ -38,7 +36,7 @@ class Pin(NamedTuple):
 
 
 def group_of(version: str) -> str:
-    """Return the group of a Python."""
+    """Return the group of a Python: 3.9 has other releases of botocore and urllib3 than all later ones."""
     return "3.9" if version == "3.9" else "3.10"
 
 

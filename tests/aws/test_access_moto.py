@@ -15,7 +15,7 @@ from access_requests import Target, is_carried_out
 from access_table import CASES
 from access_world import Place, identity_of
 from botocore.config import Config
-from policy_changes import all_changes, noticed
+from policy_changes import all_changes, with_cases
 from s3_server import REGION
 
 if TYPE_CHECKING:
@@ -31,13 +31,14 @@ pytestmark = pytest.mark.skipif(
 )
 CHOSEN = [case for case in CASES if "moto" in case.servers]
 # What a role's own policies say: a bucket's is not looked at.
-NOTICED = [
-    (change, case)
-    for change in all_changes(Place().policies())
-    if change.policy != "bucket" and "Condition" not in change.path
-    for case in [noticed(change, Place(), CHOSEN)]
-    if case
-]
+NOTICED = with_cases(
+    (
+        change
+        for change in all_changes(Place().policies())
+        if change.policy != "bucket" and "Condition" not in change.path
+    ),
+    CHOSEN,
+)
 _TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
@@ -58,10 +59,10 @@ class World:
     def client(self, case: Case, policies: Mapping[str, Policy]) -> Any:
         """Return an S3 client with the credentials of a role that has the policies of the one who asks."""
         identity = identity_of(case, policies)
-        sort = json.dumps(identity)
-        if sort not in self._clients:
-            self._clients[sort] = self._client_of_role(f"role-{len(self._clients)}", identity)
-        return self._clients[sort]
+        said = json.dumps(identity)
+        if said not in self._clients:
+            self._clients[said] = self._client_of_role(f"role-{len(self._clients)}", identity)
+        return self._clients[said]
 
     def _client_of_role(self, name: str, policies: Sequence[Policy]) -> Any:
         iam = self.server.client("iam")

@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING
 
 import boot_archive
 import pytest
+from access_world import Place
 from program import ROOT, Ended, run_here
 from pushing import CHANGED, FILE
-from s3_server import ACCOUNT, REGION
-
-from bootstrap.core import policies
-from bootstrap.core.policy_values import Values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
     from s3_request import Request
     from s3_server import S3Server
 
-FOLDER = ROOT / "iam"
+README = ROOT / "iam" / "README.md"
 URI = "s3://example-config/prod/ecs.config"
 ALIAS = "alias/ecsauth"
 
@@ -74,10 +71,7 @@ class Account:
 
     def give(self, name: str) -> None:
         """Let the commands be those of somebody with that policy and nothing else, from now on."""
-        values = Values(
-            "aws", REGION, ACCOUNT, "example-config", "prod", (self.key,), (), f"arn:aws:iam::{ACCOUNT}:role/Admin"
-        )
-        document = policies.fill((FOLDER / f"{name}.json").read_text(encoding="utf-8"), values)
+        document = Place(bucket="example-config", key=self.key).policies()[name]
         iam = self._server.client("iam")
         iam.create_user(UserName=name)
         iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(document))
@@ -117,7 +111,7 @@ def account(s3_server: S3Server, s3_proxy: S3Proxy, operator_env: dict[str, str]
 
 def documented(command: str) -> set[str]:
     """Return the actions that the README lists for a command."""
-    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    readme = README.read_text(encoding="utf-8")
     (row,) = re.findall(rf"^\| {re.escape(command)} \| (.*) \|$", readme, flags=re.MULTILINE)
     return set(re.findall("(?:s3|kms):[A-Za-z]+", row))
 

@@ -21,7 +21,7 @@ from bootstrap.core.errors import (
     UnreachableError,
 )
 from bootstrap.core.s3_uri import S3URI
-from bootstrap.edges.store.s3 import LONGEST_BODY, InstanceStore
+from bootstrap.edges.store.s3 import ENV_FILE, InstanceStore
 from bootstrap.edges.store.sdk import InstanceClients
 
 if TYPE_CHECKING:
@@ -222,13 +222,13 @@ def test_encryption(store: InstanceStore, bucket: Bucket, how: dict[str, str], e
 
 def test_largest(store: InstanceStore, bucket: Bucket) -> None:
     """256 KiB are taken."""
-    bucket.put(b"#" * LONGEST_BODY)
-    assert len(fetched(store).body) == LONGEST_BODY == 256 * 1024
+    bucket.put(b"#" * ENV_FILE.longest)
+    assert len(fetched(store).body) == ENV_FILE.longest == 256 * 1024
 
 
 def test_too_large(store: InstanceStore, bucket: Bucket) -> None:
     """One byte more is refused."""
-    bucket.put(b"#" * (LONGEST_BODY + 1))
+    bucket.put(b"#" * (ENV_FILE.longest + 1))
     found = fault_of(store)
     assert type(found) is InvalidError
     assert found.message == "s3://fleet/ecs.config is larger than 256 KiB: it is no env-file"

@@ -97,12 +97,11 @@ def _deploy(words: list[str]) -> None:
 
 def _complete(described: dict[str, Any], template: dict[str, Any]) -> None:
     from cloudformation import Stack
-    from deployed_stack import put_dropped
+    from deployed_stack import names_of, put_dropped
 
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-    names = {"Bucket": outputs["BucketName"], "Key": outputs["KeyArn"].rpartition("/")[2]}
     s3: Any = botocore.session.get_session().create_client("s3")
-    put_dropped(s3, Stack(template=template, names=names))
+    put_dropped(s3, Stack(template=template, names=names_of(outputs)))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boot_archive
 import pytest
@@ -53,13 +53,20 @@ def archive() -> Path:
     return boot_archive.built()
 
 
+class Interpreter(NamedTuple):
+    """A Python that the archive is for."""
+
+    version: str
+    path: str
+
+
 @pytest.fixture(params=boot_archive.PYTHONS)
-def python(request: pytest.FixtureRequest, archive: Path) -> str:
-    """Give an interpreter of each Python that the archive is for."""
+def python(request: pytest.FixtureRequest, archive: Path) -> Interpreter:
+    """Give each of them."""
     del archive
     found = boot_archive.interpreter(request.param)
     assert found is not None
-    return found
+    return Interpreter(request.param, found)
 
 
 def run(*command: object, env: Mapping[str, str] | None = None, home: Path) -> subprocess.CompletedProcess[str]:
@@ -74,16 +81,6 @@ def run(*command: object, env: Mapping[str, str] | None = None, home: Path) -> s
         timeout=60,
         check=False,
     )
-
-
-def version_of(python: str) -> str:
-    """Return the version of an interpreter, as the archive names its parts."""
-    return subprocess.run(
-        [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    ).stdout.strip()
 
 
 def manifest_of(archive: Path) -> dict[str, Any]:
@@ -192,13 +189,13 @@ def test_operations(archive: Path) -> None:
         assert not [name for name in part.namelist() if name.endswith(".pem")]
 
 
-def test_runs_on_a_bare_python(python: str, archive: Path, tmp_path: Path) -> None:
+def test_runs_on_a_bare_python(python: Interpreter, archive: Path, tmp_path: Path) -> None:
     """With nothing installed and nothing in the environment it runs, names its pins, and leaves nothing behind."""
-    done = run(python, "-I", "-S", "-E", archive, "--version", home=tmp_path)
-    version = version_of(python)
-    packages = manifest_of(archive)["pythons"][version]["packages"]
+    done = run(python.path, "-I", "-S", "-E", archive, "--version", home=tmp_path)
+    packages = manifest_of(archive)["pythons"][python.version]["packages"]
     named = ", ".join(f"{name} {one['version']}" for name, one in packages.items())
-    assert (done.stdout, done.stderr) == (f"ecsauth {__version__} (boot archive; Python {version}: {named})\n", "")
+    assert done.stdout == f"ecsauth {__version__} (boot archive; Python {python.version}: {named})\n"
+    assert done.stderr == ""
     assert not list(tmp_path.iterdir())
 
 
@@ -245,16 +242,20 @@ def boot(machine: Machine, python: str, archive: Path, *options: str, **more: st
 
 
 def test_boots_whatever_is_installed(
-    bare_https_machine: Machine, poisoned: dict[str, str], certificates: Certificates, python: str, archive: Path
+    bare_https_machine: Machine,
+    poisoned: dict[str, str],
+    certificates: Certificates,
+    python: Interpreter,
+    archive: Path,
 ) -> None:
     """It boots over HTTPS with its own packages, whatever the machine's Python has, and trusts AWS_CA_BUNDLE."""
     machine = bare_https_machine
-    done = boot(machine, python, archive, AWS_CA_BUNDLE=str(certificates.ca_file), **poisoned)
+    done = boot(machine, python.path, archive, AWS_CA_BUNDLE=str(certificates.ca_file), **poisoned)
     assert done.returncode == 0, done.stderr
     assert "poisoned" not in done.stderr
     assert machine.env_file.read_bytes() == FIRST
     assert machine.proxy.operations == ["GetObject"]
-    packages = manifest_of(archive)["pythons"][version_of(python)]["packages"]
+    packages = manifest_of(archive)["pythons"][python.version]["packages"]
     (request,) = machine.proxy.requests
     assert f"Botocore/{packages['botocore']['version']} " in request.headers["user-agent"]
 

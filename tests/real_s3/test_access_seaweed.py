@@ -19,7 +19,7 @@ from access_world import Place, bucket_policy, identity_of
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from policy_changes import all_changes, noticed
+from policy_changes import all_changes, with_cases
 from s3_server import REGION
 from seaweed_server import USERS_ACCOUNT, almighty
 
@@ -34,13 +34,14 @@ if TYPE_CHECKING:
 
 CHOSEN = [case for case in CASES if "SeaweedFS" in case.servers]
 # What locks everybody out locks the tests out, too.
-NOTICED = [
-    (change, case)
-    for change in all_changes(Place().policies())
-    if not (change.policy == "bucket" and change.path[1] < 3 and change.path[2:3] == ("Condition",))
-    for case in [noticed(change, Place(), CHOSEN)]
-    if case
-]
+NOTICED = with_cases(
+    (
+        change
+        for change in all_changes(Place().policies())
+        if not (change.policy == "bucket" and change.path[1] < 3 and change.path[2:3] == ("Condition",))
+    ),
+    CHOSEN,
+)
 
 
 class World:
@@ -85,19 +86,19 @@ class World:
             # Only the bucket's policy could allow it then, and it was asked.
             return True
         statements = [statement for policy in policies for statement in policy["Statement"]]
-        sort = json.dumps(statements)
-        if sort not in self._keys:
-            self._keys[sort] = self.server.session_with({**policies[0], "Statement": statements})
+        said = json.dumps(statements)
+        if said not in self._keys:
+            self._keys[said] = self.server.session_with({**policies[0], "Statement": statements})
         self._settle(case, place, None)
-        return self._is_carried_out(case, place, self._keys[sort])
+        return self._is_carried_out(case, place, self._keys[said])
 
     def _settle(self, case: Case, place: Place, policy: Optional[Policy]) -> None:
         """Put there what the case may be about."""
         s3 = self._client(almighty("administrator"), in_the_clear=False)
         with contextlib.suppress(ClientError):
             s3.delete_bucket_policy(Bucket=place.bucket)
-        for key in {case.key} - {""}:
-            s3.put_object(Bucket=place.bucket_of(case), Key=key, Body=b"what stands there")
+        if case.key:
+            s3.put_object(Bucket=place.bucket_of(case), Key=case.key, Body=b"what stands there")
         if policy:
             s3.put_bucket_policy(Bucket=place.bucket, Policy=json.dumps(policy))
 
@@ -113,10 +114,10 @@ class World:
         return str(found["Versions"][0]["VersionId"])
 
     def _client(self, keys: Optional[Keys], *, in_the_clear: bool) -> Any:
-        sort = (keys, in_the_clear)
-        if sort not in self._clients:
+        way = (keys, in_the_clear)
+        if way not in self._clients:
             given = keys._asdict() if keys else {}
-            self._clients[sort] = boto3.Session().client(
+            self._clients[way] = boto3.Session().client(
                 "s3",
                 region_name=REGION,
                 endpoint_url=self.server.url if in_the_clear else self.server.https_url,
@@ -128,7 +129,7 @@ class World:
                     retries={"total_max_attempts": 1}, proxies={}, signature_version=None if keys else UNSIGNED
                 ),
             )
-        return self._clients[sort]
+        return self._clients[way]
 
 
 def _changed(policies: Mapping[str, Policy], change: Optional[Change]) -> Mapping[str, Policy]:

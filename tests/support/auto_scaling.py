@@ -7,6 +7,7 @@ own part, DefaultResult ABANDON. Source: Amazon EC2 Auto Scaling API Reference, 
 
 from __future__ import annotations
 
+import calendar
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Optional
@@ -72,7 +73,7 @@ class AutoScaling(LoopbackServer):
         access_key, _, scope = said["Credential"].partition("/")
         signed, now = said["SignedHeaders"].split(";"), headers["x-amz-date"]
         credentials = self.roles.get(access_key)
-        age = time.time() - time.mktime(time.strptime(now, "%Y%m%dT%H%M%SZ")) + time.timezone
+        age = time.time() - calendar.timegm(time.strptime(now, "%Y%m%dT%H%M%SZ"))
         if credentials is None or abs(age) > _SKEW_S or headers.get("x-amz-security-token") != credentials.token:
             return False
         if not {"host", "x-amz-date", "x-amz-security-token"} <= set(signed) or headers["host"] != HOST:

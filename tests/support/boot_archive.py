@@ -21,12 +21,10 @@ PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 COMMANDS = ("boot", "check", "doctor", "explain", "status", "unpersist", "verify", "which")
 _OLD_S = 24 * 3600
 _FIND = 'source "$0"; find_python "$1"'
+_MANIFEST = json.dumps({"schema": 1, "ecsauth": "0.1.0", "pythons": {"3.9": {}, "3.11": {}}})
 
 
-MANIFEST = json.dumps({"schema": 1, "ecsauth": "0.1.0", "pythons": {"3.9": {}, "3.11": {}}})
-
-
-def sample(manifest: str = MANIFEST, main: str = "__main__.py", filling: int = 400_000) -> bytes:
+def sample(manifest: str = _MANIFEST, main: str = "__main__.py", filling: int = 400_000) -> bytes:
     """Return a file that is like an archive from the outside, and larger than any env-file."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as packed:

@@ -66,7 +66,7 @@ def _short_form(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
     return {name if name in ("Ref", "Condition") else f"Fn::{name}": value}
 
 
-_Loader.add_multi_constructor("!", _short_form)
+yaml.add_multi_constructor("!", _short_form, _Loader)
 # A version of the policy language looks like a date, and is a string.
 _Loader.yaml_implicit_resolvers = {
     first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]

@@ -46,9 +46,8 @@ class Deployed:
     @property
     def resolved(self) -> Stack:
         """The same template resolved here, with the names that the resources have got."""
-        names = {"Bucket": self.outputs["BucketName"], "Key": self.outputs["KeyArn"].rpartition("/")[2]}
         place = Place(REGION, account=ACCOUNT, stack=NAME, stack_uuid=self._uuid)
-        return Stack(self._parameters, place, template=self._template, names=names)
+        return Stack(self._parameters, place, template=self._template, names=names_of(self.outputs))
 
     def complete(self, proxy: S3Proxy) -> set[str]:
         """Apply what the template says and the server dropped, and return the names of those properties."""
@@ -81,6 +80,11 @@ class Deployed:
         assert stack["StackStatus"] == status, stack.get("StackStatusReason")
         self._uuid = stack["StackId"].rpartition("/")[2]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def names_of(outputs: dict[str, str]) -> dict[str, str]:
+    """Return the names that the resources have got, as far as outputs tell them."""
+    return {"Bucket": outputs["BucketName"], "Key": outputs["KeyArn"].rpartition("/")[2]}
 
 
 def put_dropped(s3: S3Client, stack: Stack) -> set[str]:

@@ -121,7 +121,7 @@ class Instance:
     def start(self) -> None:
         """Switch it on: returns when its servers answer and systemd begins."""
         _docker("start", self.name)
-        network = NetworkNamespace(self._pid())
+        network = NetworkNamespace(self.pid)
         self.run("ip", "address", "add", f"{METADATA_ADDRESS}/32", "dev", "lo")
         for server in self._servers:
             server.network = network
@@ -269,7 +269,7 @@ class Instance:
                     fault.close()
                 return None
 
-        return NetworkNamespace(self._pid()).run(ask)
+        return NetworkNamespace(self.pid).run(ask)
 
     def wait_until(self, holds: Callable[[], Made], what: str, timeout_s: float = 30.0) -> Made:
         """Return what `holds` returns once that is true; AssertionError naming `what` after `timeout_s` seconds."""
@@ -280,7 +280,9 @@ class Instance:
             time.sleep(0.1)
         return found
 
-    def _pid(self) -> int:
+    @property
+    def pid(self) -> int:
+        """The number of its process 1 on this machine."""
         pid = int(_docker("container", "inspect", "--format={{.State.Pid}}", self.name))
         assert pid, f"{self.name} is not running:\n{_docker('logs', '--tail=20', self.name)}"
         return pid

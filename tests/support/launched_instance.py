@@ -71,11 +71,6 @@ class LaunchedInstance(Instance):
         assert main(["user-data", self.uri, "--kms-key", self.key, "-o", str(file), *options]) == 0
         return file.read_text()
 
-    @property
-    def pid(self) -> int:
-        """The number of its process 1 on this machine."""
-        return self._pid()
-
     def from_archive(self, sha256: str) -> tuple[str, ...]:
         """Return the options that have it fetch the archive."""
         return ("--archive", f"s3://{self.bucket}/{ARCHIVE_KEY}", "--sha256", sha256)

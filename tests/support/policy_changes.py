@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from access_world import is_allowed
+from access_world import Place, is_allowed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from access_table import Case
-    from access_world import Place
     from policy_evaluator import Policy
-
 
 _PREFIX = "prod/*"
 
@@ -55,6 +53,13 @@ def noticed(change: Change, place: Place, cases: Iterable[Case]) -> Optional[Cas
     """Return the first case that is answered differently after the change, None if there is none."""
     changed = change(place.policies())
     return next((case for case in cases if is_allowed(case, place, changed) is not case.is_allowed), None)
+
+
+def with_cases(changes: Iterable[Change], cases: Sequence[Case]) -> list[tuple[Change, Case]]:
+    """Return the changes that some case notices, each with the first that does."""
+    place = Place()
+    found = ((change, noticed(change, place, cases)) for change in changes)
+    return [(change, case) for change, case in found if case]
 
 
 def removals(name: str, policy: Policy) -> Iterator[Change]:

@@ -149,14 +149,12 @@ def _names(statement: Statement, element: str, value: str, form: Callable[[str],
 def _for_principal(statement: Statement, principal: Optional[str]) -> Says:
     """Return what a statement that fits otherwise says to this principal."""
     named = statement.get("Principal")
-    says = Says.NOTHING
     if named == "*":
-        says = Says.ALLOWS
-    elif not isinstance(named, dict) or not set(named) <= {"AWS", "Service"}:
+        # The same, says IAM.
+        named = {"AWS": "*"}
+    if not isinstance(named, dict) or not set(named) <= {"AWS", "Service"}:
         raise NotUnderstoodError(f"{statement.get('Sid')}: Principal")
-    else:
-        names = [*_listed(named.get("AWS", [])), *_listed(named.get("Service", []))]
-        says = _strongest(_named(name, principal) for name in names)
+    says = _strongest(_named(name, principal) for names in named.values() for name in _listed(names))
     return Says.DENIES if says is not Says.NOTHING and statement["Effect"] == "Deny" else says
 
 

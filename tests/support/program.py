@@ -68,7 +68,7 @@ def run_here(*arguments: str, env: Mapping[str, str], stdin: bytes = b"") -> End
     """
     if FROM_ARCHIVE and arguments[0] in boot_archive.COMMANDS:
         return run(*arguments, env=env, stdin=stdin)
-    out, err = io.StringIO(), io.StringIO()
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with contextlib.ExitStack() as stack:
         stack.enter_context(_put_back())
         stack.enter_context(mock.patch.dict(os.environ, env, clear=True))
@@ -79,7 +79,7 @@ def run_here(*arguments: str, env: Mapping[str, str], stdin: bytes = b"") -> End
             status = int(main(arguments))
         except SystemExit as end:  # argparse's
             status = int(end.code or 0)
-    return Ended(status, out.getvalue(), err.getvalue())
+    return Ended(status, *(stream.detach().getvalue().decode() for stream in (out, err)))
 
 
 @contextlib.contextmanager

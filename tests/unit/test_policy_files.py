@@ -273,29 +273,6 @@ def test_push_has_nothing_to_warn_of() -> None:
     assert risks(settings, S3URI("example-config", "prod/ecs.config")) == ()
 
 
-def test_no_condition_is_about_the_way() -> None:
-    """FIPS and dual-stack endpoints, gateway and interface endpoints are all the same to the conditions."""
-    found = {
-        key
-        for name in NAMES
-        for statement in statements(name)
-        for keys in statement.get("Condition", {}).values()
-        for key in keys
-    }
-    assert found == {
-        "aws:PrincipalAccount",
-        "aws:PrincipalArn",
-        "aws:PrincipalType",
-        "aws:SecureTransport",
-        "kms:EncryptionContext:aws:s3:arn",
-        "kms:ViaService",
-        "s3:TlsVersion",
-        "s3:prefix",
-        "s3:x-amz-server-side-encryption",
-        "s3:x-amz-server-side-encryption-aws-kms-key-id",
-    }
-
-
 def test_nobody_has_all_of_the_key() -> None:
     """No statement of the key's policy has a `*` for an action, a grant, or a use of the key besides S3's two."""
     named = actions("key.json")

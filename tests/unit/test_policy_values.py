@@ -48,24 +48,18 @@ _BAD = {
         KEY[:-37] + "*",
     ),
     policy_values.principal: (
-        *(
-            "",
-            "*",
-            "arn:aws:iam::111122223333:root",
-            "arn:aws:iam::111122223333:role/*",
-            OPERATOR + "\n",
-            "111122223333",
-        ),
-        *(
-            "arn:aws:sts::111122223333:assumed-role/Operator/jane",
-            "arn:aws:iam::*:role/x",
-            "arn:aws:iam::111122223333:role/",
-        ),
-        *(
-            "arn:aws-iso:iam::111122223333:role/x",
-            "arn:aws:iam::111122223333:group/x",
-            "arn:aws:iam::111122223333:role/${x}",
-        ),
+        "",
+        "*",
+        "arn:aws:iam::111122223333:root",
+        "arn:aws:iam::111122223333:role/*",
+        OPERATOR + "\n",
+        "111122223333",
+        "arn:aws:sts::111122223333:assumed-role/Operator/jane",
+        "arn:aws:iam::*:role/x",
+        "arn:aws:iam::111122223333:role/",
+        "arn:aws-iso:iam::111122223333:role/x",
+        "arn:aws:iam::111122223333:group/x",
+        "arn:aws:iam::111122223333:role/${x}",
     ),
 }
 

@@ -21,7 +21,7 @@ def documents() -> Iterator[dict[str, Any]]:
     """Yield the rows in every partition, then the first row that notices each change, after the change."""
     from access_table import CASES
     from access_world import PARTITIONS, Place, question
-    from policy_changes import all_changes, noticed
+    from policy_changes import all_changes, with_cases
 
     for partition in PARTITIONS:
         place = Place(partition)
@@ -29,10 +29,8 @@ def documents() -> Iterator[dict[str, Any]]:
         for case in CASES:
             yield {"name": f"{partition.name}: {case}", **question(case, place, policies)}
     home = Place()
-    for change in all_changes(home.policies()):
-        found = noticed(change, home, CASES)
-        if found:
-            yield {"name": f"without {change}: {found}", **question(found, home, change(home.policies()))}
+    for change, case in with_cases(all_changes(home.policies()), CASES):
+        yield {"name": f"without {change}: {case}", **question(case, home, change(home.policies()))}
 
 
 if __name__ == "__main__":

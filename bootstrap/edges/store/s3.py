@@ -1,10 +1,10 @@
-"""One env-file in S3, got and verified."""
+"""One object in S3, got and verified."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpchecksum import StreamingChecksumBody
@@ -30,10 +30,19 @@ if TYPE_CHECKING:
 
     from bootstrap.core.s3_uri import S3URI
 
-# Far above any env-file (docker takes lines of 64 KiB), far below what could hurt.
-LONGEST_BODY = 256 * 1024
 _CHUNK = 64 * 1024
 _NOT_MODIFIED = "304"
+
+
+class Kind(NamedTuple):
+    """What an object is expected to be, and how long one may be."""
+
+    name: str
+    longest: int
+
+
+# Far above any env-file (docker takes lines of 64 KiB), far below what could hurt.
+ENV_FILE = Kind("env-file", 256 * 1024)
 
 
 class InstanceStore:
@@ -81,15 +90,15 @@ class InstanceStore:
 class Objects:
     """The objects of an account's buckets, as far as one client may see them."""
 
-    def __init__(self, client: S3Client, owner: Optional[str] = None, longest: int = LONGEST_BODY) -> None:
+    def __init__(self, client: S3Client, owner: Optional[str] = None, kind: Kind = ENV_FILE) -> None:
         self._client = client
-        self._longest = longest
+        self._kind = kind
         self._owner: dict[str, Any] = {"ExpectedBucketOwner": owner} if owner else {}
 
     def get(self, uri: S3URI, *, unless: Optional[str] = None) -> Optional[Fetched]:
         """Return the object, or None if its ETag is still `unless`.
 
-        Raises InvalidError for one larger than 256 KiB, or what was given, DeniedError and UnreachableError.
+        Raises InvalidError for one that is longer than its kind may be, DeniedError and UnreachableError.
         """
         condition: dict[str, Any] = {"IfNoneMatch": unless} if unless else {}
         with translated(f"get {uri}"), understood(f"get {uri}"):
@@ -105,7 +114,7 @@ class Objects:
                     return None
                 raise
             with contextlib.closing(answer["Body"]) as body:
-                data = _read(body, uri, self._longest)
+                data = _read(body, uri, self._kind)
             return Fetched(facts_of(answer, verified=isinstance(body, StreamingChecksumBody)), data)
 
 
@@ -142,14 +151,13 @@ def place_of(uri: S3URI) -> dict[str, Any]:
     return {"Bucket": uri.bucket, "Key": uri.key, **({"VersionId": uri.version_id} if uri.version_id else {})}
 
 
-def _read(body: Any, uri: S3URI, longest: int) -> bytes:
+def _read(body: Any, uri: S3URI, kind: Kind) -> bytes:
     """Read to the end: length and checksum are verified only there."""
     data = bytearray()
     while chunk := body.read(_CHUNK):
         data += chunk
-        if len(data) > longest:
-            kind = "env-file" if longest == LONGEST_BODY else "boot archive"
-            raise InvalidError(f"{uri} is larger than {longest // 1024} KiB: it is no {kind}")
+        if len(data) > kind.longest:
+            raise InvalidError(f"{uri} is larger than {kind.longest // 1024} KiB: it is no {kind.name}")
     return bytes(data)
 
 

@@ -14,7 +14,7 @@ from bootstrap.core.object_history import Edition, merged
 from bootstrap.core.publication import Draft, Held, RefusedPutError, mark_of
 from bootstrap.core.trust import ObjectFacts
 from bootstrap.edges.store.faults import translate
-from bootstrap.edges.store.s3 import LONGEST_BODY, Objects, facts_of, place_of, translated, understood
+from bootstrap.edges.store.s3 import ENV_FILE, Kind, Objects, facts_of, place_of, translated, understood
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +44,11 @@ class Read(NamedTuple):
 
 
 class Shelf:
-    """The objects of an account's buckets; `owner`, where given, has to own them, and none is read that is longer."""
+    """The objects of an account's buckets; `owner`, where given, has to own them; what is read is of one kind."""
 
-    def __init__(self, client: S3Client, owner: Optional[str] = None, longest: Optional[int] = None) -> None:
+    def __init__(self, client: S3Client, owner: Optional[str] = None, kind: Kind = ENV_FILE) -> None:
         self._client: Any = client
-        self._objects = Objects(client, owner, longest or LONGEST_BODY)
+        self._objects = Objects(client, owner, kind)
         self._owner: dict[str, Any] = {"ExpectedBucketOwner": owner} if owner else {}
 
     def look(self, uri: S3URI) -> Optional[Held]:
