@@ -11,11 +11,17 @@ if TYPE_CHECKING:
     import argparse
 
     from bootstrap.cli.options import Parser
+    from bootstrap.core.policies import Policy
     from bootstrap.core.policy_values import Values
     from bootstrap.edges.store.stacks import Stack
 
 _TEMPLATE = "stack.yaml"
 _DEPLOY = "aws cloudformation deploy --template-file FILE --stack-name ecsauth --capabilities CAPABILITY_IAM"
+_NEEDS = (
+    "instance-role, operator and auditor need --bucket, --prefix and --kms-key; bucket needs --bucket, --kms-key and "
+    "--administrator; key needs --bucket, --administrator and --region; or --stack. instance-role-trust and stack need "
+    "none"
+)
 
 
 def add_arguments(parser: Parser) -> None:
@@ -23,7 +29,7 @@ def add_arguments(parser: Parser) -> None:
     from bootstrap.core import policies, policy_values
 
     names = (*policies.POLICIES, policies.STACK)
-    parser.add_argument("what", metavar="POLICY", choices=names, help=_listed(names))
+    parser.add_argument("what", metavar="POLICY", choices=names, help=f"{_listed(names)}. {_NEEDS}")
     values = parser.add_argument_group("what it is filled with")
     values.add_argument("--stack", metavar="NAME", type=options.parsed(_stack), help="what this stack has made")
     given: tuple[tuple[str, str, Callable[[str], str], str], ...] = (
@@ -76,12 +82,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output != "-":
         console.say(f"wrote {subject.for_people(arguments.output)}, 0600")
     for step in steps:
-        console.say(f"hint: then: {step}")
+        console.say(f"hint: {step}")
     return ExitCode.OK
 
 
 def _stack_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
-    """Return the template, its defaults those that were given, and what to do with it."""
+    """Return the template, its defaults those that were given, and hints what to do with it."""
     from bootstrap.core import policy_values, stack_template
     from bootstrap.core.errors import UsageError
     from bootstrap.edges import policy_files
@@ -92,11 +98,13 @@ def _stack_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
     policy_values.settled(values)
     defaults = stack_template.parameters(values)
     template = stack_template.with_defaults(policy_files.read(_TEMPLATE), defaults)
-    return template, [_DEPLOY.replace("FILE", _file(arguments))]
+    # The one parameter without a default.
+    needed = "" if values.administrator else " --parameter-overrides AdministratorArn=ARN"
+    return template, [_then(_DEPLOY.replace("FILE", _file(arguments)) + needed, arguments)]
 
 
 def _policy_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
-    """Return the policy, and what to do with it."""
+    """Return the policy, and hints what to do with it."""
     import json
 
     from bootstrap.core import plain_yaml, policies, policy_values
@@ -104,14 +112,40 @@ def _policy_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
 
     policy = policies.POLICIES[arguments.what]
     given = _given(arguments)
-    if arguments.stack:
-        given = _with_stack(given, arguments)
-    values = policy_values.settled(given, options.region(arguments))
+    stack = _look(arguments) if arguments.stack else None
+    found = _with_stack(given, stack, arguments.stack) if stack else given
+    values = policy_values.settled(found, options.region(arguments))
     document = policies.fill(policy_files.read(policy.file), values)
-    if arguments.format == "yaml":
-        # To be pasted: what puts a policy in force takes JSON.
-        return plain_yaml.dumps(document), []
-    return json.dumps(document, indent=2) + "\n", list(policies.next_steps(policy, values, _file(arguments)))
+    if stack and given._replace(region=None) == policy_values.Values():
+        hints = _hints_of_stack(policy, stack, values, arguments)
+    elif arguments.format == "yaml":
+        hints = ["what puts a policy in force takes JSON: leave out --format yaml"]
+    else:
+        hints = [_then(step, arguments) for step in policies.next_steps(policy, values, _file(arguments))]
+    text = plain_yaml.dumps(document) if arguments.format == "yaml" else json.dumps(document, indent=2) + "\n"
+    return text, hints
+
+
+def _then(command: str, arguments: argparse.Namespace) -> str:
+    """Return the hint at a command, which goes to the same account and region."""
+    import shlex
+
+    where = (("--region", arguments.region), ("--profile", arguments.profile))
+    return " ".join([f"then: {command}", *(f"{name} {shlex.quote(value)}" for name, value in where if value)])
+
+
+def _hints_of_stack(policy: Policy, stack: Stack, values: Values, arguments: argparse.Namespace) -> list[str]:
+    """Return what is left to do where a stack has made the policy."""
+    import re
+
+    from bootstrap.core import policies
+
+    if not policy.output:
+        return [] if _has_bucket_key(stack) else [f"stack {arguments.stack} has put it in force"]
+    arn = stack.outputs.get(policy.output, "")
+    known = arn if re.fullmatch(r"arn:[A-Za-z0-9:/+=,.@_-]+", arn) else policy.output
+    people = values.operators if policy is policies.POLICIES["operator"] else ()
+    return [_then(policies.attachment(known, next(iter(people), None)), arguments)]
 
 
 def _file(arguments: argparse.Namespace) -> str:
@@ -136,22 +170,31 @@ def _given(arguments: argparse.Namespace) -> Values:
     )
 
 
-def _with_stack(given: Values, arguments: argparse.Namespace) -> Values:
-    """Return the values with those of the stack where none was given."""
-    from bootstrap.cli import console
+def _look(arguments: argparse.Namespace) -> Stack:
+    """Return what the stack says of itself."""
     from bootstrap.edges.store import stacks
     from bootstrap.edges.store.sdk import OperatorClients
 
     clients = OperatorClients(arguments.profile, options.region(arguments))
     with stacks.told(f"look at stack {arguments.stack}"):
         client = clients.client("cloudformation")
-    stack = stacks.look(client, arguments.stack)
-    if stack.parameters.get("BucketKey", "off") != "off":
+    return stacks.look(client, arguments.stack)
+
+
+def _has_bucket_key(stack: Stack) -> bool:
+    return stack.parameters.get("BucketKey", "off") != "off"
+
+
+def _with_stack(given: Values, stack: Stack, name: str) -> Values:
+    """Return the values with those of the stack where none was given."""
+    from bootstrap.cli import console
+
+    if _has_bucket_key(stack):
         console.warn(
-            f"stack {arguments.stack} uses an S3 bucket key, under which KMS does not tell prefixes apart: the "
+            f"stack {name} uses an S3 bucket key, under which KMS does not tell prefixes apart: the "
             "policies that it has made allow that, these do not"
         )
-    made = _made(stack, arguments.stack)
+    made = _made(stack, name)
     kept = {name: value for name, value in given._asdict().items() if value}
     return made._replace(**kept)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from bootstrap.core.errors import UsageError
 
@@ -30,14 +30,20 @@ OPTIONS = {
 # An ARN that is needed anyway says it too.
 _SAID_BY = {"Account": "AdministratorArn", "Region": "KeyArn"}
 _OF_THE_AGENT = "arn:${Partition}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
-_TO_A_KEY = "aws kms put-key-policy --key-id KEY --policy-name default --policy file://FILE"
+_MANAGED = "arn:${Partition}:iam::${Account}:policy/ecsauth"
 
 
 class Policy(NamedTuple):
-    """One of the policies: its file, and the commands that put it in force, FILE being where it was written."""
+    """One of the policies: its file, and the commands that put it in force, FILE being where it was written.
+
+    `again` are the commands where the key is there already. A policy that is attached to people has the `output` of
+    the stack that names it.
+    """
 
     file: str
     next: tuple[str, ...]
+    again: tuple[str, ...] = ()
+    output: str = ""
 
 
 POLICIES = {
@@ -55,17 +61,28 @@ POLICIES = {
         ),
     ),
     "operator": Policy(
-        "operator.json", ("aws iam create-policy --policy-name ecsauth-operator --policy-document file://FILE",)
+        "operator.json",
+        (
+            "aws iam create-policy --policy-name ecsauth-operator --policy-document file://FILE",
+            f"aws iam attach-role-policy --role-name ROLE --policy-arn {_MANAGED}-operator",
+        ),
+        output="OperatorPolicyArn",
     ),
     "auditor": Policy(
-        "auditor.json", ("aws iam create-policy --policy-name ecsauth-auditor --policy-document file://FILE",)
+        "auditor.json",
+        (
+            "aws iam create-policy --policy-name ecsauth-auditor --policy-document file://FILE",
+            f"aws iam attach-role-policy --role-name ROLE --policy-arn {_MANAGED}-auditor",
+        ),
+        output="AuditorPolicyArn",
     ),
     "bucket": Policy("bucket.json", ("aws s3api put-bucket-policy --bucket ${Bucket} --policy file://FILE",)),
     "key": Policy(
         "key.json",
-        (
-            f"aws kms create-key --policy file://FILE, or for a key that is there: {_TO_A_KEY}",
-            "aws kms enable-key-rotation --key-id KEY",
+        ("aws kms create-key --policy file://FILE", "aws kms enable-key-rotation --key-id KEY"),
+        again=(
+            "aws kms put-key-policy --key-id ${KeyArn} --policy-name default --policy file://FILE",
+            "aws kms enable-key-rotation --key-id ${KeyArn}",
         ),
     ),
 }
@@ -91,8 +108,14 @@ def fill(text: str, values: Values) -> dict[str, Any]:
 def next_steps(policy: Policy, values: Values, file: str) -> Iterator[str]:
     """Yield the commands that put a policy in force which was written to `file`."""
     known = values.placeholders()
-    for command in policy.next:
+    for command in policy.again if policy.again and values.keys else policy.next:
         yield _text(command, known).replace("file://FILE", f"file://{file}")
+
+
+def attachment(policy_arn: str, person: Optional[str]) -> str:
+    """Return the command that attaches a managed policy to somebody, to a role where nobody is named."""
+    kind, _, name = (person or "role/ROLE").rpartition(":")[2].partition("/")
+    return f"aws iam attach-{kind}-policy --{kind}-name {name.rpartition('/')[2]} --policy-arn {policy_arn}"
 
 
 def _filled(value: Any, known: dict[str, tuple[str, ...]]) -> Any:

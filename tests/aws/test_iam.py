@@ -42,9 +42,8 @@ def test_yaml_says_the_same(name: str) -> None:
     assert yaml.safe_load(as_yaml.out) == as_json.document
     assert as_json.document["Version"] == "2012-10-17"
     assert "${" not in as_json.out
-    # What puts a policy in force takes JSON.
     assert "hint: then: aws " in as_json.err
-    assert as_yaml.err == ""
+    assert as_yaml.err == "ecsauth: hint: what puts a policy in force takes JSON: leave out --format yaml\n"
 
 
 def test_several_operators_and_keys() -> None:
@@ -130,6 +129,43 @@ def test_stack_template() -> None:
     assert iam("stack").out.splitlines() == plain
 
 
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [
+        (PEOPLE, ""),
+        ((), " --parameter-overrides AdministratorArn=ARN"),
+        (
+            (*PEOPLE, "--region", "eu-west-1", "--profile", "my fleet"),
+            " --region eu-west-1 --profile 'my fleet'",
+        ),
+    ],
+)
+def test_deployment(options: tuple[str, ...], more: str, tmp_path: Path) -> None:
+    """The hint is a command that deploys the template: the parameter that has no default, region and profile in it."""
+    target = tmp_path / "s.yaml"
+    done = iam("stack", *options, "-o", str(target))
+    deploy = "aws cloudformation deploy --template-file"
+    assert done.err.splitlines()[1:] == [
+        f"ecsauth: hint: then: {deploy} {target} --stack-name ecsauth --capabilities CAPABILITY_IAM{more}"
+    ]
+
+
+def test_help_says_what_each_needs() -> None:
+    """The help names the options that each policy asks for when it has none, and those that need none."""
+    told = " ".join(iam("--help").out.split())
+    needs: dict[str, list[str]] = {}
+    for name in POLICIES:
+        _, _, asked = iam(name).err.partition("this policy needs ")
+        needs.setdefault(asked.partition("\n")[0], []).append(name)
+    assert needs.pop("") == ["instance-role-trust"]
+    for asked, names in needs.items():
+        some, _, last = asked.replace(" and ", ", ").rpartition(", ")
+        who = f"{', '.join(names[:-1])} and {names[-1]} need" if len(names) > 1 else f"{names[0]} needs"
+        assert f"{who} {some} and {last}" in told
+    assert "instance-role-trust and stack need none" in told
+    assert iam("stack").status == 0
+
+
 # A stack as that of iam/stack.yaml says of itself.
 def _template(**outputs: str) -> str:
     parameters = {name: {"Type": "String", "Default": ""} for name in ("AdministratorArn", "OperatorArn", "BucketKey")}
@@ -148,7 +184,10 @@ _OUTPUTS = {
     "Prefix": "prod",
     "KeyArn": KEY,
     "Region": REGION,
+    "OperatorPolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/fleet-OperatorPolicy-1",
+    "AuditorPolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/fleet-AuditorPolicy-1",
 }
+_ATTACH = "aws iam attach-role-policy --role-name"
 
 
 class Engineer:
@@ -186,6 +225,36 @@ def test_values_of_a_stack(engineer: Engineer, name: str) -> None:
     assert engineer.proxy.operations == ["DescribeStacks"]
 
 
+@pytest.mark.parametrize(
+    ("options", "hints"),
+    [
+        *(
+            ((name,), ["stack fleet has put it in force"])
+            for name in ("instance-role", "instance-role-trust", "bucket", "key")
+        ),
+        (
+            ("operator",),
+            [f"then: {_ATTACH} Operator --policy-arn {_OUTPUTS['OperatorPolicyArn']}"],
+        ),
+        (
+            ("auditor", "--region", REGION),
+            [f"then: {_ATTACH} ROLE --policy-arn {_OUTPUTS['AuditorPolicyArn']} --region {REGION}"],
+        ),
+        (
+            ("key", "--administrator", f"{ADMINISTRATOR}2"),
+            [
+                f"then: aws kms put-key-policy --key-id {KEY} --policy-name default --policy file://FILE",
+                f"then: aws kms enable-key-rotation --key-id {KEY}",
+            ],
+        ),
+    ],
+)
+def test_what_is_left_to_do_with_a_stack(engineer: Engineer, options: tuple[str, ...], hints: list[str]) -> None:
+    """Nothing where the stack's own is printed, but to attach it; another one goes to the stack's bucket and key."""
+    engineer.deploy(_OUTPUTS, AdministratorArn=ADMINISTRATOR, OperatorArn=OPERATORS[0], BucketKey="off")
+    assert engineer.iam(*options).err.splitlines() == [f"ecsauth: hint: {hint}" for hint in hints]
+
+
 def test_stack_without_operator(engineer: Engineer) -> None:
     """An empty parameter is none: then the administrator alone puts."""
     engineer.deploy(_OUTPUTS, AdministratorArn=ADMINISTRATOR)
@@ -205,6 +274,7 @@ def test_bucket_key(engineer: Engineer) -> None:
     done = engineer.iam("operator")
     assert done.status == 0
     assert "warning: stack fleet uses an S3 bucket key" in done.err
+    assert "in force" not in engineer.iam("instance-role").err
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_second_deployment(deploy: Callable[..., Fleet], s3_server: S3Server) ->
     names = [word.partition("=")[0] for word in fleet.stack.outputs["NextUpdate"].split() if "=" in word]
     fleet.stack.update(**dict(zip(names, (archive["sha256"], archive["version_id"]))))
     after = fleet.stack.outputs
-    assert [name for name in after if name.startswith("Next")] == ["NextLaunch"]
+    assert [name for name in after if name.startswith("Next")] == ["NextLaunch", "NextRollOut"]
     assert {name: after[name] for name in before if name in after} == {
         name: value for name, value in before.items() if not name.startswith("Next")
     }

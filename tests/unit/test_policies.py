@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -12,6 +12,7 @@ from bootstrap.core.errors import UsageError
 from bootstrap.core.policy_values import Values
 
 KEYS = ("arn:aws:kms:eu-central-1:111122223333:key/1", "arn:aws:kms:eu-central-1:111122223333:key/2")
+ATTACH = "aws iam attach-role-policy --role-name ROLE --policy-arn"
 VALUES = Values("aws", "eu-central-1", "111122223333", "example-config", "prod", KEYS, (), "arn:aws:iam::1:role/A")
 
 
@@ -47,7 +48,54 @@ def test_what_is_missing(name: str, message: str) -> None:
     assert raised.value.hints == ("or give --stack NAME, where a stack has made them",)
 
 
-def test_next_steps() -> None:
-    """The commands that put a policy in force have its file and its bucket."""
-    steps = list(policies.next_steps(policies.POLICIES["bucket"], VALUES, "b.json"))
-    assert steps == ["aws s3api put-bucket-policy --bucket example-config --policy file://b.json"]
+@pytest.mark.parametrize(
+    ("name", "values", "steps"),
+    [
+        ("bucket", VALUES, ["aws s3api put-bucket-policy --bucket example-config --policy file://F"]),
+        (
+            "operator",
+            VALUES,
+            [
+                "aws iam create-policy --policy-name ecsauth-operator --policy-document file://F",
+                f"{ATTACH} arn:aws:iam::111122223333:policy/ecsauth-operator",
+            ],
+        ),
+        (
+            "auditor",
+            VALUES,
+            [
+                "aws iam create-policy --policy-name ecsauth-auditor --policy-document file://F",
+                f"{ATTACH} arn:aws:iam::111122223333:policy/ecsauth-auditor",
+            ],
+        ),
+        (
+            "key",
+            VALUES._replace(keys=()),
+            ["aws kms create-key --policy file://F", "aws kms enable-key-rotation --key-id KEY"],
+        ),
+        (
+            "key",
+            VALUES,
+            [
+                f"aws kms put-key-policy --key-id {KEYS[0]} --policy-name default --policy file://F",
+                f"aws kms enable-key-rotation --key-id {KEYS[0]}",
+            ],
+        ),
+    ],
+)
+def test_next_steps(name: str, values: Values, steps: list[str]) -> None:
+    """The commands that put a policy in force have its file, its bucket, and its key where that is known."""
+    assert list(policies.next_steps(policies.POLICIES[name], values, "F")) == steps
+
+
+@pytest.mark.parametrize(
+    ("person", "command"),
+    [
+        (None, f"{ATTACH} A"),
+        ("arn:aws:iam::1:role/path/Operator", "aws iam attach-role-policy --role-name Operator --policy-arn A"),
+        ("arn:aws:iam::1:user/jane", "aws iam attach-user-policy --user-name jane --policy-arn A"),
+    ],
+)
+def test_attachment(person: Optional[str], command: str) -> None:
+    """A policy is attached to a role or a user by its name, which is what is left of the ARN without the path."""
+    assert policies.attachment("A", person) == command

@@ -36,6 +36,9 @@ _UNKNOWN_TO_THE_LINTER = {
         "UNKNOWN_CONDITION_FOR_ACTION: Unknown condition s3:TlsVersion for action s3:InitiateReplication",
         "UNKNOWN_CONDITION_FOR_ACTION: Unknown condition s3:TlsVersion for action s3:PutAccessPointPublicAccessBlock",
         "MISMATCHED_TYPE_BUT_USABLE: Type mismatch: StringNotEquals requires a value of type String but given Arn",
+        "UNKNOWN_ACTION: Unknown action s3:PutBucketAbac",
+        "UNKNOWN_ACTION: Unknown action s3:UpdateBucketMetadataInventoryTableConfiguration",
+        "UNKNOWN_ACTION: Unknown action s3:UpdateBucketMetadataJournalTableConfiguration",
         "UNKNOWN_ACTION: Unknown action s3:UpdateObjectEncryption",
     },
 }
@@ -255,14 +258,17 @@ def test_what_only_the_administrator_may(action: str, by: str) -> None:
 
 def test_the_lists_of_the_bucket_leave_no_change_out() -> None:
     """Every action that changes an object or the bucket is denied to somebody; those left out are named here."""
-    changes = "s3:(Put|Delete|Replicate|Restore|Bypass|ObjectOwner)"
+    changes = "s3:(Put|Delete|Replicate|Restore|Bypass|ObjectOwner|Update|CreateBucketM|Tag|Untag)"
     known = {one for one in policy_lint.actions_of("s3:*") if re.match(changes, one)}
-    # Of other resources than a bucket or an object, or without effect on what is in it and who may see it.
+    # The SDK knows operations that are younger than the linter's data; not all of them are called as their actions are.
+    operations = Session().get_service_model("s3").operation_names
+    known |= {f"s3:{one}" for one in operations if re.match("PutBucketAbac|UpdateBucketMeta", one)}
+    # Of other resources than a bucket or an object; annotations for the reason that the README gives.
     others = re.compile(
-        "AccessPoint|AccessGrants?|JobTagging|StorageLens|AccountPublic|MetadataTable|AccessGrantsLocation"
+        "AccessPoint|AccessGrants?|JobTagging|JobPriority|JobStatus|StorageLens|AccountPublic|AccessGrantsLocation|"
+        "Annotation"
     )
-    harmless = {"s3:PutAnalyticsConfiguration", "s3:PutMetricsConfiguration", "s3:PutIntelligentTieringConfiguration"}
-    assert {one for one in known if not others.search(one)} - harmless <= actions("bucket.json", "Deny")
+    assert {one for one in known if not others.search(one)} <= actions("bucket.json", "Deny")
 
 
 def test_push_has_nothing_to_warn_of() -> None:

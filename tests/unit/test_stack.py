@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Optional
 
 import cloudformation
 import pytest
+from botocore import xform_name
+from botocore.session import Session
 from cloudformation import PLACES, POLICIES, ROOT, Place, Stack
 from program import run_here
 
@@ -262,6 +265,40 @@ def test_every_parameter_is_bounded() -> None:
     free = {name for name, one in parameters.items() if "AllowedPattern" not in one and "AllowedValues" not in one}
     assert free == {"ImageId"}
     assert {name for name, one in parameters.items() if "Default" not in one} == {"AdministratorArn"}
+
+
+@pytest.mark.parametrize("given", [{}, {"ArchiveSha256": SHA256}], ids=["first", "then"])
+def test_next_commands_are_such_of_the_api(given: dict[str, str]) -> None:
+    """Each command that an output shows has an operation and options that there are, and leaves the file open."""
+    outputs = Stack(given).outputs()
+    lines = [line for name, text in outputs.items() if name.startswith("Next") for line in text.split(" && ")]
+    found = [shlex.split(line) for line in lines if line.startswith("aws ")]
+    assert found
+    for _, service, operation, *words in found:
+        options = [word for word in words if word.startswith("--")]
+        if (service, operation) == ("cloudformation", "deploy"):
+            # The CLI's own. Whoever runs it knows where the template is.
+            assert words[words.index("--template-file") + 1] == "FILE"
+            continue
+        model = Session().get_service_model(service)
+        names = {xform_name(name, "-"): name for name in model.operation_names}
+        shape = model.operation_model(names[operation]).input_shape
+        known = {f"--{xform_name(name, '-')}" for name in (shape.members if shape else ())} | {"--region"}
+        assert set(options) <= known, operation
+
+
+def test_a_group_is_rolled_on() -> None:
+    """The group that one output makes is the one that the other brings to the newest version, and renews."""
+    outputs = Stack({"ArchiveSha256": SHA256}).outputs()
+    made = outputs["NextLaunch"].split()
+    update, refresh = (line.split() for line in outputs["NextRollOut"].split(" && "))
+    group = made[made.index("--auto-scaling-group-name") + 1]
+    assert (update[2], refresh[2]) == ("update-auto-scaling-group", "start-instance-refresh")
+    for each in (update, refresh):
+        assert each[each.index("--auto-scaling-group-name") + 1] == group
+    template = f"LaunchTemplateId={outputs['LaunchTemplateId']},Version={outputs['LaunchTemplateVersion']}"
+    assert template in made
+    assert template in update
 
 
 def test_is_deployed_as_it_is() -> None:
