@@ -122,7 +122,7 @@ def _script(order: Order, gate: UnitFile) -> str:
 
     installed = program(order.program or (PROGRAM if order.archive else BAKED))
     launch = () if order.launch == "auto" else ("--launch", order.launch)
-    runner = () if order.python == PYTHON else (python(order.python),)
+    runner = () if order.python == PYTHON else (python(order.python), "-IS")
     words = (*runner, installed, "boot", *_safe(order.arguments), *launch, "--persist")
     boot = shlex.join(words)
     if order.endpoint:
