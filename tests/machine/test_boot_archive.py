@@ -202,7 +202,7 @@ def test_runs_on_a_bare_python(python: str, archive: Path, tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("module", ["sitecustomize", "usercustomize", "json"])
+@pytest.mark.parametrize("module", ["sitecustomize", "usercustomize"])
 def test_started_by_itself_nothing_else_is_run(archive: Path, tmp_path: Path, module: str) -> None:
     """Run as a program it is started isolated: not even what Python imports first comes from PYTHONPATH."""
     (tmp_path / f"{module}.py").write_text(POISON)
