@@ -103,6 +103,26 @@ def present(place: Place) -> Present:
     return Present(read.held, read.content)
 
 
+def refuse_archive(arguments: argparse.Namespace, present: Present) -> None:
+    """Raise UsageError where a boot archive is, which is too large to be read as what it is not."""
+    from bootstrap.core import boot_archive
+    from bootstrap.core.errors import DeniedError, InvalidError, UsageError
+    from bootstrap.edges.store.s3 import LONGEST_BODY
+
+    if present.held is None or present.content is not None or present.held.size <= LONGEST_BODY:
+        return
+    try:
+        content = place_of(arguments, boot_archive.LONGEST).shelf.read(arguments.uri, present.held).content
+    except (DeniedError, InvalidError):
+        return
+    if boot_archive.is_like_one(content):
+        raise UsageError(
+            f"{arguments.uri} is a boot archive: nothing was put in its place",
+            "is this the URI of the env-file? one that an archive has replaced comes back by: "
+            f"ecsauth history {arguments.uri}, ecsauth rollback {arguments.uri} VERSION",
+        )
+
+
 def key_for(place: Place, named: Optional[str], held: Optional[Held] = None) -> str:
     """Return the full ARN of the key to put under: the one named, that of `held`, or the bucket's own.
 
@@ -148,7 +168,7 @@ def carry_out(place: Place, proposal: Proposal, arguments: argparse.Namespace) -
     if (
         not is_same
         and not arguments.dry_run
-        and _is_asked(arguments)
+        and is_asked(arguments)
         and not question.is_yes(_question(place, proposal))
     ):
         from bootstrap.cli import console
@@ -163,7 +183,7 @@ def carry_out(place: Place, proposal: Proposal, arguments: argparse.Namespace) -
     return ExitCode.OK
 
 
-def _is_asked(arguments: argparse.Namespace) -> bool:
+def is_asked(arguments: argparse.Namespace) -> bool:
     """Programs that read JSON are not asked either."""
     from bootstrap.cli import question
 

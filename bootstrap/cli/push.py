@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     place = publishing.place_of(arguments)
     kms_key = publishing.key_for(place, arguments.kms_key)
     present = publishing.present(place)
+    publishing.refuse_archive(arguments, present)
     warnings = () if present.is_what(data, kms_key) else risks(place.settings.look(), place.uri)
     proposal = Proposal(data, arguments.file, findings, present, kms_key, warnings=warnings)
     return publishing.carry_out(place, proposal, arguments)

@@ -10,9 +10,11 @@ from bootstrap.core.errors import InvalidError
 
 # Several times what scripts/build-archive makes, far below what could hurt an instance.
 LONGEST = 16 * 1024 * 1024
-_START = b"#!/usr/bin/env python3\n"
+_START = b'#!/bin/sh\nexec python3 -IS "$0" "$@"\n'
 _MAIN, _MANIFEST = "__main__.py", "manifest.json"
 _SCHEMA = 1
+# The first lines, for a shell.
+_MOST_BEFORE = 256
 
 
 class Archive(NamedTuple):
@@ -50,6 +52,11 @@ def read(content: bytes, name: str) -> Archive:
     if schema != _SCHEMA or not isinstance(version, str) or not all(isinstance(one, str) for one in pythons):
         raise _none(name, "its manifest is that of something else")
     return Archive(version, pythons, hashlib.sha256(content).hexdigest())
+
+
+def is_like_one(content: bytes) -> bool:
+    """Tell whether content is an archive of any ecsauth, a damaged one too: what may be replaced by one."""
+    return content.startswith(b"#!") and b"PK\x03\x04" in content[:_MOST_BEFORE]
 
 
 def _none(name: str, why: str) -> InvalidError:

@@ -20,7 +20,7 @@ class ObjectFacts(NamedTuple):
     """What S3 says of one version of an object; nothing of it is secret.
 
     `last_modified` is in seconds since the epoch; `checksum` names the algorithm that was verified, if any.
-    `version_id` is None in a bucket that was never versioned.
+    `version_id` is None in a bucket that was never versioned, "null" for what was put before or without versioning.
     """
 
     etag: str

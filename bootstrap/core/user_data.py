@@ -120,7 +120,7 @@ def _script(order: Order, gate: UnitFile) -> str:
     if order.archive and installed == BAKED:
         raise UsageError("--program takes an absolute path where the archive is put there", f"as {PROGRAM}")
     launch = () if order.launch == "auto" else ("--launch", order.launch)
-    runner = () if order.python == PYTHON else (python(order.python),)
+    runner = () if order.python == PYTHON else (python(order.python), "-IS")
     words = (*runner, installed, "boot", *_safe(order.arguments), *launch, "--persist")
     boot = shlex.join(words)
     if order.endpoint:

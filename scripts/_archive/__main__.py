@@ -23,6 +23,8 @@ def main() -> None:
         for group, interpreter in oldest.items():
             pins.renew(group, interpreter)
         return
+    if options.output.is_dir():
+        sys.exit(f"build-archive: {options.output} is a directory: -o takes the file to write")
     with tempfile.TemporaryDirectory(prefix="ecsauth-archive-") as scratch:
         parts = [Part.make(version, path, Path(scratch)) for version, path in options.interpreters.items()]
         _install(options.output, layout.archive(parts))
@@ -45,9 +47,13 @@ def _install(path: Path, content: bytes) -> None:
     """Write the file under another name first: the old one may be running."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.{os.getpid()}")
-    new.write_bytes(content)
-    new.chmod(0o755)
-    new.replace(path)
+    try:
+        new.write_bytes(content)
+        new.chmod(0o755)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 if __name__ == "__main__":
@@ -55,5 +61,7 @@ if __name__ == "__main__":
         main()
     except (pins.PinError, subprocess.SubprocessError) as fault:
         sys.exit(f"build-archive: {fault}")
+    except OSError as fault:
+        sys.exit(f"build-archive: {fault.filename}: {fault.strerror}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""The file: a line for the kernel, then a zip archive, in which each Python has one of its own.
+"""The file: two lines of shell, then a zip archive, in which each Python has one of its own.
 
     __main__.py          chooses the part of the Python that runs it, or says that there is none
     part3_9.pyc          imports that part
@@ -25,7 +25,9 @@ from own import ROOT
 if TYPE_CHECKING:
     from part import Part
 
-_SHEBANG = b"#!/usr/bin/env python3\n"
+# Isolated, and without site: else what PYTHONPATH or a .pth file names would be run before anything of the archive.
+# The kernel passes one option at most through env.
+_START = b'#!/bin/sh\nexec python3 -IS "$0" "$@"\n'
 _MAIN = Path(__file__).with_name("chooser.py")
 # The oldest that a zip archive can say.
 _MOMENT = (1980, 1, 1, 0, 0, 0)
@@ -45,7 +47,7 @@ def archive(parts: list[Part]) -> bytes:
         stored[f"python{part.version}.zip"] = inner
         files[f"python{part.version}.index"] = _index(inner)
         files[f"part{part.version.replace('.', '_')}.pyc"] = part.importer
-    return _SHEBANG + _zip(files, stored, len(_SHEBANG))
+    return _START + _zip(files, stored, len(_START))
 
 
 def _read(name: str) -> bytes:

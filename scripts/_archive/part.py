@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
@@ -45,8 +46,8 @@ class Part(NamedTuple):
         wheels = pins.wheels(pins.group_of(version), interpreter)
         sources, compiled = scratch / f"{version}-sources", scratch / f"{version}-compiled"
         licences, files, replaced = {}, {}, []
-        for pin, path in wheels.items():
-            with zipfile.ZipFile(path) as wheel:
+        for pin, content in wheels.items():
+            with zipfile.ZipFile(io.BytesIO(content)) as wheel:
                 replaced += _unpack(wheel, sources)
                 licences.update({f"{pin.name}-{pin.version}/{name}": text for name, text in _licences(wheel).items()})
                 if pin.name == "botocore":
@@ -82,7 +83,7 @@ def _licences(wheel: zipfile.ZipFile) -> dict[str, bytes]:
     return {"LICENSE": "\n".join(named).encode() + b"\n"}
 
 
-def _copy_own(sources: Path, files: dict[str, bytes], wheels: dict[pins.Pin, Path]) -> None:
+def _copy_own(sources: Path, files: dict[str, bytes], wheels: dict[pins.Pin, bytes]) -> None:
     """Add this project's package, told what else is packed."""
     packages = {pin.name: pin.version for pin in sorted(wheels)}
     own_files = own.files()

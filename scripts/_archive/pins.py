@@ -9,7 +9,7 @@ import re
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 _WANTED = "botocore"
@@ -57,14 +57,22 @@ def read(group: str) -> list[Pin]:
     return sorted(found)
 
 
-def wheels(group: str, interpreter: str) -> dict[Pin, Path]:
-    """Return the wheels of a group, from the cache or from the pip of an interpreter of it."""
+def wheels(group: str, interpreter: str) -> dict[Pin, bytes]:
+    """Return the wheels of a group, from the cache or from the pip of an interpreter of it.
+
+    Their content, read once: what was hashed is what is packed, whatever becomes of the file.
+    """
     pins = read(group)
     folder = _cache()
-    missing = [pin for pin in pins if not _is_there(folder, pin)]
+    found = {pin: _content(folder, pin) for pin in pins}
+    missing = [pin for pin, content in found.items() if content is None]
     if missing:
         _download(missing, folder, interpreter)
-    return {pin: _wheel(folder, pin) for pin in pins}
+        found.update({pin: _content(folder, pin) for pin in missing})
+    for pin, content in found.items():
+        if content is None:
+            raise PinError(f"pip gave no wheel for {pin.name} {pin.version}")
+    return {pin: content for pin, content in found.items() if content is not None}
 
 
 def renew(group: str, interpreter: str) -> None:
@@ -90,17 +98,19 @@ def _cache() -> Path:
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = home / "ecsauth-archive"
     folder.mkdir(parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        raise PinError(f"{folder} belongs to another user; hint: set XDG_CACHE_HOME to a directory of yours")
+    folder.chmod(0o700)
     return folder
 
 
-def _wheel(folder: Path, pin: Pin) -> Path:
-    return folder / f"{pin.sha256}.whl"
-
-
-def _is_there(folder: Path, pin: Pin) -> bool:
-    """A wheel of the cache is hashed before each use."""
-    wheel = _wheel(folder, pin)
-    return wheel.exists() and hashlib.sha256(wheel.read_bytes()).hexdigest() == pin.sha256
+def _content(folder: Path, pin: Pin) -> Optional[bytes]:
+    """Return a wheel of the cache if it has the pin's hash."""
+    try:
+        content = (folder / f"{pin.sha256}.whl").read_bytes()
+    except FileNotFoundError:
+        return None
+    return content if hashlib.sha256(content).hexdigest() == pin.sha256 else None
 
 
 def _download(pins: list[Pin], folder: Path, interpreter: str) -> None:
@@ -111,12 +121,13 @@ def _download(pins: list[Pin], folder: Path, interpreter: str) -> None:
         _pip(interpreter, "download", *options, f"--dest={scratch}", f"--requirement={wanted}")
         for wheel in Path(scratch).glob("*.whl"):
             wheel.replace(folder / f"{hashlib.sha256(wheel.read_bytes()).hexdigest()}.whl")
-    for pin in pins:
-        if not _is_there(folder, pin):
-            raise PinError(f"pip gave no wheel for {pin.name} {pin.version}")
 
 
 def _pip(interpreter: str, *arguments: str) -> None:
-    done = subprocess.run([interpreter, "-m", "pip", *arguments], stderr=subprocess.PIPE, text=True, check=False)
+    command = [interpreter, "-m", "pip", *arguments, "--retries=1"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        raise PinError(f"pip {arguments[0]} failed:\n{done.stderr.strip()}")
+        raise PinError(
+            f"pip {arguments[0]} failed:\n{done.stderr.strip()}\n"
+            "hint: the wheels come from a package index once, and are kept: is it within reach of pip?"
+        )

@@ -11,6 +11,8 @@ import pytest
 import s3_faults as faults
 from boot_archive import sample
 from program import Ended, run_here
+from pseudo_terminal import PseudoTerminal
+from pushing import FILE
 
 from bootstrap.core import boot_archive
 
@@ -26,6 +28,7 @@ URI = "s3://fleet/prod/ecsauth"
 KEY = "prod/ecsauth"
 
 ARCHIVE = sample()
+OTHER_ARCHIVE = sample(filling=300_000)
 SHA256 = hashlib.sha256(ARCHIVE).hexdigest()
 
 
@@ -78,6 +81,94 @@ def test_publish_another(operator: Operator) -> None:
     assert len(operator.bucket.versions(KEY)) == 2
 
 
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [(FILE, None), (b"#!" + bytes(300_000), None), (FILE, faults.ACCESS_DENIED)],
+    ids=["env-file", "large", "unread"],
+)
+def test_what_else_is_there(operator: Operator, content: bytes, fault: faults.Fault | None) -> None:
+    """Nothing but an archive is replaced by one: an env-file would be gone from every instance."""
+    operator.bucket.put(content, KEY)
+    if fault:
+        operator.proxy.inject(fault, operation="GetObject")
+    done = publish(operator)
+    assert (done.status, done.out) == (2, "")
+    assert f"{URI} is something else than a boot archive: nothing was put in its place" in done.err
+    assert operator.bucket.get(KEY) == content
+
+
+def test_a_damaged_archive_is_replaced(operator: Operator) -> None:
+    """One that was cut short is an archive all the same."""
+    operator.bucket.put(ARCHIVE[:-30], KEY)
+    assert publish(operator).status == 0
+    assert operator.bucket.get(KEY) == ARCHIVE
+
+
+def test_push_over_an_archive(operator: Operator) -> None:
+    """No env-file takes an archive's place; the way back from an archive in an env-file's place is open."""
+    operator.bucket.put(FILE, KEY)
+    (before,) = operator.bucket.versions(KEY)
+    operator.bucket.put(ARCHIVE, KEY)
+    operator.path.write_bytes(FILE)
+    done = operator.run("--kms-key", operator.bucket.kms_key, uri=URI)
+    assert done.status == 2
+    assert f"{URI} is a boot archive: nothing was put in its place" in done.err
+    assert f"ecsauth rollback {URI} VERSION" in done.err
+    assert operator.bucket.get(KEY) == ARCHIVE
+    assert run_here("rollback", URI, before, env=operator.env).status == 0
+    assert operator.bucket.get(KEY) == FILE
+
+
+def test_a_bucket_that_was_versioned_later(operator: Operator) -> None:
+    """An archive that was put before is put again, so that user data can name its version."""
+    publish(operator)
+    # The stand-in of S3 does not say "null" of what was there before.
+    for operation in ("HeadObject", "GetObject"):
+        operator.proxy.inject(faults.Headers({"x-amz-version-id": "null"}), operation=operation, times=1)
+    document = publish(operator, ARCHIVE, "--format=json").document
+    assert (document["published"], document["warnings"]) == (True, [])
+    assert document["version_id"] == operator.bucket.versions(KEY)[0]
+    assert len(operator.bucket.versions(KEY)) == 2
+
+
+def test_dry_run(operator: Operator) -> None:
+    """A dry run puts nothing and tells no SHA-256 of what is not there."""
+    done = publish(operator, ARCHIVE, "--dry-run")
+    assert (done.status, done.out) == (0, "")
+    assert f"nothing was put into {URI}: this was a dry run" in done.err
+    document = publish(operator, ARCHIVE, "--dry-run", "--format=json").document
+    assert (document["dry_run"], document["published"], document["object"]) == (True, False, None)
+    assert not operator.bucket.versions(KEY)
+
+
+def at_terminal(operator: Operator, *options: str) -> PseudoTerminal:
+    """Publish another archive than the one that is there, at a terminal."""
+    publish(operator)
+    operator.path.with_name("archive").write_bytes(OTHER_ARCHIVE)
+    file, key = str(operator.path.with_name("archive")), operator.bucket.kms_key
+    return PseudoTerminal("archive", "publish", URI, "--file", file, "--kms-key", key, *options, env=operator.env)
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 130)])
+def test_asked_at_a_terminal(operator: Operator, answer: str, status: int) -> None:
+    """What replaces an archive is put after a yes only, and what that means for user data is said before."""
+    with at_terminal(operator) as terminal:
+        assert "user data with the SHA-256 of the archive before" in terminal.wait_for(f"put it into {URI}? [y/N] ")
+        assert operator.bucket.get(KEY) == ARCHIVE
+        terminal.type(answer)
+        done = terminal.end()
+    assert done.status == status
+    assert operator.bucket.get(KEY) == (ARCHIVE if status else OTHER_ARCHIVE)
+
+
+def test_not_asked(operator: Operator) -> None:
+    """Who says --yes is not asked."""
+    with at_terminal(operator, "--yes") as terminal:
+        done = terminal.end()
+    assert (done.status, "?" in done.seen.replace("?versionId", "")) == (0, False)
+    assert operator.bucket.get(KEY) == OTHER_ARCHIVE
+
+
 def test_owner(operator: Operator) -> None:
     """Every request about the bucket names the account that has to own it."""
     assert publish(operator, ARCHIVE, "--bucket-owner", "123456789012").status == 0
@@ -92,6 +183,7 @@ def test_document(operator: Operator) -> None:
     expected = {
         "schema": 1,
         "uri": URI,
+        "dry_run": False,
         "sha256": SHA256,
         "version_id": version,
         "published": True,
@@ -139,10 +231,10 @@ DAMAGED = ARCHIVE.replace(bytes(100), b"\x01" * 100, 1)
     ("content", "reason"),
     [
         (b"", "does not start as one"),
-        (ARCHIVE[23:], "does not start as one"),
+        (ARCHIVE[ARCHIVE.index(b"PK") :], "does not start as one"),
         (ARCHIVE[:-30], "cannot be read as one"),
         (DAMAGED, "python3.9.zip in it is damaged"),
-        (b"#!/usr/bin/env python3\nprint()\n", "cannot be read as one"),
+        (ARCHIVE[: ARCHIVE.index(b"PK")], "cannot be read as one"),
         (sample(main="main.py"), "cannot be read as one"),
         (sample("{}"), "manifest is that of something else"),
         (sample("[]"), "manifest is that of something else"),
@@ -172,8 +264,27 @@ def test_what_is_no_archive(operator: Operator, content: bytes, reason: str) -> 
     assert not operator.proxy.operations
 
 
-def test_no_file(operator: Operator, tmp_path: Path) -> None:
-    """What makes the file is said."""
-    done = run_here("archive", "publish", URI, "--file", str(tmp_path / "nothing"), env=operator.env)
+@pytest.mark.parametrize(
+    ("name", "said", "hint"),
+    [
+        (
+            "nothing",
+            "No such file",
+            "scripts/build-archive makes dist/ecsauth; one that is elsewhere is named by --file",
+        ),
+        ("", "is a directory", "name the file in it: --file "),
+    ],
+)
+def test_no_file(operator: Operator, tmp_path: Path, name: str, said: str, hint: str) -> None:
+    """What makes the file, and how another one is named, is said."""
+    done = run_here("archive", "publish", URI, "--file", str(tmp_path / name), env=operator.env)
     assert done.status == 6
-    assert "scripts/build-archive" in done.err
+    assert said in done.err
+    assert hint in done.err
+
+
+def test_no_arguments(operator: Operator) -> None:
+    """What is missing is called as the help calls it."""
+    done = run_here("archive", env=operator.env)
+    assert done.status == 2
+    assert "required: publish, S3URI" in done.err

@@ -199,6 +199,15 @@ def test_runs_on_a_bare_python(python: Interpreter, archive: Path, tmp_path: Pat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("module", ["sitecustomize", "usercustomize"])
+def test_started_by_itself_nothing_else_is_run(archive: Path, tmp_path: Path, module: str) -> None:
+    """Run as a program it is started isolated: not even what Python imports first comes from PYTHONPATH."""
+    (tmp_path / f"{module}.py").write_text(POISON)
+    done = run(archive, "--version", env={"PYTHONPATH": str(tmp_path)}, home=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"ecsauth {__version__} (boot archive; ")
+
+
 @pytest.fixture
 def poisoned(tmp_path: Path) -> dict[str, str]:
     """Give an environment that leads to modules of the same names as those that are packed or standard."""
@@ -441,7 +450,11 @@ def test_units_can_run_it(bare_machine: Machine, archive: Path, mode: int, statu
 
 @pytest.mark.parametrize(
     ("version", "status", "said"),
-    [("3.9", 1, "no python3.9 found, on PATH or of pyenv"), ("3.8", USAGE, "no archive is made for Python 3.8")],
+    [
+        ("3.9", 1, "no python3.9 found, on PATH or of pyenv"),
+        ("3.9", 1, "has Python 3.9: scripts/build-archive --python 3.9\n"),
+        ("3.8", USAGE, "no archive is made for Python 3.8"),
+    ],
 )
 def test_a_python_that_cannot_be_had(tmp_path: Path, version: str, status: int, said: str) -> None:
     """The build says which interpreter is missing, and how to do without it."""
@@ -452,6 +465,75 @@ def test_a_python_that_cannot_be_had(tmp_path: Path, version: str, status: int, 
     assert done.returncode == status
     assert said in done.stderr
     assert not (tmp_path / "built").exists()
+
+
+def test_help_of_the_build(tmp_path: Path) -> None:
+    """The build says how it is used, all of it."""
+    done = run(ROOT / "scripts" / "build-archive", "--help", home=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: scripts/build-archive [-o FILE]" in done.stdout
+    assert done.stdout.endswith("are kept in ~/.cache/ecsauth-archive.\n")
+
+
+def build_refused(*options: object, **more: str) -> str:
+    """Build for the Python of the tests in vain, and return what is said."""
+    script, version = ROOT / "scripts" / "build-archive", "{}.{}".format(*sys.version_info)
+    done = subprocess.run(
+        [str(script), *map(str, options), "--python", version],
+        env={**os.environ, **more},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_where_a_build_cannot_write(tmp_path: Path) -> None:
+    """A directory in place of the file, or of the cache a file, is said, and nothing is left behind."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "file").touch()
+    assert f"{tmp_path}/out is a directory: -o takes the file to write" in build_refused("-o", tmp_path / "out")
+    said = build_refused("-o", tmp_path / "out" / "built", XDG_CACHE_HOME=str(tmp_path / "file"))
+    assert f"build-archive: {tmp_path}/file/ecsauth-archive: Not a directory" in said
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "out"]
+
+
+def test_a_cache_of_somebody_else(tmp_path: Path) -> None:
+    """Wheels are taken from a directory of one's own only."""
+    need("needs root" if os.geteuid() else None)
+    (tmp_path / "ecsauth-archive").mkdir()
+    os.chown(tmp_path / "ecsauth-archive", 65534, 65534)
+    said = build_refused("-o", tmp_path / "built", XDG_CACHE_HOME=str(tmp_path))
+    assert "ecsauth-archive belongs to another user" in said
+
+
+# Says which wheels there are, by the hashes of what would be packed, after the files have been exchanged.
+EXCHANGED = """\
+import hashlib, pathlib, sys
+import pins
+wheels = pins.wheels("3.10", sys.executable)
+for path in pathlib.Path(sys.argv[1]).glob("*.whl"):
+    path.write_bytes(b"exchanged")
+for pin, wheel in wheels.items():
+    content = wheel if isinstance(wheel, bytes) else wheel.read_bytes()
+    print(pin.sha256 == hashlib.sha256(content).hexdigest())
+"""
+
+
+def test_a_wheel_is_packed_as_it_was_hashed(archive: Path, tmp_path: Path) -> None:
+    """What becomes of the file in the cache after its hash was taken does not matter."""
+    assert archive.exists()
+    cache = tmp_path / "ecsauth-archive"
+    shutil.copytree(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ecsauth-archive", cache)
+    cache.chmod(0o755)
+    env = {"XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "scripts" / "_archive")}
+    done = run(boot_archive.interpreter("3.11"), "-c", EXCHANGED, cache, env=env, home=tmp_path)
+    assert done.stderr == ""
+    assert set(done.stdout.split()) == {"True"}
+    assert cache.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_wheel_with_another_hash_is_not_packed(tmp_path: Path) -> None:

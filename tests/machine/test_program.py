@@ -155,10 +155,10 @@ def test_an_archive(place: Place, mode: int) -> None:
     """It runs again with the Python that runs it now, for it is not for every one; PYTHONPATH is nothing to it."""
     archive = _archive(place, mode)
     other = Path(BASE)
-    assert _say(place.python, archive, PYTHONPATH="/nowhere") == [str(place.python), str(archive)]
-    assert _say(other, archive) == [str(other), str(archive)]
+    assert _say(place.python, archive, PYTHONPATH="/nowhere") == [str(place.python), "-IS", str(archive)]
+    assert _say(other, archive) == [str(other), "-IS", str(archive)]
     if mode & 0o100:
-        assert _say(archive) == [str(place.python), str(archive)]
+        assert _say(archive) == [str(place.python), "-IS", str(archive)]
 
 
 def _open_script(place: Place) -> None:

@@ -31,7 +31,7 @@ def sample(manifest: str = _MANIFEST, main: str = "__main__.py", filling: int = 
         # With no time of their own, so that it is the same each time.
         for name, content in (("manifest.json", manifest), (main, ""), ("python3.9.zip", bytes(filling))):
             packed.writestr(zipfile.ZipInfo(name), content)
-    return b"#!/usr/bin/env python3\n" + buffer.getvalue()
+    return b'#!/bin/sh\nexec python3 -IS "$0" "$@"\n' + buffer.getvalue()
 
 
 def build(out: Path, *options: str, root: Path = ROOT, **more: str) -> None:

@@ -184,7 +184,7 @@ def test_another_python_fetches_and_boots() -> None:
     """Where the system's Python is too old, the one that is named runs what fetches, and the archive."""
     script = _sh(FETCHED._replace(python="python3.11"))
     assert "\npython3.11 -IS - " in script
-    assert _boot_words(script)[:3] == ["python3.11", "/usr/local/bin/ecsauth", "boot"]
+    assert _boot_words(script)[:4] == ["python3.11", "-IS", "/usr/local/bin/ecsauth", "boot"]
     assert "python3 " not in script
 
 

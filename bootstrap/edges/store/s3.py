@@ -164,11 +164,10 @@ def _read(body: Any, uri: S3URI, kind: Kind) -> bytes:
 def facts_of(answer: Any, *, verified: bool) -> ObjectFacts:
     """Return what an answer to a GetObject or HeadObject says of the object."""
     sums = [name for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256") if answer.get(f"Checksum{name}")]
-    version = answer.get("VersionId")
     return ObjectFacts(
         etag=answer["ETag"],
         last_modified=int(answer["LastModified"].timestamp()),
-        version_id=None if version in (None, "null") else version,
+        version_id=answer.get("VersionId"),
         encryption=answer.get("ServerSideEncryption"),
         kms_key=answer.get("SSEKMSKeyId"),
         checksum=sums[0] if verified and sums else None,

@@ -165,11 +165,10 @@ def _answered(answer: Any, draft: Draft) -> Held:
         seconds = int(email.utils.parsedate_to_datetime(date).timestamp())
     except (TypeError, ValueError):
         seconds = int(time.time())
-    version = answer.get("VersionId")
     facts = ObjectFacts(
         etag=answer.get("ETag", ""),
         last_modified=seconds,
-        version_id=None if version in (None, "null") else version,
+        version_id=answer.get("VersionId"),
         encryption=answer.get("ServerSideEncryption"),
         kms_key=answer.get("SSEKMSKeyId"),
     )
