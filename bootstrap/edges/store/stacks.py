@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from bootstrap.core.errors import DeniedError, EcsauthError, UnreachableError
-from bootstrap.edges.store.faults import translate
+from bootstrap.edges.store.faults import FOREIGN, PROXY, is_foreign, translate
 from bootstrap.edges.store.s3 import translated
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def told(what: str) -> Iterator[None]:
             except ClientError as fault:
                 raise _refused(fault, what) from None
     except EcsauthError as fault:
+        if fault.message.endswith(FOREIGN):
+            raise _foreign(what) from None
         fault.hints = tuple(map(_about_stacks, fault.hints))
         raise
 
@@ -68,10 +70,16 @@ def _about_stacks(hint: str) -> str:
     )
 
 
+def _foreign(what: str) -> UnreachableError:
+    return UnreachableError(f"cannot {what}: what answers is not CloudFormation", PROXY)
+
+
 def _refused(fault: ClientError, what: str) -> EcsauthError:
     response: Any = fault.response
     code, said = _printable(response.get("Error", {}).get("Code", "")), _printable(response["Error"].get("Message", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if is_foreign(response):
+        return _foreign(what)
     if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnreachableError(
             f"cannot {what}: CloudFormation asks to come back later ({code or status})", "run the same command again"
