@@ -24,8 +24,10 @@ def watched() -> Iterator[None]:
         try:
             yield
         except SystemExit:
-            # argparse's, once it has written its help: of an OSError it says nothing.
+            # argparse's, once it has written its help: it holds its tongue about a reader that has gone.
             watcher.flush()
+            if watcher.has_no_reader:
+                raise BrokenPipeError from None
             raise
         watcher.flush()
     finally:
@@ -44,6 +46,7 @@ class _Watched:
     def __init__(self, stream: Any, whole: Any) -> None:
         self._stream = stream
         self._whole = whole
+        self.has_no_reader = False
 
     def write(self, data: Any) -> int:
         """Write; raise LocalError, and BrokenPipeError where the reader has gone."""
@@ -69,6 +72,7 @@ class _Watched:
         try:
             yield
         except BrokenPipeError:
+            self.has_no_reader = True
             raise
         except OSError as fault:
             give_up(self._whole)

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from bootstrap.core.errors import DeniedError, EcsauthError, UnreachableError
 from bootstrap.edges.store.faults import FOREIGN, PROXY, is_foreign, translate
-from bootstrap.edges.store.s3 import translated
+from bootstrap.edges.store.s3 import translated, understood
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,8 @@ class Stack(NamedTuple):
 
 def look(client: Any, name: str) -> Stack:
     """Return the stack of that name or ARN; raise DeniedError, if there is none too, and UnreachableError."""
-    with told(f"look at stack {name}"):
+    what = f"look at stack {name}"
+    with told(what), understood(what):
         answer = client.describe_stacks(StackName=name)
     found: Any = next(iter(answer.get("Stacks", ())), {})
     return Stack(
