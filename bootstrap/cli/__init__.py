@@ -18,11 +18,34 @@ if TYPE_CHECKING:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run one command; return its exit status (argparse itself exits with 2)."""
-    from bootstrap.cli import console, signals
-    from bootstrap.cli.parser import make_parser
+    from bootstrap.cli import console, standard_output
 
     _have_streams()
     _leave_garbage()
+    try:
+        with standard_output.watched():
+            return _run(argv)
+    except EcsauthError as fault:
+        # Of standard output, where it is written to before or after the command itself, as the help is.
+        return _report(fault, "text")
+    except KeyboardInterrupt as interrupt:
+        number = next(iter(interrupt.args), signal.SIGINT)
+        console.say(f"error: interrupted by {signal.Signals(number).name}")
+        return 128 + int(number)
+    except BrokenPipeError:
+        # Whoever read stdout has gone.
+        standard_output.give_up(sys.stdout)
+        return 128 + int(signal.SIGPIPE)
+    except Exception as bug:  # noqa: BLE001 - the one boundary: an exception's text may hold a secret
+        console.say(f"error: this is a bug in ecsauth: {_where(bug)}")
+        console.say("hint: please report this line; it holds no value of your file")
+        return ExitCode.BUG
+
+
+def _run(argv: Optional[Sequence[str]]) -> int:
+    from bootstrap.cli import signals
+    from bootstrap.cli.parser import make_parser
+
     arguments = make_parser().parse_args(argv)
     try:
         signals.catch()
@@ -30,20 +53,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         sys.stdout.flush()
     except EcsauthError as fault:
         return _report(fault, arguments.format)
-    except KeyboardInterrupt as interrupt:
-        number = next(iter(interrupt.args), signal.SIGINT)
-        console.say(f"error: interrupted by {signal.Signals(number).name}")
-        return 128 + int(number)
-    except BrokenPipeError:
-        # Whoever read stdout has gone; the interpreter's last flush must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + int(signal.SIGPIPE)
-    except Exception as bug:  # noqa: BLE001 - the one boundary: an exception's text may hold a secret
-        if packed.PACKAGES and isinstance(bug, ModuleNotFoundError):
-            return _report(UsageError(packed.lack(bug.name or "a module"), packed.HINT), arguments.format)
-        console.say(f"error: this is a bug in ecsauth: {_where(bug)}")
-        console.say("hint: please report this line; it holds no value of your file")
-        return ExitCode.BUG
+    except ModuleNotFoundError as lack:
+        if not packed.PACKAGES:
+            raise
+        return _report(UsageError(packed.lack(lack.name or "a module"), packed.HINT), arguments.format)
     return status
 
 

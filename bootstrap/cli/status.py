@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     if odd:
         console.warn(f"not in agreement: {', '.join(topic.name for topic in odd)}")
         if seen.state is not None and seen.state.installed is not None:
-            console.say(f"hint: to boot again: {_command(seen.state.installed, arguments)}")
+            console.say(f"hint: to boot again: {_command(seen.state.installed, seen.state, arguments)}")
     return ExitCode.INVALID if odd else ExitCode.OK
 
 
@@ -118,13 +118,15 @@ def _head(uri: Any, owner: str, arguments: argparse.Namespace) -> Any:
     return held.facts if held else None
 
 
-def _command(installed: Installed, arguments: argparse.Namespace) -> str:
+def _command(installed: Installed, state: State, arguments: argparse.Namespace) -> str:
     """Return the boot that leads to what is installed, as far as it is recorded."""
     import shlex
 
     source = installed.source
     words = ["ecsauth", "boot", source.uri, *(word for key in source.kms_keys for word in ("--kms-key", key))]
     words += ["--bucket-owner", source.bucket_owner]
+    words += ["--region", state.region] if state.region else []
+    words += [] if state.starts_agent else ["--launch", "none"]
     if source.env_file != options.ENV_FILE:
         words += ["--file", source.env_file]
     if arguments.state_dir != options.STATE_DIRECTORY:

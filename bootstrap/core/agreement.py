@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _BOOT = "boot again"
 _ROOT = "run as root"
 _LOG = "see docker logs ecs-agent"
+# Of an agent that is not boot's to start: it was told `--launch none`.
+_START = "start it as it is started here: boot was told --launch none"
 _NO_NAME = "a variable with an unusual name"
 # What the agent joins when nobody tells it a cluster (amazon-ecs-agent, agent/config/config.go).
 _DEFAULT_CLUSTER = "default"
@@ -174,20 +176,34 @@ def _runs(seen: Observed) -> Topic:
     runs = seen.runs
     if runs.unreadable is not None:
         return _not_readable("agent", "what runs it", runs.unreadable)
+    is_ours_to_start = _starts_agent(seen)
+    if runs.way is None and not is_ours_to_start:
+        return Topic("agent", "there is none, and boot was told to start none")
     if runs.way is None:
         return Topic("agent", "there is neither a container ecs-agent nor a service", agrees=False, fix=_BOOT)
     what = "service" if runs.way is Way.SERVICE else f"container {agent_container.NAME}"
     if not runs.running:
-        return Topic("agent", f"{what} does not run{runs.not_running}", agrees=False, fix=_BOOT)
+        return Topic("agent", f"{what} does not run{runs.not_running}", agrees=False, fix=_start(seen))
     what += f", running for {spans.in_words(seen.now - runs.since)}" if runs.since is not None else ", running"
     if runs.way is Way.SERVICE:
         return Topic("agent", what)
+    if not runs.is_ours and not is_ours_to_start:
+        return Topic("agent", f"{what}, started by others, as boot was told to start none")
     if not runs.is_ours:
         return Topic("agent", f"{what}, not made by ecsauth", agrees=False, fix=_BOOT)
     installed = seen.state.installed if seen.state is not None else None
     if installed is not None and installed.facts.identity != runs.version:
         return Topic("agent", f"{what}, made from another version, {runs.version}", agrees=False, fix=_BOOT)
     return Topic("agent", f"{what}, made from version {runs.version}")
+
+
+def _starts_agent(seen: Observed) -> bool:
+    return seen.state is None or seen.state.starts_agent
+
+
+def _start(seen: Observed) -> str:
+    """Return how an agent is started that does not run."""
+    return _BOOT if _starts_agent(seen) else _START
 
 
 def _environment(seen: Observed) -> Iterator[Topic]:
@@ -213,8 +229,10 @@ def _environment(seen: Observed) -> Iterator[Topic]:
 
 def _answer(seen: Observed) -> Topic:
     answer, wanted = seen.answer, cluster(seen)
+    if answer is None and seen.runs.way is None and seen.runs.unreadable is None and not _starts_agent(seen):
+        return Topic("cluster", "no agent has joined one")
     if answer is None:
-        fix = _LOG if seen.runs.running else _BOOT
+        fix = _LOG if seen.runs.running else _start(seen)
         return Topic("cluster", "the agent does not answer on 127.0.0.1:51678", agrees=False, fix=fix)
     if wanted is not None and not same_cluster(answer.cluster, wanted):
         said = f"{answer.cluster}, but the file says {wanted}"

@@ -151,7 +151,7 @@ class Boot:
         accepted = self._obtain(state)
         if accepted.stale_for is None:
             state = _confirmed(state, accepted, edges.clock.wall())
-        state = state._replace(failure=None)
+        state = state._replace(failure=None, starts_agent=edges.starter is not None, region=self._request.demand.region)
         launch = self._launch(accepted, state)
         state = self._unless_rejected(accepted, state, launch)
         self._log_in(accepted)

@@ -77,6 +77,7 @@ class State(NamedTuple):
     had in its place: a file that was there before ecsauth comes back as it was. `agent_before` tells whether an agent
     ran when the change was opened. `confirmed_at` is when S3 last said that what is installed is current, give or
     take some minutes, in seconds since the epoch, 0 never. `failure` is set where the last run failed.
+    `starts_agent` is unset where the last run was told to start none, and `region` is what it was given as S3's.
     `on_terms` are those on which the object in progress was accepted: with other settings it makes another file.
     """
 
@@ -91,6 +92,8 @@ class State(NamedTuple):
     confirmed_at: int = 0
     failure: Optional[Failure] = None
     on_terms: Optional[Source] = None
+    starts_agent: bool = True
+    region: Optional[str] = None
 
 
 def to_json(state: State) -> bytes:
@@ -118,6 +121,8 @@ def from_json(data: bytes) -> State:
             confirmed_at=_be(int, document.get("confirmed_at", 0)),
             failure=_failure(document.get("failure")),
             on_terms=_source(document.get("on_terms")),
+            starts_agent=_be(bool, document.get("starts_agent", True)),
+            region=_named(document.get("region")),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return State()
@@ -178,6 +183,10 @@ def _object(document: dict[str, Any]) -> ObjectFacts:
     _insist(str, facts.etag, *(text for text in optional if text is not None))
     _insist(int, facts.last_modified)
     return facts
+
+
+def _named(value: object) -> Optional[str]:
+    return None if value is None else _be(str, value)
 
 
 def _insist(kind: type, *values: object) -> None:

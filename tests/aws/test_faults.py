@@ -7,7 +7,7 @@ import email.utils
 import re
 import socket
 import time
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Union
 
 import boto3
 import pytest
@@ -48,21 +48,36 @@ WHO = ("see which credentials are in use: aws sts get-caller-identity",)
 BUNDLE = ("see AWS_CA_BUNDLE: behind a TLS proxy it has to name that proxy's authority",)
 AGAIN = ("look at what is there now, then push again",)
 ROUTE = "is there a route to S3: a gateway endpoint, NAT?"
-THREE_CAUSES = (
+POLICY = (
+    "the bucket's policy, or a VPC endpoint's, may deny it: a request without TLS, an address or an endpoint that it "
+    "does not know"
+)
+FOUR_CAUSES = (
     "the object may not exist: without s3:ListBucket S3 does not say so",
     "the role may lack s3:GetObject (and s3:GetObjectVersion for a version) on this object",
     "the bucket may belong to another account than expected: see --bucket-owner",
+    POLICY,
     "ecsauth doctor s3://fleet/ecs.config tells them apart",
 )
 LATER = ("run the same command again; if it lasts, see the AWS Health Dashboard for S3 and KMS in this region",)
 OTHER_VERSION = ("name another version, or none",)
+BY_POLICY = (POLICY, *(cause for cause in FOUR_CAUSES if cause != POLICY))
+SPEC = ("see its KeySpec and KeyUsage: aws kms describe-key --key-id KEY",)
+PROXY = ("is there a proxy on the way?",)
 DECRYPT = ("reading takes kms:Decrypt on the key, in the role's policy or in the key's",)
+
+
+# Of one that is not a service of AWS: a page, whatever its status.
+NOT_S3 = "what answers is not S3"
+# What S3 says where a policy is at fault (IAM User Guide, "Troubleshoot access denied error messages").
+DENIED_BY_BUCKET = "not authorized to perform: s3:GetObject with an explicit deny in a resource-based policy"
+DENIED_BY_ENDPOINT = "not authorized to perform: s3:GetObject because no VPC endpoint policy allows it"
 
 
 class Case(NamedTuple):
     """What S3 answers, and what is to be told: the class, the text after `cannot get URI: `, the hints."""
 
-    reply: faults.Reply
+    reply: Union[faults.Reply, faults.Page]
     fault: type[EcsauthError]
     said: str
     hints: tuple[str, ...] = ()
@@ -74,9 +89,21 @@ def reply(status: int, code: str, message: str = "of S3") -> faults.Reply:
 
 
 CASES = [
-    Case(faults.ACCESS_DENIED, SettlingError, "S3 denies access (Access Denied)", THREE_CAUSES),
-    Case(reply(403, "AllAccessDisabled"), DeniedError, "S3 denies access (of S3)", THREE_CAUSES),
-    Case(reply(403, "SomethingNew"), DeniedError, "S3 denies access (of S3)", THREE_CAUSES),
+    Case(faults.ACCESS_DENIED, SettlingError, "S3 denies access (Access Denied)", FOUR_CAUSES),
+    Case(reply(403, "AllAccessDisabled"), DeniedError, "S3 denies access (of S3)", FOUR_CAUSES),
+    Case(reply(403, "SomethingNew"), DeniedError, "S3 denies access (of S3)", FOUR_CAUSES),
+    Case(
+        reply(403, "AccessDenied", DENIED_BY_BUCKET),
+        SettlingError,
+        f"S3 denies access ({DENIED_BY_BUCKET})",
+        BY_POLICY,
+    ),
+    Case(
+        reply(403, "AccessDenied", DENIED_BY_ENDPOINT),
+        SettlingError,
+        f"S3 denies access ({DENIED_BY_ENDPOINT})",
+        BY_POLICY,
+    ),
     Case(faults.NO_SUCH_KEY, DeniedError, "there is no such object", PUSH),
     Case(faults.DELETED, DeniedError, "the object was deleted: its newest version is a delete marker", PUSH),
     Case(faults.NO_SUCH_BUCKET, DeniedError, "the bucket does not exist", ("is its name right, and its region?",)),
@@ -102,6 +129,24 @@ CASES = [
         "the KMS key cannot be used in its present state",
         ("it may be waiting for deletion: aws kms describe-key --key-id KEY",),
     ),
+    Case(
+        faults.KMS_KEY_USAGE,
+        DeniedError,
+        "the KMS key cannot encrypt: S3 takes a symmetric ENCRYPT_DECRYPT key",
+        SPEC,
+    ),
+    Case(
+        faults.KMS_ASYMMETRIC,
+        DeniedError,
+        "the KMS key cannot encrypt: S3 takes a symmetric ENCRYPT_DECRYPT key",
+        SPEC,
+    ),
+    Case(
+        reply(400, "InvalidArgument", f"{KEY} is malformed"),
+        DeniedError,
+        f"S3 answers InvalidArgument ({KEY} is malformed)",
+    ),
+    Case(reply(403, "AccessDenied", f"no {KEY}"), SettlingError, f"S3 denies access (no {KEY})", FOUR_CAUSES),
     Case(reply(400, "KMS.SomethingNew"), DeniedError, "KMS denies the use of the key (of S3)", DECRYPT),
     Case(faults.INTERNAL_ERROR, UnreachableError, "S3 asks to come back later (InternalError)", LATER),
     Case(faults.SLOW_DOWN, UnreachableError, "S3 asks to come back later (SlowDown)", LATER),
@@ -116,6 +161,9 @@ CASES = [
     Case(reply(400, "SomethingNew"), DeniedError, "S3 answers SomethingNew (of S3)"),
     Case(reply(400, "SomethingNew", ""), DeniedError, "S3 answers SomethingNew"),
     Case(faults.NOT_MODIFIED, DeniedError, "S3 answers 304 (Not Modified)"),
+    *(Case(faults.Page(status), UnreachableError, NOT_S3, PROXY) for status in (200, 403, 407, 500, 502)),
+    Case(faults.Page(body=b"<html><body>signed</body></html>"), UnreachableError, NOT_S3, PROXY),
+    Case(faults.Page(body=b"welcome"), UnreachableError, NOT_S3, PROXY),
 ]
 
 
@@ -126,7 +174,7 @@ class Refusing:
         self._proxy = proxy
         self._objects = objects
 
-    def fault_of(self, refusal: faults.Reply) -> EcsauthError:
+    def fault_of(self, refusal: faults.Fault) -> EcsauthError:
         """Return what getting the object ends with."""
         self._proxy.heal()
         self._proxy.inject(refusal)

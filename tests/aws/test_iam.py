@@ -340,6 +340,23 @@ def test_refusals(engineer: Engineer, fault: Refusal, status: int, said: str) ->
     assert "S3" not in done.err.replace("S3URI", "")
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        *(s3_faults.Page(status) for status in (200, 403, 500, 502)),
+        s3_faults.Page(body=b"<html><body>signed</body></html>"),
+    ],
+    ids=lambda page: str(page.status),
+)
+def test_something_else_answers(engineer: Engineer, page: s3_faults.Page) -> None:
+    """A page of a portal or a proxy is no answer of this service, whatever its status."""
+    engineer.proxy.inject(page)
+    done = engineer.iam("operator")
+    assert (done.status, done.out) == (5, "")
+    assert "error: cannot look at stack fleet: what answers is not CloudFormation\n" in done.err
+    assert "hint: is there a proxy on the way?\n" in done.err
+
+
 def test_no_way_to_it(tmp_path: Path) -> None:
     """What does not answer is status 5, in words about this service."""
     env = {**aws_environment(tmp_path, endpoint="http://127.0.0.1:1"), "AWS_REGION": REGION, **OPERATOR}

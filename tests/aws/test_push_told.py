@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 import s3_faults as faults
+from program import run_here
 from pushing import CHANGED, FILE, URI, Operator, env_file
 
 
@@ -134,3 +136,40 @@ def test_without_versions(operator: Operator) -> None:
     done = operator.run("--kms-key", operator.bucket.kms_key, uri="s3://plain/ecs.config")
     assert done.status == 0
     assert "version none (the bucket is not versioned)" in done.err
+
+
+@pytest.mark.parametrize(
+    "page",
+    [faults.Page(), faults.Page(403), faults.Page(body=b"<html><body>signed</body></html>"), faults.Page(body=b"hi")],
+    ids=["200", "403", "well-formed", "text"],
+)
+def test_pushed_without_a_name(operator: Operator, page: faults.Page) -> None:
+    """Who has pushed is not recorded where something else answers for STS; the file is put all the same."""
+    operator.proxy.inject(page, operation="GetCallerIdentity")
+    done = operator.push()
+    assert done.status == 0, done.err
+    assert operator.bucket.get() == FILE
+    assert "GetCallerIdentity" in operator.proxy.operations
+    assert "x-amz-meta-ecsauth-by" not in operator.put.headers
+
+
+@pytest.mark.parametrize("status", [200, 403, 502])
+@pytest.mark.parametrize("command", ["push", "history", "pull"])
+def test_a_portal(operator: Operator, command: str, status: int) -> None:
+    """What answers with a page is not S3, and no health dashboard of AWS knows of it."""
+    operator.proxy.inject(faults.Page(status))
+    done = operator.push() if command == "push" else run_here(command, URI, env=operator.env)
+    assert done.status == 5
+    assert re.search(r"error: cannot .*: what answers is not S3\n", done.err), done.err
+    assert "hint: is there a proxy on the way?\n" in done.err
+    assert "Health" not in done.err
+
+
+@pytest.mark.parametrize("refusal", [faults.KMS_KEY_USAGE, faults.KMS_ASYMMETRIC], ids=lambda reply: reply.code)
+def test_a_key_of_the_wrong_kind(operator: Operator, refusal: faults.Reply) -> None:
+    """A key that cannot encrypt is no denial: no policy helps."""
+    operator.proxy.inject(refusal, operation="PutObject")
+    done = operator.push()
+    assert done.status == 4
+    assert "the KMS key cannot encrypt: S3 takes a symmetric ENCRYPT_DECRYPT key" in done.err
+    assert "kms:GenerateDataKey" not in done.err

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Callable, Optional
 
 import pytest
+import unprivileged
+from aws_environment import aws_environment
 from needs import need
 
 from bootstrap.core.errors import LocalError
@@ -18,6 +20,7 @@ from bootstrap.edges.disk import BACKUP_SUFFIX, Disk, PrivateDirectory, write_pr
 
 ROOT_ONLY = None if os.geteuid() == 0 else "needs root"
 NOBODY = 65_534
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 OLD, NEW, EDITED = b"A=old\n", b"A=new\n", b"A=edited by hand\n"
 
 
@@ -324,3 +327,18 @@ def test_names_that_the_system_refuses(place: Path, name: str) -> None:
     """A name that is too long is a fault of this machine, not of the program."""
     with pytest.raises(LocalError, match="file name too long"):
         PrivateDirectory(str(place), mode=0o755).write(name, NEW)
+
+
+def test_operator_may_not_write_there(open_place: Path) -> None:
+    """On a workstation it is not root that helps, but another file; of the files of an instance it is."""
+    need(ROOT_ONLY)
+    env = aws_environment(open_place, endpoint="http://127.0.0.1:1")
+    made = ("--bucket=fleet", "--prefix=prod", "--account=111122223333", "--kms-key", KEY)
+    done = unprivileged.run("iam", "instance-role", *made, f"-o{open_place}/role.json", env=env)
+    assert done.status == 6
+    assert f"error: cannot write {open_place}/role.json: permission denied\n" in done.err
+    assert done.err.endswith("hint: name another file\n")
+    done = unprivileged.run("boot", "s3://fleet/prod", "--kms-key", KEY, f"--state-dir={open_place}/state", env=env)
+    assert done.status == 6
+    assert "hint: run as root\n" in done.err
+    assert list(open_place.iterdir()) == []

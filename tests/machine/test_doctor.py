@@ -223,10 +223,10 @@ def least_privilege(machine: Machine) -> None:
 
 
 def inject(fault: faults.Fault, *operations: str) -> Change:
-    """Return a change that injects a fault into each of the operations."""
+    """Return a change that injects a fault into each of the operations, into all where none is named."""
 
     def change(machine: Machine) -> None:
-        for operation in operations:
+        for operation in operations or (None,):
             machine.proxy.inject(fault, operation=operation)
 
     return change
@@ -272,6 +272,7 @@ def kms_denied_head_hidden(machine: Machine) -> None:
     inject(kms_denied("KEY"), "GetObject")(machine)
 
 
+BY_POLICY = "s3:GetObject with an explicit deny in a resource-based policy"
 READ = ("HeadObject", "GetObject")
 ABSENT = Line("failed", f"there is no s3://fleet/{OBJECT}", "push it: ecsauth push")
 DENIED = Line("failed", "is there, but the role may not read it", f"allow s3:GetObject on arn:aws:s3:::fleet/{OBJECT}")
@@ -291,6 +292,13 @@ S3: dict[str, tuple[Change, str, Line]] = {
         "key",
         Line("failed", "it is not there, or the role may not read it", "aws s3api head-object"),
     ),
+    "denied by the bucket's policy": (
+        lambda it: without_list(it, message=denied(BY_POLICY)),
+        "key",
+        Line("failed", "the bucket's policy, or a VPC endpoint's, denies it", "does it demand TLS"),
+    ),
+    "portal": (inject(faults.Page()), "key", Line("failed", "what answers is not S3", "is there a proxy on the way?")),
+    "proxy": (inject(faults.Page(403)), "bucket", Line("failed", "what answers is not S3", "is there a proxy")),
     "KMS": (inject(kms_denied("KEY"), "GetObject"), "kms", KMS),
     "KMS, and S3 hides the head": (kms_denied_head_hidden, "kms", KMS),
     "KMS key disabled": (inject(faults.KMS_DISABLED, "GetObject"), "kms", Line("failed", "is disabled", "enable-key")),

@@ -12,6 +12,7 @@ import unprivileged
 from docker_engine import AGENT
 from machine import SECOND, auth_file
 from program import run, run_here
+from s3_server import REGION
 from untouched import traces
 
 if TYPE_CHECKING:
@@ -180,6 +181,20 @@ def test_boot_of_the_hint_mends(booted: Machine) -> None:
     said = status(booted).err.rpartition("to boot again: ecsauth ")[2].split()
     assert run_here(*said, f"--image={booted.docker.image()}", env=booted.environment()).status == 0
     assert status(booted, "--remote").status == 0
+
+
+def test_told_to_start_no_agent(bare_machine: Machine) -> None:
+    """After `boot --launch none` all agree without an agent; the boot of the hint starts none either."""
+    boot = bare_machine.boot_arguments("--launch=none", f"--region={REGION}")
+    assert run_here(*boot, env=bare_machine.environment()).status == 0
+    done = status(bare_machine)
+    assert (done.status, done.err) == (0, ""), done.out
+    assert "boot was told to start none" in lines(done)["agent"]
+    edited(bare_machine)
+    said = status(bare_machine).err.rpartition("to boot again: ecsauth ")[2].split()
+    assert f"--region {REGION} --launch none" in " ".join(said)
+    assert run_here(*said, env=bare_machine.environment()).status == 0
+    assert status(bare_machine).status == 0
 
 
 @pytest.mark.parametrize(

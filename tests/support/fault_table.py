@@ -193,6 +193,8 @@ S3_ROWS = [
     Row("KMS key disabled", s3(faults.KMS_DISABLED), 4, "cannot …: the KMS key is disabled"),
     Row("KMS key gone", s3(faults.KMS_NOT_FOUND), 4, "cannot …: the KMS key does not exist"),
     Row("KMS key to be deleted", s3(_KMS_STATE), 4, "cannot …: the KMS key cannot be used in its present state"),
+    Row("KMS key of the wrong kind", s3(faults.KMS_KEY_USAGE), 4, "cannot …: the KMS key cannot encrypt: …"),
+    Row("portal", s3(faults.Page()), 5, "cannot …: what answers is not S3", _LASTS),
     Row("wrong clock", clock_is_wrong, 4, "cannot …: this machine's clock is wrong"),
     Row("no such host", no_such_host, 5, "cannot …: the name … does not resolve", _LASTS),
     Row("no route", no_route, 5, "cannot …: no connection to …", _LASTS),

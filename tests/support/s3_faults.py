@@ -191,6 +191,17 @@ class Document(Fault):
         return answer(200, self._body, self._content_type)
 
 
+class Page(Fault):
+    """Something on the way, a portal or a proxy, answers with a page of its own, whatever is asked for."""
+
+    def __init__(self, status: int = 200, body: bytes = b"<html><body>please sign in<br></body></html>") -> None:
+        self.status, self.code, self._body = status, "page", body
+
+    def respond(self, request: Request, forward: Forward) -> Answer:
+        """Return the page."""
+        return answer(self.status, b"" if request.method == "HEAD" else self._body, "text/html; charset=utf-8")
+
+
 class LostAnswer(Fault):
     """The request is carried out, and the connection is broken instead of the answer."""
 
@@ -269,3 +280,5 @@ SLOW_DOWN_KMS = Reply(503, "SlowDown", "Please reduce your request rate for oper
 KMS_THROTTLED = Reply(400, "KMS.ThrottlingException", "You have exceeded the rate at which you may call KMS.")
 KMS_DISABLED = Reply(400, "KMS.DisabledException", "The request was rejected because the KMS key is disabled.")
 KMS_NOT_FOUND = Reply(400, "KMS.NotFoundException", "The key does not exist.")
+KMS_KEY_USAGE = Reply(400, "KMS.InvalidKeyUsageException", "The key usage is not ENCRYPT_DECRYPT.")
+KMS_ASYMMETRIC = Reply(400, "KMS.UnsupportedOperationException", "The operation is not supported for this key.")

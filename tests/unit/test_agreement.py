@@ -277,3 +277,33 @@ def test_dockers_timestamps(stamp: str, seconds: int | None) -> None:
     """Docker's times are UTC; its zero is no time that anything has run since."""
     found = epoch(stamp)
     assert found == seconds or (seconds is None and (found is None or found < 0))
+
+
+# After `boot --launch none`: the agent is somebody else's.
+TOLD = WELL._replace(state=STATE._replace(starts_agent=False, applied=None, verified=None))
+STOPPED = Runs(Way.SERVICE, not_running=": it failed with status 1")
+
+
+@pytest.mark.parametrize(
+    ("runs", "answer", "said"),
+    [
+        (Runs(None), None, "there is none, and boot was told to start none"),
+        (RUNS._replace(is_ours=False, version=""), ANSWER, "started by others, as boot was told to start none"),
+        (SERVICE, ANSWER, "service, running for"),
+    ],
+    ids=["none", "container", "service"],
+)
+def test_told_to_start_none(runs: Runs, answer: Registration | None, said: str) -> None:
+    """Where boot was told to start no agent, none or another's is as it should be; else it is not."""
+    seen = TOLD._replace(runs=runs, answer=answer)
+    assert odd(seen) == {}
+    assert said in {topic.name: topic.said for topic in agreement.topics(seen)}["agent"]
+    if runs is not SERVICE:
+        assert odd(seen._replace(state=STATE))["agent"].fix == "boot again"
+
+
+def test_stopped_though_told_to_start_none() -> None:
+    """One that is there and does not run is a trouble, and another boot would not mend it."""
+    found = odd(TOLD._replace(runs=STOPPED, answer=None))
+    assert set(found) == {"agent", "cluster"}
+    assert {topic.fix for topic in found.values()} == {"start it as it is started here: boot was told --launch none"}

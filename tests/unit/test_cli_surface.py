@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -11,6 +13,7 @@ import pytest
 
 from bootstrap import __version__
 from bootstrap.cli.parser import COMMANDS, make_parser
+from bootstrap.core.errors import ExitCode
 
 SECRET = "hunter2"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -186,3 +189,56 @@ def test_closed_streams(closed: str) -> None:
     """With nobody to tell, the status alone tells."""
     command = f"{shlex.quote(sys.executable)} -m bootstrap check /nowhere {closed}"
     assert subprocess.run(command, shell=True, check=False, timeout=60).returncode == 6  # noqa: S602 - closes streams
+
+
+IAM = ("iam", "operator", "--bucket=fleet", "--prefix=prod", "--account=111122223333", f"--kms-key={KEY}")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("--version",),
+        ("boot", "--help"),
+        ("explain",),
+        ("explain", "V201"),
+        ("completion", "bash"),
+        IAM,
+        ("check", "--format", "json", "-"),
+        ("check", "--format", "json", "/nonexistent"),
+        ("check", "--fix", "-o-", "-"),
+    ],
+    ids=" ".join,
+)
+def test_full_disk_behind_standard_output(arguments: tuple[str, ...]) -> None:
+    """What cannot be written is a fault of this machine, said in one line by every command, help included."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bootstrap", *arguments],
+            input=b"ECS_CLUSTER=prod\r\n",
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    said = done.stderr.decode()
+    assert done.returncode == ExitCode.LOCAL, said
+    assert said.endswith("ecsauth: error: cannot write standard output: no space left on device\n")
+    assert "bug" not in said
+    assert "Exception" not in said
+
+
+def test_reader_that_has_gone() -> None:
+    """As of every program in a pipe, its end is that of SIGPIPE, and nothing is said; of help, too."""
+    for arguments in (("--help",), ("explain",)):
+        there, here = os.pipe()
+        os.close(there)
+        done = subprocess.run(
+            [sys.executable, "-m", "bootstrap", *arguments],
+            stdout=here,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+        os.close(here)
+        assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")

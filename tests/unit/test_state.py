@@ -19,6 +19,7 @@ SOURCE = Source("s3://b/k", "111122223333", (KEY,), "/etc/ecs/ecs.config", ("ECS
 INSTALLED = Installed(FACTS, SOURCE, 2000, Moment("boot", 12.5))
 REJECTED = Rejected(FACTS, "plan", "it exited with status 1", 3000, 2, 3600)
 FULL = State(FACTS, INSTALLED, INSTALLED, FACTS, FACTS, REJECTED, 0o640, True, 2500, Failure(2600, 4, "denied"))
+TOLD = FULL._replace(on_terms=SOURCE, starts_agent=False, region="eu-west-1")
 
 _texts = st.text(max_size=20)
 _optional = st.one_of(st.none(), _texts)
@@ -38,7 +39,7 @@ _json = st.recursive(
 )
 
 
-@pytest.mark.parametrize("state", [State(), State(in_progress=FACTS), State(installed=INSTALLED), FULL])
+@pytest.mark.parametrize("state", [State(), State(in_progress=FACTS), State(installed=INSTALLED), FULL, TOLD])
 def test_comes_back_as_it_was(state: State) -> None:
     """What is written is what is read."""
     assert states.from_json(states.to_json(state)) == state

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bootstrap.core.trust import ObjectFacts, Pins
 
 _FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 405
+# What S3 says of such a denial, in small letters (IAM User Guide, "Troubleshoot access denied error messages").
+_OF_POLICY = ("explicit deny in a resource-based policy", "vpc endpoint policy")
 _ANOTHER = (
     "if that is meant give --bucket-owner, else choose another bucket: whoever owns this one could feed a configuration"
 )
@@ -140,6 +142,12 @@ def _denied(answers: ObjectAnswers, reason: str, uri: S3URI, owner: str) -> Verd
     listing, anyone = answers.listing, answers.anyone
     if anyone is not None and anyone.is_ok:
         return _foreign(uri, owner)
+    if any(text in reason for text in _OF_POLICY):
+        return failed(
+            "the bucket's policy, or a VPC endpoint's, denies it",
+            "does it demand TLS, an address or an endpoint? see: "
+            f"aws s3api get-bucket-policy --bucket {uri.bucket}, aws ec2 describe-vpc-endpoints",
+        )
     if (listing is not None and listing.is_ok and not listing.listed) or "s3:listbucket" in reason:
         return _absent(uri)
     action = "s3:GetObjectVersion" if uri.version_id else "s3:GetObject"
@@ -148,5 +156,6 @@ def _denied(answers: ObjectAnswers, reason: str, uri: S3URI, owner: str) -> Verd
         return failed("the object is there, but the role may not read it", f"{grant}; does the bucket's deny it?")
     return failed(
         "S3 denies access and does not say why: it is not there, or the role may not read it",
-        f"look from elsewhere (aws s3api head-object --bucket {uri.bucket} --key {uri.key}); if it is there, {grant}",
+        f"look from elsewhere (aws s3api head-object --bucket {uri.bucket} --key {uri.key}); if it is there, {grant}; "
+        "does the bucket's policy, or a VPC endpoint's, deny it, as without TLS?",
     )

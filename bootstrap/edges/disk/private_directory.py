@@ -121,7 +121,7 @@ def write_private(path: str, data: bytes) -> None:
         finally:
             os.close(directory)
     except OSError as fault:
-        raise ways.local("write", path, fault) from None
+        raise ways.local("write", path, fault, "name another file") from None
 
 
 def _temporary_prefix(name: str) -> str:

@@ -87,14 +87,17 @@ def refuse_unusual(path: str, found: os.stat_result) -> None:
         raise LocalError(f"{path} belongs to another user", f"chown root {path}, or move it away")
 
 
-def local(verb: str, path: str, fault: OSError) -> LocalError:
-    """Return what the system said about a path as a fault of this machine, with what helps."""
+def local(verb: str, path: str, fault: OSError, elsewhere: str = "") -> LocalError:
+    """Return what the system said about a path as a fault of this machine, with what helps.
+
+    `elsewhere` is what helps where the path is not to be written: not root, with an operator's own file.
+    """
     hints = {
-        errno.EACCES: "run as root",
-        errno.EPERM: "run as root",
+        errno.EACCES: elsewhere or "run as root",
+        errno.EPERM: elsewhere or "run as root",
         errno.ENOSPC: "free some space: nothing was changed",
         errno.EDQUOT: "free some space: nothing was changed",
-        errno.EROFS: "the file system is mounted read-only: remount it, or name another place with --file",
+        errno.EROFS: elsewhere or "the file system is mounted read-only: remount it, or name another place with --file",
     }
     hint = hints.get(fault.errno or 0)
     return LocalError(f"cannot {verb} {path}: {(fault.strerror or 'unknown error').lower()}", *([hint] if hint else []))

@@ -7,6 +7,7 @@ exceptions are not: some carry checksums of the content.
 from __future__ import annotations
 
 import email.utils
+import re
 import shlex
 import socket
 import ssl
@@ -16,6 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from botocore import exceptions as sdk
+from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from bootstrap.core.errors import (
@@ -44,6 +46,8 @@ _THROTTLING = frozenset(
 )
 _WRONG_REGION = frozenset(("PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "301", "307"))
 _LONGEST_REASON = 300
+# An action, as "not authorized to perform: kms:Decrypt"; in a key's ARN a colon stands before the service.
+_KMS_ACTION = re.compile(r"(?<!:)\bkms:[a-z]", re.IGNORECASE)
 
 
 class _Known(NamedTuple):
@@ -61,6 +65,8 @@ EXPIRED = (
 _CREDENTIALS = ("see which credentials are in use: aws sts get-caller-identity",)
 _PUSH = "push it first: ecsauth push FILE S3URI"
 _LOOK_AGAIN = ("look at what is there now, then push again",)
+FOREIGN = "what answers is not S3"
+PROXY = "is there a proxy on the way?"
 _BY_CODE = {
     "NoSuchBucket": _Known(DeniedError, "the bucket does not exist", ("is its name right, and its region?",)),
     "NoSuchKey": _Known(DeniedError, "there is no such object", (_PUSH,)),
@@ -78,6 +84,14 @@ _BY_CODE = {
         DeniedError, "the KMS key is disabled", ("enable it: aws kms enable-key --key-id KEY",)
     ),
     "KMS.NotFoundException": _Known(DeniedError, "the KMS key does not exist", ("is it deleted, or elsewhere?",)),
+    **dict.fromkeys(
+        ("KMS.InvalidKeyUsageException", "KMS.UnsupportedOperationException"),
+        _Known(
+            DeniedError,
+            "the KMS key cannot encrypt: S3 takes a symmetric ENCRYPT_DECRYPT key",
+            ("see its KeySpec and KeyUsage: aws kms describe-key --key-id KEY",),
+        ),
+    ),
     "KMS.KMSInvalidStateException": _Known(
         DeniedError,
         "the KMS key cannot be used in its present state",
@@ -85,13 +99,19 @@ _BY_CODE = {
     ),
 }
 _OWNER = "the bucket may belong to another account than expected: see --bucket-owner"
+_POLICY = (
+    "the bucket's policy, or a VPC endpoint's, may deny it: a request without TLS, an address or an endpoint that it "
+    "does not know"
+)
+# What S3 says where that is so (IAM User Guide, "Troubleshoot access denied error messages").
+_OF_POLICY = ("explicit deny in a resource-based policy", "VPC endpoint policy")
 _KMS_GET = "reading takes kms:Decrypt on the key, in the role's policy or in the key's"
 _KMS_PUT = "a put takes kms:GenerateDataKey on the key, in your policy or in the key's"
 # What was tried, by its first words, where it is not the reading of an object.
 _NEEDED = {
     "put ": (
         "you may lack s3:PutObject on this object, or the bucket's policy may deny the put: another KMS key than it "
-        "demands, an address or an endpoint that it does not know"
+        "demands, a request without TLS, an address or an endpoint that it does not know"
     ),
     "list the versions ": "you may lack s3:ListBucketVersions on the bucket",
     "look at the encryption ": (
@@ -136,6 +156,7 @@ _BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
     (sdk.HTTPClientError, sdk.IncompleteReadError, sdk.ResponseStreamingError, HTTPError): _Known(
         UnreachableError, _BROKE, _ON_THE_WAY
     ),
+    (ResponseParserError,): _Known(UnreachableError, FOREIGN, (PROXY,)),
 }
 
 
@@ -180,6 +201,17 @@ def _causes(fault: Any) -> Iterator[BaseException]:
         fault = getattr(fault, "kwargs", {}).get("error") or fault.__cause__ or fault.__context__
 
 
+def is_foreign(response: Any) -> bool:
+    """Tell an error that no service of AWS has written, as a proxy's or a portal's page: HTML, without a code.
+
+    The SDK makes a 500 of a page that comes with 200.
+    """
+    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    code = str(response.get("Error", {}).get("Code", ""))
+    is_page = headers.get("content-type", "").lower().startswith("text/html")
+    return is_page and "x-amz-request-id" not in headers and (code.isdigit() or not code)
+
+
 def _refused(response: Any, what: str) -> EcsauthError:
     error, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
     code, status = _printable(error.get("Code", "")), int(meta.get("HTTPStatusCode", 0))
@@ -190,6 +222,8 @@ def _refused(response: Any, what: str) -> EcsauthError:
     if code in _BY_CODE:
         known = _BY_CODE[code]
         return known.error(f"cannot {what}: {known.reason}", *known.hints)
+    if is_foreign(response):
+        return UnreachableError(f"cannot {what}: {FOREIGN}", PROXY)
     if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "RequestTimeout":
         return UnreachableError(
             f"cannot {what}: S3 asks to come back later ({code or status})",
@@ -203,13 +237,13 @@ def _refused(response: Any, what: str) -> EcsauthError:
         )
     # What a role is answered, too, that IAM has not spread yet; other codes (AllAccessDisabled) are about the bucket.
     denial = SettlingError if code == "AccessDenied" else DeniedError
-    if "kms" in code.lower() or "kms:" in said.lower():
+    if code.lower().startswith("kms") or (status == HTTPStatus.FORBIDDEN and _KMS_ACTION.search(said)):
         return denial(
             f"cannot {what}: KMS denies the use of the key" + _quoted(said),
             _KMS_PUT if what.startswith("put ") else _KMS_GET,
         )
     if status == HTTPStatus.FORBIDDEN or code in ("AccessDenied", "AllAccessDisabled"):
-        return denial(f"cannot {what}: S3 denies access" + _quoted(said), *_causes_of_denial(what))
+        return denial(f"cannot {what}: S3 denies access" + _quoted(said), *_causes_of_denial(what, said))
     return _told_by_status(code, status, said, what)
 
 
@@ -226,18 +260,19 @@ def _told_by_status(code: str, status: int, said: str, what: str) -> EcsauthErro
     return DeniedError(f"cannot {what}: S3 answers {code or status}" + _quoted(said))
 
 
-def _causes_of_denial(what: str) -> tuple[str, ...]:
-    """S3 gives one answer for three causes; they are named in the order of likelihood."""
-    for verb, needed in _NEEDED.items():
-        if what.startswith(verb):
-            return (needed, _OWNER)
-    causes = (
+def _causes_of_denial(what: str, said: str) -> tuple[str, ...]:
+    """S3 gives one answer for four causes; they are named in the order of likelihood, what it names first."""
+    verb, _, uri = what.partition(" ")
+    for start, needed in _NEEDED.items():
+        if what.startswith(start):
+            return (needed, _OWNER) if verb == "put" else (needed, _OWNER, _POLICY)
+    causes = [
         "the object may not exist: without s3:ListBucket S3 does not say so",
         "the role may lack s3:GetObject (and s3:GetObjectVersion for a version) on this object",
         _OWNER,
-    )
-    verb, _, uri = what.partition(" ")
-    return (*causes, f"ecsauth doctor {shlex.quote(uri)} tells them apart") if verb == "get" else causes
+    ]
+    causes.insert(0 if any(text in said for text in _OF_POLICY) else len(causes), _POLICY)
+    return (*causes, f"ecsauth doctor {shlex.quote(uri)} tells them apart") if verb == "get" else tuple(causes)
 
 
 def _wrong_region(region: Optional[str], what: str) -> EcsauthError:

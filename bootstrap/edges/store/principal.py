@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from bootstrap.core.errors import DeniedError, UsageError
 from bootstrap.core.trust import key_arn
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
 
 # What KMS says of a name that stands for no key (KMS API Reference, DescribeKey).
 _NO_KEY = frozenset(("NotFoundException", "InvalidArnException", "ValidationException"))
+# Whatever the SDK says where it does not answer as it should: a page of a proxy on the way, too.
+_NO_ANSWER = (
+    BotoCoreError,
+    ClientError,
+    ResponseParserError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    ValueError,
+    UsageError,
+)
 _NOT_USABLE = frozenset(("Disabled", "PendingDeletion", "PendingReplicaDeletion", "PendingImport", "Unavailable"))
 
 
@@ -22,7 +34,7 @@ def caller(client: Callable[[], Any]) -> Optional[str]:
     """Return the ARN that the credentials are those of, None where that cannot be found out."""
     try:
         arn: str = client().get_caller_identity()["Arn"]
-    except (BotoCoreError, ClientError, KeyError, RuntimeError, ValueError, UsageError):
+    except _NO_ANSWER:
         return None
     return arn if re.fullmatch(r"arn:[\x21-\x7e]+", arn) else None
 
@@ -45,7 +57,7 @@ def full_key(key: str, client: Callable[[], Any]) -> tuple[str, bool]:
                 f"there is no KMS key {key} in this account and region", "see: aws kms list-aliases"
             ) from None
         return key, False
-    except (BotoCoreError, KeyError, RuntimeError, ValueError, UsageError):
+    except _NO_ANSWER:
         return key, False
     _refuse_unusable(key, described)
     return str(described.get("Arn", key)), True

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from bootstrap.core.diagnosis.remote import Answer, BucketAnswers, ObjectAnswers
 from bootstrap.edges.store.faults import translate
-from bootstrap.edges.store.s3 import facts_of, translated
+from bootstrap.edges.store.s3 import facts_of, translated, understood
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -92,13 +92,13 @@ class Probes:
 
     def _ask(self, verb: str, call: Callable[[], Any], *, facts: bool = False) -> Answer:
         what = f"{verb} {self._uri}"
-        with translated(what):
+        with translated(what), understood(what):
             try:
                 answer = call()
             except ClientError as fault:
                 return _refused(fault, what)
-        listed = any(one["Key"] == self._uri.key for one in answer.get("Contents", ()))
-        return _answer(answer, facts=facts_of(answer, verified=False) if facts else None, listed=listed)
+            listed = any(one["Key"] == self._uri.key for one in answer.get("Contents", ()))
+            return _answer(answer, facts=facts_of(answer, verified=False) if facts else None, listed=listed)
 
 
 def _answer(response: Any, **more: Any) -> Answer:

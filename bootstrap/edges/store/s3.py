@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpchecksum import StreamingChecksumBody
+from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from bootstrap.core.acceptance import Fetched, Identity
@@ -21,7 +22,7 @@ from bootstrap.core.errors import (
 )
 from bootstrap.core.patience import within
 from bootstrap.core.trust import ObjectFacts
-from bootstrap.edges.store.faults import EXPIRED, translate
+from bootstrap.edges.store.faults import EXPIRED, FOREIGN, PROXY, translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +124,7 @@ def translated(what: str) -> Iterator[None]:
     """Turn every exception of the SDK into a fault of ours; `what` says what is being tried."""
     try:
         yield
-    except (BotoCoreError, ClientError, HTTPError) as fault:
+    except (BotoCoreError, ClientError, HTTPError, ResponseParserError) as fault:
         raise translate(fault, what) from None
     except RuntimeError as fault:
         if type(fault) is not RuntimeError:
@@ -143,7 +144,7 @@ def understood(what: str) -> Iterator[None]:
     except (BotoCoreError, ClientError):
         raise
     except (ValueError, KeyError):
-        raise UnreachableError(f"cannot {what}: what answers is not S3", "is there a proxy on the way?") from None
+        raise UnreachableError(f"cannot {what}: {FOREIGN}", PROXY) from None
 
 
 def place_of(uri: S3URI) -> dict[str, Any]:

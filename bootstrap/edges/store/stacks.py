@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from bootstrap.core.errors import DeniedError, EcsauthError, UnreachableError
-from bootstrap.edges.store.faults import translate
-from bootstrap.edges.store.s3 import translated
+from bootstrap.edges.store.faults import FOREIGN, PROXY, is_foreign, translate
+from bootstrap.edges.store.s3 import translated, understood
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,8 @@ class Stack(NamedTuple):
 
 def look(client: Any, name: str) -> Stack:
     """Return the stack of that name or ARN; raise DeniedError, if there is none too, and UnreachableError."""
-    with told(f"look at stack {name}"):
+    what = f"look at stack {name}"
+    with told(what), understood(what):
         answer = client.describe_stacks(StackName=name)
     found: Any = next(iter(answer.get("Stacks", ())), {})
     return Stack(
@@ -57,6 +58,8 @@ def told(what: str) -> Iterator[None]:
             except ClientError as fault:
                 raise _refused(fault, what) from None
     except EcsauthError as fault:
+        if fault.message.endswith(FOREIGN):
+            raise _foreign(what) from None
         fault.hints = tuple(map(_about_stacks, fault.hints))
         raise
 
@@ -68,10 +71,16 @@ def _about_stacks(hint: str) -> str:
     )
 
 
+def _foreign(what: str) -> UnreachableError:
+    return UnreachableError(f"cannot {what}: what answers is not CloudFormation", PROXY)
+
+
 def _refused(fault: ClientError, what: str) -> EcsauthError:
     response: Any = fault.response
     code, said = _printable(response.get("Error", {}).get("Code", "")), _printable(response["Error"].get("Message", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if is_foreign(response):
+        return _foreign(what)
     if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnreachableError(
             f"cannot {what}: CloudFormation asks to come back later ({code or status})", "run the same command again"
