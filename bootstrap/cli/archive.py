@@ -37,12 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Publish, unless this very file is there already; raise an EcsauthError with nothing put."""
     from bootstrap.core import boot_archive
     from bootstrap.core.errors import ExitCode
-    from bootstrap.edges.store.s3 import Kind
 
     publishing.refuse_version(arguments)
     content = _read(arguments.file)
     archive = boot_archive.read(content, arguments.file)
-    place = publishing.place_of(arguments, Kind("boot archive", boot_archive.LONGEST))
+    place = publishing.place_of_archive(arguments)
     kms_key = publishing.key_for(place, arguments.kms_key)
     present = publishing.present(place)
     _refuse_other(place.uri, present)
@@ -67,12 +66,12 @@ def _refuse_other(uri: S3URI, present: Present) -> None:
     """Raise UsageError where something else is than an archive; what cannot be read is told by its size."""
     from bootstrap.core import boot_archive
     from bootstrap.core.errors import UsageError
-    from bootstrap.edges.store.s3 import LONGEST_BODY
+    from bootstrap.edges.store.s3 import ENV_FILE
 
     if present.held is None:
         return
     content = present.content
-    if content is None and LONGEST_BODY < present.held.size <= boot_archive.LONGEST:
+    if content is None and ENV_FILE.longest < present.held.size <= boot_archive.LONGEST:
         return
     if content is None or not boot_archive.is_like_one(content):
         raise UsageError(

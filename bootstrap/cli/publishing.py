@@ -61,6 +61,14 @@ def place_of(arguments: argparse.Namespace, kind: Optional[Kind] = None) -> Plac
     return Place(uri, Shelf(client, owner, kind or ENV_FILE), BucketSettings(client, uri.bucket, owner), clients)
 
 
+def place_of_archive(arguments: argparse.Namespace) -> Place:
+    """Return the place of a boot archive; raise as `place_of`."""
+    from bootstrap.core import boot_archive
+    from bootstrap.edges.store.s3 import Kind
+
+    return place_of(arguments, Kind("boot archive", boot_archive.LONGEST))
+
+
 class Present(NamedTuple):
     """What is in S3 before the put: nothing is `held` if there is nothing, no `content` if it cannot be read."""
 
@@ -107,12 +115,12 @@ def refuse_archive(arguments: argparse.Namespace, present: Present) -> None:
     """Raise UsageError where a boot archive is, which is too large to be read as what it is not."""
     from bootstrap.core import boot_archive
     from bootstrap.core.errors import DeniedError, InvalidError, UsageError
-    from bootstrap.edges.store.s3 import LONGEST_BODY
+    from bootstrap.edges.store.s3 import ENV_FILE
 
-    if present.held is None or present.content is not None or present.held.size <= LONGEST_BODY:
+    if present.held is None or present.content is not None or present.held.size <= ENV_FILE.longest:
         return
     try:
-        content = place_of(arguments, boot_archive.LONGEST).shelf.read(arguments.uri, present.held).content
+        content = place_of_archive(arguments).shelf.read(arguments.uri, present.held).content
     except (DeniedError, InvalidError):
         return
     if boot_archive.is_like_one(content):
