@@ -126,7 +126,7 @@ def _command(installed: Installed, state: State, arguments: argparse.Namespace) 
     words = ["ecsauth", "boot", source.uri, *(word for key in source.kms_keys for word in ("--kms-key", key))]
     words += ["--bucket-owner", source.bucket_owner]
     words += ["--region", state.region] if state.region else []
-    words += [] if state.starts_agent else ["--launch", "none"]
+    words += ["--launch", "none"] if state.leaves_agent else []
     if source.env_file != options.ENV_FILE:
         words += ["--file", source.env_file]
     if arguments.state_dir != options.STATE_DIRECTORY:

@@ -198,7 +198,7 @@ def _runs(seen: Observed) -> Topic:
 
 
 def _starts_agent(seen: Observed) -> bool:
-    return seen.state is None or seen.state.starts_agent
+    return seen.state is None or not seen.state.leaves_agent
 
 
 def _start(seen: Observed) -> str:

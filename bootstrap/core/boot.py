@@ -151,7 +151,8 @@ class Boot:
         accepted = self._obtain(state)
         if accepted.stale_for is None:
             state = _confirmed(state, accepted, edges.clock.wall())
-        state = state._replace(failure=None, starts_agent=edges.starter is not None, region=self._request.demand.region)
+        leaves = edges.starter is None and _has_left_agent(state)
+        state = state._replace(failure=None, leaves_agent=leaves, region=self._request.demand.region)
         launch = self._launch(accepted, state)
         state = self._unless_rejected(accepted, state, launch)
         self._log_in(accepted)
@@ -277,6 +278,12 @@ class Boot:
         now = self._edges.clock.now()
         self._steps.append((name, now - self._lap_began))
         self._lap_began = now
+
+
+def _has_left_agent(state: State) -> bool:
+    """Tell whether no run so far has started an agent: the unit that fetches before the service starts none itself."""
+    started = (state.applied, state.verified, state.in_progress, state.rejected)
+    return state.leaves_agent or not any(started)
 
 
 def _confirmed(state: State, accepted: Accepted, now: int) -> State:

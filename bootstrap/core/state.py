@@ -77,7 +77,7 @@ class State(NamedTuple):
     had in its place: a file that was there before ecsauth comes back as it was. `agent_before` tells whether an agent
     ran when the change was opened. `confirmed_at` is when S3 last said that what is installed is current, give or
     take some minutes, in seconds since the epoch, 0 never. `failure` is set where the last run failed.
-    `starts_agent` is unset where the last run was told to start none, and `region` is what it was given as S3's.
+    `leaves_agent` is set where no run so far was told to start an agent; `region` is the one that the last was given.
     `on_terms` are those on which the object in progress was accepted: with other settings it makes another file.
     """
 
@@ -92,7 +92,7 @@ class State(NamedTuple):
     confirmed_at: int = 0
     failure: Optional[Failure] = None
     on_terms: Optional[Source] = None
-    starts_agent: bool = True
+    leaves_agent: bool = False
     region: Optional[str] = None
 
 
@@ -121,7 +121,7 @@ def from_json(data: bytes) -> State:
             confirmed_at=_be(int, document.get("confirmed_at", 0)),
             failure=_failure(document.get("failure")),
             on_terms=_source(document.get("on_terms")),
-            starts_agent=_be(bool, document.get("starts_agent", True)),
+            leaves_agent=_be(bool, document.get("leaves_agent", False)),
             region=_named(document.get("region")),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

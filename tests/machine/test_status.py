@@ -171,6 +171,7 @@ def test_disagreement(booted: Machine, change: Callable[[Machine], None], expect
         assert said in shown[topic], done.out
     assert "ecsauth: warning: not in agreement: " in done.err
     assert f"ecsauth: hint: to boot again: ecsauth boot {booted.uri} --kms-key {booted.key}" in done.err
+    assert "--launch" not in done.err
     problems = {problem["topic"].split()[0] for problem in status(booted, "--format=json").document["problems"]}
     assert problems >= set(expected)
 

@@ -280,7 +280,7 @@ def test_dockers_timestamps(stamp: str, seconds: int | None) -> None:
 
 
 # After `boot --launch none`: the agent is somebody else's.
-TOLD = WELL._replace(state=STATE._replace(starts_agent=False, applied=None, verified=None))
+TOLD = WELL._replace(state=STATE._replace(leaves_agent=True, applied=None, verified=None))
 STOPPED = Runs(Way.SERVICE, not_running=": it failed with status 1")
 
 

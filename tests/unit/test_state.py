@@ -19,7 +19,7 @@ SOURCE = Source("s3://b/k", "111122223333", (KEY,), "/etc/ecs/ecs.config", ("ECS
 INSTALLED = Installed(FACTS, SOURCE, 2000, Moment("boot", 12.5))
 REJECTED = Rejected(FACTS, "plan", "it exited with status 1", 3000, 2, 3600)
 FULL = State(FACTS, INSTALLED, INSTALLED, FACTS, FACTS, REJECTED, 0o640, True, 2500, Failure(2600, 4, "denied"))
-TOLD = FULL._replace(on_terms=SOURCE, starts_agent=False, region="eu-west-1")
+TOLD = FULL._replace(on_terms=SOURCE, leaves_agent=True, region="eu-west-1")
 
 _texts = st.text(max_size=20)
 _optional = st.one_of(st.none(), _texts)
