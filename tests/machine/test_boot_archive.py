@@ -340,13 +340,13 @@ def test_endpoints(archive: Path, tmp_path: Path, fips: str, dual_stack: str) ->
         assert (not whole.returncode) == ("https://" in whole.stdout)
 
 
-def test_status_and_doctor(bare_machine: Machine, python: str, archive: Path) -> None:
+def test_status_and_doctor(bare_machine: Machine, python: Interpreter, archive: Path) -> None:
     """What looks at an instance runs from the archive too."""
-    assert boot(bare_machine, python, archive).returncode == 0
+    assert boot(bare_machine, python.path, archive).returncode == 0
     places = (f"--file={bare_machine.env_file}", f"--state-dir={bare_machine.state_place}", "--format=json")
     env = {name: value for name, value in bare_machine.environment().items() if name != "PYTHONPATH"}
     for command in (("status", "--remote"), ("doctor", bare_machine.uri, "--launch=none")):
-        done = run(python, archive, *command, *places, env=env, home=bare_machine.folder / "home")
+        done = run(python.path, archive, *command, *places, env=env, home=bare_machine.folder / "home")
         assert done.returncode in (0, 3), done.stderr
         assert json.loads(done.stdout)["schema"] == 1
     assert {"HeadBucket", "HeadObject"} <= set(bare_machine.proxy.operations)
