@@ -37,7 +37,7 @@ def put_archive(server: S3Server, bucket: str, archive: Path) -> None:
 
 
 def contender(scratch: Path, kms_key: str, bucket: str, archive: Path, places: Places) -> Contender:
-    """Return the script as it is written, but for where the metadata service is, and the boot.
+    """Return the script as it is written, but for where the metadata service and the program are, and the boot.
 
     There is no gate, which would be this machine's.
     """
@@ -49,14 +49,14 @@ def contender(scratch: Path, kms_key: str, bucket: str, archive: Path, places: P
         archive=user_data.Archive(s3_uri.parse(f"s3://{bucket}/{KEY}"), sha256),
         region=Instance().region,
         endpoint=places.s3.rpartition(":")[0],
-        program=str(scratch / "ecsauth"),
     )
     *lines, export, _ = user_data.render(order, "sh", UnitFile("", "")).splitlines(keepends=True)
     script = scratch / "user-data.sh"
     text = "".join((*lines, export))
     for port, server in (("443", places.s3), ("80", places.metadata)):
         text = re.sub(rf"(?<=[ =]){port}\b", server.rpartition(":")[2], text)
-    text = text.replace(_METADATA, "127.0.0.1")
+    # Where it is put is a path of root's: user data with another are refused.
+    text = text.replace(_METADATA, "127.0.0.1").replace(user_data.PROGRAM, str(scratch / "ecsauth"))
     script.write_text(text)
     # An instance's python3 is a program; this machine's may be a shell script that looks for one.
     path = f"PATH={Path(sys.executable).parent}:{os.environ['PATH']}"
