@@ -49,14 +49,7 @@ def add_arguments(parser: Parser) -> None:
 def _add_trust(group: argparse._ArgumentGroup) -> None:
     from bootstrap.core import spans, trust
 
-    group.add_argument(
-        "--kms-key",
-        metavar="ARN",
-        action="append",
-        required=True,
-        type=options.parsed(trust.key_arn),
-        help="the KMS key it is encrypted with; repeat it while keys change",
-    )
+    options.add_pinned_keys(group)
     group.add_argument(
         "--bucket-owner",
         metavar="ACCOUNT",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from bootstrap.cli import options
@@ -71,16 +70,12 @@ def _stack(text: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the policy; raise an EcsauthError with nothing written."""
-    from bootstrap.cli import console, sources, subject
+    from bootstrap.cli import console, sources
     from bootstrap.core import policies
     from bootstrap.core.errors import ExitCode
 
     text, steps = _stack_text(arguments) if arguments.what == policies.STACK else _policy_text(arguments)
-    sources.write(arguments.output, text.encode())
-    # What is said next goes to another stream.
-    sys.stdout.flush()
-    if arguments.output != "-":
-        console.say(f"wrote {subject.for_people(arguments.output)}, 0600")
+    sources.deliver(arguments.output, text.encode())
     for step in steps:
         console.say(f"hint: {step}")
     return ExitCode.OK

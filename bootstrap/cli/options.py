@@ -107,6 +107,20 @@ def add_bucket_owner(parser: Parser) -> None:
     )
 
 
+def add_pinned_keys(parser: argparse._ActionsContainer) -> None:
+    """Add `--kms-key` as an instance needs it: at least one full ARN."""
+    from bootstrap.core import trust
+
+    parser.add_argument(
+        "--kms-key",
+        metavar="ARN",
+        action="append",
+        required=True,
+        type=parsed(trust.key_arn),
+        help="the KMS key it is encrypted with; repeat it while keys change",
+    )
+
+
 def add_dialect(parser: Parser) -> None:
     """Add `--dialect`."""
     parser.add_argument(

@@ -96,6 +96,18 @@ def write(file: str, data: bytes) -> None:
     disk.write_private(os.path.realpath(file), data)
 
 
+def deliver(file: str, data: bytes) -> None:
+    """Write what a command was asked for, as `write` does, and say where; what is said next goes to another stream."""
+    import sys
+
+    from bootstrap.cli import console, subject
+
+    write(file, data)
+    sys.stdout.flush()
+    if file != "-":
+        console.say(f"wrote {subject.for_people(file)}, 0600")
+
+
 def read(file: str, arguments: argparse.Namespace) -> bytes:
     """Return the bytes of a path, of an S3URI, or of standard input; raise an EcsauthError."""
     if not _is_s3_uri(file):

@@ -20,17 +20,10 @@ _FLAGS = ("awsvpc", "no_host_rules", "rollback_on_timeout")
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    from bootstrap.core import s3_uri, trust, user_data
+    from bootstrap.core import s3_uri, user_data
 
     options.add_uri(parser, "the env-file: s3://bucket/key[?versionId=V]")
-    parser.add_argument(
-        "--kms-key",
-        metavar="ARN",
-        action="append",
-        required=True,
-        type=options.parsed(trust.key_arn),
-        help="the KMS key it is encrypted with; repeat it while keys change",
-    )
+    options.add_pinned_keys(parser)
     options.add_bucket_owner(parser)
     ours = parser.add_argument_group("ecsauth on the instance")
     ours.add_argument(
@@ -94,9 +87,8 @@ def _add_boot(group: argparse._ArgumentGroup) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the user data; raise UsageError or LocalError."""
     import os
-    import sys
 
-    from bootstrap.cli import console, sources, subject
+    from bootstrap.cli import console, sources
     from bootstrap.core import units, user_data
     from bootstrap.core.errors import ExitCode
     from bootstrap.edges.disk import MARK
@@ -114,11 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     gate = units.gate(os.path.join(options.STATE_DIRECTORY, MARK), options.ENV_FILE)
     made = user_data.render(order, arguments.form, gate)
-    sources.write(arguments.output, made.encode())
-    if arguments.output != "-":
-        console.say(f"wrote {subject.for_people(arguments.output)}, 0600")
-    # What is said next goes to another stream.
-    sys.stdout.flush()
+    sources.deliver(arguments.output, made.encode())
     console.say(f"{len(made):,} bytes of user data, of {user_data.LARGEST:,} that EC2 takes before base64")
     return ExitCode.OK
 
