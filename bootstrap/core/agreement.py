@@ -174,9 +174,11 @@ def _s3(s3: S3) -> Topic:
 
 def _runs(seen: Observed) -> Topic:
     runs = seen.runs
+    is_ours_to_start = _starts_agent(seen)
+    if runs.unreadable is not None and not is_ours_to_start:
+        return Topic("agent", f"none was looked for ({runs.unreadable.reason}), as boot was told to start none")
     if runs.unreadable is not None:
         return _not_readable("agent", "what runs it", runs.unreadable)
-    is_ours_to_start = _starts_agent(seen)
     if runs.way is None and not is_ours_to_start:
         return Topic("agent", "there is none, and boot was told to start none")
     if runs.way is None:
@@ -229,7 +231,7 @@ def _environment(seen: Observed) -> Iterator[Topic]:
 
 def _answer(seen: Observed) -> Topic:
     answer, wanted = seen.answer, cluster(seen)
-    if answer is None and seen.runs.way is None and seen.runs.unreadable is None and not _starts_agent(seen):
+    if answer is None and seen.runs.way is None and not _starts_agent(seen):
         return Topic("cluster", "no agent has joined one")
     if answer is None:
         fix = _LOG if seen.runs.running else _start(seen)

@@ -302,6 +302,15 @@ def test_told_to_start_none(runs: Runs, answer: Registration | None, said: str) 
         assert odd(seen._replace(state=STATE))["agent"].fix == "boot again"
 
 
+def test_docker_is_not_asked_for_an_agent_of_others() -> None:
+    """Where boot was told to start no agent, a docker that does not answer is no trouble; else it is one."""
+    seen = TOLD._replace(runs=Runs(None, unreadable=Unreadable("docker does not answer")), answer=None)
+    assert odd(seen) == {}
+    said = {topic.name: topic.said for topic in agreement.topics(seen)}["agent"]
+    assert said == "none was looked for (docker does not answer), as boot was told to start none"
+    assert set(odd(seen._replace(state=STATE))) == {"agent", "cluster"}
+
+
 def test_stopped_though_told_to_start_none() -> None:
     """One that is there and does not run is a trouble, and another boot would not mend it."""
     found = odd(TOLD._replace(runs=STOPPED, answer=None))
