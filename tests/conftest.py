@@ -6,12 +6,15 @@ engine, strace) skips the test with the reason, and fails it where `CI=true` say
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from typing import TYPE_CHECKING, Callable
 
 import docker_engine
 import instance_image as images
+import own_host
 import pytest
+import tiers
 import watch as watching
 from canary import Canary, Recorder
 from certificates import Certificates
@@ -26,14 +29,36 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take `--own-host` and `--in-process`."""
+    parser.addoption(
+        "--own-host", action="store_true", help="run in a network of its own, with a Docker engine of its own, as root"
+    )
+    parser.addoption("--in-process", action="store_true", help="serve S3 from this process, not from one of its own")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Enter a host of its own where asked to, if this is a process that runs tests: with xdist the workers are."""
+    if config.getoption("own_host") and (hasattr(config, "workerinput") or not config.getoption("numprocesses", None)):
+        lack = own_host.lack()
+        if lack is not None:
+            raise pytest.UsageError(f"--own-host: {lack}")
+        own_host.enter()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that starts containers or boots instances, so that `-m "not docker"` leaves them out."""
+    """Mark every test that needs a Docker engine or boots an instance, and give each the marks of its tiers.
+
+    By what it asks for, not by hand: every fixture that needs an engine asks why there may be none.
+    """
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if "instance_image" in fixtures:
-            item.add_marker(pytest.mark.instance)
-        if "instance_image" in fixtures or "docker" in fixtures:
-            item.add_marker(pytest.mark.docker)
+            item.add_marker("instance")
+        if "docker_lack" in fixtures:
+            item.add_marker("docker")
+        for tier in tiers.of(item.nodeid, frozenset(mark.name for mark in item.iter_markers())):
+            item.add_marker(tier)
 
 
 @pytest.fixture(autouse=True)
@@ -51,9 +76,9 @@ def metadata() -> Iterator[MetadataService]:
 
 
 @pytest.fixture(scope="session")
-def moto_server() -> Iterator[S3Server]:
-    """Run one moto server, a process of its own, for the whole session."""
-    with S3Server.as_process() as server:
+def moto_server(request: pytest.FixtureRequest) -> Iterator[S3Server]:
+    """Run one moto server for the whole session: a process of its own, so that both use a processor, unless told."""
+    with S3Server.in_process() if request.config.getoption("in_process") else S3Server.as_process() as server:
         yield server
 
 
@@ -85,9 +110,10 @@ def s3_proxy_https(s3_server: S3Server, certificates: Certificates) -> Iterator[
 
 
 @pytest.fixture(scope="session")
-def docker_lack() -> str | None:
-    """Say once why no Docker engine can be used, or None."""
-    return docker_engine.lack()
+def docker_lack(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Say once why no Docker engine can be used, or None; on a host of its own, one is started."""
+    with own_host.engine() if request.config.getoption("own_host") else contextlib.nullcontext():
+        yield docker_engine.lack()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -10,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -164,16 +162,8 @@ def _stand_in_order(texts: tuple[str, ...], output: str) -> bool:
 
 def _left_over(engine: DockerEngine) -> list[str]:
     """Return the agents that are there while no other test has one."""
-    with docker_engine.LOCK.open("a") as lock:
-        end = time.monotonic() + DEMO_TIMEOUT_S
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                assert time.monotonic() < end, "another test run keeps the engine"
-                time.sleep(0.2)
-            else:
-                return engine.agents()
+    with docker_engine.alone():
+        return engine.agents()
 
 
 def _to_the_end(demo: subprocess.Popen[str], status: int, shown: str = "") -> str:

@@ -12,7 +12,6 @@ import sys
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import canary as canaries
-import docker_engine
 import helper_scripts
 import program
 import pytest
@@ -353,10 +352,10 @@ def keychain(workstation: Workstation) -> Iterator[None]:
 
 @pytest.mark.parametrize("store", ["", "pass"])
 def test_what_docker_login_leaves(
-    workstation: Workstation, canary: Canary, store: str, request: pytest.FixtureRequest
+    workstation: Workstation, canary: Canary, store: str, request: pytest.FixtureRequest, docker_lack: str | None
 ) -> None:
     """After a real `docker login`, in the file or in a real keychain, the agent sends what was given to docker."""
-    need(docker_engine.lack())
+    need(docker_lack)
     if store:
         request.getfixturevalue("keychain")
     # With no credential at all docker would take whatever keychain it finds on PATH.
@@ -400,9 +399,9 @@ RESOLVED: dict[str, tuple[dict[str, Any], Optional[str]]] = {
 
 
 @pytest.mark.parametrize("case", list(RESOLVED))
-def test_docker_itself_sends_the_same(workstation: Workstation, case: str) -> None:
+def test_docker_itself_sends_the_same(workstation: Workstation, case: str, docker_lack: str | None) -> None:
     """The login that a real `docker pull` sends to a registry is the one that is imported for it, or there is none."""
-    need(docker_engine.lack())
+    need(docker_lack)
     document, user = RESOLVED[case]
     with Registry("nobody", "nothing") as registry:
         host = f"{registry.host}:{registry.port}"

@@ -1,17 +1,18 @@
 """The real Docker engine, for tests that start agents: what runs, what it was given, a clean slate around each test.
 
-The program under test calls its container `ecs-agent`, so there can be one such test at a time: `exclusive` holds a
-lock of the whole machine. A container that is not made of a stand-in image is never touched.
+The program under test calls its container `ecs-agent`, and the agent has its port on the machine's own address, so
+there can be one such test at a time on a machine: `exclusive` holds a lock. `own_host` makes a process a machine of its
+own. A container that is not made of a stand-in image is never touched.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import json
 import os
+import socket
 import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 AGENT = "ecs-agent"
 INTROSPECTION = "http://127.0.0.1:51678"
-LOCK = Path(tempfile.gettempdir()) / "ecsauth-docker-tests.lock"
+# A name of the kernel's, not a file: like the agent's port there is one in each network, and it is free again when its
+# holder has ended, in whatever way (unix(7), abstract sockets).
+LOCK = "\0ecsauth-docker-tests"
 LOCK_TIMEOUT_S = 900.0
 COMMAND_TIMEOUT_S = 60.0
 
@@ -123,8 +126,7 @@ class DockerEngine:
 def exclusive() -> Iterator[DockerEngine]:
     """Be the only test on this machine that starts agents; no agent of the tests is there before or after."""
     engine = DockerEngine()
-    with LOCK.open("a") as lock:
-        _take(lock.fileno())
+    with alone():
         engine.clean()
         if engine.introspect("/v1/metadata") is not None:
             raise AssertionError(f"something that is no container of these tests answers at {INTROSPECTION}")
@@ -134,14 +136,20 @@ def exclusive() -> Iterator[DockerEngine]:
             engine.clean()
 
 
-def _take(lock: int) -> None:
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Hold the lock; AssertionError when another has held it for too long."""
     end = time.monotonic() + LOCK_TIMEOUT_S
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                raise AssertionError(f"another test run has held {LOCK} for {LOCK_TIMEOUT_S:.0f} s") from None
-            time.sleep(0.2)
-        else:
-            return
+    with socket.socket(socket.AF_UNIX) as lock:
+        while True:
+            try:
+                lock.bind(LOCK)
+            except OSError as fault:
+                if fault.errno != errno.EADDRINUSE:
+                    raise
+                if time.monotonic() > end:
+                    raise AssertionError(f"another test run has had the agent for {LOCK_TIMEOUT_S:.0f} s") from None
+                time.sleep(0.2)
+            else:
+                break
+        yield
