@@ -4,8 +4,8 @@ Nothing is pulled: debootstrap makes the file system from Debian's packages (a m
 archive in the user's cache and imported into the Docker engine from there (seconds). Both bear a key made of the
 recipe and of this file, so that another recipe makes another image; the newest few are kept.
 
-Also a program, for `.ci/run`: `python3 tests/support/instance_image.py` prints the tag of the image. It runs before
-there is a virtual environment: standard library only.
+Also a program, for `.ci/run`: `python3 tests/support/instance_image.py` makes the archive, which takes no engine, and
+prints its path. It runs before there is a virtual environment: standard library only.
 """
 
 from __future__ import annotations
@@ -97,12 +97,18 @@ def build() -> str:
         return tag()
     with _alone():
         if not _has_image():
-            if not archive().exists():
-                _debootstrap()
+            _make_archive()
             changes = ("--change", f"LABEL {LABEL}={key()}", "--change", 'CMD ["/sbin/init"]')
             _call("docker", "import", *changes, str(archive()), tag())
         _forget_old_ones()
     return tag()
+
+
+def prepare() -> Path:
+    """Make the archive of the image where it is not there already, and return its path; raises as `build` does."""
+    with _alone():
+        _make_archive()
+    return archive()
 
 
 def _has_image() -> bool:
@@ -118,6 +124,11 @@ def _alone() -> Iterator[None]:
     with (cache() / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _make_archive() -> None:
+    if not archive().exists():
+        _debootstrap()
 
 
 def _debootstrap() -> None:
@@ -162,8 +173,8 @@ def _call(*argv: str, timeout_s: float = COMMAND_TIMEOUT_S) -> str:
 
 
 def main() -> None:
-    """Build the image of an instance and print its tag."""
-    sys.stdout.write(f"{build()}\n")
+    """Make the archive of the image and print its path."""
+    sys.stdout.write(f"{prepare()}\n")
 
 
 if __name__ == "__main__":

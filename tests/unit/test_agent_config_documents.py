@@ -190,6 +190,7 @@ def test_the_reason_says_where() -> None:
     assert outcome.reason == "not valid JSON at character 16 (a comma before a closing bracket)"
 
 
+@pytest.mark.slow
 def test_long_and_deep_lists() -> None:
     """A quarter of a megabyte of elements, and nesting up to Go's limit."""
     assert effect("ECS_RESERVED_PORTS", "[" + "1," * 130_000 + "1]", {}) == _TAKEN
@@ -197,6 +198,7 @@ def test_long_and_deep_lists() -> None:
     assert effect("ECS_INSTANCE_ATTRIBUTES", "[" * 200_000, {}).verdict is _FATAL
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 65_535) | st.none() | st.text(max_size=5) | st.lists(st.text(max_size=3), max_size=2)))
 def test_lists_are_cut_where_their_commas_are(elements: list[object]) -> None:
     """The verdict on a list is the worst of its elements', whatever their strings hold."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import hcl2
+import pytest
 import yaml
 
 from bootstrap.core import units
@@ -54,6 +55,7 @@ def test_component_asks_whose_the_bucket_is() -> None:
     assert download["expectedBucketOwner"] == "{{ BucketOwner }}"
 
 
+@pytest.mark.slow
 def test_template_of_packer_runs_the_script() -> None:
     """The file is put where the script looks for it, and the script gets the SHA-256 as its argument."""
     (build,) = _template()["build"]
@@ -63,6 +65,7 @@ def test_template_of_packer_runs_the_script() -> None:
     assert _plain(run["shell"]["execute_command"]).endswith("sudo {{ .Path }} ${var.sha256}")
 
 
+@pytest.mark.slow
 def test_template_of_packer_asks_for_a_hash() -> None:
     """What is no SHA-256 is refused before a machine is started; instances of the AMI take IMDSv2 only."""
     variables = {_plain(name): body for each in _template()["variable"] for name, body in each.items()}

@@ -179,6 +179,7 @@ _REWRITTEN = frozenset(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "shape"),
     [(part, shape) for part in _PARTS for shape in _SHAPES if part not in _CHECKING or shape in _REWRITTEN],
@@ -226,6 +227,7 @@ _PLACES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("byte", _BYTES, ids=repr)
 @pytest.mark.parametrize("part", ["canonical", "excerpts", "difference", "systemd"])  # canonical checks twice
 def test_the_largest_file_of_one_byte(part: str, byte: bytes) -> None:
@@ -236,6 +238,7 @@ def test_the_largest_file_of_one_byte(part: str, byte: bytes) -> None:
         _PARTS[part](_CLUSTER + everywhere)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["docker", "dockercfg"])
 @pytest.mark.parametrize("byte", _BYTES, ids=repr)
 def test_the_largest_credentials_of_one_byte(byte: bytes, kind: str) -> None:
@@ -293,6 +296,7 @@ def test_a_thousand_registries() -> None:
     assert [candidate[0][1].password.reveal() for candidate in found] == [f"p{number:03}" for number in range(1000)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("depth", "lost"), [(9_998, False), (9_999, True), (100_000, True)])
 @pytest.mark.parametrize("bracket", [("[", "]"), ('{"a":', "}")], ids=["lists", "objects"])
 def test_deep_credentials(bracket: tuple[str, str], depth: int, *, lost: bool) -> None:

@@ -69,6 +69,7 @@ def test_environment_follows_from_the_assignments(reader: Reader, data: bytes) -
     assert not (reading.refusal and reading.start_failure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", _READERS)
 @pytest.mark.parametrize(
     "piece",

@@ -336,6 +336,7 @@ def cfn_lint(template: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.slow
 @with_new_data
 def test_cfn_lint_finds_nothing() -> None:
     """cfn-lint has no error, no warning and no note about the template."""
@@ -343,6 +344,7 @@ def test_cfn_lint_finds_nothing() -> None:
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @with_new_data
 def test_cfn_lint_looks(tmp_path: Path) -> None:
     """It does find what is wrong with a template that is spoiled: a value, a name, a policy."""
