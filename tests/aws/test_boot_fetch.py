@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import stat
-import threading
 import time
 from typing import TYPE_CHECKING
 
+import hurried
 import pytest
 import s3_faults as faults
 from fetching import STANDING, Instance
@@ -299,7 +299,7 @@ def test_named_identity(instance: Instance) -> None:
 
 def test_named_owner(settled: Instance) -> None:
     """Another owner than the bucket's is refused."""
-    assert settled.install_here("--bucket-owner=999999999999", "--deadline=1").status == 4
+    assert settled.install_here("--bucket-owner=999999999999", *hurried.TRIES).status == 4
 
 
 def test_another_region(instance: Instance) -> None:
@@ -314,14 +314,13 @@ def test_another_region(instance: Instance) -> None:
 
 
 def test_late_role(instance: Instance) -> None:
-    """A role that comes two seconds late is waited for."""
+    """A role that comes late, when some tries have found none, is waited for."""
     instance.put(STANDING)
-    instance.metadata.become(Behaviour.NO_ROLE)
-    timer = threading.Timer(2, instance.metadata.become, [Behaviour.HEALTHY])
-    timer.start()
-    done = instance.install("--deadline=20")
-    timer.join()
+    # Two for the identity. A try takes five, and is told three times that there is no role.
+    instance.metadata.become(Behaviour.NO_ROLE, requests=10)
+    done = instance.install("--deadline=60")
     assert done.status == 0
+    assert len([request for request in instance.metadata.requests if request.status == 404]) > 3
     assert instance.proxy.operations == ["GetObject"]
 
 
@@ -334,7 +333,7 @@ def test_what_passes(instance: Instance, fault: faults.Fault) -> None:
     """What passes by itself within the deadline is not even told."""
     instance.put(STANDING)
     instance.proxy.inject(fault, times=1)
-    done = instance.install_here("--deadline=20")
+    done = instance.install_here("--deadline=60")
     assert done.status == 0
     assert "error" not in done.err
     assert instance.env_file.read_bytes() == STANDING

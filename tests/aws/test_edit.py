@@ -58,7 +58,7 @@ class Desk:
 
     def wait_for_the_editor(self) -> None:
         """Wait until the editor runs."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while len(self.notes) < 3:
             assert time.monotonic() < end
             time.sleep(0.02)

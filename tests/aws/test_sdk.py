@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
+import re
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 import pytest
 import s3_faults as faults
 from aws_environment import aws_environment
+from hurried import hurried
 from loopback_server import Answer, LoopbackServer, QuietHandler, answer
 from metadata_service import ROLE_PATH, Behaviour, MetadataService
 from program import run
@@ -46,6 +47,8 @@ URI = S3URI("fleet", "ecs.config")
 ROLE_KEY = "ASIAINSTANCEROLE0001"
 POISON = "AKIAPOISON0000000001"
 PROFILE_KEY = "AKIAPROFILE000000001"
+# Shorter than the metadata service is silent, longer than anybody asks it.
+PATIENCE_S = 60.0
 ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "AKIAENVIRONMENT00001", "AWS_SECRET_ACCESS_KEY": "of-the-environment"}
 
 
@@ -110,6 +113,14 @@ def instance(
 
 
 Live = Callable[[dict[str, str]], None]
+
+
+def persisting(store: InstanceStore, seconds: float) -> Any:
+    """Fetch the object, again and again without a wait between, until the deadline."""
+    with hurried():
+        clock = SystemClock()
+        deadline = Deadline(clock, seconds)
+        return persist(lambda left: store.fetch(URI, Identity(REGION, ACCOUNT), None, left), clock, deadline)
 
 
 def test_role(instance: Instance, live_in: Live) -> None:
@@ -224,7 +235,7 @@ def test_version_1_is_never_tried(instance: Instance, live_in: Live, behaviour: 
     """Where no token is to be had, nothing is asked without one."""
     instance.service.become(behaviour)
     live_in(instance.env)
-    found = instance.fault(6)
+    found = instance.fault(60)
     assert isinstance(found, NotYetError)
     assert "there are no credentials, and the metadata service gives no token" in found.message
     assert set(instance.service.paths) == {"PUT /latest/api/token"}
@@ -244,13 +255,16 @@ def test_credentials_that_are_late(instance: Instance, live_in: Live, behaviour:
     """A role that is attached while ecsauth waits is found."""
     instance.service.become(behaviour)
     live_in(instance.env)
-    store = InstanceStore(instance.clients().s3)
-    clock = SystemClock()
-    timer = threading.Timer(0.6, instance.service.become, [Behaviour.HEALTHY])
-    timer.start()
-    got = persist(lambda left: store.fetch(URI, Identity(REGION, ACCOUNT), None, left), clock, Deadline(clock, 10))
-    timer.join()
-    assert got is not None
+    clients, tries = instance.clients(), []
+
+    def client(region: str) -> Any:
+        tries.append(region)
+        if len(tries) > 1:
+            instance.service.become(Behaviour.HEALTHY)
+        return clients.s3(region)
+
+    assert persisting(InstanceStore(client), 60) is not None
+    assert len(tries) == 2
     assert instance.signers == [("GetObject", ROLE_KEY)]
 
 
@@ -258,12 +272,8 @@ def test_credentials_that_never_come(instance: Instance, live_in: Live) -> None:
     """A role that is not there by the deadline is a denial, with what to look at."""
     instance.service.become(Behaviour.NO_ROLE)
     live_in(instance.env)
-    store = InstanceStore(instance.clients().s3)
-    clock = SystemClock()
-    start = time.monotonic()
     with pytest.raises(DeniedError) as caught:
-        persist(lambda left: store.fetch(URI, Identity(REGION, ACCOUNT), None, left), clock, Deadline(clock, 1.0))
-    assert time.monotonic() - start < 4
+        persisting(InstanceStore(instance.clients().s3), 10)
     assert caught.value.hints[0] == "on EC2: does the instance have an instance profile with a role?"
 
 
@@ -271,9 +281,8 @@ def explained(instance: Instance, seconds: float = 10, patience: float = 8.0) ->
     """Return what fetching ends with where the metadata service is asked for what the SDK does not tell."""
     edge = metadata_edge.MetadataService()
     store = InstanceStore(instance.clients().s3, edge.require_role, patience)
-    clock = SystemClock()
     with pytest.raises(EcsauthError) as caught:
-        persist(lambda left: store.fetch(URI, Identity(REGION, ACCOUNT), None, left), clock, Deadline(clock, seconds))
+        persisting(store, seconds)
     return caught.value
 
 
@@ -289,16 +298,16 @@ class Lack(NamedTuple):
 @pytest.mark.parametrize(
     "case",
     [
-        Lack(Behaviour.NO_ROLE, 1, NotYetError, "the instance has no role: no instance profile is attached to it"),
-        Lack(Behaviour.ROLE_PENDING, 1, NotYetError, "the instance's role is not ready"),
-        Lack(Behaviour.ROLE_FAILED, 1, NotYetError, "answers AssumeRoleUnauthorizedAccess"),
-        Lack(Behaviour.TOKEN_FORBIDDEN, 20, DeniedError, "refused PUT /latest/api/token with 403"),
-        Lack(Behaviour.TOKEN_ABSENT, 20, DeniedError, "refused PUT /latest/api/token with 404"),
-        Lack(Behaviour.BROKEN, 1, UnreachableError, "failed with 500"),
-        Lack(Behaviour.RESET, 1, UnreachableError, "breaks the connection"),
-        Lack(Behaviour.CUT, 1, UnreachableError, "breaks the connection"),
-        Lack(Behaviour.FOREIGN, 1, UnreachableError, "gave no role of use"),
-        Lack(Behaviour.SILENT, 5, UnreachableError, "does not answer"),
+        Lack(Behaviour.NO_ROLE, 10, NotYetError, "the instance has no role: no instance profile is attached to it"),
+        Lack(Behaviour.ROLE_PENDING, 10, NotYetError, "the instance's role is not ready"),
+        Lack(Behaviour.ROLE_FAILED, 10, NotYetError, "answers AssumeRoleUnauthorizedAccess"),
+        Lack(Behaviour.TOKEN_FORBIDDEN, 60, DeniedError, "refused PUT /latest/api/token with 403"),
+        Lack(Behaviour.TOKEN_ABSENT, 60, DeniedError, "refused PUT /latest/api/token with 404"),
+        Lack(Behaviour.BROKEN, 10, UnreachableError, "failed with 500"),
+        Lack(Behaviour.RESET, 10, UnreachableError, "breaks the connection"),
+        Lack(Behaviour.CUT, 10, UnreachableError, "breaks the connection"),
+        Lack(Behaviour.FOREIGN, 10, UnreachableError, "gave no role of use"),
+        Lack(Behaviour.SILENT, 8, UnreachableError, "does not answer"),
         Lack(Behaviour.SILENT, 1, TimeUpError, "no credentials came within 1 s"),
         Lack(Behaviour.DRIP, 1, TimeUpError, "no credentials came within 1 s"),
     ],
@@ -313,7 +322,7 @@ def test_why_there_are_no_credentials(instance: Instance, live_in: Live, case: L
     found = explained(instance, seconds)
     assert type(found) is fault
     assert said in found.message
-    assert time.monotonic() - start < min(seconds, 6) + 1
+    assert time.monotonic() - start < PATIENCE_S
     assert all(request.with_token for request in instance.service.requests if request.method == "GET")
     assert instance.signers == []
 
@@ -333,25 +342,26 @@ def test_credentials_that_are_none(tmp_path: Path, s3_proxy: S3Proxy, live_in: L
     with Odd() as service:
         odd = Instance(tmp_path / "root", s3_proxy, service)
         live_in(odd.env)
-        found = explained(odd, 1)
+        found = explained(odd, 10)
     assert found.exit_code in (4, 5)
     assert "credentials" in found.message
 
 
 @pytest.mark.parametrize(
-    ("environment", "patience", "least"), [({}, 8.0, 0.7), (ENVIRONMENT, 0.0, 0.0)], ids=["role", "environment"]
+    ("environment", "patience", "told"),
+    [({}, 8.0, r"; tried for 1?\d s$"), (ENVIRONMENT, 0.0, r"\)$")],
+    ids=["role", "environment"],
 )
 def test_only_a_role_is_fresh(
-    instance: Instance, live_in: Live, environment: dict[str, str], patience: float, least: float
+    instance: Instance, live_in: Live, environment: dict[str, str], patience: float, told: str
 ) -> None:
     """The denial of a role is tried again, that of keys which somebody has given is told at once."""
     live_in({**instance.env, **environment})
     assert instance.clients().patience == patience
     instance.proxy.inject(faults.ACCESS_DENIED)
-    start = time.monotonic()
-    found = explained(instance, patience=min(patience, 2.5))
+    found = explained(instance, 60, patience)
     assert type(found) is SettlingError
-    assert least <= time.monotonic() - start < 4
+    assert re.search(told, found.message), found.message
     assert (len(instance.proxy.requests) > 1) is (patience > 0)
 
 
@@ -360,9 +370,7 @@ def test_role_that_settles(instance: Instance, live_in: Live) -> None:
     live_in(instance.env)
     for denial in (faults.INVALID_ACCESS_KEY, faults.ACCESS_DENIED, faults.kms_denied("key")):
         instance.proxy.inject(denial, times=1)
-    store, clock = InstanceStore(instance.clients().s3), SystemClock()
-    got = persist(lambda left: store.fetch(URI, Identity(REGION, ACCOUNT), None, left), clock, Deadline(clock, 20))
-    assert got is not None
+    assert persisting(InstanceStore(instance.clients().s3), 60) is not None
     assert instance.proxy.operations == ["GetObject"] * 4
 
 

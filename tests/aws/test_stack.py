@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import boot_archive
 import cloudformation
+import hurried
 import pytest
 from aws_environment import aws_environment
 from cloudformation import POLICIES
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from program import Ended
     from s3_proxy import S3Proxy
     from s3_server import S3Server
-
-
-# A denial is tried again until then.
-PATIENCE = "--deadline=1"
 
 
 class Fleet:
@@ -65,12 +62,12 @@ class Fleet:
         done = self.type(f"ecsauth history {self.stack.outputs['EnvFileUri']} --format json")
         return str(done.document["versions"][0]["version_id"])
 
-    def boot(self, *options: str, **instead: str) -> Ended:
-        """Boot from the outputs, or from others `instead`."""
+    def boot(self, **instead: str) -> Ended:
+        """Boot from the outputs, or from others `instead`, without waits between two tries."""
         told = {**self.stack.outputs, **instead}
         places = (f"--file={self.desk / 'ecs/ecs.config'}", f"--state-dir={self.desk / 'state'}")
         trust = (f"--kms-key={told['KeyArn']}", f"--bucket-owner={told['BucketOwner']}", f"--region={told['Region']}")
-        limits = ("--launch=none", "--deadline=5", *options)
+        limits = ("--launch=none", *hurried.TRIES)
         return run_here("boot", told["EnvFileUri"], *trust, *places, *limits, env=self._instance)
 
     @property
@@ -175,7 +172,7 @@ def test_role_of_the_instance(deploy: Callable[..., Fleet], s3_server: S3Server,
     )
     fleet.stack.enforce()
     other = outputs["EnvFileUri"].replace("/prod/", "/other/")
-    assert fleet.boot(PATIENCE, EnvFileUri=other).status == 4
+    assert fleet.boot(EnvFileUri=other).status == 4
     assert fleet.boot().status == 0
 
 
@@ -223,7 +220,7 @@ def test_other_outputs_boot_nothing(output: str, value: str, deploy: Callable[..
     """An instance that goes by another key or owner than the stack's refuses the file."""
     fleet = deploy()
     assert fleet.push().status == 0
-    assert fleet.boot(PATIENCE, **{output: value}).status == 4
+    assert fleet.boot(**{output: value}).status == 4
 
 
 def _expire(bucket: dict[str, Any]) -> None:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 BODY = b"ECS_CLUSTER=prod\nECS_ENGINE_AUTH_DATA=canary-of-the-body\n"
 URI = S3URI("fleet", "ecs.config")
 HERE = Identity(REGION, ACCOUNT)
+# Shorter than the SDK waits for an answer, twice, and than a drip of the body takes.
+PATIENCE_S = 20.0
 
 
 def fetched(store: InstanceStore, uri: S3URI = URI, unless: str | None = None) -> Any:
@@ -273,14 +275,17 @@ def test_cut_body(store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy, lengt
     assert "the connection broke" in found.message
 
 
-@pytest.mark.parametrize("fault", [faults.SlowDrip(0.2), faults.Hang(), faults.Late(30)], ids=["drip", "hang", "late"])
-def test_ends_in_time(store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy, fault: faults.Fault) -> None:
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("fault", [faults.SlowDrip(1), faults.Hang(), faults.Late(60)], ids=["drip", "hang", "late"])
+def test_ends_in_time(bucket: Bucket, s3_proxy: S3Proxy, fault: faults.Fault) -> None:
     """Whatever S3 does with its time, the seconds that were given are kept."""
     bucket.put(BODY)
     s3_proxy.inject(fault)
+    client = InstanceClients(None, "127.0.0.1").s3(REGION)
     start = time.monotonic()
-    found = fault_of(store, seconds=0.7)
-    assert 0.6 < time.monotonic() - start < 5
+    # The client is there before: all of the time is S3's.
+    found = fault_of(InstanceStore(lambda _: client), seconds=0.7)
+    assert 0.6 < time.monotonic() - start < PATIENCE_S
     assert type(found) is TimeUpError
     assert "no complete answer within 1 s" in found.message
 
@@ -294,9 +299,8 @@ def test_credentials_end_in_time(
     with MetadataService() as metadata:
         metadata.become(Behaviour.SILENT)
         live_in({**without, "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.url})
-        start = time.monotonic()
         found = fault_of(InstanceStore(InstanceClients(None, "127.0.0.1").s3), seconds=0.7)
-        assert time.monotonic() - start < 1.9
+    # The SDK's own patience, four seconds, ends in another fault.
     assert type(found) is TimeUpError
     assert found.message == "cannot get s3://fleet/ecs.config: no credentials came within 1 s"
     assert s3_proxy.operations == []

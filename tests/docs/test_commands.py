@@ -4,6 +4,7 @@ A `console` block is typed at a desk whose `ecsauth` and `aws` lead to servers o
 and as a reader would: `$ ` begins a command, a line that ends with a backslash goes on, and what follows is the output,
 in which `…` stands for anything. Where no output is shown, only the status counts: 0 unless `echo $?` says otherwise.
 The paths of the instance (/etc/ecs, /var/lib/ecsauth) lead into a scratch directory, and `boot` leaves docker alone.
+No agent is there to be seen: this machine's may be another test's.
 
 An `sh` block is not replayed: it holds what takes minutes or changes the machine, and nothing else.
 """
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
-COMMAND_TIMEOUT_S = 60
+COMMAND_TIMEOUT_S = 120
 
 # The names that the documents use, and the operator's files before the first command.
 ACCOUNT, BUCKET, OTHER_BUCKET = "111122223333", "example-config", "example-config-2"
@@ -85,6 +86,8 @@ _ECSAUTH = """\
 import sys
 sys.path.insert(0, {sources!r})
 from bootstrap.cli import main
+from bootstrap.edges import introspection
+introspection._PLACE = ("127.0.0.1", 9)
 arguments = sys.argv[1:]
 if arguments[:1] in (["boot"], ["status"], ["doctor"]) and "--help" not in arguments:
     for option, value in (("--file", "{root}/etc/ecs/ecs.config"), ("--state-dir", "{root}/var/lib/ecsauth"),
@@ -95,6 +98,7 @@ sys.exit(main(arguments))
 """
 _END = "-- status "
 _AWS = '#!/bin/sh\nexec {python} {program} "$@"\n'
+_DOCKER = '#!/bin/sh\necho "Error response from daemon: No such container: $*" >&2\nexit 1\n'
 
 
 class Shown(NamedTuple):
@@ -120,7 +124,7 @@ class Desk:
         (desk / "dist").mkdir()
         (desk / "dist/ecsauth").write_bytes(boot_archive.sample())
         places = {"python": sys.executable, "sources": str(ROOT), "root": self._root}
-        for name, text in (("ecsauth", _ECSAUTH), ("aws", _AWS)):
+        for name, text in (("ecsauth", _ECSAUTH), ("aws", _AWS), ("docker", _DOCKER)):
             program = programs / name
             program.write_text(text.format(program=Path(__file__).with_name("aws_cli.py"), **places))
             program.chmod(0o755)

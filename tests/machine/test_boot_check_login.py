@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from program import Ended
 
 BOUND_S = 10.0
-SLACK_S = 10.0
+SLACK_S = 40.0
 
 
 def env_file(registry: str, password: str) -> bytes:

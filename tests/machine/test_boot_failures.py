@@ -80,7 +80,7 @@ def test_no_image(booted: Machine) -> None:
     before = booted.standing()
     began = time.monotonic()
     done = booted.boot("--image=127.0.0.1:1/agent:none")
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 60
     assert done.status == LAUNCH
     assert "ecsauth: error: docker pull failed: " in done.err
     assert booted.standing() == before

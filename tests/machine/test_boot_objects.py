@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable
 
+import hurried
 import s3_faults as faults
 from machine import FIRST, KEY, SECOND, auth_file
 from s3_server import ACCOUNT
@@ -81,7 +82,7 @@ def test_bad_objects(booted: Machine) -> None:
     before, recorded = booted.standing(), booted.record()
     for name, (spoil, status) in BAD.items():
         spoil(booted)
-        done = booted.launch("--deadline=2")
+        done = booted.launch(*hurried.TRIES)
         assert (done.status, "hunter2" in done.err) == (status, False), (name, done.err)
         assert booted.env_file.read_bytes() == FIRST, name
         assert booted.record() == recorded, name

@@ -21,12 +21,12 @@ THIRD = auth_file("third-password")
 @pytest.mark.parametrize("name", list(OUTAGES))
 def test_goes_on(booted: Machine, name: str) -> None:
     """With the agent running on the last good file nothing is done; it is said why, and how old the file is."""
-    outage, reason = OUTAGES[name]
+    outage, reason, patience = OUTAGES[name]
     grow_old(booted, 3 * HOUR)
     before, recorded = booted.standing(), booted.record()
     booted.put(SECOND)
     with outage(booted):
-        done = booted.launch(PATIENCE)
+        done = booted.launch(*patience)
     assert done.status == STALE, done.err
     (warning,) = (line for line in done.err.splitlines() if "last good" in line)
     assert warning.startswith("ecsauth: warning: ")

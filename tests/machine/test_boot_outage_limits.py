@@ -8,6 +8,7 @@ import program
 import pytest
 import s3_faults as faults
 from docker_engine import AGENT
+from hurried import TRIES
 from machine import FIRST, KEY, SECOND
 from metadata_service import Behaviour
 from outage import HOUR, PATIENCE, assert_agent_has, assert_recovers, during_outage, edit, grow_old, refusing
@@ -136,7 +137,7 @@ def test_no_outage(booted: Machine, refuse: Callable[[Machine], None], status: i
         booted.docker.call("stop", AGENT)
     before, recorded = booted.standing(), booted.record()
     refuse(booted)
-    done = booted.launch(PATIENCE, "--format=json")
+    done = booted.launch(*TRIES, "--format=json")
     assert (done.status, done.document["outcome"], done.document["status"]) == (status, "failed", status), done.err
     assert "last good" not in done.out + done.err
     assert booted.standing() == before

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from program import Ended
 
 OK, DENIED, LOCAL, LAUNCH, STALE = 0, 4, 6, 7, 8
-FLAGS = ("--deadline=4", "--wait=20")
+FLAGS = ("--deadline=6", "--wait=20")
 ENABLED = (units.FETCH, units.VERIFY, units.TIMER)
 UNITS = (*ENABLED, units.REFRESH)
 THIRD = auth_file("third-password")

@@ -143,7 +143,7 @@ def test_denied_first_boot_starts_no_agent(instance: Instance) -> None:
     """Without a checked file ecs.service stays inactive, at this boot and the next; with one it starts."""
     instance.put(FIRST)
     instance.s3.inject(ACCESS_DENIED)
-    instance.user_data(user_data(instance, "--deadline=3"))
+    instance.user_data(user_data(instance, "--deadline=6"))
     assert instance.boot() == "degraded"
     assert instance.read("/root/status") == b"4\n"
     assert instance.show("ecs", "ActiveState") == "inactive"

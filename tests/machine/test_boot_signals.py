@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from watch import Watched
 
 INTERRUPT, TERMINATE = signal.SIGINT, signal.SIGTERM
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def wait_for(holds: Callable[[], object], child: subprocess.Popen[str]) -> None:

@@ -90,7 +90,7 @@ def test_failure_installs_nothing(instance: Instance, status: int) -> None:
         instance.s3.inject(ACCESS_DENIED)
     else:
         instance.without(instance.s3)
-    instance.user_data(user_data(instance, "--deadline=3"))
+    instance.user_data(user_data(instance, "--deadline=6"))
     assert instance.boot() == "degraded"
     assert instance.read("/root/status") == f"{status}\n".encode()
     assert instance.read(instances.ENV_FILE) == b""

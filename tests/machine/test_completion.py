@@ -19,7 +19,7 @@ from program import run_here
 from bootstrap.cli.parser import COMMANDS
 
 SHELLS = {"bash": ("--version",), "zsh": ("--version",), "fish": ("--version",)}
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 Complete = Callable[[Path, str], set[str]]
 

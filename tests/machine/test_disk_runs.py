@@ -95,7 +95,7 @@ def test_the_lock_keeps_other_runs_out(disk: Disk, place: Path) -> None:
         began = time.monotonic()
         with pytest.raises(UnreachableError, match=r"another ecsauth holds .*/lock"), disk.locked(0.3):
             pass
-        assert 0.3 <= time.monotonic() - began < 5
+        assert 0.3 <= time.monotonic() - began < 60
     with disk.locked(0):
         assert _mode(place.parent / "state" / "lock") == 0o600
 
@@ -112,7 +112,7 @@ def test_the_lock_of_another_process_is_waited_for(disk: Disk, place: Path) -> N
             pass
         killer = threading.Timer(0.3, holder.kill)
         killer.start()
-        with disk.locked(10):
+        with disk.locked(60):
             killer.join()
 
 

@@ -73,7 +73,7 @@ def test_held_back(instance: Instance) -> None:
     """Where the first boot was denied the gate holds the service back, and says so."""
     instance.put(FIRST)
     instance.s3.inject(ACCESS_DENIED)
-    instance.user_data(f"#!/bin/sh\n{instance.command('--deadline=3')}\n")
+    instance.user_data(f"#!/bin/sh\n{instance.command('--deadline=6')}\n")
     instance.boot()
     shown = lines(instance, "status", expected=DISAGREE)
     assert "a condition of its unit, as the gate's, does not hold: boot again" in shown["agent"]

@@ -174,21 +174,21 @@ def test_iptables_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("script", "message"),
+    ("script", "message", "patience"),
     [
-        pytest.param("echo 'iptables: Permission denied' >&2; exit 4", "iptables: Permission denied", id="refused"),
-        pytest.param("exit 2", "it gave no reason", id="mute"),
-        pytest.param("exec sleep 30", "did not end within", id="slow"),
+        pytest.param("echo 'iptables: Permission denied' >&2; exit 4", "iptables: Permission denied", 60, id="refused"),
+        pytest.param("exit 2", "it gave no reason", 60, id="mute"),
+        pytest.param("exec sleep 30", "did not end within", 0.3, id="slow"),
     ],
 )
 def test_a_check_that_fails_is_no_missing_rule(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str, patience: float
 ) -> None:
     """Only status 1 says that a rule is missing: what could not be seen is not made a second time."""
     fake = tmp_path / "iptables"
     fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr("bootstrap.edges.host._CHECK", 0.3)
+    monkeypatch.setattr("bootstrap.edges.host._CHECK", patience)
     with pytest.raises(LaunchError, match=message):
         HostRules(Commands().call).missing(RULES[:1])

@@ -6,6 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+import hurried
 import pytest
 import s3_faults as faults
 import unprivileged
@@ -141,7 +142,7 @@ def rejected(machine: Machine) -> None:
 def failed(machine: Machine) -> None:
     """Boot while S3 denies access."""
     machine.proxy.inject(faults.ACCESS_DENIED)
-    assert machine.launch("--deadline=2").status
+    assert machine.launch(*hurried.TRIES).status
     machine.proxy.heal()
 
 

@@ -84,8 +84,8 @@ def shell(text: str, *arguments: str) -> list[str]:
         ("print(open(0).read())", "standard output"),
         ("print(open(0).read(), file=sys.stderr)", "standard error"),
         ("subprocess.run(['sleep', '0.2', '0', '0' + open(0).read()[:0]])", None),
-        ("subprocess.run(['sh', '-c', 'sleep 0.2; true', open(0).read()])", "the arguments of a process"),
-        ("subprocess.run(['sleep', '0.2'], env={'A': open(0).read()})", "the environment of a process"),
+        ("subprocess.run(['sh', '-c', 'sleep 1; true', open(0).read()])", "the arguments of a process"),
+        ("subprocess.run(['sleep', '1'], env={'A': open(0).read()})", "the environment of a process"),
     ],
 )
 def test_processes(canary: Canary, text: str, where: str | None) -> None:

@@ -123,7 +123,7 @@ def test_silence_and_stop(metadata: MetadataService) -> None:
     assert metadata.requests.wait_for(lambda request: request.status is None).method == "PUT"
     start = time.monotonic()
     metadata.stop()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < ms.SILENCE_S / 10
 
 
 def test_slow(metadata: MetadataService) -> None:
@@ -213,11 +213,11 @@ def test_program(end: str) -> None:
             child.send_signal(signal.SIGTERM)
         else:
             child.stdin.close()
-        assert child.wait(10) == 0
+        assert child.wait(60) == 0
         assert not child.stderr.read()
 
 
 def test_program_needs_nothing_installed() -> None:
     """It runs on the standard library alone."""
     bare = [sys.executable, "-S", "-E", ms.__file__, "--help"]
-    assert b"--region" in subprocess.run(bare, capture_output=True, timeout=20, check=True).stdout
+    assert b"--region" in subprocess.run(bare, capture_output=True, timeout=60, check=True).stdout

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import boot_archive
+import hurried
 import pytest
 from access_table import COMMANDS
 from access_world import EVERYTHING, Place, evaluated
@@ -183,7 +184,7 @@ def test_key_tells_prefixes_apart_for_a_get(fleet: Fleet, key: str, status: int)
     """Nor does an instance with every right on S3 read what is under another prefix: KMS does not decrypt it."""
     fleet.uri = fleet.at(key)
     fleet.lay(key, FIRST)
-    done = fleet.run("instance", *fleet.boot_arguments("--launch=none", "--deadline=2"), of_s3=EVERYTHING)
+    done = fleet.run("instance", *fleet.boot_arguments("--launch=none", *hurried.TRIES), of_s3=EVERYTHING)
     assert done.status == status, done.err
     assert ("Decrypt", f"arn:aws:s3:::{fleet.bucket}/{key}") in fleet.asked
     assert fleet.env_file.exists() is (status == 0)
@@ -223,7 +224,7 @@ def test_commands(fleet: Fleet, who: str) -> None:
         "diff": ("diff", fleet.uri, fleet.at(PROD, first)),
         "which": ("which", "nginx", "--file", fleet.uri),
         "history --diff": ("history", fleet.uri, "--diff"),
-        "boot --launch none": fleet.boot_arguments("--launch=none", "--deadline=2"),
+        "boot --launch none": fleet.boot_arguments("--launch=none", *hurried.TRIES),
     }
     found = {
         command: outcome(

@@ -7,7 +7,7 @@ session has a policy it judges the bucket's a second time, without the request's
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import json
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -52,7 +52,8 @@ class World:
         self._ca_file = str(certificates.ca_file)
         self._key, self._other_key = server.make_key(), server.make_key()
         self._other_bucket = server.make_bucket("example-other")
-        self.without_policy, self.with_policy = self._place("example-open"), self._place("example-config")
+        self._names = (f"example-config-{number}" for number in itertools.count())
+        self.without_policy, self.with_policy = self._place("example-open"), self._place(next(self._names))
         self._clients: dict[tuple[object, ...], Any] = {}
         self._keys: dict[str, Keys] = {}
 
@@ -72,7 +73,7 @@ class World:
         return self._bucket_lets(case, change) and self._policies_allow(case, change)
 
     def _bucket_lets(self, case: Case, change: Optional[Change]) -> bool:
-        place = self.with_policy
+        place = self._unlocked()
         policy = bucket_policy(case, place, _changed(place.policies(), change))
         if policy is None:
             return True
@@ -92,11 +93,19 @@ class World:
         self._settle(case, place, None)
         return self._is_carried_out(case, place, self._keys[said])
 
+    def _unlocked(self) -> Place:
+        """Return a bucket without the policy of the case before; one that locks everybody out stays, on its bucket."""
+        s3 = self._client(almighty("administrator"), in_the_clear=False)
+        try:
+            s3.delete_bucket_policy(Bucket=self.with_policy.bucket)
+        except ClientError as fault:
+            if fault.response["Error"]["Code"] == "AccessDenied":
+                self.with_policy = self._place(next(self._names))
+        return self.with_policy
+
     def _settle(self, case: Case, place: Place, policy: Optional[Policy]) -> None:
         """Put there what the case may be about."""
         s3 = self._client(almighty("administrator"), in_the_clear=False)
-        with contextlib.suppress(ClientError):
-            s3.delete_bucket_policy(Bucket=place.bucket)
         if case.key:
             s3.put_object(Bucket=place.bucket_of(case), Key=case.key, Body=b"what stands there")
         if policy:

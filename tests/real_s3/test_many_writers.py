@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from crowd import run_together
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from real_instance import RealInstance
 
 WRITERS = 50
-# Less than a run takes: each meets some others.
-PAUSE_S = 0.15
 
 
 class Link(NamedTuple):
@@ -65,10 +64,13 @@ def test_fifty_writers(instance: RealInstance) -> None:
     pushes = [(("push", "-", instance.uri, *common), auth_file(f"password-{number}")) for number in range(WRITERS)]
     runs = [(push, rollback, edit, push, edit)[number % 5] for number, push in enumerate(pushes)]
     env = {**instance.operator_environment(), "EDITOR": str(editor)}
+    began = time.monotonic()
     ended = run_together(runs, env)
+    # Each one's share: less than a run takes, so that it meets some others, on a machine of whatever speed.
+    pause_s = (time.monotonic() - began) / WRITERS
     assert assert_nothing_lost(instance, chain_before, ended)
     # Whoever has lost looks and tries again, as people do, not all in one moment.
     losers = [one for one, done in zip(runs, ended) if done.status == 9][:20]
     chain_before = chain(instance)
-    ended = run_together(losers, env, PAUSE_S)
+    ended = run_together(losers, env, pause_s)
     assert len(assert_nothing_lost(instance, chain_before, ended)) > 1

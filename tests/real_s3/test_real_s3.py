@@ -10,6 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Callable
 
+import hurried
 import pytest
 import s3_faults as faults
 from loopback_server import Answer, answer
@@ -41,7 +42,7 @@ class Together(faults.Fault):
     """Requests are held until so many have come, then they go on at once."""
 
     def __init__(self, count: int) -> None:
-        self._barrier = threading.Barrier(count, timeout=30)
+        self._barrier = threading.Barrier(count, timeout=60)
 
     def respond(self, request: Request, forward: Callable[[], Answer]) -> Answer:
         """Wait for the others, then return the server's own response."""
@@ -194,7 +195,7 @@ def test_clock_off(instance: RealInstance, offset: int, way: str) -> None:
     assert "this machine's clock is wrong by " in said
     measured, _, direction = said.partition("is wrong by ")[2].splitlines()[0].partition(" s, ")
     assert direction == way
-    assert abs(int(measured) - CLOCK_OFF_S) <= 5
+    assert abs(int(measured) - CLOCK_OFF_S) <= 60
 
 
 @pytest.mark.parametrize("standing", [FIRST, None], ids=["over an object", "over nothing"])
@@ -218,7 +219,7 @@ def test_key_disabled(instance: RealInstance, seaweed: SeaweedServer) -> None:
     """Where the server cannot decrypt for want of the key it says 500, which is worth a later try: 5."""
     instance.push(FIRST)
     seaweed.kms.inject(KeyDisabled(), operation="Decrypt")
-    said = refused(instance.install("--deadline=3"), instance, 5)
+    said = refused(instance.install(*hurried.TRIES), instance, 5)
     assert "S3 asks to come back later (InternalError)" in said
 
 

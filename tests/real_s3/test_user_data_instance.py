@@ -122,9 +122,10 @@ def assert_patient(launched: LaunchedInstance) -> None:
     done = run_script(launched)
     assert (done.status, "nothing has changed" in done.err) == (OK, True), done.err
     host = f"{launched.bucket}.s3.eu-central-1.amazonaws.com"
-    for lasting, why in ((ACCESS_DENIED, f"{host} answers 403"), (SlowDrip(0.2), "no answer")):
+    # A denial has to be heard before.
+    for lasting, why, alarm_s in ((ACCESS_DENIED, f"{host} answers 403", 4), (SlowDrip(1), "no answer", 1)):
         launched.s3.inject(lasting)
-        done = run_script(launched, alarm_s=1)
+        done = run_script(launched, alarm_s=alarm_s)
         assert (done.status, done.err) == (UNREACHABLE, f"ecsauth: error: https://{host}/prod/ecsauth: {why}\n")
         launched.s3.heal()
 

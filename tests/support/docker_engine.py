@@ -103,7 +103,7 @@ class DockerEngine:
                 fault.close()
             return None
 
-    def wait_until(self, holds: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
+    def wait_until(self, holds: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
         """Return when `holds` does; AssertionError naming `what` after `timeout_s` seconds."""
         end = time.monotonic() + timeout_s
         while not holds():

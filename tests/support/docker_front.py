@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Longer than a test waits for anything, and an end all the same.
-SLEEP_S = 20
+SLEEP_S = 300
 
 # What to do, as lines of shell; "$docker" is the real one, $PPID the program under test. What does not exit goes on
 # to the real docker.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 REPOSITORY, TAG = "team/app", "1"
-READY_S = 20.0
+READY_S = 60.0
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 

@@ -49,14 +49,17 @@ class Next(str, Enum):
 
 
 class Row(NamedTuple):
-    """A fault: how it comes about, its status, and the message, as the page gives it: `…` stands for what differs."""
+    """A fault: how it comes about, its status, and the message, as the page gives it: `…` stands for what differs.
+
+    What `never_ends` by itself is cut off by the deadline.
+    """
 
     name: str
     happen: Happening
     status: int
     message: str
     next: Next = Next.AT_ONCE
-    deadline: float = 5.0
+    never_ends: bool = False
 
     @property
     def status_with_good_file(self) -> int:
@@ -171,8 +174,8 @@ _LASTS, _SETTLES = Next.UNTIL_DEADLINE, Next.SOME_SECONDS
 S3_ROWS = [
     Row("refused", s3_refuses, 5, "cannot …: … refuses the connection", _LASTS),
     Row("reset", s3(faults.Reset()), 5, _BROKE, _LASTS),
-    Row("hanging", s3(faults.Hang()), 5, _NO_ANSWER, _LASTS),
-    Row("dripping", s3(faults.SlowDrip(0.1)), 5, _NO_ANSWER, _LASTS),
+    Row("hanging", s3(faults.Hang()), 5, _NO_ANSWER, _LASTS, never_ends=True),
+    Row("dripping", s3(faults.SlowDrip(1)), 5, _NO_ANSWER, _LASTS, never_ends=True),
     Row("cut body", s3(faults.CutBody(40)), 5, _BROKE, _LASTS),
     Row("wrong checksum", s3(faults.AlteredBody()), 4, "cannot …: what arrived does not fit its checksum", _LASTS),
     Row("denied", s3(faults.ACCESS_DENIED), 4, "cannot get …: S3 denies access", _SETTLES),
@@ -208,8 +211,8 @@ _NOT_READY = "the instance's role is not ready: …"
 METADATA_ROWS = [
     Row("refused", metadata_refuses, 5, f"{_SERVICE} refuses the connection", _LASTS),
     Row("reset", metadata(Behaviour.RESET), 5, f"{_SERVICE} breaks the connection", _LASTS),
-    Row("hanging", metadata(Behaviour.SILENT), 5, f"{_SERVICE} does not answer", _LASTS),
-    Row("dripping", metadata(Behaviour.DRIP), 5, f"{_SERVICE} does not answer", _LASTS),
+    Row("hanging", metadata(Behaviour.SILENT), 5, f"{_SERVICE} does not answer", _LASTS, never_ends=True),
+    Row("dripping", metadata(Behaviour.DRIP), 5, f"{_SERVICE} does not answer", _LASTS, never_ends=True),
     Row("cut body", metadata(Behaviour.CUT), 5, f"{_SERVICE} breaks the connection", _LASTS),
     Row("wrong document", metadata(Behaviour.FOREIGN), 5, f"{_SERVICE} gave no …", _LASTS),
     Row("500", metadata(Behaviour.BROKEN), 5, f"{_SERVICE} failed with …", _LASTS),

@@ -52,7 +52,7 @@ class Log(Generic[Seen]):
         with self._changed:
             self._seen.clear()
 
-    def wait_for(self, wanted: Callable[[Seen], bool], timeout_s: float = 20.0) -> Seen:
+    def wait_for(self, wanted: Callable[[Seen], bool], timeout_s: float = 60.0) -> Seen:
         """Return the first entry for which `wanted` holds, seen already or still to come.
 
         Raises AssertionError when none has come within `timeout_s` seconds.

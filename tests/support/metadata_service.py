@@ -27,7 +27,7 @@ LONGEST_TTL_S = 21_600
 ROLE_PATH = "/latest/meta-data/iam/security-credentials/"
 
 # Longer than any client waits, and an end all the same.
-SILENCE_S = 60.0
+SILENCE_S = 300.0
 
 
 class Behaviour(str, Enum):
@@ -136,7 +136,7 @@ class MetadataService(LoopbackServer):
         super().__init__(partial(_Handler, self), port=port)
         self.instance = instance or Instance()
         self.behaviour = Behaviour.HEALTHY
-        self.delay_s, self.pause_s = 3.0, 0.3
+        self.delay_s, self.pause_s = 60.0, 0.3
         self.requests: Log[Request] = Log()
         self._left: Optional[int] = None
         self._tokens: dict[str, float] = {}

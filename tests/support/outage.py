@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Callable
 
 import s3_faults as faults
 from docker_engine import AGENT
+from hurried import TRIES
 from metadata_service import Behaviour
 
 if TYPE_CHECKING:
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 Outage = Callable[["Machine"], "contextlib.AbstractContextManager[None]"]
 
 HOUR = 3600
-# Enough for one more try, no longer.
+# Enough for one more try, no longer. What S3 would have said in a first one may remain unsaid on a busy machine.
 PATIENCE = "--deadline=1.5"
+# What never ends is cut off when S3 has been asked for long; what is tried again has no wait between its tries.
+CUT_OFF = ("--deadline=4",)
 
 
 @contextlib.contextmanager
@@ -60,16 +63,17 @@ def failing(fault: faults.Fault) -> Outage:
     return outage
 
 
-OUTAGES: dict[str, tuple[Outage, str]] = {
-    "refusing": (refusing, "refuses the connection"),
-    "hanging": (failing(faults.Hang()), "no complete answer within"),
-    "reset": (failing(faults.Reset()), "the connection broke"),
-    "internal error": (failing(faults.INTERNAL_ERROR), "InternalError"),
-    "slow down": (failing(faults.SLOW_DOWN), "SlowDown"),
-    "KMS throttled": (failing(faults.KMS_THROTTLED), "KMS.ThrottlingException"),
-    "cut body": (failing(faults.CutBody(20)), "the connection broke"),
-    "metadata service refusing": (metadata_refusing, "metadata service"),
-    "metadata service silent": (metadata_silent, "metadata service"),
+# How it comes about, what is said of it, and for how long it is tried.
+OUTAGES: dict[str, tuple[Outage, str, tuple[str, ...]]] = {
+    "refusing": (refusing, "refuses the connection", TRIES),
+    "hanging": (failing(faults.Hang()), "no complete answer within", CUT_OFF),
+    "reset": (failing(faults.Reset()), "the connection broke", TRIES),
+    "internal error": (failing(faults.INTERNAL_ERROR), "InternalError", TRIES),
+    "slow down": (failing(faults.SLOW_DOWN), "SlowDown", TRIES),
+    "KMS throttled": (failing(faults.KMS_THROTTLED), "KMS.ThrottlingException", TRIES),
+    "cut body": (failing(faults.CutBody(20)), "the connection broke", TRIES),
+    "metadata service refusing": (metadata_refusing, "metadata service", TRIES),
+    "metadata service silent": (metadata_silent, "metadata service", (PATIENCE,)),
 }
 
 

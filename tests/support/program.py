@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest import mock
 
 import boot_archive
+import hurried
 
 from bootstrap.cli import main
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 # How the program is run: as the package of this tree, or from the boot archive, built of it.
 FROM_ARCHIVE = os.environ.get("ECSAUTH_TESTS_PROGRAM") == "archive"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -43,15 +44,21 @@ class Ended(NamedTuple):
 
 def command(name: str = "boot") -> tuple[str, ...]:
     """Return the words that start the program for a command; `PYTHONPATH` has to name this tree."""
+    return (sys.executable, *_program(name))
+
+
+def _program(name: str) -> tuple[str, ...]:
     if FROM_ARCHIVE and name in boot_archive.COMMANDS:
-        return (sys.executable, str(boot_archive.built()))
-    return (sys.executable, "-m", "bootstrap")
+        return (str(boot_archive.built()),)
+    return ("-m", "bootstrap")
 
 
 def run(*arguments: str, env: Mapping[str, str], stdin: bytes = b"", timeout_s: float = TIMEOUT_S) -> Ended:
     """Run the whole program to its end; raise `subprocess.TimeoutExpired`, after killing it."""
+    by = (hurried.__file__,) if hurried.HURRIED in arguments else ()
+    arguments = tuple(argument for argument in arguments if argument != hurried.HURRIED)
     done = subprocess.run(
-        [*command(*arguments[:1]), *arguments],
+        [sys.executable, *by, *_program(*arguments[:1]), *arguments],
         env={**env, "PYTHONPATH": str(ROOT)},
         input=stdin,
         capture_output=True,
@@ -71,12 +78,14 @@ def run_here(*arguments: str, env: Mapping[str, str], stdin: bytes = b"") -> End
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with contextlib.ExitStack() as stack:
         stack.enter_context(_put_back())
+        if hurried.HURRIED in arguments:
+            stack.enter_context(hurried.hurried())
         stack.enter_context(mock.patch.dict(os.environ, env, clear=True))
         stack.enter_context(mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))))
         stack.enter_context(contextlib.redirect_stdout(out))
         stack.enter_context(contextlib.redirect_stderr(err))
         try:
-            status = int(main(arguments))
+            status = int(main([argument for argument in arguments if argument != hurried.HURRIED]))
         except SystemExit as end:  # argparse's
             status = int(end.code or 0)
     return Ended(status, *(stream.detach().getvalue().decode() for stream in (out, err)))

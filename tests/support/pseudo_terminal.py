@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Sitting(NamedTuple):

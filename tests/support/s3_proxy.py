@@ -70,7 +70,7 @@ class S3Proxy(LoopbackServer):
         """Forget the faults."""
         self._injected.clear()
 
-    def wait_for(self, operation: str, timeout_s: float = 20.0) -> Request:
+    def wait_for(self, operation: str, timeout_s: float = 60.0) -> Request:
         """Return the first request for the operation, come or to come; AssertionError after `timeout_s` seconds."""
         return self.requests.wait_for(lambda request: request.operation == operation, timeout_s)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 60.0
 
 
 class Service(Protocol):

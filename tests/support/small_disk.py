@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE = 4096
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
 class SmallDisk:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     Work = Callable[[bytes], object]
     Shape = Callable[[int], bytes]
 
-# CPU seconds: what is linear takes a few at most, on the largest file and a slow machine.
-_HANG = 30.0
+# CPU seconds: what is linear takes ten at most, on the largest file and a good machine.
+_HANG = 120.0
 # Times as many steps for twice the size: two where time is linear, four where it is quadratic. As steps of both kinds
 # add up, what is left of the difference is little.
 _LINEAR = 2.1

@@ -213,4 +213,5 @@ def test_time_is_linear(data: bytes) -> None:
     excerpts = Excerpts(data)
     for column in range(1, 60_000, 60):
         excerpts.excerpt(1, column)
-    assert time.process_time() - start < 2
+    # Of CPU time: half a second on a good machine.
+    assert time.process_time() - start < 4

@@ -190,14 +190,21 @@ def test_a_day_of_tries() -> None:
 
 def test_silence_is_told_as_it_is_by_then() -> None:
     """What is said of an action that does not end is made when its time is over."""
-    stage = ["before"]
+    stage, begun, over = ["before"], threading.Event(), threading.Event()
 
     def act() -> None:
         stage.append("amid")
-        threading.Event().wait(5)
+        begun.set()
+        over.wait(60)
+
+    def silence() -> UnreachableError:
+        # The thread may not have had its turn yet.
+        begun.wait(30)
+        return UnreachableError(stage[-1])
 
     with pytest.raises(UnreachableError, match="amid"):
-        within(0.05, act, lambda: UnreachableError(stage[-1]))
+        within(0.05, act, silence)
+    over.set()
 
 
 def test_waits_double_and_are_capped() -> None:
