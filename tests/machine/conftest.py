@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import program
 import pytest
+import sdk_data
 from machine import FIRST, Machine
 
 from bootstrap.edges.disk import Disk
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from metadata_service import MetadataService
     from s3_proxy import S3Proxy
     from s3_server import S3Server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sdk_data_read_once() -> Iterator[None]:
+    """Keep what the SDK has read of its own data: these tests make many clients in this process."""
+    with sdk_data.read_once():
+        yield
 
 
 @pytest.fixture
