@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,17 @@ def place(tmp_path: Path) -> Path:
     place = tmp_path / "etc"
     place.mkdir(mode=0o755)
     return place
+
+
+@pytest.fixture
+def quick_place(tmp_path: Path) -> Iterator[Path]:
+    """Give a directory in memory, where there is one: for thousands of files that need not outlive anything."""
+    memory = Path("/dev/shm")  # noqa: S108 - a directory of its own is made there
+    if not (memory.is_dir() and os.access(memory, os.W_OK)):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="ecsauth-", dir=memory) as directory:
+        yield Path(directory)
 
 
 @pytest.fixture
