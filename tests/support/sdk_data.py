@@ -31,6 +31,7 @@ def read_once() -> Iterator[None]:
             listed[places] = list_services(loader, type_name)
         return listed[places]
 
-    with mock.patch.object(JSONFileLoader, "load_file", load_file):
-        with mock.patch.object(Loader, "list_available_services", list_available_services):
-            yield
+    reading = mock.patch.object(JSONFileLoader, "load_file", load_file)
+    listing = mock.patch.object(Loader, "list_available_services", list_available_services)
+    with reading, listing:
+        yield
