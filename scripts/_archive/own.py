@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 # All other commands are an operator's, and need more packages.
@@ -15,8 +16,9 @@ COMMANDS = ("boot", "check", "doctor", "explain", "status", "unpersist", "verify
 _ENTRIES = ("bootstrap.cli", "bootstrap.cli.parser", *(f"bootstrap.cli.{name}" for name in COMMANDS))
 
 
-def files() -> dict[str, bytes]:
-    """Return the package's files by path: modules that may be imported, and their data."""
+@functools.cache
+def files() -> Mapping[str, bytes]:
+    """Return the package's files by path: modules that may be imported, and their data. Read once for all Pythons."""
     modules = _closure()
     data = {path for path in (ROOT / "bootstrap").rglob("*.json") if _name_of(path) in modules}
     return {str(path.relative_to(ROOT)): path.read_bytes() for path in sorted({*modules.values(), *data})}

@@ -86,7 +86,7 @@ def _licences(wheel: zipfile.ZipFile) -> dict[str, bytes]:
 def _copy_own(sources: Path, files: dict[str, bytes], wheels: dict[pins.Pin, bytes]) -> None:
     """Add this project's package, told what else is packed."""
     packages = {pin.name: pin.version for pin in sorted(wheels)}
-    own_files = own.files()
+    own_files = dict(own.files())
     text = own_files[_PACKED].decode()
     if _NOTHING_PACKED not in text:
         raise ValueError(_PACKED)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import boot_archive
 import pytest
 from aws_environment import aws_environment
+from forked_program import ForkedProgram
 from metadata_service import Instance, MetadataService
 from pretend_hub import pretend_hub
 from s3_faults import TlsOnlyEverywhere
@@ -81,20 +82,13 @@ NOT_REPLAYED = {
     r"/opt/ecsauth/bin/ecsauth boot .*": "needs an instance; other tests boot one so",
 }
 
-_ECSAUTH = """\
-#!{python}
-import sys
-sys.path.insert(0, {sources!r})
-from bootstrap.cli import main
-from bootstrap.edges import introspection
-introspection._PLACE = ("127.0.0.1", 9)
-arguments = sys.argv[1:]
+# What the command does before: boot, status and doctor of an instance without docker look into the scratch directory.
+_PLACES = """\
 if arguments[:1] in (["boot"], ["status"], ["doctor"]) and "--help" not in arguments:
     for option, value in (("--file", "{root}/etc/ecs/ecs.config"), ("--state-dir", "{root}/var/lib/ecsauth"),
                           ("--launch", "none")):
         if option not in arguments and (option, arguments[0]) != ("--launch", "status"):
             arguments += (option, value)
-sys.exit(main(arguments))
 """
 _END = "-- status "
 _AWS = '#!/bin/sh\nexec {python} {program} "$@"\n'
@@ -112,7 +106,7 @@ class Shown(NamedTuple):
 class Desk:
     """A shell that commands are typed into, one after the other; a context manager."""
 
-    def __init__(self, directory: Path, environment: dict[str, str]) -> None:
+    def __init__(self, directory: Path, environment: dict[str, str], ecsauth: ForkedProgram) -> None:
         self._root = directory / "instance"
         self._status = 0
         desk, programs = directory / "operator", directory / "bin"
@@ -123,10 +117,10 @@ class Desk:
         # What scripts/build-archive leaves.
         (desk / "dist").mkdir()
         (desk / "dist/ecsauth").write_bytes(boot_archive.sample())
-        places = {"python": sys.executable, "sources": str(ROOT), "root": self._root}
-        for name, text in (("ecsauth", _ECSAUTH), ("aws", _AWS), ("docker", _DOCKER)):
+        ecsauth.write_command(programs / "ecsauth", _PLACES.format(root=self._root))
+        for name, text in (("aws", _AWS), ("docker", _DOCKER)):
             program = programs / name
-            program.write_text(text.format(program=Path(__file__).with_name("aws_cli.py"), **places))
+            program.write_text(text.format(python=sys.executable, program=Path(__file__).with_name("aws_cli.py")))
             program.chmod(0o755)
         path = f"{programs}:{os.environ.get('PATH', os.defpath)}"
         self._shell = subprocess.Popen(
@@ -169,8 +163,15 @@ class Desk:
         self._shell.communicate()
 
 
+@pytest.fixture(scope="module")
+def ecsauth() -> Iterator[ForkedProgram]:
+    """Load the program once for all that is typed."""
+    with ForkedProgram() as program:
+        yield program
+
+
 @pytest.fixture
-def desk(tmp_path: Path, s3_server: S3Server) -> Iterator[Desk]:
+def desk(tmp_path: Path, s3_server: S3Server, ecsauth: ForkedProgram) -> Iterator[Desk]:
     """Sit down at the desk of an operator with a bucket and a key, beside an instance that has nothing yet."""
     for bucket in (BUCKET, OTHER_BUCKET):
         s3_server.make_bucket(bucket, default_key=KEY)
@@ -189,7 +190,7 @@ def desk(tmp_path: Path, s3_server: S3Server) -> Iterator[Desk]:
             AWS_SECRET_ACCESS_KEY=SECRET_KEY,
             AWS_DEFAULT_REGION=REGION,
         )
-        with Desk(tmp_path, {**environment, **way_to_hub}) as shell:
+        with Desk(tmp_path, {**environment, **way_to_hub}, ecsauth) as shell:
             yield shell
 
 

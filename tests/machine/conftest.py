@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import program
 import pytest
+import sdk_data
 from machine import FIRST, Machine
 
 from bootstrap.edges.disk import Disk
@@ -21,12 +23,30 @@ if TYPE_CHECKING:
     from s3_server import S3Server
 
 
+@pytest.fixture(scope="session", autouse=True)
+def sdk_data_read_once() -> Iterator[None]:
+    """Keep what the SDK has read of its own data: these tests make many clients in this process."""
+    with sdk_data.read_once():
+        yield
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """Give a directory like /etc/ecs."""
     place = tmp_path / "etc"
     place.mkdir(mode=0o755)
     return place
+
+
+@pytest.fixture
+def quick_place(tmp_path: Path) -> Iterator[Path]:
+    """Give a directory in memory, where there is one: for thousands of files that need not outlive anything."""
+    memory = Path("/dev/shm")  # noqa: S108 - a directory of its own is made there
+    if not (memory.is_dir() and os.access(memory, os.W_OK)):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="ecsauth-", dir=memory) as directory:
+        yield Path(directory)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import pytest
 import s3_faults as faults
 from fault_table import ROWS, Next, World
 from fetching import STANDING, Instance
+from forked_program import ForkedProgram
 from machine import auth_file
 from metadata_service import MetadataService
 from s3_proxy import S3Proxy
@@ -98,13 +99,16 @@ def pair_like(settled: Instance, folder: Path, certificates: Certificates) -> It
         yield Pair(World(proxy, https, metadata), fresh, good)
 
 
-def outcome(pair: Pair, row: Row) -> Outcome:
+def outcome(pair: Pair, row: Row, forked: ForkedProgram) -> Outcome:
     """Let the fault happen to both instances at once, each a process of its own."""
     before = pair.traces()
     options = (AT_ONCE,) if row.next is Next.AT_ONCE else (CUT_OFF,) if row.never_ends else TRIES
     with row.happen(pair.world) as env, ThreadPoolExecutor(2) as pool:
         began = time.monotonic()
-        runs = [pool.submit(each.install, *options, env=each.environment(**env)) for each in (pair.fresh, pair.good)]
+        runs = [
+            pool.submit(forked.run, *each.boot_arguments("--launch=none", *options), env=each.environment(**env))
+            for each in (pair.fresh, pair.good)
+        ]
         fresh, good = (run.result() for run in runs)
         seconds = time.monotonic() - began
     asked = pair.world.metadata.requests
@@ -124,11 +128,11 @@ def outcomes(
 
     def happen(row: Row, folder: Path) -> Outcome:
         with pair_like(settled, folder, certificates) as pair:
-            return outcome(pair, row)
+            return outcome(pair, row, forked)
 
     tests = [item for item in request.session.items if isinstance(item, pytest.Function)]
     selected: list[Any] = [test.callspec.params["row"] for test in tests if test.function is test_fault]
-    with ThreadPoolExecutor(LANES) as pool:
+    with ForkedProgram() as forked, ThreadPoolExecutor(LANES) as pool:
         runs = {row.name: pool.submit(happen, row, tmp_path_factory.mktemp("fault")) for row in selected}
         yield lambda row: runs[row.name].result()
         pool.shutdown(cancel_futures=True)

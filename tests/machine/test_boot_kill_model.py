@@ -13,7 +13,7 @@ import pytest
 import tales
 from boot_model import TEMPORARY, Offer, World, body, facts
 from docker_model import One
-from tales import Told
+from tales import Told, distinct
 
 from bootstrap.core.agent_container import NAME
 from bootstrap.core.errors import ExitCode, LaunchError, UnreachableError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from boot_model import Standing
 
 FOREIGN_FILE = b"ECS_CLUSTER=demo\n"
 FOREIGN_AGENT = One("foreign", True, "always")
@@ -37,10 +36,10 @@ AFTER = (Offer(3, "broken"), Offer(1, allow_older=True))
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(quick_place: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Give an instance. What is synced when is another test's subject, and would take most of the time here."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    return World(tmp_path)
+    return World(quick_place)
 
 
 def nothing(_: World) -> None:
@@ -88,11 +87,7 @@ def runs(world: World, before: Told, offer: Offer) -> Iterator[Told]:
 
 def tell(world: World, tales: Iterable[Told], offers: Iterable[Offer]) -> list[Told]:
     """Go on with each tale in every way; of those that lead to the same, keep one."""
-    found: dict[tuple[Standing, int], Told] = {}
-    for before, offer in itertools.product(tales, offers):
-        for told in runs(world, before, offer):
-            found.setdefault((told.standing, told.newest), told)
-    return list(found.values())
+    return distinct(told for before, offer in itertools.product(tales, offers) for told in runs(world, before, offer))
 
 
 def assert_ends_well(world: World, told: Told, number: int) -> None:

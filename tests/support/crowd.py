@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,11 +47,17 @@ def run_together(
 def main() -> None:
     """Read the runs, run them, print how they ended."""
     import boto3
+    import sdk_data
     from program import run_here
 
     order = json.load(sys.stdin)
-    # What the SDK loads for a first client is loaded for all.
-    boto3.client("s3", region_name="us-east-1")
+    with sdk_data.read_once():
+        # What the SDK loads for a first client is loaded for all.
+        boto3.client("s3", region_name="us-east-1")
+        _run_all(order, run_here)
+
+
+def _run_all(order: Any, run_here: Callable[..., Ended]) -> None:
     ready, start = os.pipe()
     children = []
     for arguments, given in order["runs"]:

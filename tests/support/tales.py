@@ -9,7 +9,7 @@ from boot_model import Killed, Life
 from bootstrap.core.errors import EcsauthError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from boot_model import Offer
 
@@ -59,3 +59,11 @@ def runs(world: World, before: Told, offer: Offer, after: Callable[[], object] =
         if until is not None and not life.is_over:
             return
         yield Told(world.standing(), (*before.story, f"{offer}: {ended}"), newest)
+
+
+def distinct(tales: Iterable[Told]) -> list[Told]:
+    """Return one of all the tales that have led to the same: from there they go on alike."""
+    found: dict[tuple[Any, int], Told] = {}
+    for told in tales:
+        found.setdefault((told.standing, told.newest), told)
+    return list(found.values())

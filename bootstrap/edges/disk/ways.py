@@ -26,21 +26,28 @@ def refuse_open_way(path: str) -> None:
     In a sticky directory others can add names, and change only their own. The way is resolved as the kernel does
     (path_resolution(7)).
     """
-    at, ahead, links = "/", path.split("/")[::-1], 0
+    ahead, links = path.split("/")[::-1], 0
     try:
+        at, above = "/", os.stat("/")
         while ahead:
             name = ahead.pop()
-            if name in ("", ".", ".."):
-                at = os.path.dirname(at) if name == ".." else at
+            if name in ("", "."):
                 continue
-            _refuse_open(at, path, os.stat(at))
-            found = os.lstat(os.path.join(at, name))
+            if name == "..":
+                at = os.path.dirname(at)
+                above = os.stat(at)
+                continue
+            _refuse_open(at, path, above)
+            here = os.path.join(at, name)
+            found = os.lstat(here)
             if not stat.S_ISLNK(found.st_mode):
-                at = os.path.join(at, name)
+                # Whoever asks has opened what is there: what would be mounted on the way is, and this is it.
+                at, above = here, found
                 continue
-            _refuse_foreign(f"the link {os.path.join(at, name)}, on the way to {path},", found)
-            target = os.readlink(os.path.join(at, name))
-            at = "/" if target.startswith("/") else at
+            _refuse_foreign(f"the link {here}, on the way to {path},", found)
+            target = os.readlink(here)
+            if target.startswith("/"):
+                at, above = "/", os.stat("/")
             ahead += target.split("/")[::-1]
             links += 1
             if links > _MOST_LINKS:
