@@ -274,6 +274,7 @@ def test_credentials_that_never_come(instance: Instance, live_in: Live) -> None:
     live_in(instance.env)
     with pytest.raises(DeniedError) as caught:
         persisting(InstanceStore(instance.clients().s3), 10)
+    assert re.search(r"; tried for \d+ s$", caught.value.message)
     assert caught.value.hints[0] == "on EC2: does the instance have an instance profile with a role?"
 
 

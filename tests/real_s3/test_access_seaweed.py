@@ -101,6 +101,8 @@ class World:
         except ClientError as fault:
             if fault.response["Error"]["Code"] == "AccessDenied":
                 self.with_policy = self._place(next(self._names))
+            elif fault.response["Error"]["Code"] != "NoSuchBucketPolicy":
+                raise
         return self.with_policy
 
     def _settle(self, case: Case, place: Place, policy: Optional[Policy]) -> None:

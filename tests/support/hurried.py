@@ -49,7 +49,7 @@ class ForwardTime:
 @contextlib.contextmanager
 def hurried() -> Iterator[None]:
     """Let the program, inside the `with` block and in this process, wait for no time between its tries."""
-    # Imported here: it takes longer than the program that is run by this one.
+    # Imported here: the program below has no need of it.
     from unittest import mock
 
     forward = ForwardTime()
