@@ -9,6 +9,7 @@ Also a program: `python tests/support/forked_program.py --stop-at-eof SOCKET` se
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -28,6 +29,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import boot_archive
+import hurried
 import program
 from program import TIMEOUT_S, Ended
 from service_program import ServiceProcess
@@ -136,9 +138,12 @@ def _run(arguments: list[str]) -> int:
 
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         setattr(sys, name, _stream(number))
+    hurries = hurried.HURRIED in arguments
+    arguments = [argument for argument in arguments if argument != hurried.HURRIED]
     sys.argv = ["ecsauth", *arguments]
     try:
-        status = int(main(arguments))
+        with hurried.hurried() if hurries else contextlib.nullcontext():
+            status = int(main(arguments))
     except SystemExit as end:  # argparse's
         status = int(end.code or 0)
     for stream in (sys.stdout, sys.stderr):
