@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import socket
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Optional
 
 import docker_engine
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 AGENT_PORT = 51678
 _LOOK_S = 30.0
 _PATIENCE_S = 15.0
-_POLL_S = 0.2
 # What `docker run` makes of the documented --volume flags where they do not exist; innermost first.
 _HOST_DIRECTORIES = ("/var/lib/ecs/data", "/var/lib/ecs", "/var/log/ecs")
 
@@ -83,17 +80,11 @@ def _foreign_agent() -> Optional[str]:
 
 def _other_run() -> Optional[str]:
     """There can be one agent on a machine, so the demo and the tests take turns."""
-    end = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            with docker_engine.LOCK.open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            if time.monotonic() > end:
-                return "another run of the demo or of the tests uses the Docker engine now"
-            time.sleep(_POLL_S)
-        else:
+    try:
+        with docker_engine.alone(_PATIENCE_S):
             return None
+    except TimeoutError:
+        return "another run of the demo or of the tests uses the Docker engine now"
 
 
 def _is_taken(port: int) -> bool:

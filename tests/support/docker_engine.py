@@ -137,9 +137,9 @@ def exclusive() -> Iterator[DockerEngine]:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """Hold the lock; AssertionError when another has held it for too long."""
-    end = time.monotonic() + LOCK_TIMEOUT_S
+def alone(timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+    """Hold the lock; TimeoutError when another has held it for so long."""
+    end = time.monotonic() + timeout_s
     with socket.socket(socket.AF_UNIX) as lock:
         while True:
             try:
@@ -148,7 +148,7 @@ def alone() -> Iterator[None]:
                 if fault.errno != errno.EADDRINUSE:
                     raise
                 if time.monotonic() > end:
-                    raise AssertionError(f"another test run has had the agent for {LOCK_TIMEOUT_S:.0f} s") from None
+                    raise TimeoutError(f"another test run has had the agent for {timeout_s:.0f} s") from None
                 time.sleep(0.2)
             else:
                 break
