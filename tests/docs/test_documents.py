@@ -25,7 +25,11 @@ DOCUMENTS = sorted(
     str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("iam/*.md"))
 )
 # Options of docker and of the tests' own scripts that the documents mention.
-FOREIGN_OPTIONS = {"--env-file", "--all", "--tail", "--filter", "--markdown", "--python", "--now", "--renew-pins"}
+FOREIGN_OPTIONS = {
+    *("--env-file", "--all", "--tail", "--filter", "--markdown", "--python", "--now", "--renew-pins"),
+    # Of scripts/test, and of pytest here.
+    *("--quick", "--own-host"),
+}
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
