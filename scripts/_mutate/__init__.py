@@ -1,0 +1,1 @@
+"""Mutation testing of ecsauth; scripts/mutate starts it."""
