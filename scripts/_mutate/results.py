@@ -51,7 +51,7 @@ def tables(results: Sequence[Result], areas: Iterable[str], stages: Sequence[str
         kills = (sum(one.outcome == KILLED and one.stage == stage for one in here) for stage in stages)
         counts = (len(here), *kills, sum(one.outcome != KILLED for one in here))
         rows.append((area or "all", *map(str, counts)))
-    survivors = [("place", "change", "tests that ran")]
+    survivors = [("place", "tests that ran", "change")]
     survivors += (_survivor(one, results) for one in last if one.outcome != KILLED)
     form = _markdown if markdown else _plain
     return form(rows) + ("\n" + form(survivors) if len(survivors) > 1 else "")
@@ -69,7 +69,7 @@ def _survivor(last: Result, results: Sequence[Result]) -> tuple[str, str, str]:
     """Return the row of a mutant that survived: tests that ran are those of all tiers."""
     ran = sum(one.tests for one in results if one.key == last.key)
     change = f"`{last.before}` -> " + (f"`{last.after}`" if last.after else "nothing")
-    return (f"{last.file}:{last.line}", change, str(ran) if ran else UNREACHED)
+    return (f"{last.file}:{last.line}", str(ran) if ran else UNREACHED, change)
 
 
 def _plain(rows: Sequence[tuple[str, ...]]) -> str:

@@ -21,7 +21,8 @@ import pytest  # noqa: E402 - as `python -m pytest` finds it
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WHOLE_FILE = measure.WHOLE_FILE
+# As --import-mode=importlib names the modules of the tests.
+_OURS = ("bootstrap.", "tests.")
 
 
 class Chosen:
@@ -68,15 +69,13 @@ class Measured:
 
     def __init__(self, folder: str) -> None:
         self._folder, self._test = folder, ""
+        self._loaded = 0
+        self._caches: list[Any] = []
         self._measuring: Any = measure.start(folder)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        # What one test puts into a cache, the next would not run.
-        for module in list(sys.modules.values()):
-            if getattr(module, "__name__", "").startswith("bootstrap.") or module is getattr(item, "module", None):
-                for thing in list(vars(module).values()):
-                    getattr(type(thing), "cache_clear", lambda _: None)(thing)
+        self._clear_caches()
         self._test = item.nodeid
         self._switch(self._test)
         try:
@@ -89,7 +88,7 @@ class Measured:
         if fixturedef.scope == "function":
             return (yield)
         # What such a fixture runs, it runs for every test of the file.
-        self._switch(self._test.partition("::")[0] + WHOLE_FILE)
+        self._switch(self._test.partition("::")[0] + measure.WHOLE_FILE)
         try:
             return (yield)
         finally:
@@ -98,6 +97,15 @@ class Measured:
     def pytest_unconfigure(self) -> None:
         self._measuring.stop()
         self._measuring.save()
+
+    def _clear_caches(self) -> None:
+        """Empty the caches of the program and of the tests: what one test puts there, the next would not run."""
+        if self._loaded != len(sys.modules):
+            self._loaded = len(sys.modules)
+            ours = (vars(module) for name, module in list(sys.modules.items()) if name.startswith(_OURS))
+            self._caches = [thing for names in ours for thing in names.values() if hasattr(type(thing), "cache_clear")]
+        for cache in self._caches:
+            cache.cache_clear()
 
     def _switch(self, test: str) -> None:
         measure.name_test(self._folder, test)

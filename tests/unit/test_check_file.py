@@ -131,11 +131,22 @@ def test_a_value_over_several_lines(value: str, codes: list[str]) -> None:
     assert [finding.code for finding in _found(text)] == codes
 
 
-def test_a_slip_inside_a_value_over_several_lines_has_its_own_place() -> None:
+@pytest.mark.parametrize(
+    ("before", "column"),
+    [
+        pytest.param("{\n  ", 3, id="between tokens"),
+        pytest.param('{"registry.example.com":{"username":"u","password":"p\n  q"},', 7, id="inside a text"),
+    ],
+)
+def test_a_slip_inside_a_value_over_several_lines_has_its_own_place(before: str, column: int) -> None:
     """The column counts in the line that the slip stands in."""
-    text = 'ECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={\n  "docker.io":{"username":"u","password":"p"}\n}\n'
-    found = next(finding for finding in _found(text) if finding.code == "A370")
-    assert (found.line, found.column) == (3, 3)
+    value = before + '"docker.io":{"username":"u","password":"p"}\n}\n'
+    found = next(
+        finding
+        for finding in _found(f"ECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={value}")
+        if finding.code == "A370"
+    )
+    assert (found.line, found.column) == (3, column)
 
 
 @pytest.mark.parametrize("below", ["ECS_CLUSTER=prod", "# comment", "", "  MY_OWN=1"])

@@ -184,6 +184,11 @@ def test_what_systemd_reads_otherwise_matters_for_ecs_init(text: str, fix: str) 
     assert not _found(text, Target.DOCKER)
 
 
+def test_another_fault_of_a_line_says_what_systemd_reads_otherwise() -> None:
+    """A line that nobody reads as it was meant has its own finding, and not that of systemd as well."""
+    assert [finding.code for finding in _found('export ECS_LOG_OPTS={"tag":"a\\b"}')] == ["F114"]
+
+
 def test_what_systemd_reads_otherwise_does_not_matter_for_the_agent() -> None:
     """The agent's variables do not come through systemd."""
     assert _codes('# comment \\\nECS_DATADIR=/data\nECS_INSTANCE_ATTRIBUTES={"a":"b\\\\c"}') == []

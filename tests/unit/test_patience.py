@@ -143,6 +143,15 @@ def test_how_long_it_was_tried_is_told(fault: EcsauthError, least: int) -> None:
     assert str(raised.value) == raised.value.message
 
 
+def test_a_moment_of_tries_is_told_as_a_second() -> None:
+    """Two tries within half a second did take some time: not "0 s"."""
+    clock = StillClock()
+    with pytest.raises(UnreachableError) as raised:
+        persist(_failing(clock, UnreachableError("cause")), clock, Deadline(clock, 1.0))
+    assert sum(clock.waits) <= 0.5
+    assert raised.value.message == "cause; tried for 1 s"
+
+
 @pytest.mark.parametrize("fault", [UnreachableError("cause"), NotYetError("cause"), settling(0.0)])
 def test_one_try_is_not_called_patience(fault: EcsauthError) -> None:
     """What was tried once says nothing of how long."""
