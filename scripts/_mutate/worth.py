@@ -41,7 +41,7 @@ def matters(operator: str, before: str, after: str) -> bool:
 def runs(source: str, line: int) -> Optional[range]:
     """Return the lines of the statement that a line is part of, of a compound one its head; None if it runs at import.
 
-    Defaults and decorators of a function run where the function is made.
+    Of the defaults and decorators of a function it is the body: they run at import, and matter where the function does.
     """
     inner: Optional[range] = None
     body: list[ast.stmt] = ast.parse(source).body
@@ -54,9 +54,12 @@ def runs(source: str, line: int) -> Optional[range]:
         start = min((_first_line(one) for block in blocks for one in block), default=None)
         head = around.end_lineno if start is None else max(around.lineno, start - 1)
         inner = range(_first_line(around), (head or around.lineno) + 1)
+        is_function = isinstance(around, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if is_function and start is not None and line < start:
+            return range(start, (around.end_lineno or start) + 1)
         if start is None or line < start:
             return inner if in_function else None
-        in_function = in_function or isinstance(around, (ast.FunctionDef, ast.AsyncFunctionDef))
+        in_function = in_function or is_function
         body = [one for block in blocks for one in block]
 
 
