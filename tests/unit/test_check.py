@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootstrap.core import agent_variables, readers
+from bootstrap.core.approval import approve
 from bootstrap.core.check import Target, check
 from bootstrap.core.diagnostics import Severity
+from bootstrap.core.errors import InvalidError
 
 _AWS = Path(__file__).parents[1] / "fixtures" / "aws"
 _ONE = '{"registry.example.com":{"username":"example","password":"not-a-secret"}}'
@@ -192,3 +194,18 @@ def test_any_bytes_are_read(data: bytes) -> None:
     for finding in check(data):
         assert finding.line is None or 1 <= finding.line <= data.count(b"\n") + 1
         assert finding.column is None or finding.column >= 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("=nothing\n", "ecs.config would not work: 1 error"),
+        ("=nothing\n# MY_PASSWORD=x\n", "ecs.config would not work: 2 errors"),
+    ],
+)
+def test_a_refusal_counts_the_errors(lines: str, told: str) -> None:
+    """What does not pass says how many errors it has; warnings and notes are not counted."""
+    with pytest.raises(InvalidError) as raised:
+        approve(f"ECS_CLUSTER=prod\n{lines}".encode(), "ecs.config")
+    assert raised.value.message == told
+    assert len(raised.value.findings) > int(told.split()[-2])
