@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -16,7 +17,7 @@ from needs import need
 from bootstrap.core.errors import LocalError
 from bootstrap.core.state import State
 from bootstrap.core.trust import ObjectFacts
-from bootstrap.edges.disk import BACKUP_SUFFIX, Disk, PrivateDirectory, write_private
+from bootstrap.edges.disk import BACKUP_SUFFIX, Disk, PrivateDirectory, ways, write_private
 
 ROOT_ONLY = None if os.geteuid() == 0 else "needs root"
 NOBODY = 65_534
@@ -327,6 +328,21 @@ def test_names_that_the_system_refuses(place: Path, name: str) -> None:
     """A name that is too long is a fault of this machine, not of the program."""
     with pytest.raises(LocalError, match="file name too long"):
         PrivateDirectory(str(place), mode=0o755).write(name, NEW)
+
+
+@pytest.mark.parametrize(
+    ("number", "elsewhere", "hints"),
+    [
+        (errno.EACCES, "", ("run as root",)),
+        (errno.EPERM, "", ("run as root",)),
+        (errno.EPERM, "name another file", ("name another file",)),
+        (errno.EIO, "name another file", ()),
+    ],
+)
+def test_what_the_system_refuses_comes_with_what_helps(number: int, elsewhere: str, hints: tuple[str, ...]) -> None:
+    """Where root may do it that is told, unless another place is better; a broken disk has no hint."""
+    fault = ways.local("write", "/etc/ecs/ecs.config", OSError(number, os.strerror(number)), elsewhere)
+    assert fault.hints == hints
 
 
 def test_operator_may_not_write_there(open_place: Path) -> None:

@@ -95,7 +95,7 @@ def test_way_back(service: Service, previous: bool, restore: list[str]) -> None:
         pytest.param(STOPPED._replace(failed=True, exit_status=1), RUNNING, Health.FAILED, "status 1", id="failed"),
         pytest.param(STOPPED._replace(stopping=True, exit_status=1), RUNNING, Health.PENDING, "status 1", id="ending"),
         pytest.param(STOPPED._replace(held_back=True), STOPPED, Health.FAILED, "held back", id="held back"),
-        pytest.param(STOPPED, STOPPED, Health.FAILED, "has stopped", id="stopped by somebody"),
+        pytest.param(STOPPED, STOPPED, Health.FAILED, "has stopped: it exited with status 0", id="by somebody"),
     ],
 )
 def test_judge(service: Service, before: Service, health: Health, reason: str) -> None:
