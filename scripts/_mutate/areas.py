@@ -49,9 +49,9 @@ AREAS = {
 """Patterns below `bootstrap`, by area."""
 
 STAGES = {
-    "quick": ("tests/unit",),
-    "ci": ("--ignore=tests/unit", "-m", "not docker and not instance"),
-    "ci-docker": ("--ignore=tests/unit", "-m", "docker or instance"),
+    "quick": ("-m", "quick"),
+    "ci": ("-m", "not quick and not docker"),
+    "ci-docker": ("-m", "docker"),
 }
 """Arguments of pytest, by tier, in the order in which they run: of each, what it adds to those before it.
 
