@@ -33,14 +33,15 @@ def main() -> int:
     """Do what the command line says; return the exit status."""
     options = _options()
     stages = options.stage or list(areas.STAGES)
+    if options.list:
+        for one in _sample(ROOT, options.n, options.seed):
+            sys.stdout.write(f"{one.area:<7} {one.file}:{one.line}  {one.before}  ->  {one.after or '(nothing)'}\n")
+        return 0
     if not options.report:
-        mutants = _sample(options.n, options.seed)
-        if options.list:
-            for one in mutants:
-                sys.stdout.write(f"{one.area:<7} {one.file}:{one.line}  {one.before}  ->  {one.after or '(nothing)'}\n")
-            return 0
         options.results.parent.mkdir(parents=True, exist_ok=True)
         with copied() as tree:
+            # Of the copy: the tree may be worked on meanwhile.
+            mutants = _sample(tree.root, options.n, options.seed)
             for stage in stages:
                 _run_stage(tree, stage, mutants, options.results)
     known = results.read(options.results)
@@ -63,20 +64,20 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _sample(number: int, seed: int) -> list[Mutant]:
+def _sample(root: Path, number: int, seed: int) -> list[Mutant]:
     """Return the sample, with the changed lines."""
     from _mutate import operators
 
     spots = {
-        area: [spot for file in files for spot in operators.spots(ROOT, file)]
-        for area, files in areas.files(ROOT).items()
+        area: [spot for file in files for spot in operators.spots(root, file)]
+        for area, files in areas.files(root).items()
     }
-    return [_with_lines(one) for one in sample.choose(spots, number, seed, partial(operators.mutated, ROOT))]
+    return [_with_lines(root, one) for one in sample.choose(spots, number, seed, partial(operators.mutated, root))]
 
 
-def _with_lines(mutant: Mutant) -> Mutant:
+def _with_lines(root: Path, mutant: Mutant) -> Mutant:
     """Return the mutant with the first line that differs: an operator may change another than where it stands."""
-    old = (ROOT / mutant.file).read_text(encoding="utf-8").splitlines()
+    old = (root / mutant.file).read_text(encoding="utf-8").splitlines()
     new = mutant.code.splitlines()
     for kind, start, end, other, last in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if kind != "equal":
@@ -107,7 +108,7 @@ def _try(tree: Tree, stage: str, mutant: Mutant, reached: reach.Reach) -> Result
 
     A test kills it that fails twice: on a busy machine one may fail by itself, and is then left out.
     """
-    tests = reached.tests(mutant, (ROOT / mutant.file).read_text(encoding="utf-8"))
+    tests = reached.tests(mutant, (tree.root / mutant.file).read_text(encoding="utf-8"))
     seconds, ran = 0.0, 0
     result = partial(Result, *mutant[:-1], stage)
     while tests:

@@ -63,11 +63,11 @@ class Reach:
 
 def of(stage: str, tree: Tree) -> Reach:
     """Return what is known of a tier, measured now if need be."""
-    kept = _MAPS / f"{stage}-{_key(stage)}"
+    kept = _MAPS / f"{stage}-{_key(stage, tree.root)}"
     if not (kept / "seconds").exists():
-        for old in _MAPS.glob(f"{stage}-{'?' * 16}"):
-            shutil.rmtree(old)
         _measure(stage, tree, kept)
+        for old in set(_MAPS.glob(f"{stage}-{'?' * 16}")) - {kept}:
+            shutil.rmtree(old)
     return Reach(kept)
 
 
@@ -108,18 +108,18 @@ def _passing_unmeasured(stage: str, tree: Tree, failed: tuple[str, ...]) -> dict
     return {one.test: one.seconds for one in again.tests if one.outcome == "passed"}
 
 
-def _key(stage: str) -> str:
+def _key(stage: str, root: Path) -> str:
     """Name the content of all that decides what a tier runs."""
     digest = hashlib.sha256(f"{sys.version} {STAGES[stage]}".encode())
-    for path in _files():
+    for path in _files(root):
         content = path.read_bytes()
-        digest.update(f"{path.relative_to(ROOT)} {len(content)}\n".encode() + content)
+        digest.update(f"{path.relative_to(root)} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
 
 
-def _files() -> Iterator[Path]:
+def _files(root: Path) -> Iterator[Path]:
     for name in _MEASURED:
-        path = ROOT / name
+        path = root / name
         paths = sorted(path.rglob("*")) if path.is_dir() else [path]
         yield from (one for one in paths if one.is_file() and "__pycache__" not in one.parts)
 
