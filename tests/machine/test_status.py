@@ -70,7 +70,7 @@ def test_healthy_for_programs(booted: Machine) -> None:
     assert (said["schema"], said["agree"], said["problems"]) == (1, True, [])
     assert (installed["env_file"], installed["mode"], installed["owner"]) == (str(booted.env_file), "0600", "root")
     assert (installed["as_left"], installed["uri"], installed["failure"]) == (True, booted.uri, None)
-    assert said["remote"]["outcome"] == "same"
+    assert (said["remote"]["outcome"], said["remote"]["reason"]) == ("same", None)
     assert said["remote"]["object"]["version_id"] == installed["object"]["version_id"] == agent["made_from"]
     assert (agent["way"], agent["running"], agent["has_file"], agent["differing"]) == ("container", True, True, [])
     assert (agent["registration"]["cluster"], agent["tasks"]) == ("demo", 0)
@@ -215,7 +215,10 @@ def test_remote_faults(booted: Machine, fault: faults.Fault, outcome: str, said:
     assert done.status == DISAGREE
     assert lines(done)["S3"].startswith("warning  ")
     assert said in lines(done)["S3"]
-    assert status(booted, "--remote", "--format=json").document["remote"]["outcome"] == outcome
+    remote = status(booted, "--remote", "--format=json").document["remote"]
+    assert remote["outcome"] == outcome
+    assert (remote["reason"] is None) is (outcome == "absent")
+    assert (remote["reason"] or "") in lines(done)["S3"]
 
 
 def test_newer_version_in_s3(booted: Machine) -> None:
