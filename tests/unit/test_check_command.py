@@ -31,6 +31,12 @@ def _check(data: bytes, *arguments: str) -> Ended:
     return ended
 
 
+def as_written(file: Path) -> tuple[int, int, int, int]:
+    """Return what changes when a file is written or replaced; not when it was read, which a check does."""
+    found = file.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode
+
+
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the path of an env-file in the working directory."""
@@ -214,10 +220,10 @@ def test_fix_of_the_form_alone(file: Path) -> None:
 def test_fix_leaves_a_canonical_file_alone(file: Path) -> None:
     """A file that has its canonical form is not written again."""
     file.write_bytes(CLEAN)
-    before = file.stat()
+    before = as_written(file)
     ended = run_here("check", "--fix", file.name, env=ENVIRONMENT)
     assert ended.err == "ecsauth: ecs.config: nothing to fix\necsauth: ecs.config: nothing wrong\n"
-    assert file.stat() == before
+    assert as_written(file) == before
 
 
 def test_fix_follows_a_link(file: Path) -> None:
@@ -257,12 +263,12 @@ def test_fix_to_stdout(arguments: tuple[str, ...], file: Path) -> None:
 def test_fix_that_would_have_to_guess(style: str, file: Path) -> None:
     """Then nothing is written, and all that is wrong is told."""
     file.write_bytes(BROKEN)
-    before = file.stat()
+    before = as_written(file)
     ended = run_here("check", "--fix", file.name, "--format", style, env=ENVIRONMENT)
     assert ended.status == 3
     assert "A324" in ended.out + ended.err
     assert "ecsauth: error: nothing was written: cannot be mended without a guess: line 3: " in ended.err
-    assert file.stat() == before
+    assert as_written(file) == before
     assert SECRET not in ended.out + ended.err
 
 
