@@ -27,8 +27,8 @@ DOCUMENTS = sorted(
 # Options of docker and of the tests' own scripts that the documents mention.
 FOREIGN_OPTIONS = {
     *("--env-file", "--all", "--tail", "--filter", "--markdown", "--python", "--now", "--renew-pins"),
-    # Of scripts/test, and of pytest here.
-    *("--quick", "--own-host"),
+    # Of scripts/test and scripts/mutate, and of pytest here.
+    *("--quick", "--own-host", "--seed"),
 }
 
 
