@@ -26,7 +26,10 @@ class Variable(NamedTuple):
     json-object, registry-auth or aws-sdk.
     accepted: what may be given, a phrase for a message.
     default: what holds on Linux where nothing is given, in the same spelling as a value where it can be one.
-    read_by: agent, ecs-init or both. sensitive: may hold a secret. logged: the agent or ecs-init writes the value,
+    read_by: agent, ecs-init or both. ecs_init_way: how ecs-init itself reads it: from its environment, which is
+    systemd's EnvironmentFile= ("systemd"), from the text of the file ("file", ecs-init/docker/docker.go, getEnvVars)
+    or in both ways; empty where it does not read it. ecs_init_source: file and line of that.
+    sensitive: may hold a secret. logged: the agent or ecs-init writes the value,
     or the part that it cannot use, to a log. platform: all, linux or windows.
     deprecated: what to know about a name that should not be used any more. ignored: why nothing on Linux reads it.
     meant: the name that is documented wrongly as this one. ecs_init_sets: what ecs-init gives the agent unless the
@@ -39,6 +42,8 @@ class Variable(NamedTuple):
     accepted: str
     default: str
     read_by: str
+    ecs_init_way: str
+    ecs_init_source: str
     sensitive: bool
     logged: bool
     platform: str
@@ -49,6 +54,16 @@ class Variable(NamedTuple):
     meant: Optional[str]
     ecs_init_sets: Optional[str]
     parsing: Mapping[str, Any]
+
+    @property
+    def is_read_through_systemd(self) -> bool:
+        """Whether what systemd makes of the line counts."""
+        return self.ecs_init_way in ("systemd", "both")
+
+    @property
+    def keeps_quotes(self) -> bool:
+        """Whether a program takes quotes around the value for a part of it: every reader but systemd does."""
+        return self.read_by != "ecs-init" or self.ecs_init_way != "systemd"
 
 
 def find(name: str) -> Optional[Variable]:
@@ -65,6 +80,8 @@ def find(name: str) -> Optional[Variable]:
         accepted=known.get("accepted") or "one of " + ", ".join(parsing.get("values", ())),
         default=known.get("default", ""),
         read_by=known.get("read_by", "agent"),
+        ecs_init_way=known.get("ecs_init_way", ""),
+        ecs_init_source=known.get("ecs_init_source", ""),
         sensitive=known.get("sensitive", False),
         logged=known.get("logged", False),
         platform=known.get("platform", "all"),

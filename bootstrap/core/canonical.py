@@ -16,7 +16,7 @@ from bootstrap.core.checks import file
 from bootstrap.core.checks.auth import DATA, TYPE, value_of
 from bootstrap.core.checks.lines import BYTE_ORDER_MARK, Kind, Line, scan
 from bootstrap.core.checks.names import in_other_letters
-from bootstrap.core.checks.values import quoted
+from bootstrap.core.checks.values import plain, quoted
 from bootstrap.core.diagnostics import Severity
 from bootstrap.core.errors import InvalidError
 from bootstrap.core.go_space import GO_SPACE
@@ -137,8 +137,7 @@ def _plain(name: str, value: str) -> str:
     which without them only some of the readers would keep.
     """
     variable: Optional[agent_variables.Variable] = agent_variables.find(name)
-    if variable is None or variable.read_by == "ecs-init" or not quoted(value):
+    if variable is None or not variable.keeps_quotes or not quoted(value):
         return value
-    inner = value[1:-1]
-    is_clear = inner == inner.strip(GO_SPACE) and value[0] not in inner and not (value[0] == '"' and "\\" in inner)
-    return inner if is_clear else value
+    inner = plain(value)
+    return value if inner is None else inner

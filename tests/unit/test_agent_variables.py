@@ -53,6 +53,17 @@ def test_facts(name: str, kind: str, default: str, read_by: str) -> None:
     assert (variable.kind, variable.default, variable.read_by) == (kind, default, read_by)
 
 
+def test_how_ecs_init_reads() -> None:
+    """Each variable of ecs-init's says in which way it is read: all but four only from its environment."""
+    ways = {variable.name: variable.ecs_init_way for variable in _ALL if variable.read_by != "agent"}
+    assert {name: way for name, way in ways.items() if way != "systemd"} == {
+        "DOCKER_HOST": "both",
+        "ECS_AGENT_LABELS": "file",
+        "ECS_ENABLE_GPU_SUPPORT": "file",
+        "ECS_GMSA_SUPPORTED": "both",
+    }
+
+
 def test_sensitive_names() -> None:
     """The variables that may hold a secret, all of them."""
     assert {variable.name for variable in _ALL if variable.sensitive} == {
@@ -113,6 +124,8 @@ def test_facts_are_whole(variable: agent_variables.Variable) -> None:
     assert variable.accepted
     assert variable.source or variable.kind == "aws-sdk"
     assert variable.read_by in ("agent", "ecs-init", "both")
+    assert bool(variable.ecs_init_way) is (variable.read_by != "agent")
+    assert variable.ecs_init_source.startswith("ecs-init/") is bool(variable.ecs_init_way)
     assert variable.platform in ("all", "linux", "windows")
     assert variable.meant is None or agent_variables.find(variable.meant) is not None
     if variable.kind == "bool" and variable.ignored is None:

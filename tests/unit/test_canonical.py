@@ -49,6 +49,7 @@ def _canonical(text: str) -> str:
         pytest.param("A=1\n#B=2\n; C=3\n# note\\\n", "A=1\n#B:2\n# C:3\n# note\n", id="comments without ="),
         pytest.param(f"A=1\n#{_DATA}={{{_ONE}}}\n", "A=1\n", id="commented-out secret"),
         pytest.param("ECS_CLUSTER='prod'\n", "ECS_CLUSTER=prod\n", id="quotes"),
+        pytest.param('ECS_AGENT_LABELS=\'{"a":"b"}\'\n', 'ECS_AGENT_LABELS={"a":"b"}\n', id="quotes ecs-init keeps"),
         pytest.param("ECS_LOG_OPTS='{}'\nMY_OWN='x'\n", "ECS_LOG_OPTS='{}'\nMY_OWN='x'\n", id="quotes somebody wants"),
         pytest.param("ecs_cluster=prod\n", "ECS_CLUSTER=prod\n", id="name in other letters"),
         pytest.param("ECS_LOGLEVEL: info\n", "ECS_LOGLEVEL=info\n", id="YAML"),

@@ -42,6 +42,9 @@ def _codes(text: str) -> list[str]:
         'ECS_INSTANCE_ATTRIBUTES={"secret-store": "vault"}',
         'ECS_LOG_OPTS=\'{"max-size":"10m"}\'',
         'ECS_LOG_OPTS={"max-size":"10m"}',
+        'ECS_LOG_OPTS="{\\"max-size\\":\\"10m\\"}"',
+        'ECS_AGENT_LABELS={"a":"[\\"b\\"]"}',
+        'ECS_AGENT_LABELS={"a":"\\u002f"}',
         "ECS_LOG_DRIVER=awslogs",
         "ECS_TASK_METADATA_RPS_LIMIT=40,60",
         "ECS_DYNAMIC_HOST_PORT_RANGE=49153-65535",
@@ -120,6 +123,12 @@ def test_names_that_nothing_reads(line: str, code: str) -> None:
         pytest.param("ECS_POLLING_METRICS_WAIT_DURATION=15s", "V223", id="used under a condition"),
         pytest.param("ECS_ENABLE_GPU_SUPPORT=TRUE", "V224", id="true to the agent only"),
         pytest.param("ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION_JITTER=-1m", "V225", id="crashes later"),
+        pytest.param('ECS_AGENT_LABELS={"a":1}', "V226", id="label that is no text"),
+        pytest.param('ECS_AGENT_LABELS=\'{"a":"b"}\'', "V226", id="quoted labels"),
+        pytest.param('ECS_AGENT_LABELS="{\\"a\\":\\"b\\"}"', "V226", id="quoted and escaped labels"),
+        pytest.param('ECS_LOG_OPTS=["max-size"]', "V226", id="log options that are no object"),
+        pytest.param("ECS_LOG_OPTS='{\"a\":1}'", "V226", id="quoted log option that is no text"),
+        pytest.param('ECS_INSTANCE_ATTRIBUTES="{\\"a\\":\\"b\\"}"', "V230", id="quoted and escaped JSON"),
         pytest.param('ECS_LOGLEVEL="debug"', "V230", id="quoted word"),
         pytest.param("ECS_DATADIR='/data'", "V230", id="quoted path"),
         pytest.param('ECS_INSTANCE_ATTRIBUTES=\'{"stack":"prod"}\'', "V230", id="quoted JSON"),
@@ -187,6 +196,22 @@ def test_what_systemd_reads_otherwise_matters_for_ecs_init(text: str, fix: str) 
 def test_another_fault_of_a_line_says_what_systemd_reads_otherwise() -> None:
     """A line that nobody reads as it was meant has its own finding, and not that of systemd as well."""
     assert [finding.code for finding in _found('export ECS_LOG_OPTS={"tag":"a\\b"}')] == ["F114"]
+
+
+@pytest.mark.parametrize("line", ['ECS_AGENT_LABELS={"a":"b"}', "ECS_ENABLE_GPU_SUPPORT=true", "ECS_DATADIR=/data"])
+def test_what_systemd_reads_otherwise_does_not_matter_for_what_is_read_from_the_file(line: str) -> None:
+    """Ecs-init takes some variables from the text of the file: what systemd loses of them counts for nothing."""
+    assert _codes(f"# comment \\\n{line}") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "fix"), [('\'{"a":"b"}\'', "check --fix"), ('"{\\"a\\":\\"b\\"}"', "and the backslashes")]
+)
+def test_quoted_labels_are_mended_where_that_is_no_guess(value: str, fix: str) -> None:
+    """The fix offers `--fix` only for quotes that mark nothing but the ends."""
+    (found,) = _found(f"ECS_AGENT_LABELS={value}")
+    assert fix in found.fix
+    assert not _found(f"ECS_AGENT_LABELS={value}", Target.DOCKER)
 
 
 def test_what_systemd_reads_otherwise_does_not_matter_for_the_agent() -> None:

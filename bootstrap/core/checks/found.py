@@ -14,6 +14,11 @@ def title(code: str) -> str:
     return _rule(code).title
 
 
+def fix_of(code: str) -> str:
+    """Return what the rule with this code says has to be done."""
+    return _rule(code).fix
+
+
 def _rule(code: str) -> rules.Rule:
     rule = rules.find(code)
     if rule is None:

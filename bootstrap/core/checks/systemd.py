@@ -1,7 +1,8 @@
-"""Findings about what ecs-init reads for itself, through systemd's EnvironmentFile=.
+"""Findings about what ecs-init reads through systemd's EnvironmentFile=.
 
 systemd removes quotes and backslashes and joins lines, docker and ecs-init's other reader do not. That matters only
-for the variables that ecs-init itself reads, and where systemd refuses the file as a whole.
+for the variables that ecs-init takes from its environment, and where systemd refuses the file as a whole. What
+ecs-init takes from the text of the file (ecs-init/docker/docker.go, getEnvVars) does not come through systemd.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _ABOVE = {
 def findings(data: bytes, lines: tuple[Line, ...]) -> Iterator[Finding]:
     """Yield what ecs-init does not get, or gets otherwise than it is written."""
     last = {line.name: line for line in lines if line.assigns}
-    own = [line for line in last.values() if _is_read_by_ecs_init(line) and _is_plain(line)]
+    own = [line for line in last.values() if _is_read_through_systemd(line) and _is_plain(line)]
     is_plain = data.isascii() and not (own and any(mark in data for mark in _MARKS))
     if is_plain or b"\0" in data or not _is_utf_8(data):
         return
@@ -56,9 +57,9 @@ def _difference(line: Line, reading: Reading) -> Iterator[Finding]:
         yield found("F141", _CONSUMERS, (line.number, line.column), variable=line.name, fix=fix)
 
 
-def _is_read_by_ecs_init(line: Line) -> bool:
+def _is_read_through_systemd(line: Line) -> bool:
     variable = agent_variables.find(line.name)
-    return variable is not None and variable.read_by != "agent" and variable.ignored is None
+    return variable is not None and variable.is_read_through_systemd and variable.ignored is None
 
 
 def _is_plain(line: Line) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from bootstrap.core import agent_config, agent_variables
 from bootstrap.core.agent_config import Effect, Verdict
 from bootstrap.core.checks.auth import DATA, TYPE
-from bootstrap.core.checks.found import found, title
+from bootstrap.core.checks.found import fix_of, found, title
 from bootstrap.core.checks.lines import Kind, Line
 from bootstrap.core.go_space import GO_SPACE
 from bootstrap.core.secret import Secret
@@ -26,6 +26,8 @@ _JSON_SPACE = " \t\r\n"
 _TRIMMED = frozenset({TYPE, "ECS_CLUSTER", "ECS_BACKEND_HOST", "AWS_DEFAULT_REGION", "ECS_NVIDIA_RUNTIME"})
 _TEXTS = frozenset({"string", "path", "string-list", "aws-sdk"})
 
+# systemd, src/basic/env-file.c, SHELL_NEED_ESCAPE: what a backslash stands for itself before, in double quotes.
+_ESCAPE = r'\\(["\\`$])'
 _COMMENT = r"\s#(?:\s|$|[A-Za-z])"
 _REFERENCE = r"\$\{[A-Za-z_]\w*\}|\$[A-Za-z_]\w*|\$\(|`[^`]*`"
 _MARKS = ("://", '"', "AKIA", "ASIA", "-----BEGIN", "gh", "glpat-", "dckr_pat_", "npm_", "xox")
@@ -72,12 +74,25 @@ def quoted(value: str) -> bool:
     return len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
 
 
+def plain(value: str) -> Optional[str]:
+    """Return a quoted value without its quotes; None where they do more than mark its ends.
+
+    Within them a shell would read escapes or other quotes, and white space at the ends is lost to some readers.
+    """
+    inner = value[1:-1]
+    is_clear = inner == inner.strip(GO_SPACE) and value[0] not in inner and not (value[0] == '"' and "\\" in inner)
+    return inner if is_clear else None
+
+
 def _bare(line: Line, variable: Variable) -> Secret:
-    """Return the value that is meant."""
+    """Return the value that is meant: without quotes, as a shell and systemd would read it."""
     value = line.value.reveal()
     comment = _comment(value, variable)
     value = value[: comment.start()].rstrip() if comment else value
-    return Secret(value[1:-1] if quoted(value) else value)
+    if not quoted(value):
+        return Secret(value)
+    inner = value[1:-1]
+    return Secret(re.sub(_ESCAPE, r"\1", inner) if value[0] == '"' and "\\" in inner else inner)
 
 
 def _comment(value: str, variable: Variable) -> Optional[re.Match[str]]:
@@ -96,8 +111,8 @@ def _value(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Findin
     if comment:
         yield setting.found("V231", column=value.index("#", comment.start()))
         value = value[: comment.start()].rstrip()
-    if quoted(value) and setting.variable.read_by != "ecs-init":
-        yield setting.found("V230")
+    if quoted(value) and setting.variable.keeps_quotes:
+        yield _in_quotes(setting, value)
     if setting.variable.logged and _looks_secret(value):
         yield setting.found("V240")
     is_open = not setting.variable.sensitive and ("$" in value or "`" in value)
@@ -106,6 +121,14 @@ def _value(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Findin
         yield setting.found("V232", column=reference.start())
     else:
         yield from _effect(setting, environment)
+
+
+def _in_quotes(setting: _Setting, value: str) -> Finding:
+    """Return a finding for quotes that a reader keeps."""
+    if setting.variable.read_by != "ecs-init":
+        return setting.found("V230")
+    fix = "remove the quotes, and the backslashes that they need" if plain(value) is None else fix_of("V230")
+    return setting.found("V226", f"{title('V226')}: quotes stand around it, and it is no longer an object", fix)
 
 
 def _looks_secret(value: str) -> bool:
@@ -129,6 +152,8 @@ def _code(effect: Effect, variable: Variable) -> str:
     """Return the rule for an effect, empty where there is nothing to say."""
     if effect.verdict is Verdict.FATAL:
         return "V220"
+    if effect.lost and variable.read_by == "ecs-init" and variable.kind in _JSON_KINDS:
+        return "V226"
     if effect.lost:
         return "V221" if effect.verdict is Verdict.QUIET else "V222"
     if not effect.reason:

@@ -323,8 +323,8 @@ RULES = (
         "F141",
         ERROR,
         "systemd does not read this variable as it is written",
-        "ecs-init reads its own settings through systemd, which removes quotes and backslashes and joins lines: the"
-        " setting is lost or another one",
+        "ecs-init reads this setting through systemd, which removes quotes and backslashes and joins lines: the setting"
+        " is lost or another one",
         "put the value in single quotes if only ecs-init reads it; else write it without backslashes and quotes",
         _ENV_FILE,
         CLUSTER + 'ECS_LOG_OPTS={"tag":"agent\\u002fecs"}\n',

@@ -150,6 +150,17 @@ RULES = (
         CLUSTER + "ECS_IMAGE_PULL_TIMEOUT=2h\n",
     ),
     Rule(
+        "V226",
+        WARNING,
+        "JSON that ecs-init cannot decode",
+        "ecs-init skips all of it, with one line in its log: the agent's container gets no label of ECS_AGENT_LABELS,"
+        " its log no option of ECS_LOG_OPTS",
+        'write a JSON object of strings, such as {"name":"value"}; ECS_AGENT_LABELS without quotes around it',
+        "amazon-ecs-agent ecs-init/docker/docker.go, setLabels; ecs-init/config/common.go, parseLogOptions",
+        CLUSTER + 'ECS_AGENT_LABELS=\'{"team":"example"}\'\n',
+        CLUSTER + 'ECS_AGENT_LABELS={"team":"example"}\n',
+    ),
+    Rule(
         "V230",
         ERROR,
         "quotes around the value",
