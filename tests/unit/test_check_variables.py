@@ -35,7 +35,6 @@ def _codes(text: str) -> list[str]:
         "MY_OWN='quoted'",
         "MY_OWN=a # b",
         "MY_OWN=$OTHER",
-        "ECS_DATADIR=",
         "ECS_RESERVED_PORTS=[22, 80]",
         'ECS_INSTANCE_ATTRIBUTES={"stack": "prod"}',
         'ECS_INSTANCE_ATTRIBUTES={"colour": "#ff0000"}',
@@ -62,7 +61,9 @@ def _defaults() -> list[str]:
     """Return an assignment of its default to each variable whose default is a value."""
     variables = [variable for variable in map(agent_variables.find, agent_variables.names()) if variable is not None]
     kinds = ("bool", "duration", "int", "enum")
-    given = [one for one in variables if one.kind in kinds and one.ignored is None and " " not in one.default]
+    given = [
+        one for one in variables if one.kind in kinds and one.ignored is None and one.default and " " not in one.default
+    ]
     return [f"{one.name}={one.default}" for one in given]
 
 
@@ -129,6 +130,18 @@ def test_names_that_nothing_reads(line: str, code: str) -> None:
         pytest.param('ECS_LOG_OPTS=["max-size"]', "V226", id="log options that are no object"),
         pytest.param("ECS_LOG_OPTS='{\"a\":1}'", "V226", id="quoted log option that is no text"),
         pytest.param('ECS_INSTANCE_ATTRIBUTES="{\\"a\\":\\"b\\"}"', "V230", id="quoted and escaped JSON"),
+        pytest.param("ECS_DATADIR=", "V227", id="no state, where ecs-init would set its place"),
+        pytest.param("ECS_ENABLE_TASK_IAM_ROLE=", "V227", id="false, where ecs-init would set true"),
+        pytest.param("ECS_AVAILABLE_LOGGING_DRIVERS=", "V227", id="two drivers, where ecs-init would set five"),
+        pytest.param("ECS_DOMAIN_JOINED_LINUX_INSTANCE=", "V227", id="nothing, where ecs-init would look"),
+        pytest.param("ECS_EBSTA_SUPPORTED=", "V228", id="true, as ecs-init would set"),
+        pytest.param("AWS_DEFAULT_REGION=", "V228", id="empty region"),
+        pytest.param("AWS_ACCESS_KEY_ID=", "V228", id="empty key"),
+        pytest.param("ECS_AGENT_LABELS= ", "V228", id="white space for labels"),
+        pytest.param("ECS_ENGINE_AUTH_TYPE=\nECS_ENGINE_AUTH_DATA=", "A307", id="empty credentials"),
+        pytest.param("ECS_ENGINE_AUTH_TYPE=", "A307", id="empty type alone"),
+        pytest.param("ECS_ENGINE_AUTH_DATA= ", "A307", id="white space for data alone"),
+        pytest.param("ECS_ENGINE_AUTH_DATE=", "V211", id="empty and misspelt"),
         pytest.param('ECS_LOGLEVEL="debug"', "V230", id="quoted word"),
         pytest.param("ECS_DATADIR='/data'", "V230", id="quoted path"),
         pytest.param('ECS_INSTANCE_ATTRIBUTES=\'{"stack":"prod"}\'', "V230", id="quoted JSON"),
@@ -220,13 +233,34 @@ def test_what_systemd_reads_otherwise_does_not_matter_for_the_agent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "codes"), [("", ["V201"]), ("ECS_CLUSTER=\n", ["V201"]), ("ECS_CLUSTR=prod\n", ["V212"])]
+    ("text", "codes"),
+    [
+        ("", ["V201"]),
+        ("ECS_CLUSTER=\n", ["V201"]),
+        ("ECS_CLUSTR=prod\n", ["V212"]),
+        ("ECS_CLUSTER=prod\nECS_CLUSTER=\n", ["V250", "V201"]),
+    ],
 )
 def test_a_missing_cluster_is_told_once(text: str, codes: list[str]) -> None:
     """Not set, empty and misspelt all mean the cluster default."""
     found = [finding for finding in check(f"{text}ECS_LOGLEVEL=info\n".encode()) if finding.code != "A301"]
     assert [finding.code for finding in found] == codes
-    assert "joins the cluster default" in found[0].consequence
+    assert "joins the cluster default" in found[-1].consequence
+
+
+def test_an_empty_cluster_is_told_at_its_line() -> None:
+    """A template with an unset variable writes the name: the finding is about that line."""
+    (found,) = [finding for finding in check(b"ECS_LOGLEVEL=info\nECS_CLUSTER=\n") if finding.code == "V201"]
+    assert (found.line, found.message) == (2, "ECS_CLUSTER is set to nothing")
+
+
+def test_an_empty_value_is_said_with_what_it_replaces() -> None:
+    """The finding names what ecs-init would set, and what the agent does without it; docker sets nothing."""
+    (found,) = _found("ECS_DATADIR=")
+    assert "/data" in found.message
+    assert "saves no state" in found.consequence
+    assert not _found("ECS_DATADIR=", Target.DOCKER)
+    assert _found("ECS_DETAILED_OS_FAMILY=", Target.DOCKER)
 
 
 @pytest.mark.parametrize("value", ["debug # hunter22", "'hunter22'", "$hunter22"])

@@ -165,11 +165,22 @@ def findings(lines: tuple[Line, ...]) -> Iterator[Finding]:
         if not any("ECS_ENGINE_AUTH" in line.text.reveal() for line in lines if line.kind is not Kind.COMMENT):
             yield found("A301", _AGENT)
         return
+    if not value_of(kind) and not value_of(data):
+        yield from _empty([line for line in (kind, data) if line is not None])
+        return
     auth = registry_auth.parse(value_of(kind), value_of(data))
     for problem in _causes(auth.problems):
         line = kind if data is None or (kind is not None and problem.kind in _ABOUT_TYPE) else data
         if line is not None:
             yield _finding(problem, line)
+
+
+def _empty(given: list[Line]) -> Iterator[Finding]:
+    """Yield a finding for credentials of which only the names are there; a misspelt name has one of its own."""
+    named = [line for line in given if line.name in (TYPE, DATA)]
+    if named:
+        first = min(named, key=lambda line: line.number)
+        yield found("A307", _AGENT, (first.number, first.column), variable=first.name)
 
 
 def _causes(problems: tuple[Problem, ...]) -> Iterator[Problem]:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 _READERS = {"agent": ("agent",), "ecs-init": ("ecs-init",), "both": ("agent", "ecs-init")}
 _JSON_KINDS = frozenset({"json-list", "json-object"})
 _JSON_SPACE = " \t\r\n"
+CLUSTER = "ECS_CLUSTER"
 # Texts that the agent trims: fields tagged `trim:"true"` in agent/config/types.go, and ECS_NVIDIA_RUNTIME.
-_TRIMMED = frozenset({TYPE, "ECS_CLUSTER", "ECS_BACKEND_HOST", "AWS_DEFAULT_REGION", "ECS_NVIDIA_RUNTIME"})
+_TRIMMED = frozenset({TYPE, CLUSTER, "ECS_BACKEND_HOST", "AWS_DEFAULT_REGION", "ECS_NVIDIA_RUNTIME"})
 _TEXTS = frozenset({"string", "path", "string-list", "aws-sdk"})
 
 # systemd, src/basic/env-file.c, SHELL_NEED_ESCAPE: what a backslash stands for itself before, in double quotes.
@@ -107,6 +108,9 @@ def _comment(value: str, variable: Variable) -> Optional[re.Match[str]]:
 def _value(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what is wrong with one value, the way it is written first."""
     value = setting.line.value.reveal()
+    if not value:
+        yield from _empty(setting)
+        return
     comment = _comment(value, setting.variable)
     if comment:
         yield setting.found("V231", column=value.index("#", comment.start()))
@@ -121,6 +125,38 @@ def _value(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Findin
         yield setting.found("V232", column=reference.start())
     else:
         yield from _effect(setting, environment)
+
+
+def _empty(setting: _Setting) -> Iterator[Finding]:
+    """Yield a finding for nothing behind the name, as a template with an unset variable writes it.
+
+    To the agent that is mostly the same as no line (os.Getenv; config.go, Merge). But it takes the place of what
+    ecs-init gives the agent (ecs-init/docker/docker.go, getContainerConfig).
+    """
+    variable = setting.variable
+    if variable.name == CLUSTER:
+        return  # V201
+    if not variable.ecs_init_sets or _is_same_when_empty(variable, variable.ecs_init_sets):
+        yield setting.found("V228")
+        return
+    place, name = setting.place, variable.name
+    message = f"{title('V227')}: without the line ecs-init sets {variable.ecs_init_sets}"
+    # One is read with os.LookupEnv (parse_linux.go, GetDetailedOSFamily): there docker's empty value counts as well.
+    consumers = ("agent", "ecs-init") if variable.parsing.get("kept") else ("ecs-init",)
+    yield found("V227", consumers, place, variable=name, message=message, consequence=_without(variable))
+
+
+def _is_same_when_empty(variable: Variable, given: str) -> bool:
+    """Tell whether the agent takes nothing for the boolean that ecs-init gives it."""
+    usual = agent_config.effect(variable.name, given, {})
+    is_known = usual.effective is not None and not usual.lost
+    return is_known and usual.effective == agent_config.effect(variable.name, "", {}).effective
+
+
+def _without(variable: Variable) -> Optional[str]:
+    """Return what the agent makes of nothing, None where its rule says enough."""
+    said: Optional[str] = variable.parsing.get("empty")
+    return said or (f"the agent takes {variable.default} for it" if variable.default else None)
 
 
 def _in_quotes(setting: _Setting, value: str) -> Finding:

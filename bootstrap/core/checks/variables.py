@@ -34,18 +34,27 @@ def findings(lines: tuple[Line, ...]) -> Iterator[Finding]:
     for same in settings.values():
         yield from _repeated(same)
         yield from _name(same[-1])
-    keys = [settings[name][-1] for name in _KEYS if name in settings]
+    keys = [settings[name][-1] for name in _KEYS if name in settings and settings[name][-1].value]
     if keys:
         first = min(keys, key=lambda line: line.number)
         yield found("V241", _AGENT, (first.number, first.column), variable=first.name)
-    if not any(line.value for line in settings.get(_CLUSTER, ())) and not any(map(_lost_cluster, lines)):
+    if not any(map(_lost_cluster, lines)):
+        yield from _no_cluster(settings.get(_CLUSTER, []))
+
+
+def _no_cluster(same: list[Line]) -> Iterator[Finding]:
+    """Yield a finding if nothing sets the cluster; its last line counts, also one with nothing behind the name."""
+    if not same:
         yield found("V201", _AGENT)
+    elif not same[-1].value:
+        place = (same[-1].number, same[-1].column)
+        yield found("V201", _AGENT, place, variable=_CLUSTER, message="ECS_CLUSTER is set to nothing")
 
 
 def _lost_cluster(line: Line) -> bool:
     """Tell whether a line with a finding of its own was to set the cluster."""
     if line.assigns:
-        return line.likely == _CLUSTER
+        return line.likely == _CLUSTER and bool(line.value)
     return line.kind in (Kind.BARE, Kind.PROSE, Kind.SPACE_IN_NAME) and _CLUSTER in line.text.reveal()
 
 

@@ -79,6 +79,16 @@ RULES = (
         _GOOD,
     ),
     Rule(
+        "A307",
+        WARNING,
+        "registry credentials with nothing behind their names",
+        f"as a template writes whose variables are unset: {_NONE}; no log line tells",
+        "write the type and the credentials, or delete the lines if no task pulls from a private registry",
+        _AUTH,
+        auth("", ""),
+        _GOOD,
+    ),
+    Rule(
         "A340",
         ERROR,
         "a credential helper of docker's config.json",
