@@ -8,6 +8,7 @@ import pytest
 
 from bootstrap.core import agent_variables
 from bootstrap.core.check import Target, check
+from bootstrap.core.diagnostics import Severity
 
 if TYPE_CHECKING:
     from bootstrap.core.diagnostics import Finding
@@ -148,6 +149,10 @@ def test_names_that_nothing_reads(line: str, code: str) -> None:
         pytest.param("ECS_LOGLEVEL=debug # for now", "V231", id="comment behind a word"),
         pytest.param("ECS_RESERVED_PORTS=[22] # ssh", "V231", id="comment behind JSON"),
         pytest.param("ECS_BACKEND_HOST=$HOST", "V232", id="reference"),
+        pytest.param("ECS_BACKEND_HOST=${var.host}", "V232", id="reference of Terraform"),
+        pytest.param("ECS_DATADIR=${DIR:-/data}", "V232", id="reference with a default"),
+        pytest.param("AWS_DEFAULT_REGION=eu west", "V233", id="region that is none"),
+        pytest.param("AWS_DEFAULT_REGION=${AWS::Region}", "V234", id="reference of CloudFormation"),
         pytest.param('ECS_INSTANCE_ATTRIBUTES={"az":"$(az)"}', "V232", id="command"),
         pytest.param(
             'ECS_BACKEND_HOST=https://u:hunter22@ecs.example.com\nECS_CONTAINER_INSTANCE_TAGS={"token":"hunter22"}',
@@ -261,6 +266,47 @@ def test_an_empty_value_is_said_with_what_it_replaces() -> None:
     assert "saves no state" in found.consequence
     assert not _found("ECS_DATADIR=", Target.DOCKER)
     assert _found("ECS_DETAILED_OS_FAMILY=", Target.DOCKER)
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("prod", []),
+        ("Prod_1-a", []),
+        ("x" * 255, []),
+        ("arn:aws:ecs:eu-west-1:123456789012:cluster/prod", []),
+        ("arn:aws-us-gov:ecs:us-gov-west-1:123456789012:cluster/prod", []),
+        ("prod cluster!", ["V233"]),
+        ("prod.example", ["V233"]),
+        ("pr\u00f6d", ["V233"]),
+        ("x" * 256, ["V233"]),
+        ("arn:aws:ecs:eu-west-1:123456789012:service/prod", ["V233"]),
+        ("cluster/prod", ["V233"]),
+        ("prod#1", ["V233"]),
+        ("'prod'", ["V230"]),
+        ("prod # the big one", ["V231"]),
+        ("${cluster}", ["V234"]),
+        ("$CLUSTER", ["V234"]),
+        ("$${cluster}", ["V234"]),
+        ("prod-${!Stage}", ["V234"]),
+        ("${var.stage}-ecs", ["V234"]),
+        ("$(cat cluster)", ["V234"]),
+        ("{{ cluster }}", ["V234"]),
+        ("<your-cluster>", ["V234"]),
+        ("%CLUSTER%", ["V234"]),
+    ],
+)
+def test_a_cluster_has_a_name_that_ecs_allows(name: str, codes: list[str]) -> None:
+    """Up to 255 letters, digits, hyphens and underscores, or an ARN: with all else the instance cannot register."""
+    found = [finding for finding in check(f"ECS_CLUSTER={name}\n".encode()) if finding.code != "A301"]
+    assert [finding.code for finding in found] == codes
+    assert all(finding.severity is Severity.ERROR for finding in found)
+
+
+def test_a_placeholder_is_told_with_what_leaves_it() -> None:
+    """The fix names the tools that write such a file."""
+    (found,) = [finding for finding in check(b"ECS_CLUSTER=${cluster}\n") if finding.code == "V234"]
+    assert all(cause in found.fix for cause in ("here-document", "$$", "Terraform", "CloudFormation"))
 
 
 @pytest.mark.parametrize("value", ["debug # hunter22", "'hunter22'", "$hunter22"])

@@ -30,7 +30,9 @@ _TEXTS = frozenset({"string", "path", "string-list", "aws-sdk"})
 # systemd, src/basic/env-file.c, SHELL_NEED_ESCAPE: what a backslash stands for itself before, in double quotes.
 _ESCAPE = r'\\(["\\`$])'
 _COMMENT = r"\s#(?:\s|$|[A-Za-z])"
-_REFERENCE = r"\$\{[A-Za-z_]\w*\}|\$[A-Za-z_]\w*|\$\(|`[^`]*`"
+_REFERENCE = r"\$\{[A-Za-z_!][^{}]*\}|\$[A-Za-z_]\w*|\$\(|`[^`]*`"
+# In a name, also what templates of other kinds, and of documents, leave.
+_PLACEHOLDER = _REFERENCE + r"|\{\{|<[^<>]*>|%\w+%"
 _MARKS = ("://", '"', "AKIA", "ASIA", "-----BEGIN", "gh", "glpat-", "dckr_pat_", "npm_", "xox")
 _CREDENTIALS = (
     r"://[^/\s:@]*:[^/\s@]+@"
@@ -119,12 +121,28 @@ def _value(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Findin
         yield _in_quotes(setting, value)
     if setting.variable.logged and _looks_secret(value):
         yield setting.found("V240")
+    if "pattern" in setting.variable.parsing:
+        yield from _name(setting, value)
+        return
     is_open = not setting.variable.sensitive and ("$" in value or "`" in value)
     reference = re.search(_REFERENCE, value) if is_open else None
     if reference:
         yield setting.found("V232", column=reference.start())
     else:
         yield from _effect(setting, environment)
+
+
+def _name(setting: _Setting, value: str) -> Iterator[Finding]:
+    """Yield what is wrong with a name that the instance needs to register at all."""
+    is_told = "\r" in value or "\ufffd" in value  # F134; F104 and F105
+    if is_told or re.fullmatch(setting.variable.parsing["pattern"], setting.bare.reveal()):
+        return
+    placeholder = re.search(_PLACEHOLDER, value)
+    if placeholder:
+        yield setting.found("V234", column=placeholder.start())
+    else:
+        accepted = setting.variable.accepted
+        yield setting.found("V233", f"{title('V233')}: not {accepted}", f"write {accepted}")
 
 
 def _empty(setting: _Setting) -> Iterator[Finding]:

@@ -207,6 +207,29 @@ RULES = (
         "nothing expands it: the agent takes the dollar sign and the name as they stand",
         "write the value itself; ecsauth boot takes what differs between instances as --set NAME=VALUE",
         "docker/cli pkg/kvfile/kvfile.go; amazon-ecs-agent ecs-init/docker/docker.go, getEnvVars",
+        CLUSTER + "ECS_LOGLEVEL=${LEVEL}\n",
+        CLUSTER + "ECS_LOGLEVEL=debug\n",
+    ),
+    Rule(
+        "V233",
+        ERROR,
+        "a name that cannot exist",
+        "the agent asks for it, cannot register and exits: the instance never joins a cluster",
+        "write the name as AWS shows it",
+        "Amazon ECS API Reference, CreateCluster, clusterName; RegisterContainerInstance, cluster",
+        "ECS_CLUSTER=prod cluster!\n",
+        "ECS_CLUSTER=prod-cluster\n",
+    ),
+    Rule(
+        "V234",
+        ERROR,
+        "a placeholder that nobody has filled in",
+        "the agent takes it for the name, cannot register and exits: the instance never joins a cluster",
+        "write the name, or let the script that writes the file fill it in: the shell leaves a placeholder in a"
+        " here-document whose mark is quoted (<<'EOF'), Terraform one with $$, CloudFormation one without Fn::Sub or"
+        " with ${!…}; ecsauth boot takes what differs between instances as --set NAME=VALUE",
+        "docker/cli pkg/kvfile/kvfile.go; amazon-ecs-agent ecs-init/docker/docker.go, getEnvVars; Amazon ECS API"
+        " Reference, CreateCluster",
         "ECS_CLUSTER=${STAGE}\n",
         CLUSTER,
     ),
