@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Optional
 
 from bootstrap.core import agent_variables
-from bootstrap.core.auth import document_shape, go_json
+from bootstrap.core.auth import document_shape, go_json, meant_document
 from bootstrap.core.canonical_auth import Auth, canonical_auth, compact
 from bootstrap.core.check import check
 from bootstrap.core.checks import file
 from bootstrap.core.checks.auth import DATA, TYPE, value_of
 from bootstrap.core.checks.lines import BYTE_ORDER_MARK, Kind, Line, scan
 from bootstrap.core.checks.names import in_other_letters
-from bootstrap.core.checks.values import plain, quoted
+from bootstrap.core.checks.values import JSON_KINDS, plain, quoted
 from bootstrap.core.diagnostics import Severity
 from bootstrap.core.errors import InvalidError
 from bootstrap.core.go_space import GO_SPACE
@@ -131,12 +131,14 @@ def _assignment(line: Line, settings: _Settings) -> Iterator[str]:
 
 
 def _plain(name: str, value: str) -> str:
-    """Return a value without quotes that its reader would take for a part of it.
+    """Return a value without quotes, and without a comment behind JSON, that its reader would take for a part of it.
 
     They stay where somebody else may want them, where a shell would do more than remove them, and around white space,
     which without them only some of the readers would keep.
     """
     variable: Optional[agent_variables.Variable] = agent_variables.find(name)
+    if variable is not None and variable.kind in JSON_KINDS:
+        value = meant_document.without_comment(value)
     if variable is None or not variable.keeps_quotes or not quoted(value):
         return value
     inner = plain(value)

@@ -10,11 +10,10 @@ import json
 import re
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from bootstrap.core.auth import document_shape, go_json, registry_auth, type_problems
+from bootstrap.core.auth import meant_document, registry_auth, type_problems
 from bootstrap.core.auth.auth_document import FIELDS
 from bootstrap.core.auth.auth_problem import ProblemKind
-from bootstrap.core.auth.go_json import JsonError, Kind
-from bootstrap.core.auth.json_problems import is_shell_quoted
+from bootstrap.core.auth.go_json import Kind
 from bootstrap.core.auth.key_problems import flaw
 from bootstrap.core.auth.registry_key import (
     CANONICAL_HUB_KEY,
@@ -42,7 +41,6 @@ _MENDED_KEYS = frozenset(
         ProblemKind.KEY_WHITE_SPACE,
     }
 )
-_SHELL_ESCAPE = re.compile(r'\\(["\\$`])')
 # A string as it stands, or white space between the parts of a document.
 _STRING_OR_SPACE = r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+'
 
@@ -60,7 +58,7 @@ def canonical_auth(kind: Optional[str], data: Optional[str]) -> Auth:
     Raises InvalidError where two names turn out to be one registry with different credentials, and where mending a
     name would change the credentials that other images of its host get.
     """
-    text, value = _document(data or "")
+    text, value = meant_document.read(data or "")
     if value is None or value.kind is not Kind.OBJECT:
         return Auth(kind, None if data is None else Secret(data))
     meant = _type(kind or "", text)
@@ -71,39 +69,6 @@ def canonical_auth(kind: Optional[str], data: Optional[str]) -> Auth:
     if before.kind == meant:
         _refuse_changes(before.entries, registry_auth.parse(meant, mended).entries)
     return Auth(meant, Secret(mended))
-
-
-def _document(data: str) -> tuple[str, Optional[Value]]:
-    """Return the JSON text that is meant, without what a shell or docker put around it, and its value."""
-    text = data.removeprefix("\ufeff")
-    value = _decode(text)
-    if value is None or value.kind is Kind.STRING:
-        text = _unquoted(text)
-        value = _decode(text)
-    wrapper = document_shape.auths(value) if value is not None else None
-    if wrapper is None:
-        return text, value
-    text = text[wrapper.value.start : wrapper.value.end]
-    return text, _decode(text)
-
-
-def _decode(text: str) -> Optional[Value]:
-    try:
-        return go_json.decode(text)
-    except JsonError:
-        return None
-
-
-def _unquoted(text: str) -> str:
-    """Return what a shell would have made of a quoted or escaped document; the text itself if that is not clear."""
-    body = text.strip(go_json.SPACE)
-    is_quoted = is_shell_quoted(text) and body[-1] == body[0]
-    inner = body[1:-1] if is_quoted else body
-    unescaped = _SHELL_ESCAPE.sub("", inner)
-    # Backslashes are a shell's only where every quote has one; else they are those of JSON.
-    if is_quoted and (body[0] == "'" or '"' in unescaped):
-        return inner
-    return text if '"' in unescaped or "\\" in unescaped else _SHELL_ESCAPE.sub(r"\1", inner)
 
 
 def _type(kind: str, data: str) -> Optional[str]:

@@ -51,6 +51,13 @@ def _canonical(text: str) -> str:
         pytest.param("ECS_CLUSTER='prod'\n", "ECS_CLUSTER=prod\n", id="quotes"),
         pytest.param('ECS_AGENT_LABELS=\'{"a":"b"}\'\n', 'ECS_AGENT_LABELS={"a":"b"}\n', id="quotes ecs-init keeps"),
         pytest.param("ECS_LOG_OPTS='{}'\nMY_OWN='x'\n", "ECS_LOG_OPTS='{}'\nMY_OWN='x'\n", id="quotes somebody wants"),
+        pytest.param(
+            _auth("docker", f"{{{_ONE}}} # note: x"), _auth("docker", f"{{{_ONE}}}"), id="comment behind JSON"
+        ),
+        pytest.param(_auth("docker", f"{{{_ONE}}}#x"), _auth("docker", f"{{{_ONE}}}"), id="comment right behind JSON"),
+        pytest.param(_auth("docker", f"'{{{_ONE}}}' # x"), None, id="comment behind quoted JSON"),
+        pytest.param(_auth("docker", f"{{{_ONE}}} x # x"), None, id="text behind JSON"),
+        pytest.param("ECS_RESERVED_PORTS=[22] # ssh\n", "ECS_RESERVED_PORTS=[22]\n", id="comment behind a list"),
         pytest.param("ecs_cluster=prod\n", "ECS_CLUSTER=prod\n", id="name in other letters"),
         pytest.param("ECS_LOGLEVEL: info\n", "ECS_LOGLEVEL=info\n", id="YAML"),
         pytest.param(f'{{"auths":{{{_ONE}}}}}', _auth("docker", f"{{{_ONE}}}"), id="a config.json"),

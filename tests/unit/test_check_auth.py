@@ -47,6 +47,16 @@ def test_a_problem_has_its_place(kind: str, data: str, code: str, line: int, col
 
 
 @pytest.mark.parametrize(
+    ("behind", "is_offered"), [("# pragma: allowlist secret", True), ("x # pragma", False), ("}", False)]
+)
+def test_a_comment_behind_the_json_is_mended_by_itself(behind: str, is_offered: bool) -> None:
+    """`--fix` is offered for a comment, not for text that may be a part of something."""
+    (found,) = _found("docker", f'{{"a.b":{_ENTRY}}} {behind}')
+    assert found.code == "A326"
+    assert ("check --fix" in found.fix) is is_offered
+
+
+@pytest.mark.parametrize(
     ("kind", "data", "codes"),
     [
         pytest.param("docker", '{"username":"u","password":"p","email":"e"}', ["A343"], id="fields without a registry"),

@@ -36,7 +36,7 @@ class ProblemKind(Enum):
     JSON_WHITE_SPACE = "json-white-space"  # no-break space and others that only look like white space
     JSON_TRAILING_COMMA = "json-trailing-comma"
     JSON_MISSING_COMMA = "json-missing-comma"
-    JSON_TRAILING = "json-trailing"  # something after the document
+    JSON_TRAILING = "json-trailing"  # something after the document; detail: comment, if it begins as one
     JSON_TRUNCATED = "json-truncated"  # also a document over several lines of which the env-file gives the first
     JSON_DEPTH = "json-depth"
     NOT_JSON = "not-json"  # another notation altogether

@@ -32,7 +32,9 @@ def problem_of(data: str, error: JsonError) -> Problem:
         return Problem(ProblemKind.SHELL_QUOTED, start + 1)
     if error.offset == start and error.flaw is Flaw.VALUE and _is_prose(body):
         return Problem(ProblemKind.NOT_JSON, start + 1)
-    return Problem(_SAYS_IT.get(error.flaw) or _met(data, error), error.offset + 1)
+    kind = _SAYS_IT.get(error.flaw) or _met(data, error)
+    is_comment = kind is ProblemKind.JSON_TRAILING and data[error.offset] == "#"
+    return Problem(kind, error.offset + 1, detail="comment" if is_comment else None)
 
 
 def is_shell_quoted(data: str) -> bool:

@@ -139,6 +139,7 @@ _FIXES = {
     "A302": f"add a line: {TYPE}={{detail}}",
     "A304": _SET_TYPE,
     "A305": _SET_TYPE,
+    "A326": "delete the comment, or put it on a line of its own above:\necsauth check --fix FILE",
     "A348": _SET_TYPE,
     "A390": 'write the field as "{detail}"',
 }
@@ -148,6 +149,7 @@ _DETAILS = {
     "A302": "{title}; the data looks like {detail}",
     "A304": "{title}: {detail} is meant",
     "A305": "{title}; the data looks like {detail}",
+    "A326": "a comment behind the JSON",
     "A341": "{title}",
     "A344": "{title}, but of the kind {detail}",
     "A345": "{title}, but of the kind {detail}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from bootstrap.core import agent_config, agent_variables
 from bootstrap.core.agent_config import Effect, Verdict
+from bootstrap.core.auth.meant_document import without_comment
 from bootstrap.core.checks.auth import DATA, TYPE
 from bootstrap.core.checks.found import fix_of, found, title
 from bootstrap.core.checks.lines import Kind, Line
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from bootstrap.core.diagnostics import Finding
 
 _READERS = {"agent": ("agent",), "ecs-init": ("ecs-init",), "both": ("agent", "ecs-init")}
-_JSON_KINDS = frozenset({"json-list", "json-object"})
+JSON_KINDS = frozenset({"json-list", "json-object"})
 _JSON_SPACE = " \t\r\n"
 CLUSTER = "ECS_CLUSTER"
 # Texts that the agent trims: fields tagged `trim:"true"` in agent/config/types.go, and ECS_NVIDIA_RUNTIME.
@@ -103,7 +104,7 @@ def _comment(value: str, variable: Variable) -> Optional[re.Match[str]]:
     if variable.kind == "registry-auth" or "#" not in value:
         return None
     match = re.search(_COMMENT, value)
-    is_json = variable.kind in _JSON_KINDS
+    is_json = variable.kind in JSON_KINDS
     return None if match is None or (is_json and value[: match.start()].rstrip()[-1:] not in "]}'\"") else match
 
 
@@ -115,7 +116,9 @@ def _value(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Findin
         return
     comment = _comment(value, setting.variable)
     if comment:
-        yield setting.found("V231", column=value.index("#", comment.start()))
+        is_clear = setting.variable.kind in JSON_KINDS and without_comment(value) != value
+        fix = "delete the comment, or put it on a line of its own above:\necsauth check --fix FILE" if is_clear else ""
+        yield setting.found("V231", fix=fix, column=value.index("#", comment.start()))
         value = value[: comment.start()].rstrip()
     if quoted(value) and setting.variable.keeps_quotes:
         yield _in_quotes(setting, value)
@@ -206,7 +209,7 @@ def _code(effect: Effect, variable: Variable) -> str:
     """Return the rule for an effect, empty where there is nothing to say."""
     if effect.verdict is Verdict.FATAL:
         return "V220"
-    if effect.lost and variable.read_by == "ecs-init" and variable.kind in _JSON_KINDS:
+    if effect.lost and variable.read_by == "ecs-init" and variable.kind in JSON_KINDS:
         return "V226"
     if effect.lost:
         return "V221" if effect.verdict is Verdict.QUIET else "V222"
