@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn, Optional
 from bootstrap.core import agent_variables
 from bootstrap.core.auth import document_shape, go_json, meant_document
 from bootstrap.core.canonical_auth import Auth, canonical_auth, compact
-from bootstrap.core.check import check
+from bootstrap.core.check import by_hand, examine
 from bootstrap.core.checks import file
 from bootstrap.core.checks.auth import DATA, TYPE, value_of
 from bootstrap.core.checks.lines import BYTE_ORDER_MARK, Kind, Line, scan
@@ -45,13 +45,13 @@ def canonical(data: bytes) -> bytes:
     Raises InvalidError, naming line, variable or registry, where an error stays that only its author can mend; the
     exception has the findings, without a place where an error comes out only once others are mended.
     """
-    findings = check(data)
+    findings = examine(data)
     if any(finding.code == _CONFIG_JSON for finding in findings):
         data = _from_config_json(data, findings)
     elif any(finding.code in _NEEDS_AUTHOR for finding in findings):
         _refuse([finding for finding in findings if finding.code in _NEEDS_AUTHOR])
     result = "".join(f"{line}\n" for line in _written(scan(data))).encode()
-    remaining = [finding for finding in check(result) if finding.severity is Severity.ERROR]
+    remaining = [finding for finding in examine(result) if finding.severity is Severity.ERROR]
     if remaining:
         codes = {finding.code for finding in remaining}
         known = [finding for finding in findings if finding.code in codes]
@@ -61,7 +61,8 @@ def canonical(data: bytes) -> bytes:
 
 
 def _refuse(findings: list[Finding]) -> NoReturn:
-    """Raise InvalidError for errors that stay."""
+    """Raise InvalidError for errors that stay, with what its author can do."""
+    findings = [by_hand(finding) for finding in findings]
     first = findings[0]
     place = "" if first.line is None else f"line {first.line}: "
     message = f"cannot be mended without a guess: {place}{first.message}"

@@ -58,7 +58,7 @@ def canonical_auth(kind: Optional[str], data: Optional[str]) -> Auth:
     Raises InvalidError where two names turn out to be one registry with different credentials, and where mending a
     name would change the credentials that other images of its host get.
     """
-    text, value = meant_document.read(data or "")
+    text, value, _ = meant_document.read(data or "")
     if value is None or value.kind is not Kind.OBJECT:
         return Auth(kind, None if data is None else Secret(data))
     meant = _type(kind or "", text)

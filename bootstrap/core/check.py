@@ -7,6 +7,7 @@ from enum import Enum
 from bootstrap.core.checks import auth, file, lines, systemd, values, variables
 from bootstrap.core.checks.acceptance import Acceptance
 from bootstrap.core.diagnostics import Finding, Severity
+from bootstrap.core.errors import InvalidError
 
 
 class Target(str, Enum):
@@ -27,7 +28,36 @@ _ALWAYS = frozenset({"F101", "F102", "F103", "F104", "F105", "F106", "F107", "F1
 _RANKS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
+_OFFER = "ecsauth check --fix FILE"
+
+
 def check(data: bytes, target: Target = Target.ALL, ignore: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
+    """Return all findings as `examine` does, and offer `--fix` only if it mends this file."""
+    findings = examine(data, target, ignore)
+    if any(_OFFER in finding.fix for finding in findings) and not _is_mended_by_itself(data):
+        return tuple(map(by_hand, findings))
+    return findings
+
+
+def by_hand(finding: Finding) -> Finding:
+    """Return a finding whose fix says what to do without `--fix`."""
+    lines = finding.fix.splitlines()
+    if _OFFER not in lines:
+        return finding
+    return finding._replace(fix="\n".join(line for line in lines if line != _OFFER).removesuffix(":"))
+
+
+def _is_mended_by_itself(data: bytes) -> bool:
+    from bootstrap.core.canonical import canonical  # it examines the file in its turn
+
+    try:
+        canonical(data)
+    except InvalidError:
+        return False
+    return True
+
+
+def examine(data: bytes, target: Target = Target.ALL, ignore: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
     """Return all findings: those about the file as a whole that refuse it, then by line, in a line best cause first.
 
     `ignore` holds codes of warnings and notes to leave out, in any case; errors stay. Comments in the file may accept

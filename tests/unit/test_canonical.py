@@ -119,7 +119,10 @@ def test_what_is_mended(text: str, mended: str | None) -> None:
         ("ECS_INSTANCE_ATTRIBUTES=x\n", "line 1: ECS_INSTANCE_ATTRIBUTES"),
         (_auth("dockercfg", '{"reg.example.com":{"auth":"x"}}'), "line 2: reg.example.com"),
         (_auth("docker", "{'a.b':{}}"), "line 2: ECS_ENGINE_AUTH_DATA"),
-        (_auth("dockercfg", '{"auths":{"a.b":{"auth":"x"}}}'), "guess: a.b: an auth value without the right padding"),
+        (
+            _auth("dockercfg", '{"auths":{"a.b":{"auth":"x"}}}'),
+            "guess: line 2: a.b: an auth value without the right padding",
+        ),
         (_auth("docker", f'{{{_ONE},"https://reg.example.com":{{"username":"o"}}}}'), "https://reg.example.com"),
         (
             _auth("docker", f'{{"docker.io":{{"username":"a"}},{_HUB}:{{"username":"b","password":"p"}}}}'),

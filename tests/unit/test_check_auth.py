@@ -46,6 +46,66 @@ def test_a_problem_has_its_place(kind: str, data: str, code: str, line: int, col
     assert (found.code, found.line, found.column) == (code, line, column)
 
 
+_EXAMPLE = "zq212MzEXAMPLE7o6T25Dk0i"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "codes"),
+    [
+        pytest.param(
+            "dockercfg",
+            f'{{"auths":{{"docker.io":{{"auth":"{_EXAMPLE}"}}}}}}',
+            ["A341", "A365", "A370"],
+            id="inside auths",
+        ),
+        pytest.param(
+            "docker", f'{{"auths":{{"docker.io":{{"auth":"{_EXAMPLE}"}}}}}}', ["A341", "A365", "A370"], id="other type"
+        ),
+        pytest.param("dockercfg", '{"auths":{"a.b":{"auth":"dTpw"}}}', ["A341"], id="nothing wrong inside auths"),
+        pytest.param("dockercfg", '\'{"a.b":{"auth":"u:p"}}\'', ["A312", "A351"], id="inside quotes"),
+        pytest.param("docker", '{\\"docker.io\\":{\\"auth\\":\\"dTpw\\"}}', ["A313", "A348", "A370"], id="escaped"),
+        pytest.param("docker", f'\'{{"auths":{{"a.b":{_ENTRY}}}}}\'', ["A312", "A341"], id="auths inside quotes"),
+        pytest.param("docker", f'\ufeff{{"docker.io":{_ENTRY}}}', ["A311", "A370"], id="behind a byte order mark"),
+        pytest.param("docker", f'{{"docker.io":{_ENTRY}}} # hub', ["A326", "A370"], id="before a comment"),
+        pytest.param("dockercfg", '{"auths":{"a.b":{}},"credsStore":"x"}', ["A340"], id="emptied by a helper"),
+    ],
+)
+def test_what_stands_around_the_registries_hides_nothing(kind: str, data: str, codes: list[str]) -> None:
+    """All findings come at once, not one repair later."""
+    assert sorted(finding.code for finding in _found(kind, data)) == codes
+
+
+def test_a_place_inside_auths_is_one_of_the_file() -> None:
+    """Columns count from the start of the line."""
+    data = f'{{"auths":{{"a.b":{{"auth":"{_EXAMPLE}"}}}}}}'
+    (example,) = [finding for finding in _found("dockercfg", data) if finding.code == "A365"]
+    assert (example.line, example.column) == (3, _PREFIX + 1 + data.index(f'"{_EXAMPLE}'))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "is_offered"),
+    [
+        pytest.param("dockercfg", '{"auths":{"docker.io":{"auth":"dTpw"}}}', True, id="all can be mended"),
+        pytest.param(
+            "dockercfg", f'{{"auths":{{"docker.io":{{"auth":"{_EXAMPLE}"}}}}}}', False, id="a value to change"
+        ),
+        pytest.param("docker", "'{\"a.b\":{}}'", False, id="an entry to complete"),
+        pytest.param("docker", f'\ufeff{{"a.b":{_ENTRY}}}\nECS_LOGLEVEL', False, id="an error in another line"),
+    ],
+)
+def test_fix_is_offered_only_where_it_succeeds(kind: str, data: str, is_offered: bool) -> None:
+    """Else each finding says what to do by hand."""
+    found = _found(kind, data)
+    assert any("check --fix" in finding.fix for finding in found) is is_offered
+    assert all(finding.fix and not finding.fix.endswith(":") for finding in found)
+
+
+def test_the_fix_of_a_config_json_names_the_type() -> None:
+    """Whoever unwraps the registries by hand needs the type that they are written for."""
+    (found,) = _found("docker", '{"auths":{"a.b":{"auth":"dTpw"}}}')
+    assert "ECS_ENGINE_AUTH_TYPE=dockercfg" in found.fix
+
+
 @pytest.mark.parametrize(
     ("behind", "is_offered"), [("# pragma: allowlist secret", True), ("x # pragma", False), ("}", False)]
 )

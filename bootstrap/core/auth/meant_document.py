@@ -13,10 +13,14 @@ _SHELL_ESCAPE = r'\\(["\\$`])'
 
 
 class Meant(NamedTuple):
-    """The text of the document and its value; None for one that is no JSON, which is then as it was given."""
+    """The text of the document and its value; None for one that is no JSON, which is then as it was given.
+
+    `is_wrapped`: docker's auths stood around it.
+    """
 
     text: str
     value: Optional[Value]
+    is_wrapped: bool = False
 
     def __repr__(self) -> str:
         return "Meant(***)"
@@ -33,7 +37,7 @@ def read(data: str) -> Meant:
     if wrapper is None:
         return Meant(text, value)
     text = text[wrapper.value.start : wrapper.value.end]
-    return Meant(text, _decode(text))
+    return Meant(text, _decode(text), is_wrapped=True)
 
 
 def without_comment(text: str) -> str:

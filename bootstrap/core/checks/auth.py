@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional
 
-from bootstrap.core.auth import registry_auth
+from bootstrap.core.auth import document_shape, meant_document, registry_auth, type_problems
+from bootstrap.core.auth.auth_document import FIELDS
 from bootstrap.core.auth.auth_problem import Problem, ProblemKind
 from bootstrap.core.auth.registry_key import host_of, strip_scheme
 from bootstrap.core.checks.found import found, title
@@ -21,6 +22,7 @@ TYPE, DATA = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_DATA"
 _AGENT = ("agent",)
 # Their columns count in the type's value.
 _ABOUT_TYPE = frozenset({ProblemKind.TYPE_IS_DATA, ProblemKind.TYPE_MISSPELT, ProblemKind.TYPE_UNKNOWN})
+_OF_TYPE = _ABOUT_TYPE | {ProblemKind.TYPE_MISSING}
 
 _IMPLIES = {
     ProblemKind.TYPE_IS_DATA: (ProblemKind.DATA_MISSING,),
@@ -140,6 +142,8 @@ _FIXES = {
     "A304": _SET_TYPE,
     "A305": _SET_TYPE,
     "A326": "delete the comment, or put it on a line of its own above:\necsauth check --fix FILE",
+    "A341": 'keep only what stands inside auths, as ECS_ENGINE_AUTH_DATA={{"registry":{{…}}}}, with'
+    f" {TYPE}={{detail}}:\necsauth check --fix FILE",
     "A348": _SET_TYPE,
     "A390": 'write the field as "{detail}"',
 }
@@ -170,8 +174,8 @@ def findings(lines: tuple[Line, ...]) -> Iterator[Finding]:
     if not value_of(kind) and not value_of(data):
         yield from _empty([line for line in (kind, data) if line is not None])
         return
-    auth = registry_auth.parse(value_of(kind), value_of(data))
-    for problem in _causes(auth.problems):
+    problems = registry_auth.parse(value_of(kind), value_of(data)).problems
+    for problem in _causes((*problems, *_inside(value_of(kind) or "", value_of(data) or "", problems))):
         line = kind if data is None or (kind is not None and problem.kind in _ABOUT_TYPE) else data
         if line is not None:
             yield _finding(problem, line)
@@ -183,6 +187,32 @@ def _empty(given: list[Line]) -> Iterator[Finding]:
     if named:
         first = min(named, key=lambda line: line.number)
         yield found("A307", _AGENT, (first.number, first.column), variable=first.name)
+
+
+def _inside(kind: str, data: str, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Return the problems of the document that is meant, where something around it hides them from the agent.
+
+    Else they would come out only once that is removed.
+    """
+    meant = meant_document.read(data)
+    if meant.value is None or meant.text == data:
+        return ()
+    looks_like = document_shape.looks_like(meant.value)
+    around = {problem.kind for problem in problems}
+    if looks_like is None and ProblemKind.CREDS_STORE in around:
+        return ()  # the entries are empty because of the helper
+    # The fix of a config.json names the type; of any other document a wrong one is a slip of its own.
+    given = type_problems.trim(kind)
+    inner = given if given in FIELDS and not meant.is_wrapped else looks_like or given
+    start = data.find(meant.text)  # -1: there were escapes in it, and no column is right
+    found = [
+        problem._replace(column=problem.column + start if start >= 0 else 1)
+        for problem in registry_auth.parse(inner, meant.text).problems
+        if problem.kind not in _OF_TYPE
+    ]
+    if meant.is_wrapped and ProblemKind.AUTHS_WRAPPER not in around:
+        found.insert(0, Problem(ProblemKind.AUTHS_WRAPPER, max(start, 0) + 1, detail=looks_like))
+    return tuple(found)
 
 
 def _causes(problems: tuple[Problem, ...]) -> Iterator[Problem]:
