@@ -46,6 +46,32 @@ def test_a_problem_has_its_place(kind: str, data: str, code: str, line: int, col
     assert (found.code, found.line, found.column) == (code, line, column)
 
 
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        pytest.param(
+            "{https://index.docker.io/v1/:auth:x} ECS_ENGINE_AUTH_DATA={https://index.docker.io/v1/:email:y}",
+            "A331",
+            id="brace expansion inside",
+        ),
+        pytest.param("a.b:auth:x ECS_ENGINE_AUTH_DATA=c.d:auth:y", "A331", id="brace expansion of the whole"),
+        pytest.param("{a.b:{username:u,password:p}}", "A331", id="quotes gone"),
+        pytest.param('{\\\\"a.b\\\\":{}}', "A331", id="backslashes doubled"),
+        pytest.param('{"a.b":{}} ECS_ENGINE_AUTH_DATA={"c.d":{}}', "A331", id="name repeated with quotes"),
+        pytest.param("{a.b: {username: u}}", "A316", id="YAML"),
+        pytest.param('{\\"a.b\\":{\\"username\\":\\"u\\"}}', "A313", id="single backslashes"),
+        pytest.param("{'a.b':{}}", "A314", id="single quotes"),
+        pytest.param('{"a.b":{}} # ECS_ENGINE_AUTH_DATA={}', "A326", id="name in a comment"),
+        pytest.param("a.b:auth:x", "A329", id="no JSON at all"),
+    ],
+)
+def test_what_a_shell_wrote_is_mended_in_its_script(data: str, code: str) -> None:
+    """The marks of a shell are its own finding, which says how to quote."""
+    first = _found("docker", data)[0]
+    assert first.code == code
+    assert ("<<'EOF'" in first.fix) is (code == "A331")
+
+
 _EXAMPLE = "zq212MzEXAMPLE7o6T25Dk0i"
 
 

@@ -303,6 +303,26 @@ def test_a_cluster_has_a_name_that_ecs_allows(name: str, codes: list[str]) -> No
     assert all(finding.severity is Severity.ERROR for finding in found)
 
 
+@pytest.mark.parametrize(
+    ("line", "is_told"),
+    [
+        ("ECS_INSTANCE_ATTRIBUTES={stack:prod}", True),
+        ("ECS_INSTANCE_ATTRIBUTES=a:b ECS_INSTANCE_ATTRIBUTES=c:d", True),
+        ("ECS_AVAILABLE_LOGGING_DRIVERS=[json-file,awslogs]", True),
+        ("ECS_AGENT_LABELS={a:b}", True),
+        ("ECS_INSTANCE_ATTRIBUTES={'stack':'prod'}", False),
+        ("ECS_INSTANCE_ATTRIBUTES={stack: prod}", False),
+        ("ECS_RESERVED_PORTS=[22", False),
+        ("ECS_CONTAINER_STOP_TIMEOUT=30", False),
+    ],
+)
+def test_json_that_a_shell_took_apart_is_mended_in_its_script(line: str, is_told: bool) -> None:
+    """The fix shows how to quote this variable in the script that writes the file."""
+    (found,) = _found(line)
+    assert ("<<'EOF'" in found.fix) is is_told
+    assert (f"\n{line.partition('=')[0]}=" in found.fix) is is_told
+
+
 def test_a_placeholder_is_told_with_what_leaves_it() -> None:
     """The fix names the tools that write such a file."""
     (found,) = [finding for finding in check(b"ECS_CLUSTER=${cluster}\n") if finding.code == "V234"]

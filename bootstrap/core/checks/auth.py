@@ -8,6 +8,7 @@ from bootstrap.core.auth import document_shape, meant_document, registry_auth, t
 from bootstrap.core.auth.auth_document import FIELDS
 from bootstrap.core.auth.auth_problem import Problem, ProblemKind
 from bootstrap.core.auth.registry_key import host_of, strip_scheme
+from bootstrap.core.checks import shell
 from bootstrap.core.checks.found import found, title
 from bootstrap.core.checks.lines import Kind
 
@@ -30,6 +31,11 @@ _IMPLIES = {
     ProblemKind.TYPE_MISMATCH: (ProblemKind.TYPE_MISSPELT,),
 }
 """Problems that go with the one that causes them."""
+
+_BY_SHELL = frozenset(
+    {ProblemKind.JSON_UNQUOTED, ProblemKind.SHELL_ESCAPED, ProblemKind.NOT_JSON, ProblemKind.JSON_TRAILING}
+)
+"""Problems that a shell may have made."""
 
 _EMPTY = frozenset({ProblemKind.ENTRY_EMPTY, ProblemKind.AUTH_MISSING})
 
@@ -248,8 +254,15 @@ def value_of(line: Optional[Line]) -> Optional[str]:
     return value.strip("'\"") if line.joint is not None else value
 
 
+def _code(problem: Problem, line: Line) -> str:
+    """Return the rule of a problem: one of its own where a script is at fault, and would write it again."""
+    is_candidate = problem.kind in _BY_SHELL and problem.detail is None and line.name == DATA
+    is_written = is_candidate and shell.wrote(DATA, line.value.reveal())
+    return "A331" if is_written else CODES[problem.kind]
+
+
 def _finding(problem: Problem, line: Line) -> Finding:
-    code = CODES[problem.kind]
+    code = _code(problem, line)
     quotes = len(line.value.reveal()) - len(line.value.reveal().lstrip("'\"")) if line.joint is not None else 0
     place = line.place(problem.column - 1 + quotes)
     message = fix = None

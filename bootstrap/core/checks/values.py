@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from bootstrap.core import agent_config, agent_variables
 from bootstrap.core.agent_config import Effect, Verdict
 from bootstrap.core.auth.meant_document import without_comment
+from bootstrap.core.checks import shell
 from bootstrap.core.checks.auth import DATA, TYPE
 from bootstrap.core.checks.found import fix_of, found, title
 from bootstrap.core.checks.lines import Kind, Line
@@ -200,6 +201,8 @@ def _effect(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Findi
     code = _code(effect, variable)
     if code:
         fix = f"write {variable.accepted}" if variable.accepted and effect.lost else ""
+        if effect.lost and variable.kind in JSON_KINDS and shell.wrote(variable.name, setting.line.value.reveal()):
+            fix = fix_of("A331").replace(DATA, variable.name)
         yield setting.found(code, f"{title(code)}: {effect.reason}", fix)
     elif variable.read_by == "both" and effect.effective is True and setting.bare.reveal() != "true":
         yield found("V224", ("ecs-init",), setting.place, variable=variable.name)

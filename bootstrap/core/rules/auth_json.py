@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bootstrap.core.rules.rule import ERROR, Rule, auth, docker, pair
+from bootstrap.core.rules.rule import ERROR, Rule, auth, docker, dockercfg, encoded, pair
 
 _JSON = "Go encoding/json scanner.go; amazon-ecs-agent agent/dockerclient/dockerauth/dockerauth.go, parseAuthData"
 _DROPPED = (
@@ -71,10 +71,10 @@ RULES = (
         "A316",
         ERROR,
         "a name or a text without quotes in the JSON",
-        f"as a shell leaves it, or YAML: {_DROPPED}",
+        f"as YAML writes it, or a hand: {_DROPPED}",
         'put double quotes around every name and text: {"registry":{"username":"…","password":"…"}}',
         _JSON,
-        auth("docker", "{registry.example.com:{username:example,password:not-a-secret}}"),
+        auth("docker", "{registry.example.com: {username: example, password: not-a-secret}}"),
         _GOOD,
     ),
     Rule(
@@ -216,5 +216,20 @@ RULES = (
         _JSON,
         auth("docker", '{"registry.example.com"}'),
         _GOOD,
+    ),
+    Rule(
+        "A331",
+        ERROR,
+        "the JSON as a shell leaves it",
+        f"the script that writes the file has it without quotes, and the shell takes it apart: {_DROPPED}",
+        "mend the script, or the next launch writes the same again; the shell changes nothing in a here-document whose"
+        " mark is quoted:\ncat >> /etc/ecs/ecs.config <<'EOF'\nECS_ENGINE_AUTH_DATA={…}\nEOF",
+        f"bash(1), Quote Removal and Brace Expansion; {_JSON}",
+        auth(
+            "dockercfg",
+            "{https://index.docker.io/v1/:auth:not-a-secret}"
+            " ECS_ENGINE_AUTH_DATA={https://index.docker.io/v1/:email:me@example.com}",
+        ),
+        dockercfg(encoded("https://index.docker.io/v1/")),
     ),
 )
