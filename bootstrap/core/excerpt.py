@@ -17,6 +17,7 @@ from bootstrap.core.checks.names import shown
 from bootstrap.core.checks.values import quoted
 from bootstrap.core.go_space import GO_SPACE
 from bootstrap.core.masked_json import MASK, masked
+from bootstrap.core.sensitive import is_public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,18 +175,13 @@ def _value(line: Line) -> Iterator[tuple[int, str]]:
     value = line.value.reveal()
     if _is_auth(line):
         yield from masked(value)
-    elif quoted(value) and not _is_sensitive(line.name):
+    elif quoted(value) and is_public(line.name):
         yield 0, value[0]
         yield 1, MASK
         yield len(value) - 1, value[0]
     elif value:
         yield 0, MASK
         comment = value.find(" #")
-        if comment > 0 and not _is_sensitive(line.name):
+        if comment > 0 and is_public(line.name):
             yield comment, " "
             yield comment + 1, f"#{MASK}"
-
-
-def _is_sensitive(name: str) -> bool:
-    variable = agent_variables.find(name)
-    return variable is None or variable.sensitive

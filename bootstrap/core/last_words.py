@@ -11,7 +11,8 @@ import binascii
 import json
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.core import agent_variables, readers
+from bootstrap.core import readers
+from bootstrap.core.sensitive import is_public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,11 +43,7 @@ def _secrets(data: bytes) -> set[str]:
     for reading in (readers.docker(data), readers.ecs_init(data)):
         for assignment in reading.assignments:
             name, value = assignment.name, assignment.value.reveal()
-            variable = agent_variables.find(name)
-            if name == "ECS_ENGINE_AUTH_TYPE" and value.strip() in ("docker", "dockercfg"):
-                continue
-            # Of a name that nobody knows the value may be anything.
-            if variable is None or variable.sensitive or name.startswith("ECS_ENGINE_AUTH_"):
+            if not is_public(name, value):
                 found.update(_parts(value))
     written = {form for text in found for form in _forms(text)}
     lines = {line for text in (*found, *written) for line in (text, *text.splitlines())}

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from bootstrap.core import agent_variables, readers
+from bootstrap.core import readers
 from bootstrap.core.errors import UsageError
+from bootstrap.core.sensitive import holds_secret, looks_secret
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-# Names under which programs look for secrets, of those that the catalogue does not know.
-_PRIVATE_NAME = r"(?i)TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE|APIKEY|API_KEY|ACCESS_KEY"
 # One line of docker's env-file (bufio.MaxScanTokenSize).
 _LONGEST = 65_535
 
@@ -34,9 +33,7 @@ def setting(text: str) -> Setting:
     name, equals, value = text.partition("=")
     if not equals or not re.fullmatch(_NAME, name):
         raise UsageError("--set takes NAME=VALUE, with a name of letters, digits and underscores")
-    variable = agent_variables.find(name)
-    is_secret = variable.sensitive if variable is not None else bool(re.search(_PRIVATE_NAME, name))
-    if name.startswith("ECS_ENGINE_AUTH_") or is_secret:
+    if holds_secret(name) or looks_secret(value):
         raise UsageError(
             f"--set does not take {name}: it stands in user data, where others can read it",
             "put it in the env-file and push that",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from bootstrap.core.errors import UsageError
+from bootstrap.core.sensitive import holds_secret, names_user
 
 # Needs no quotes anywhere. A lone semicolon would end the command, `#` a line's start is a comment, white space splits.
 _PLAIN = r"[A-Za-z0-9_./:=,@+?&%$-]+"
@@ -16,9 +17,6 @@ _CONTROLS = r"[\x00-\x1f\x7f\ud800-\udfff]"
 # rules that have changed.
 _UNSAFE_IN_PROGRAM = "\"'\\%$"
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-# Names under which programs look for secrets; user and password in a URL, as in a proxy's.
-_PRIVATE_NAME = r"(?i)KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH"
-_PRIVATE_VALUE = "@"
 
 
 def command_line(program: tuple[str, ...], arguments: tuple[str, ...]) -> str:
@@ -34,7 +32,7 @@ def environment(name: str, value: str) -> str:
     """Return what follows `Environment=`; raise UsageError for what cannot be, or must not be, readable in a unit."""
     if not re.fullmatch(_NAME, name):
         raise UsageError("a unit's environment has names of letters, digits and underscores only")
-    if re.search(_PRIVATE_NAME, name) or re.search(_PRIVATE_VALUE, value):
+    if holds_secret(name, value) or names_user(value):
         raise UsageError(
             f"{name} is not written to a unit, which everyone can read",
             f"put it into a file that is 0600, and name that by EnvironmentFile= with systemctl edit: {name}",

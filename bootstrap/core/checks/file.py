@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Optional
 
 from bootstrap.core.checks.found import found, title
 from bootstrap.core.checks.lines import BYTE_ORDER_MARK, Kind, Line
-from bootstrap.core.checks.names import holds_secret
+from bootstrap.core.sensitive import holds_secret, looks_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,8 +32,8 @@ _IN_ORDER = frozenset({Kind.BLANK, Kind.COMMENT, Kind.ASSIGNMENT, Kind.CONTINUED
 # Lines that were to set something.
 _ATTEMPTS = frozenset({Kind.BARE, Kind.PROSE, Kind.NO_NAME, Kind.SPACE_IN_NAME})
 _LEAK = "F121"
-# What an entry of registry credentials has in it, and a URL with a password.
-_CREDENTIALS = r'"(?:auth|password|identitytoken|registrytoken)"\s*:|://[^/\s:@]*:[^/\s@]+@'
+# What an entry of registry credentials has in it.
+_CREDENTIALS = r'"(?:auth|password|identitytoken|registrytoken)"\s*:'
 # Only from the start of a run of letters: tried from each of them, time would grow with its square.
 _BASE64 = "(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{16,}(?==)"
 _MOST_LINES = 5
@@ -142,9 +142,11 @@ def _move_types(by_code: dict[str, list[Line]]) -> None:
 
 def leaks(comment: str) -> bool:
     """Tell whether a commented-out assignment is one of a secret, as far as its name and its form say."""
-    name = comment.strip(" \t#").partition("=")[0].split(" ")[-1]
+    before, _, value = comment.strip(" \t#").partition("=")
     encoded = any(_is_encoded(run) for run in re.findall(_BASE64, comment))
-    return encoded or holds_secret(name) or re.search(_CREDENTIALS, comment) is not None
+    first = next(iter(value.split()), "").strip("\"'")
+    secret = encoded or looks_secret(comment) or holds_secret(before.split(" ")[-1], first)
+    return secret or re.search(_CREDENTIALS, comment) is not None
 
 
 def _is_encoded(run: str) -> bool:

@@ -13,7 +13,6 @@ from bootstrap.core import agent_variables
 # Words in capitals joined by underscores, as everybody writes variables; base64 has no underscores and mixed case.
 _CONVENTIONAL = "[A-Z][A-Z0-9]{0,31}(?:_[A-Z0-9]{1,31}){1,11}"
 _REGISTRY = r"(?:[A-Za-z]{1,8}://)?[A-Za-z0-9.-]{1,255}(?::[0-9]{1,5})?(?:/[A-Za-z0-9._/-]*)?"
-_SECRET_WORDS = ("PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL", "PRIVATE_KEY", "API_KEY")
 
 
 def shown(name: str) -> Optional[str]:
@@ -48,15 +47,6 @@ def meant(name: str) -> Optional[str]:
 def in_other_letters(name: str, likely: str) -> bool:
     """Tell whether a name is a known one but for capitals and separators."""
     return _documented(name) == likely
-
-
-def holds_secret(name: str) -> bool:
-    """Tell whether a variable of this name is likely to hold a secret."""
-    variable = agent_variables.find(name)
-    if variable is not None:
-        return variable.sensitive
-    upper = name.upper()
-    return any(word in upper for word in _SECRET_WORDS) or ("AUTH" in upper and "DATA" in upper)
 
 
 def is_own_line(text: str) -> bool:

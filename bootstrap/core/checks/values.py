@@ -14,6 +14,7 @@ from bootstrap.core.checks.found import fix_of, found, title
 from bootstrap.core.checks.lines import Kind, Line
 from bootstrap.core.go_space import GO_SPACE
 from bootstrap.core.secret import Secret
+from bootstrap.core.sensitive import looks_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,12 +36,6 @@ _COMMENT = r"\s#(?:\s|$|[A-Za-z])"
 _REFERENCE = r"\$\{[A-Za-z_!][^{}]*\}|\$[A-Za-z_]\w*|\$\(|`[^`]*`"
 # In a name, also what templates of other kinds, and of documents, leave.
 _PLACEHOLDER = _REFERENCE + r"|\{\{|<[^<>]*>|%\w+%"
-_MARKS = ("://", '"', "AKIA", "ASIA", "-----BEGIN", "gh", "glpat-", "dckr_pat_", "npm_", "xox")
-_CREDENTIALS = (
-    r"://[^/\s:@]*:[^/\s@]+@"
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN|\b(?:ghp_|gho_|ghs_|github_pat_|glpat-|dckr_pat_|npm_|xox[abp]-)\w{8}"
-    r'|(?i:(?:password|passwd|secret|token|api_?key)"\s*:\s*"[^"]{6})|"auth"\s*:\s*"[A-Za-z0-9+/]{16}'
-)
 
 
 class _Setting(NamedTuple):
@@ -123,7 +118,7 @@ def _value(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Findin
         value = value[: comment.start()].rstrip()
     if quoted(value) and setting.variable.keeps_quotes:
         yield _in_quotes(setting, value)
-    if setting.variable.logged and _looks_secret(value):
+    if setting.variable.logged and looks_secret(value):
         yield setting.found("V240")
     if "pattern" in setting.variable.parsing:
         yield from _name(setting, value)
@@ -187,11 +182,6 @@ def _in_quotes(setting: _Setting, value: str) -> Finding:
         return setting.found("V230")
     fix = "remove the quotes, and the backslashes that they need" if plain(value) is None else fix_of("V230")
     return setting.found("V226", f"{title('V226')}: quotes stand around it, and it is no longer an object", fix)
-
-
-def _looks_secret(value: str) -> bool:
-    """Tell whether a value has the form of a credential; the pattern is compiled only for one that may."""
-    return any(mark in value for mark in _MARKS) and re.search(_CREDENTIALS, value) is not None
 
 
 def _effect(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Finding]:
