@@ -1,8 +1,7 @@
-"""`ecsauth check`: what is wrong with an env-file, all at once."""
+"""`ecsauth check`: what is wrong with env-files, all at once."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Optional
 
 from bootstrap.cli import options
@@ -10,15 +9,21 @@ from bootstrap.cli import options
 if TYPE_CHECKING:
     import argparse
 
+    from bootstrap.cli.check_report import Report
     from bootstrap.cli.options import Parser
-    from bootstrap.core.diagnostics import Finding
 
 _FORMATS = ("text", "json", "github", "sarif")
 
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("file", metavar="FILE", help="a path, an S3URI, or - for standard input")
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        type=options.file_name,
+        help="a path, an S3URI, or - for standard input",
+    )
     parser.add_argument(
         "--target",
         choices=("docker", "ecs-init", "all"),
@@ -34,27 +39,62 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings; the status is 3 if there is an error among them. Raise an EcsauthError, nothing written."""
-    from bootstrap.cli import sources
-    from bootstrap.core.check import Target, check
-    from bootstrap.core.diagnostics import Severity
+    """Print the findings; the status is 3 if there is an error among them. Raise an EcsauthError, nothing written.
+
+    Of several files each is checked, whatever becomes of the others; the status is the highest of all.
+    """
+    from bootstrap.cli import check_report
     from bootstrap.core.errors import ExitCode
 
-    ignored, target = _ignored(arguments.ignore), _target(arguments)
-    data = sources.read(arguments.file, arguments)
-    if arguments.dialect != "docker":
-        data = sources.from_dialect(data, arguments.file, arguments.dialect).data
-    found = check(data, Target(arguments.target), ignored)
-    if target is None:
-        _show(found, data, arguments)
-    else:
-        from bootstrap.cli import fix
+    ignored, targets = _ignored(arguments.ignore), _targets(arguments)
+    if len(arguments.files) > 1:
+        reports = (_attempt(file, targets[file], ignored, arguments) for file in arguments.files)
+        return check_report.show_all(reports, arguments.format)
+    (file,) = arguments.files
+    report = _report(file, targets[file], ignored, arguments)
+    if report.fault is None or arguments.format != "json":  # which has one document, that of the fault
+        check_report.show(report, arguments.format)
+    if report.fault is not None:
+        raise report.fault
+    return ExitCode.INVALID if report.has_error else ExitCode.OK
 
-        mended = _mended(data, found, arguments)
-        found = check(mended, Target(arguments.target), ignored)
-        fix.write(data, mended, arguments.file, target)
-        _show(found, mended, arguments, target)
-    return ExitCode.INVALID if any(one.severity is Severity.ERROR for one in found) else ExitCode.OK
+
+def _attempt(file: str, target: Optional[str], ignored: frozenset[str], arguments: argparse.Namespace) -> Report:
+    """Return what is to be told of one file among others, which its fault must not keep from being checked."""
+    from bootstrap.cli.check_report import Report
+    from bootstrap.core.errors import EcsauthError
+
+    try:
+        return _report(file, target, ignored, arguments)
+    except EcsauthError as fault:
+        return Report(file, fault=fault)
+
+
+def _report(file: str, target: Optional[str], ignored: frozenset[str], arguments: argparse.Namespace) -> Report:
+    """Check a file, and write it where --fix does; raise an EcsauthError."""
+    from bootstrap.cli import sources
+    from bootstrap.cli.check_report import Report
+    from bootstrap.core.canonical import canonical
+    from bootstrap.core.check import Target, check
+    from bootstrap.core.errors import InvalidError
+
+    reader = Target(arguments.target)
+    data = sources.read(file, arguments)
+    is_authored = arguments.dialect != "docker"
+    if is_authored:
+        data = sources.from_dialect(data, file, arguments.dialect).data
+    report = Report(file, check(data, reader, ignored), data, is_authored=is_authored, can_fix=target is None)
+    if target is None:
+        return report
+    from bootstrap.cli import fix
+
+    try:
+        mended = canonical(data)
+    except InvalidError as fault:
+        return report._replace(fault=InvalidError(f"nothing was written: {fault.message}"))
+    found = check(mended, reader, ignored)
+    fix.write(data, mended, file, target)
+    return Report(target, found, mended)
 
 
 def _ignored(codes: list[str]) -> frozenset[str]:
@@ -75,71 +115,17 @@ def _ignored(codes: list[str]) -> frozenset[str]:
     return frozenset(ignored)
 
 
-def _target(arguments: argparse.Namespace) -> Optional[str]:
+def _targets(arguments: argparse.Namespace) -> dict[str, Optional[str]]:
+    """Return where --fix writes each file, None without it; raise UsageError for what cannot be meant."""
+    from bootstrap.core.errors import UsageError
+
+    files: list[str] = arguments.files
+    if files.count("-") > 1:
+        raise UsageError("standard input can be read once: give - one time")
     if not arguments.fix and not arguments.output:
-        return None
+        return dict.fromkeys(files)
     from bootstrap.cli import fix
 
-    return fix.destination(arguments)
-
-
-def _mended(data: bytes, found: tuple[Finding, ...], arguments: argparse.Namespace) -> bytes:
-    """Return the canonical form; raise InvalidError, and tell what is wrong, where only the author knows it."""
-    from bootstrap.core.canonical import canonical
-    from bootstrap.core.errors import InvalidError
-
-    try:
-        return canonical(data)
-    except InvalidError as fault:
-        if arguments.format != "json":  # which has one document, that of the fault
-            _show(found, data, arguments)
-        raise InvalidError(f"nothing was written: {fault.message}") from None
-
-
-def _show(
-    found: tuple[Finding, ...], data: bytes, arguments: argparse.Namespace, written: Optional[str] = None
-) -> None:
-    """Write the findings in the format that was asked for; `written` is where the bytes are that they are about."""
-    from bootstrap.cli import console
-
-    file = written or arguments.file
-    if not found and arguments.format == "text":
-        from bootstrap.cli import subject
-
-        console.say(f"{subject.for_people(file)}: nothing wrong")
-        return
-    from bootstrap.cli import findings
-
-    is_authored = arguments.dialect != "docker" and written is None
-    if is_authored:
-        # The lines are those of the authored file, the columns are not.
-        found = tuple(one._replace(column=None) for one in found)
-    else:
-        found = tuple(one._replace(fix=findings.addressed(one.fix, file)) for one in found)
-    if arguments.format == "json":
-        console.show(findings.document(found, file))
-    elif arguments.format == "sarif":
-        from bootstrap.cli.sarif import sarif
-
-        console.show_document(sarif(found, file))
-    elif arguments.format == "github":
-        from bootstrap.cli.workflow_commands import workflow_commands
-
-        sys.stdout.write(workflow_commands(found, file))
-    else:
-        _tell(found, None if is_authored else data, file, can_fix=not arguments.fix)
-
-
-def _tell(found: tuple[Finding, ...], data: Optional[bytes], file: str, *, can_fix: bool) -> None:
-    """Write the findings for people, and what to do next."""
-    from bootstrap.cli import console, findings, fix, subject
-
-    name = subject.for_people(file)
-    sys.stderr.write(findings.text(found, name, data))
-    console.say(f"{name}: {findings.summary(found)}")
-    codes = {one.code for one in found}
-    console.say(f"hint: ecsauth explain {codes.pop() if len(codes) == 1 else 'CODE'} tells more")
-    says_it = len(found) == 1 and "check --fix" in found[0].fix
-    advice = fix.advice(found, data, file) if can_fix and data is not None and not says_it else None
-    if advice:
-        console.say(f"hint: {advice}")
+    if len(files) > 1 and (arguments.output or "-" in files):
+        raise UsageError("--fix writes several files each in its place", "give one file with -o, and - alone")
+    return {file: fix.destination(file, arguments) for file in files}

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from bootstrap.core.diagnostics import Finding
 
 
-def destination(arguments: argparse.Namespace) -> Optional[str]:
-    """Return where --fix writes, None without it; raise UsageError where that cannot be meant."""
+def destination(file: str, arguments: argparse.Namespace) -> Optional[str]:
+    """Return where --fix writes a file, None without it; raise UsageError where that cannot be meant."""
     from bootstrap.core.errors import UsageError
     from bootstrap.core.s3_uri import is_s3_uri
 
@@ -20,10 +20,10 @@ def destination(arguments: argparse.Namespace) -> Optional[str]:
         if arguments.output:
             raise UsageError("-o is where --fix writes: give both")
         return None
-    target: str = arguments.output or arguments.file
+    target: str = arguments.output or file
     if is_s3_uri(target):
         raise UsageError("--fix does not write to S3", "give -o FILE, look at it, then push it")
-    if arguments.dialect != "docker" and _is_same(target, arguments.file) and arguments.output != "-":
+    if arguments.dialect != "docker" and _is_same(target, file) and arguments.output != "-":
         raise UsageError("--fix writes docker's dialect: give -o FILE, so that the authored file stays")
     if target == "-" and arguments.format != "text":
         raise UsageError(f"--format {arguments.format} and the fixed file both go to stdout", "give -o FILE")

@@ -75,6 +75,13 @@ class Parser(argparse.ArgumentParser):
         self.exit(ExitCode.USAGE, f"ecsauth: error: {message}\necsauth: hint: see {self.prog} --help\n")
 
 
+def file_name(text: str) -> str:
+    """Return a FILE of several; an option and its value in one word, which argparse takes for one, is none."""
+    if text.startswith("-") and len(text.split()) > 1:
+        raise argparse.ArgumentError(None, f"unrecognized arguments: {text}")
+    return text
+
+
 def add_format(parser: Parser, choices: Sequence[str] = ("text", "json")) -> None:
     """Add `--format`."""
     parser.add_argument(

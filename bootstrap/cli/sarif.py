@@ -9,6 +9,8 @@ from bootstrap.cli.subject import uri
 from bootstrap.core import rules
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bootstrap.core.diagnostics import Finding
     from bootstrap.core.rules import Rule
 
@@ -17,13 +19,11 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 _ROOT = "%SRCROOT%"
 
 
-def sarif(findings: tuple[Finding, ...], file: str) -> dict[str, Any]:
-    """Return a log with one run, the rules that found something and their results."""
-    codes = sorted({finding.code for finding in findings})
+def sarif(reports: Sequence[tuple[str, tuple[Finding, ...]]]) -> dict[str, Any]:
+    """Return a log with one run: of each file the results, and the rules that found something in any."""
+    codes = sorted({finding.code for _, findings in reports for finding in findings})
     found = [rule for rule in map(rules.find, codes) if rule is not None]
     driver = {"name": "ecsauth", "version": __version__, "rules": [_rule(rule) for rule in found]}
-    place = uri(file)
-    location = {"uri": place} if "://" in place else {"uri": place, "uriBaseId": _ROOT}
     return {
         "$schema": _SCHEMA,
         "version": "2.1.0",
@@ -31,10 +31,19 @@ def sarif(findings: tuple[Finding, ...], file: str) -> dict[str, Any]:
             {
                 "tool": {"driver": driver},
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(finding, location, codes.index(finding.code)) for finding in findings],
+                "results": [
+                    _result(finding, _location(file), codes.index(finding.code))
+                    for file, findings in reports
+                    for finding in findings
+                ],
             }
         ],
     }
+
+
+def _location(file: str) -> dict[str, str]:
+    place = uri(file)
+    return {"uri": place} if "://" in place else {"uri": place, "uriBaseId": _ROOT}
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

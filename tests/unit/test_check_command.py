@@ -335,3 +335,117 @@ def test_many_findings_are_fast() -> None:
     ended = run("check", "-", env=ENVIRONMENT, stdin=data, timeout_s=10)
     assert ended.err.count("warning[A382]") == 500
     assert "<stdin>: 500 warnings" in ended.err
+
+
+WARNED = CLEAN.replace(b"ECS_CLUSTER=prod\n", b"")
+
+
+@pytest.fixture
+def services(file: Path) -> tuple[str, ...]:
+    """Return the names of files: a clean one, one with a warning, one with an error."""
+    for name, data in (("clean", CLEAN), ("warned", WARNED), ("hub", HUB)):
+        (file.parent / name).write_bytes(data)
+    return ("clean", "warned", "hub")
+
+
+def test_several_files_are_one_report(services: tuple[str, ...]) -> None:
+    """People read what is wrong file by file, then the counts of all; a clean file takes no line."""
+    ended = run_here("check", *services, env=ENVIRONMENT)
+    assert (ended.status, ended.out) == (3, "")
+    assert "clean" not in ended.err
+    assert "ecsauth: warned: 1 warning\n" in ended.err
+    assert ended.err.endswith("ecsauth: 3 files: 1 error, 1 warning\necsauth: hint: ecsauth explain CODE tells more\n")
+
+
+def test_several_clean_files_take_one_line(services: tuple[str, ...]) -> None:
+    """Nothing wrong in any is said once."""
+    ended = run_here("check", services[0], services[0], env=ENVIRONMENT)
+    assert ended == (0, "", "ecsauth: 2 files: nothing wrong\n")
+
+
+@pytest.mark.parametrize(
+    ("files", "status"),
+    [
+        (("clean", "warned"), 0),
+        (("warned", "hub"), 3),
+        (("hub", "warned"), 3),
+        (("absent", "hub"), 6),
+        (("hub", "absent", "clean"), 6),
+        (("s3://not a bucket/k", "clean"), 2),
+        (("clean", "-"), 3),
+    ],
+)
+@pytest.mark.parametrize("style", ["text", "json", "github", "sarif"])
+def test_the_status_is_the_highest(files: tuple[str, ...], status: int, style: str, services: tuple[str, ...]) -> None:
+    """Each file is checked, whatever becomes of the others, in every format."""
+    assert services
+    ended = run_here("check", *files, "--format", style, env=ENVIRONMENT, stdin=HUB)
+    assert ended.status == status
+    assert ("A370" in ended.out + ended.err) is ("hub" in files or "-" in files)
+    assert ("ecsauth: error: " in ended.err) is (status in (2, 6))
+    assert "absent" not in files or "cannot read absent: no such file" in ended.err
+    assert SECRET not in ended.out + ended.err
+
+
+def test_several_files_as_json(services: tuple[str, ...]) -> None:
+    """Each of `files` is the document of that file alone; one that failed says why."""
+    document = run_here("check", *services, "absent", "--format", "json", env=ENVIRONMENT).document
+    alone = [run_here("check", name, "--format", "json", env=ENVIRONMENT).document for name in services]
+    assert document == {
+        "schema": 1,
+        "status": 6,
+        "files": [
+            *({name: value for name, value in one.items() if name != "schema"} for one in alone),
+            {
+                "file": "absent",
+                "findings": [],
+                "summary": {"errors": 0, "warnings": 0, "notes": 0},
+                "outcome": "failed",
+                "status": 6,
+                "error": "cannot read absent: no such file or directory",
+                "hints": [],
+            },
+        ],
+        "summary": {"errors": 1, "warnings": 1, "notes": 0},
+    }
+
+
+def test_several_files_for_services(services: tuple[str, ...]) -> None:
+    """GitHub gets an annotation a finding, SARIF one run; each names its file, and the rule that it is about."""
+    github, sarif = (run_here("check", *services, "--format", style, env=ENVIRONMENT) for style in ("github", "sarif"))
+    assert [line.partition(",")[0] for line in github.out.splitlines()] == ["::warning file=warned", "::error file=hub"]
+    (log,) = sarif.document["runs"]
+    places = [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in log["results"]]
+    assert places == ["warned", "hub"]
+    rules = [one["id"] for one in log["tool"]["driver"]["rules"]]
+    assert [rules[one["ruleIndex"]] for one in log["results"]] == [one["ruleId"] for one in log["results"]]
+
+
+def test_fix_of_several_files(services: tuple[str, ...], file: Path) -> None:
+    """Each is mended in its place; one that takes a guess is named and stays, the others are mended all the same."""
+    file.write_bytes(BROKEN)
+    ended = run_here("check", "--fix", file.name, *services, env=ENVIRONMENT)
+    assert ended.status == 3
+    assert "ecsauth: error: ecs.config: nothing was written: cannot be mended without a guess" in ended.err
+    assert "ecsauth: wrote hub, 0600\n" in ended.err
+    assert b"index.docker.io" in (file.parent / "hub").read_bytes()
+    assert file.read_bytes() == BROKEN
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("-", "hub", "-"), "standard input can be read once"),
+        (("--fix", "hub", "clean", "-o", "x"), "several files each in its place"),
+        (("--fix", "hub", "-"), "several files each in its place"),
+        (("--fix", "hub", "s3://bucket/key"), "--fix does not write to S3"),
+        (("--fix", "--dialect", "dotenv", "hub", "clean"), "--fix writes docker's dialect"),
+    ],
+)
+def test_contradictions_of_several(arguments: tuple[str, ...], message: str, services: tuple[str, ...]) -> None:
+    """What cannot be meant is a usage fault before any of the files is written."""
+    assert services
+    ended = run_here("check", *arguments, env=ENVIRONMENT, stdin=CLEAN)
+    assert (ended.status, ended.out) == (2, "")
+    assert message in ended.err
+    assert "wrote" not in ended.err

@@ -101,13 +101,13 @@ EVERYTHING = tuple(
 
 
 def _locations(file: str) -> list[Any]:
-    log = sarif(EVERYTHING[:1], file)
+    log = sarif([(file, EVERYTHING[:1])])
     return [log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]]
 
 
 def test_every_finding_makes_a_valid_log() -> None:
     """A log with findings of every rule has only what the specification knows, and all that it requires."""
-    log = sarif(EVERYTHING, "ecs.config")
+    log = sarif([("ecs.config", EVERYTHING)])
     LOG(log)
     run = log["runs"][0]
     assert run["tool"]["driver"]["version"] == __version__
@@ -117,14 +117,14 @@ def test_every_finding_makes_a_valid_log() -> None:
 
 def test_a_clean_file_makes_a_valid_log() -> None:
     """No finding is an empty list of results: the scan was done (3.14.23)."""
-    log = sarif((), "ecs.config")
+    log = sarif([("ecs.config", ())])
     LOG(log)
     assert log["runs"][0]["results"] == []
 
 
 def test_results_point_to_their_rules() -> None:
     """The index of a rule leads to the rule of that ID (3.27.6), which is there once (3.19.23)."""
-    run = sarif(EVERYTHING, "ecs.config")["runs"][0]
+    run = sarif([("ecs.config", EVERYTHING)])["runs"][0]
     listed = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     assert len(listed) == len(set(listed))
     for finding, result in zip(EVERYTHING, run["results"]):
@@ -134,7 +134,7 @@ def test_results_point_to_their_rules() -> None:
 
 def test_regions() -> None:
     """A finding without a line has no region: it is about the whole file (3.29.4)."""
-    results = sarif(EVERYTHING, "ecs.config")["runs"][0]["results"]
+    results = sarif([("ecs.config", EVERYTHING)])["runs"][0]["results"]
     for finding, result in zip(EVERYTHING, results):
         region = result["locations"][0]["physicalLocation"].get("region", {})
         assert (region.get("startLine"), region.get("startColumn")) == (finding.line, finding.column)
@@ -155,7 +155,7 @@ def test_regions() -> None:
 )  # fmt: skip
 def test_relative_uris(file: str, uri: str) -> None:
     """A file below the working directory is named relative to it, quoted as RFC 3986 wants."""
-    LOG(sarif(EVERYTHING, file))
+    LOG(sarif([(file, EVERYTHING)]))
     assert _locations(file) == [{"uri": uri, "uriBaseId": "%SRCROOT%"}]
 
 
@@ -168,5 +168,5 @@ def test_relative_uris(file: str, uri: str) -> None:
 )
 def test_absolute_uris(file: str, uri: str) -> None:
     """What is not below the working directory has an absolute URI and no base (3.4.4)."""
-    LOG(sarif(EVERYTHING, file))
+    LOG(sarif([(file, EVERYTHING)]))
     assert _locations(file) == [{"uri": uri}]
