@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+from bootstrap.core.complaint import complaint
 from bootstrap.core.errors import LaunchError
 from bootstrap.core.plan import Ended
 
@@ -65,13 +66,8 @@ class Commands:
         """Run a command; raise LaunchError, with its own reason, if it fails or takes longer."""
         done = self.call(command, seconds)
         if done.status:
-            raise LaunchError(f"{_name(command)} failed: {reason(done)}", *_hints(done.err))
-
-
-def reason(done: Ended) -> str:
-    """Return the command's own reason. It never holds a line of the env-file: docker is shown checked ones only."""
-    lines = [line.strip() for line in done.err.splitlines() if line.strip() and not line.startswith("See 'docker")]
-    return lines[-1] if lines else "it gave no reason"
+            # It never holds a line of the env-file: docker is shown checked ones only.
+            raise LaunchError(f"{_name(command)} failed: {complaint(done.err)}", *_hints(done.err))
 
 
 def _name(command: Command) -> str:

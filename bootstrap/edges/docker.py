@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from bootstrap.core import agent_container
 from bootstrap.core.agent_container import Container
+from bootstrap.core.complaint import complaint
 from bootstrap.core.container_way import Found
 from bootstrap.core.errors import LaunchError
 from bootstrap.core.secret import Secret
@@ -49,7 +50,7 @@ class Docker:
         done = self._call(("docker", "version", "--format", "{{.Server.Version}}"), _LOOK)
         if done.status:
             raise LaunchError(
-                "docker's daemon does not answer",
+                f"docker's daemon does not answer: {complaint(done.err)}",
                 "start it: systemctl start docker",
                 "see why: journalctl -u docker -n 20",
             )
@@ -100,8 +101,7 @@ class Docker:
 
 def _unless_absent(done: Ended, name: str) -> None:
     if "no such container" not in done.err.lower():
-        lines = done.err.strip().splitlines()
-        raise LaunchError(f"docker cannot inspect the container {name}: {lines[-1] if lines else 'it gave no reason'}")
+        raise LaunchError(f"docker cannot inspect the container {name}: {complaint(done.err)}")
 
 
 def _document(done: Ended, name: str) -> Any:

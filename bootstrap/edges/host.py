@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Callable
 
+from bootstrap.core.complaint import complaint
 from bootstrap.core.errors import LaunchError
 
 if TYPE_CHECKING:
@@ -38,14 +39,8 @@ class HostRules:
         if rule.shows is None and done.status == 1:
             return False
         if done.status:
-            raise LaunchError(f"{rule.check[0]} failed: {_reason(done)}", *_hints())
+            raise LaunchError(f"{rule.check[0]} failed: {complaint(done.err)}", *_hints())
         return rule.shows is None or done.out.strip() == rule.shows
-
-
-def _reason(done: Ended) -> str:
-    """Return the first line: iptables puts the reason there, and goes on with advice."""
-    lines = [line.strip() for line in done.err.splitlines() if line.strip()]
-    return lines[0] if lines else "it gave no reason"
 
 
 def _hints() -> tuple[str, ...]:

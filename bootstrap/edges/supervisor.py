@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Callable, Optional
 
 from bootstrap.core.agent_service import JOB, UNIT, Service, Supervisor
+from bootstrap.core.complaint import complaint
 from bootstrap.core.errors import LaunchError
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ class Systemd:
         """Return properties of a unit; raise LaunchError if systemd does not answer."""
         done = self._call(("systemctl", "show", unit, f"--property={properties}"), _LOOK)
         if done.status:
-            raise LaunchError("systemd does not answer", "is it this machine's init? see: systemctl status")
+            raise LaunchError(
+                f"systemd does not answer: {complaint(done.err)}", "is it this machine's init? see: systemctl status"
+            )
         pairs = (line.partition("=") for line in done.out.splitlines())
         return {name: value for name, equals, value in pairs if equals}
 
@@ -111,7 +114,7 @@ class Upstart:
         """Return what upstart shows of the job: whether it runs; the rest it does not say."""
         done = self._call(("initctl", "status", JOB), _LOOK)
         if done.status:
-            raise LaunchError("upstart does not answer", f"see: initctl status {JOB}")
+            raise LaunchError(f"upstart does not answer: {complaint(done.err)}", f"see: initctl status {JOB}")
         running = "start/running" in done.out
         pid = done.out.rpartition("process ")[2].strip()
         return Service(Supervisor.UPSTART, running, _started(pid) if running else 0.0, queued="start/" in done.out)

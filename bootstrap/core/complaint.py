@@ -1,0 +1,47 @@
+"""Why a command of the machine failed, out of all that it wrote: docker, podman, systemctl, iptables, sysctl.
+
+The cause is seldom the last line: advice follows it, warnings and progress stand before it, and a daemon's own error
+may go on over several lines.
+"""
+
+from __future__ import annotations
+
+import re
+
+NO_REASON = "it gave no reason"
+_LONGEST = 600
+_GAP = " … "
+# Where to read more, how the command is used, what else is not well, how far it came.
+_NOISE = re.compile(
+    r"see (?:'|\"|system logs)|run '.*--help'|try [`'].*--help|usage:|for more information|perhaps ip6?tables"
+    r"|# warning: |warning: |emulate docker cli using podman|time=\"[^\"]*\" level=(?:info|debug|warning)"
+    r"|unable to find image '|trying to pull |using default tag|created symlink|removed symlink"
+    r"|(?:digest|status): |[\w./-]+: pulling from |[0-9a-f]{12}: |getting image source"
+    r"|copying (?:blob|config)",
+    re.IGNORECASE,
+)
+# How the line begins that names the cause; what follows goes on with it.
+_CAUSE = re.compile(
+    r"docker: |error response from daemon: |error: |failed to |job for |cannot connect to |permission denied"
+    r"|initctl: |start: |stop: |ip6?tables v|sysctl: |time=\"[^\"]*\" level=(?:error|fatal)",
+    re.IGNORECASE,
+)
+_ERROR_OF_LOG = re.compile(r"time=\"[^\"]*\" level=\w+ msg=\"?(.*?)\"?$")
+
+
+def complaint(text: str) -> str:
+    """Return the cause in one line: from the line that names it to the end, else the last line that is no advice."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if not _NOISE.match(line)]
+    first = next((number for number, line in enumerate(told) if _CAUSE.match(line)), len(told) - 1)
+    said = " ".join(_ERROR_OF_LOG.sub(r"\1", line).removeprefix("docker: ") for line in told[max(first, 0) :])
+    return shortened(said, _LONGEST) or (shortened(lines[-1], _LONGEST) if lines else NO_REASON)
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return a text with its middle left out where it is longer: causes stand at the end, who says so at the start."""
+    if len(text) <= longest:
+        return text
+    left = longest - len(_GAP)
+    head = left // 2
+    return text[:head] + _GAP + text[len(text) - (left - head) :]
