@@ -43,5 +43,5 @@ def shortened(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     left = longest - len(_GAP)
-    head = left // 2
+    head = left // 3
     return text[:head] + _GAP + text[len(text) - (left - head) :]

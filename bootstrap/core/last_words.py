@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.core import readers
+from bootstrap.core.complaint import shortened
 from bootstrap.core.sensitive import is_public
 
 if TYPE_CHECKING:
@@ -20,17 +22,39 @@ if TYPE_CHECKING:
 MOST_LINES = 10
 _LONGEST_LINE = 300
 _MASK = "***"
+# As logfmt, JSON and the agent's older format write it.
+_ERROR = re.compile(r"\blevel=(?:error|critical)\b|\"level\":\s*\"(?:error|critical)\"|\[(?i:error|critical)\]")
+# What every agent says when it starts; some of it is an error by its level only (amazon-ecs-agent, issue 4375).
+_START = re.compile(
+    r"Loading configuration|Starting Amazon Elastic Container Service Agent|Starting Amazon ECS Agent"
+    r"|Amazon ECS agent Version|Image excluded from cleanup|Creating (?:root ecs )?cgroup|Loading state!"
+    r"|Event stream \w+ start listening|Registered transformation function|log level mapping not found"
+    r"|Successfully got ECS instance credentials|ECS task resource limits cgroupv2 functionality initialized"
+    r"|Remaining memory|Initializing host resource manager|Successfully loaded \w+ agent container tarball"
+    r"|format error: unrecognized formatter"
+)
 # The last that Go writes with four digits.
 _WIDEST_SHORT = 0xFFFF
 
 
 def last_words(log: str, *files: bytes) -> tuple[str, ...]:
-    """Return the last lines of an agent's log, printable and masked; `files` are the env-files that it may have had."""
+    """Return what an agent's log says last and its first error, printable and masked.
+
+    `files` are the env-files that it may have had.
+    """
     secrets = {secret for data in files for secret in _secrets(data)}
     for secret in sorted(secrets, key=len, reverse=True):
         log = log.replace(secret, _MASK)
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
-    return tuple(_printable(line)[:_LONGEST_LINE] for line in lines[-MOST_LINES:])
+    return tuple(shortened(_printable(line), _LONGEST_LINE) for line in _telling(lines))
+
+
+def _telling(lines: list[str]) -> list[str]:
+    """Return the last lines and the first error, without what every start says, where something else is said."""
+    told = [line for line in lines if not _START.search(line)] or lines
+    last = told[-MOST_LINES:]
+    error = next((line for line in told if _ERROR.search(line)), None)
+    return last if error is None or error in last else [error, *last[1:]]
 
 
 def _printable(line: str) -> str:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from bootstrap.core.plan import Command, Ended
 
 _LOOK = 30.0
-_LOG_LINES = 40
+# Of this container only, so of this file; the first error stands before the tries that follow it.
+_LOG_LINES = 200
 _HAS_DATA_DIR = '{{range .Config.Env}}{{if eq (index (split . "=") 0) "ECS_DATADIR"}}true{{end}}{{end}}'
 _TEMPLATE = (
     '{"container_id":{{json .Id}},"running":{{json .State.Running}},"exit_code":{{json .State.ExitCode}},'

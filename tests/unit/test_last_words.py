@@ -70,6 +70,72 @@ def test_last_lines_only() -> None:
     assert all(len(line) <= 300 and line.isprintable() for line in said)
 
 
+DENIED = (
+    'level=error time=2024-02-27T03:56:19Z msg="Error registering container instance" error="AccessDeniedException: '
+    "User: arn:aws:sts::111122223333:assumed-role/example-instances/i-056dca48216db8a88 is not authorized to "
+    "perform: ecs:RegisterContainerInstance on resource: arn:aws:ecs:us-east-1:111122223333:cluster/prod because no "
+    'identity-based policy allows the ecs:RegisterContainerInstance action" module=client.go'
+)
+TERMINAL = (
+    'level=critical time=2024-02-27T03:56:19Z msg="Received terminal error registering container instance, exiting"'
+)
+# What an agent says at each start, from its documentation and from real logs.
+START = """\
+level=info time=2024-02-27T03:56:17Z msg="Starting Amazon ECS Agent" version="1.105.1" commit="0a1b2c3d"
+level=info time=2024-02-27T03:56:17Z msg="Loading configuration"
+level=info time=2019-12-12T23:43:29Z msg="Loading configuration" module=agent.go
+level=info time=2019-12-12T23:43:29Z msg="Image excluded from cleanup: amazon/amazon-ecs-agent:latest" module=parse.go
+level=info time=2019-12-12T23:43:29Z msg="Amazon ECS agent Version: 1.36.0, Commit: ca640387" module=agent.go
+level=info time=2019-12-12T23:43:29Z msg="Creating root ecs cgroup: /ecs" module=init_linux.go
+level=info time=2019-12-12T23:43:29Z msg="Creating cgroup /ecs" module=cgroup_controller_linux.go
+level=info time=2019-12-12T23:43:29Z msg="Loading state!" module=statemanager.go
+level=info time=2019-12-12T23:43:29Z msg="Event stream ContainerChange start listening..." module=eventstream.go
+{"level":"error","time":"2024-10-01T06:24:05Z","msg":"Driver log level mapping not found","module":"log.go"}
+{"level":"error","time":"2024-10-01T06:24:05Z","msg":"Instance log level mapping not found","module":"log.go"}
+{"level":"info","time":"2024-10-01T06:24:05Z","msg":"Registered transformation function with threshold 1.0.0."}
+{"level":"info","time":"2024-10-01T06:24:05Z","msg":"Image excluded from cleanup","image":"amazon/amazon-ecs-pause:1"}
+level=info time=2025-02-11T01:21:31Z msg="Remaining memory" remainingMemory=952
+"""
+
+
+def test_both_ends_of_a_line() -> None:
+    """Of a long error who was denied is at the start; the action, the resource and the reason are at the end."""
+    (said,) = last_words(DENIED, DOCKER)
+    assert len(said) <= 300
+    assert said.startswith('level=error time=2024-02-27T03:56:19Z msg="Error registering container instance"')
+    assert "ecs:RegisterContainerInstance on resource: arn:aws:ecs:us-east-1:111122223333:cluster/prod because" in said
+    assert said.endswith('action" module=client.go')
+
+
+def test_what_every_start_says_is_left_out() -> None:
+    """Only what is about this failure is shown, also of an agent that was started over and over."""
+    log = "".join(f"{START}{TERMINAL}\n" for _ in range(3))
+    assert last_words(log, DOCKER) == (TERMINAL,) * 3
+
+
+def test_a_start_that_says_nothing_else() -> None:
+    """Where there is nothing else, that is what the agent wrote last."""
+    assert last_words(START, DOCKER) == tuple(START.splitlines()[-MOST_LINES:])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TERMINAL,
+        'level=error time=2024-02-27T03:56:19Z msg="Data mismatch; saved cluster does not match"',
+        '{"level":"error","time":"2024-10-01T06:24:05Z","msg":"no route"}',
+        '{"time": "2024-10-01T06:24:05Z", "level": "critical", "msg": "no route"}',
+        "2019-04-11T01:14:00Z [CRITICAL] Error loading previously saved state",
+        "1749224150222807666 [Error] no route",
+    ],
+)
+def test_the_first_error_is_kept(error: str) -> None:
+    """However much is said after it, the first error is the first line, and there are no more lines than before."""
+    after = [f"level=info msg={number}" for number in range(30)]
+    said = last_words("\n".join(["level=info msg=x", error, "level=error msg=later", *after]), DOCKER)
+    assert said == (error, *after[-MOST_LINES + 1 :])
+
+
 def test_file_of_before() -> None:
     """The log of a service reaches back to the agent of before: the secrets of its file are masked as well."""
     assert last_words("old password hunter2-pass", DOCKER, DOCKERCFG) == ("old password ***",)
