@@ -12,7 +12,7 @@ from bootstrap.core.diagnosis import instance as judge_instance
 from bootstrap.core.diagnosis import machine as judge_machine
 from bootstrap.core.diagnosis import remote as judge_remote
 from bootstrap.core.diagnosis.instance import OFF, Metadata, Offset
-from bootstrap.core.errors import LaunchError, LocalError
+from bootstrap.core.errors import ROOT, LaunchError, LocalError
 from bootstrap.core.trust import Pins
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ class Examination:
 
         self._arguments = arguments
         self._clock = SystemClock()
-        self._file = os.path.abspath(arguments.file)
+        state, self._no_state = looking.state(Disk(options.ENV_FILE, arguments.state_dir), arguments.state_dir)
+        self._file = looking.place(arguments.file, state)
         self._disk = Disk(self._file, arguments.state_dir)
-        state, self._no_state = looking.state(self._disk, arguments.state_dir)
         self._state: Optional[State] = state
         self._source = state.installed.source if state is not None and state.installed is not None else None
         self.uri: Optional[S3URI] = arguments.uri or self._recorded_uri()
@@ -80,7 +80,7 @@ class Examination:
     def results(self) -> tuple[Result, ...]:
         """Return the result of every check, in the order of a boot."""
         try:
-            found = examine(self._checks(), self._clock, self._arguments.deadline, is_root=os.geteuid() == 0)
+            found = examine(self._checks(), self._clock, self._arguments.deadline)
         finally:
             if self._probes is not None:
                 self._probes.close()
@@ -102,7 +102,7 @@ class Examination:
             Check("file", self._env_file, ("directory",)),
             Check("docker", self._docker),
             Check("engine", self._engine, ("docker",), _SLOW),
-            Check("agent", self._agent, ("engine",) if by_docker else (), _SLOW),
+            Check("agent", self._agent, ("engine",) if by_docker and not self._starts_none() else (), _SLOW),
             Check("ordering", self._ordering),
             Check("timer", self._timer),
         )
@@ -181,7 +181,8 @@ class Examination:
 
         if self.uri is None:
             why = "no S3URI was given, and none is recorded here"
-            return skipped(why, "run as root, or give one" if self._no_state is not None else "give one")
+            needs_root = self._no_state is not None and self._no_state.needs_root
+            return skipped(why, f"{ROOT}, or give one" if needs_root else "give one")
         given = options.region(self._arguments)
         region = given or (self._identity.region if self._identity is not None else "")
         owner = self._owner() or ""
@@ -225,13 +226,14 @@ class Examination:
         from bootstrap.edges import places
 
         placed, data = places.look(self._file), self._disk.env_file()
-        return judge_machine.file(self._file, placed, data, installed=self._source is not None)
+        verified = self._disk.verified_copy() if self._source is not None else None
+        return judge_machine.file(self._file, placed, data, installed=self._source is not None, verified=verified)
 
     def _docker(self, seconds: float) -> Verdict:
         from bootstrap.edges import docker_socket
 
-        if self._arguments.launch == "none":
-            return skipped("--launch none does without it")
+        if self._starts_none():
+            return skipped(self._starts_none())
         where = docker_socket.path()
         if where is None:
             return ok("DOCKER_HOST is not on this machine")
@@ -245,18 +247,26 @@ class Examination:
         commands = Commands()
         return ok(f"docker {Docker(commands.call, commands.run).version()}")
 
+    def _starts_none(self) -> str:
+        """Say why no agent is looked for, nothing where one is ecsauth's business: by what was told, or recorded."""
+        if self._arguments.launch == "none":
+            return "--launch none does without it"
+        recorded = self._arguments.launch == "auto" and self._state is not None and self._state.leaves_agent
+        return "boot was told --launch none, which does without it" if recorded else ""
+
     def _agent(self, _: float) -> Verdict:
         from bootstrap.core import agreement
         from bootstrap.core.observed import Observed
         from bootstrap.edges.introspection import Introspection
 
-        if self._arguments.launch == "none":
-            return skipped("--launch none does without it")
+        if self._starts_none():
+            return skipped(self._starts_none())
         installed = self._state.installed if self._state is not None else None
         now, moment = self._clock.wall(), self._clock.moment()
         runs = looking.runs(installed, now, moment)
         if runs.unreadable is not None:
-            return (skipped if os.geteuid() else failed)(*runs.unreadable)
+            why = runs.unreadable
+            return (skipped if why.needs_root else failed)(why.reason, why.fix)
         seen = Observed(now, moment, looking.file(self._disk, self._file), self._state, runs)
         answer, cluster = Introspection().registration(), agreement.cluster(seen)
         return judge_machine.agent(runs, answer, cluster, installed=installed is not None)
@@ -267,7 +277,7 @@ class Examination:
         from bootstrap.edges import disk, places, supervisor
         from bootstrap.edges.commands import Commands
 
-        if self._supervisor is not Supervisor.SYSTEMD or self._arguments.launch in ("none", "docker"):
+        if self._supervisor is not Supervisor.SYSTEMD or self._arguments.launch == "docker" or self._starts_none():
             return skipped(f"needs {UNIT}")
         commands = Commands()
         shown = supervisor.Systemd(commands.call, commands.run).show(UNIT, "After,DropInPaths")

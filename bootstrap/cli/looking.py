@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, TypeVar
 
+from bootstrap.cli import options
 from bootstrap.core.errors import EcsauthError, LaunchError, LocalError
 from bootstrap.core.observed import Runs, Unreadable, Way
 
@@ -17,14 +18,11 @@ if TYPE_CHECKING:
     from bootstrap.edges.disk import Disk
 
 Seen = TypeVar("Seen")
-_ROOT = "run as root"
 
 
 def unreadable(fault: EcsauthError) -> Unreadable:
-    """Return why something cannot be looked at; docker and the kernel say alike who could."""
-    if os.geteuid() and (_ROOT in fault.hints or "permission denied" in fault.message.lower()):
-        return Unreadable(fault.message, _ROOT)
-    return Unreadable(fault.message, fault.hints[0] if fault.hints else "")
+    """Return why something cannot be looked at."""
+    return Unreadable(fault.message, fault.hints[0] if fault.hints else "", fault.needs_root)
 
 
 def _tried(look: Callable[[], Seen]) -> tuple[Optional[Seen], Optional[Unreadable]]:
@@ -54,6 +52,13 @@ def state(disk: Disk, directory: str) -> tuple[Optional[State], Optional[Unreada
     if why is not None:
         return None, why
     return _tried(disk.state)
+
+
+def place(given: Optional[str], state: Optional[State]) -> str:
+    """Return the env-file's place: the one that was given, else the recorded one, else the usual one."""
+    if given is not None:
+        return os.path.abspath(given)
+    return state.installed.source.env_file if state is not None and state.installed is not None else options.ENV_FILE
 
 
 class _Containers(NamedTuple):

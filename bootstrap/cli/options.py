@@ -91,7 +91,9 @@ def add_format(parser: Parser, choices: Sequence[str] = ("text", "json")) -> Non
 
 def add_places(parser: Parser) -> None:
     """Add where the env-file and ecsauth's own files are, for a command that only looks."""
-    parser.add_argument("--file", metavar="PATH", default=ENV_FILE, help=f"the env-file (default: {ENV_FILE})")
+    parser.add_argument(
+        "--file", metavar="PATH", help=f"the env-file (default: the one that is installed, else {ENV_FILE})"
+    )
     parser.add_argument("--state-dir", metavar="PATH", default=STATE_DIRECTORY, help=f"default: {STATE_DIRECTORY}")
 
 

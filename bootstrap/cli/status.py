@@ -56,14 +56,14 @@ def _observed(arguments: argparse.Namespace) -> Observed:
     from bootstrap.edges.introspection import Introspection
 
     clock, agent = SystemClock(), Introspection()
-    disk = Disk(arguments.file, arguments.state_dir)
-    state, why = looking.state(disk, arguments.state_dir)
+    state, why = looking.state(Disk(options.ENV_FILE, arguments.state_dir), arguments.state_dir)
+    file = looking.place(arguments.file, state)
     installed = state.installed if state is not None else None
     answer = agent.registration()
     return Observed(
         now=clock.wall(),
         moment=clock.moment(),
-        file=looking.file(disk, os.path.abspath(arguments.file)),
+        file=looking.file(Disk(file, arguments.state_dir), file),
         state=state,
         runs=looking.runs(installed, clock.wall(), clock.moment()),
         answer=answer,

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from bootstrap.core.state import Installed, State
 
 _BOOT = "boot again"
-_ROOT = "run as root"
 _LOG = "see docker logs ecs-agent"
 # Of an agent that is not boot's to start: it was told `--launch none`.
 _START = "start it as it is started here: boot was told --launch none"
+_RESTART = f"re{_START}"
 _NO_NAME = "a variable with an unusual name"
 # What the agent joins when nobody tells it a cluster (amazon-ecs-agent, agent/config/config.go).
 _DEFAULT_CLUSTER = "default"
@@ -46,7 +46,7 @@ def topics(seen: Observed) -> tuple[Topic, ...]:
     """Return every topic, in the order of a boot."""
     found = [_file(seen.file), *_recorded(seen)]
     if seen.s3 is not None:
-        found.append(_s3(seen.s3))
+        found.append(_s3(seen.s3, seen))
     return (*found, _runs(seen), *_environment(seen), _answer(seen))
 
 
@@ -96,8 +96,8 @@ def is_as_left(file: File) -> Optional[bool]:
 
 
 def _not_readable(name: str, what: str, why: Unreadable) -> Topic:
-    if why.fix == _ROOT:
-        return Topic(name, f"{what} is not readable", agrees=False, fix=_ROOT)
+    if why.needs_root:
+        return Topic(name, f"{what} is not readable", agrees=False, fix=why.fix)
     return Topic(name, why.reason, agrees=False, fix=why.fix)
 
 
@@ -158,7 +158,7 @@ def _rejected(state: State, now: int) -> Topic:
     return Topic("rejected", said, agrees=False, fix="push a mended file, or boot again with --force")
 
 
-def _s3(s3: S3) -> Topic:
+def _s3(s3: S3, seen: Observed) -> Topic:
     if s3.remote is Remote.SAME:
         return Topic("S3", "has the same version")
     version = s3.facts.identity if s3.facts is not None else ""
@@ -168,8 +168,15 @@ def _s3(s3: S3) -> Topic:
         Remote.ABSENT: ("has no such object or version any more", "push the file again"),
         Remote.DENIED: (s3.reason, "see ecsauth doctor"),
         Remote.UNREACHABLE: (s3.reason, "try again, or see ecsauth doctor"),
-    }.get(s3.remote, (s3.reason or "was not asked: it is not known for what", _ROOT))
+    }.get(s3.remote, (s3.reason or "was not asked: it is not known for what", _why_unknown(seen)))
     return Topic("S3", said, agrees=False, fix=fix)
+
+
+def _why_unknown(seen: Observed) -> str:
+    """Return what helps where S3 was not asked, or the question failed."""
+    if seen.state_unreadable is not None:
+        return seen.state_unreadable.fix
+    return "see ecsauth doctor" if seen.state is not None and seen.state.installed is not None else "run ecsauth boot"
 
 
 def _runs(seen: Observed) -> Topic:
@@ -212,20 +219,20 @@ def _environment(seen: Observed) -> Iterator[Topic]:
     """Compare what the agent was given with the file; where docker does not say, go by the times."""
     if not seen.runs.running:
         return
-    names = differing(seen)
+    names, fix = differing(seen), _BOOT if _starts_agent(seen) else _RESTART
     if names:
         some = ", ".join(names_shown(names))
         count = f"{len(names)} variable{'' if len(names) == 1 else 's'}"
-        yield Topic("environment", f"differs from the file in {count}: {some}", agrees=False, fix=_BOOT)
+        yield Topic("environment", f"differs from the file in {count}: {some}", agrees=False, fix=fix)
     elif names is not None:
         yield Topic("environment", "equals the file")
     elif seen.runs.has_file is False:
         said = "the service was started before the file was installed, and has not read it"
-        yield Topic("environment", said, agrees=False, fix=_BOOT)
+        yield Topic("environment", said, agrees=False, fix=fix)
     elif seen.runs.has_file:
         yield Topic("environment", "the service was started after the file was installed")
     elif seen.runs.way is Way.SERVICE or seen.runs.is_ours:
-        fix = _ROOT if seen.file.unreadable is not None else _BOOT
+        fix = seen.file.unreadable.fix if seen.file.unreadable is not None else fix
         yield Topic("environment", "cannot be compared with the file", agrees=False, fix=fix)
 
 

@@ -26,6 +26,10 @@ _CAUSE = re.compile(
     r"|initctl: |start: |stop: |ip6?tables v|sysctl: |time=\"[^\"]*\" level=(?:error|fatal)",
     re.IGNORECASE,
 )
+_NO_RIGHTS = re.compile(
+    r"permission denied|access denied|authentication (?:is )?required|operation not permitted|must be root",
+    re.IGNORECASE,
+)
 _ERROR_OF_LOG = re.compile(r"time=\"[^\"]*\" level=\w+ msg=\"?(.*?)\"?$")
 
 
@@ -36,6 +40,11 @@ def complaint(text: str) -> str:
     first = next((number for number, line in enumerate(told) if _CAUSE.match(line)), len(told) - 1)
     said = " ".join(_ERROR_OF_LOG.sub(r"\1", line).removeprefix("docker: ") for line in told[max(first, 0) :])
     return shortened(said, _LONGEST) or (shortened(lines[-1], _LONGEST) if lines else NO_REASON)
+
+
+def lacks_rights(text: str) -> bool:
+    """Tell whether a command failed for want of rights, which its status does not say: docker, polkit, iptables."""
+    return _NO_RIGHTS.search(text) is not None
 
 
 def shortened(text: str, longest: int) -> str:

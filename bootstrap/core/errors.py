@@ -10,7 +10,12 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from bootstrap.core.diagnostics import Finding
+
+
+ROOT = "run as root"
 
 
 class ExitCode(IntEnum):
@@ -29,7 +34,7 @@ class ExitCode(IntEnum):
 
 
 class EcsauthError(Exception):
-    """Base of every exception that this package raises."""
+    """Base of every exception that this package raises; `needs_root` is set where root could do it."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
 
@@ -37,6 +42,14 @@ class EcsauthError(Exception):
         super().__init__(message)
         self.message = message
         self.hints = hints
+        self.needs_root = False
+
+    def for_want_of_root(self, *, is_root: bool) -> Self:
+        """Note that rights were missing, and hint at root's; to root itself there is nothing to say."""
+        if not is_root:
+            self.needs_root = True
+            self.hints = (ROOT, *self.hints)
+        return self
 
     def add(self, text: str) -> None:
         """Go on with the message."""

@@ -31,10 +31,11 @@ class Placed(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """Why something could not be looked at, and what to do about it."""
+    """Why something could not be looked at, and what to do about it; `needs_root`: root could."""
 
     reason: str
     fix: str = ""
+    needs_root: bool = False
 
 
 class File(NamedTuple):

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from bootstrap.core.complaint import complaint
+from bootstrap.core.complaint import complaint, lacks_rights
 from bootstrap.core.errors import LaunchError
 from bootstrap.core.plan import Ended
 
@@ -57,7 +57,8 @@ class Commands:
             hints = [_INSTEAD[name]] if name in _INSTEAD else []
             raise LaunchError(f"{name} is not installed", *hints) from None
         except PermissionError:
-            raise LaunchError(f"{name} cannot be executed", "run as root") from None
+            refusal = LaunchError(f"{name} cannot be executed")
+            raise refusal.for_want_of_root(is_root=os.geteuid() == 0) from None
         except subprocess.TimeoutExpired:
             raise LaunchError(f"{_name(command)} did not end within {seconds:.0f} s") from None
         return Ended(done.returncode, done.stdout, done.stderr)
@@ -67,7 +68,10 @@ class Commands:
         done = self.call(command, seconds)
         if done.status:
             # It never holds a line of the env-file: docker is shown checked ones only.
-            raise LaunchError(f"{_name(command)} failed: {complaint(done.err)}", *_hints(done.err))
+            failure = LaunchError(f"{_name(command)} failed: {complaint(done.err)}", *_hints(done.err))
+            if lacks_rights(done.err):
+                failure.for_want_of_root(is_root=os.geteuid() == 0)
+            raise failure
 
 
 def _name(command: Command) -> str:
@@ -82,6 +86,4 @@ def _hints(text: str) -> tuple[str, ...]:
         return ("the registry limits pulls: pull the image into the AMI",)
     if "manifest unknown" in lowered or "not found" in lowered or "no such host" in lowered:
         return ("is the image's name right, and can this machine reach its registry? see --image",)
-    if "permission denied" in lowered or "access denied" in lowered or "authentication is required" in lowered:
-        return ("run as root",)
     return ()

@@ -7,11 +7,12 @@ it with the env-file, in memory.
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from bootstrap.core import agent_container
 from bootstrap.core.agent_container import Container
-from bootstrap.core.complaint import complaint
+from bootstrap.core.complaint import complaint, lacks_rights
 from bootstrap.core.container_way import Found
 from bootstrap.core.errors import LaunchError
 from bootstrap.core.secret import Secret
@@ -50,11 +51,10 @@ class Docker:
         """Return the daemon's version; raise LaunchError if docker is absent or the daemon does not answer."""
         done = self._call(("docker", "version", "--format", "{{.Server.Version}}"), _LOOK)
         if done.status:
-            raise LaunchError(
-                f"docker's daemon does not answer: {complaint(done.err)}",
-                "start it: systemctl start docker",
-                "see why: journalctl -u docker -n 20",
-            )
+            silence = f"docker's daemon does not answer: {complaint(done.err)}"
+            if lacks_rights(done.err):
+                raise LaunchError(silence).for_want_of_root(is_root=os.geteuid() == 0)
+            raise LaunchError(silence, "start it: systemctl start docker", "see why: journalctl -u docker -n 20")
         return done.out.strip()
 
     def agent(self) -> Optional[Container]:
@@ -102,7 +102,8 @@ class Docker:
 
 def _unless_absent(done: Ended, name: str) -> None:
     if "no such container" not in done.err.lower():
-        raise LaunchError(f"docker cannot inspect the container {name}: {complaint(done.err)}")
+        failure = LaunchError(f"docker cannot inspect the container {name}: {complaint(done.err)}")
+        raise failure.for_want_of_root(is_root=os.geteuid() == 0) if lacks_rights(done.err) else failure
 
 
 def _document(done: Ended, name: str) -> Any:

@@ -25,7 +25,8 @@ def knock(where: str, seconds: float) -> None:
         try:
             one.connect(where)
         except PermissionError:
-            raise LaunchError(f"permission denied on {where}", "run as root") from None
+            refusal = LaunchError(f"permission denied on {where}")
+            raise refusal.for_want_of_root(is_root=os.geteuid() == 0) from None
         except FileNotFoundError:
             raise LaunchError(f"there is no {where}", "install docker and start it: systemctl start docker") from None
         except OSError as fault:

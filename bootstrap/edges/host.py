@@ -39,9 +39,6 @@ class HostRules:
         if rule.shows is None and done.status == 1:
             return False
         if done.status:
-            raise LaunchError(f"{rule.check[0]} failed: {complaint(done.err)}", *_hints())
+            failure = LaunchError(f"{rule.check[0]} failed: {complaint(done.err)}", _HINT)
+            raise failure.for_want_of_root(is_root=os.geteuid() == 0)
         return rule.shows is None or done.out.strip() == rule.shows
-
-
-def _hints() -> tuple[str, ...]:
-    return ("run as root", _HINT) if os.geteuid() else (_HINT,)

@@ -17,6 +17,8 @@ def look(path: str) -> Optional[Placed]:
     except FileNotFoundError:
         return None
     except OSError as fault:
-        hints = ("run as root",) if isinstance(fault, PermissionError) else ()
-        raise LocalError(f"cannot look at {path}: {os.strerror(fault.errno or 0).lower()}", *hints) from None
+        refusal = LocalError(f"cannot look at {path}: {os.strerror(fault.errno or 0).lower()}")
+        if isinstance(fault, PermissionError):
+            refusal.for_want_of_root(is_root=os.geteuid() == 0)
+        raise refusal from None
     return Placed(stat.S_IMODE(found.st_mode), found.st_uid, stat.S_ISREG(found.st_mode))

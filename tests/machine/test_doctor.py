@@ -405,6 +405,11 @@ def broken(machine: Machine) -> None:
     machine.env_file.write_bytes(b"ECS_CLUSTER=demo\nECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={\n")
 
 
+def changed(machine: Machine) -> None:
+    """Change the file by hand, so that it stays a good one."""
+    machine.env_file.write_bytes(auth_file("by-hand"))
+
+
 def shared(machine: Machine) -> None:
     """Let others write into the file's directory."""
     machine.place.chmod(0o777)
@@ -432,6 +437,24 @@ def test_file_faults(settled: Machine, change: Change, name: str, expected: Line
     found = checks(settled)
     assert_line(found[name], expected)
     assert [one["check"] for one in found.values() if one["outcome"] == "failed"] == [name]
+
+
+def test_changed_by_hand(settled: Machine) -> None:
+    """A good file that is not the installed one is no failure, and is not well either."""
+    changed(settled)
+    assert_line(checks(settled)["file"], Line("warning", "it was changed since ecsauth put it there", "ecsauth boot"))
+
+
+def test_facts_of_the_record(settled: Machine) -> None:
+    """Where nothing else is said, the file's place and whether an agent is started here are those of the last run."""
+    done = run_here("doctor", f"--state-dir={settled.state_place}", "--format=json", env=settled.environment())
+    found = {check["check"]: check for check in done.document["checks"]}
+    assert_line(found["file"], Line("ok", f"{settled.env_file}, 0600"))
+    for name in ("docker", "agent", "ordering"):
+        assert_line(found[name], Line("skipped"))
+    assert_line(found["agent"], Line("skipped", "boot was told --launch none"))
+    status = run_here("status", f"--state-dir={settled.state_place}", env=settled.environment())
+    assert f"ok       file         {settled.env_file}, 0600" in status.out
 
 
 def test_before_the_first_boot(bare_machine: Machine) -> None:

@@ -37,7 +37,7 @@ RUNS = Runs(Way.CONTAINER, running=True, since=NOW - 7000, is_ours=True, version
 SERVICE = Runs(Way.SERVICE, running=True, since=NOW - 7000, has_file=True)
 ANSWER = Registration("prod", "arn:aws:ecs:eu-west-1:111122223333:container-instance/prod/1", "Amazon ECS Agent - v1")
 WELL = Observed(NOW, Moment("b", 20.0), FILE, STATE, RUNS, ANSWER, 2, S3(Remote.SAME, FACTS))
-ROOT = Unreadable("cannot open the directory /var/lib/ecsauth: permission denied", "run as root")
+ROOT = Unreadable("cannot open the directory /var/lib/ecsauth: permission denied", "run as root", needs_root=True)
 REJECTED = Rejected(OTHER, "plan", "it exited with status 1", NOW - 60, 1, NOW + 1200)
 
 
@@ -135,7 +135,14 @@ def given(**changes: str) -> dict[str, Secret]:
             "see ecsauth doctor",
         ),
         (WELL._replace(s3=S3(Remote.UNREACHABLE, reason="no answer")), "S3", "no answer", "try again"),
-        (WELL._replace(s3=S3(Remote.UNKNOWN)), "S3", "was not asked", "run as root"),
+        (
+            WELL._replace(s3=S3(Remote.UNKNOWN), state=None, state_unreadable=ROOT),
+            "S3",
+            "was not asked",
+            "run as root",
+        ),
+        (WELL._replace(s3=S3(Remote.UNKNOWN), state=State()), "S3", "was not asked", "run ecsauth boot"),
+        (WELL._replace(s3=S3(Remote.UNKNOWN, reason="the region is malformed")), "S3", "region", "see ecsauth doctor"),
         (WELL._replace(runs=Runs(None)), "agent", "there is neither a container ecs-agent nor a service", "boot again"),
         (WELL._replace(runs=Runs(None, unreadable=ROOT)), "agent", "what runs it is not readable", "run as root"),
         (
@@ -316,3 +323,16 @@ def test_stopped_though_told_to_start_none() -> None:
     found = odd(TOLD._replace(runs=STOPPED, answer=None))
     assert set(found) == {"agent", "cluster"}
     assert {topic.fix for topic in found.values()} == {"start it as it is started here: boot was told --launch none"}
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [SERVICE._replace(has_file=False), SERVICE._replace(environment=given(ECS_CLUSTER="x"))],
+    ids=["old", "other"],
+)
+def test_restarted_by_others(runs: Runs) -> None:
+    """Nor would another boot restart an agent that is not its own and has not read the file."""
+    found = odd(TOLD._replace(runs=runs))
+    assert {topic.fix for topic in found.values()} == {"restart it as it is started here: boot was told --launch none"}
+    assert set(odd(TOLD._replace(runs=runs, state=STATE))) >= set(found)
+    assert odd(WELL._replace(runs=runs))["environment"].fix == "boot again"

@@ -25,7 +25,7 @@ from bootstrap.core.diagnosis import (
 )
 from bootstrap.core.diagnosis.instance import OFF, SILENT, Metadata, Offset, Role
 from bootstrap.core.diagnosis.machine import GATE, Order, Timer
-from bootstrap.core.errors import DeniedError, LaunchError, LocalError
+from bootstrap.core.errors import DeniedError, EcsauthError, LaunchError, LocalError
 from bootstrap.core.observed import Placed, Runs, Way
 from bootstrap.edges.clock import SystemClock
 
@@ -69,9 +69,9 @@ class TickingClock(SystemClock):
 TICK = 0.25
 
 
-def outcomes(*checks: Check, seconds: float = 60.0, is_root: bool = True) -> dict[str, Verdict]:
+def outcomes(*checks: Check, seconds: float = 60.0) -> dict[str, Verdict]:
     """Examine, and return the verdicts by check."""
-    found = examine(checks, TickingClock(TICK), seconds, is_root=is_root)
+    found = examine(checks, TickingClock(TICK), seconds)
     return {result.check: result.verdict for result in found}
 
 
@@ -100,15 +100,24 @@ def test_a_fault_is_a_failure_with_its_first_hint() -> None:
 @pytest.mark.parametrize(
     ("fault", "is_root", "outcome"),
     [
-        (LocalError("cannot open /x: permission denied", "run as root"), False, Outcome.SKIPPED),
-        (LocalError("cannot open /x: permission denied", "run as root"), True, Outcome.FAILED),
-        (LaunchError("docker failed: permission denied while trying to connect"), False, Outcome.SKIPPED),
-        (LocalError("/x is a symbolic link", "remove it"), False, Outcome.FAILED),
+        (LocalError("cannot open /x: permission denied"), False, Outcome.SKIPPED),
+        (LocalError("cannot open /x: permission denied"), True, Outcome.FAILED),
+        (LaunchError("docker says no in other words", "see its journal"), False, Outcome.SKIPPED),
     ],
 )
-def test_what_only_root_may_see(fault: LocalError, is_root: bool, outcome: Outcome) -> None:
-    """It is no fault of the machine that somebody else may not look."""
-    assert blame(fault, is_root=is_root).outcome is outcome
+def test_what_only_root_may_see(fault: EcsauthError, is_root: bool, outcome: Outcome) -> None:
+    """It is no fault of the machine that somebody else may not look; root is not told to be root."""
+    verdict = blame(fault.for_want_of_root(is_root=is_root))
+    assert verdict.outcome is outcome
+    assert (verdict.fix == "run as root") is (not is_root)
+
+
+@pytest.mark.parametrize(
+    "fault", [LocalError("/x is a symbolic link", "remove it"), LaunchError("the image says: permission denied")]
+)
+def test_words_decide_nothing(fault: EcsauthError) -> None:
+    """Whether root could do it is a fact of the fault, not of its message."""
+    assert blame(fault).outcome is Outcome.FAILED
 
 
 def test_time() -> None:
@@ -216,6 +225,8 @@ def test_clock_without_an_answer() -> None:
         (machine.file("/f", Placed(0o600, 0), GOOD, installed=True), Outcome.OK),
         (machine.file("/f", Placed(0o644, 0), GOOD, installed=True), Outcome.FAILED),
         (machine.file("/f", Placed(0o600, 0), b"no assignment\n", installed=True), Outcome.FAILED),
+        (machine.file("/f", Placed(0o600, 0), GOOD, installed=True, verified=GOOD), Outcome.OK),
+        (machine.file("/f", Placed(0o600, 0), GOOD, installed=True, verified=b"ECS_CLUSTER=x\n"), Outcome.WARNING),
         (machine.file("/f", None, None, installed=True), Outcome.FAILED),
         (machine.file("/f", None, None, installed=False), Outcome.WARNING),
         (machine.agent(CONTAINER, ANSWER, "prod", installed=True), Outcome.OK),
@@ -245,3 +256,17 @@ def test_machine(verdict: Verdict, outcome: Outcome) -> None:
     assert verdict.said
     assert bool(verdict.fix) is (outcome in (Outcome.WARNING, Outcome.FAILED))
     assert not verdict.said.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"ECS_CLUSTER=prod\n", "1 finding: A301, no registry credentials"),
+        (b"\n", "1 error: F102, the file sets no variable"),
+        (b"ECS_CLUSTER = prod\n", "1 error: F115 in line 1, ECS_CLUSTER: white space between the name and its ="),
+        (b"ECS_LOGLEVL=debug\n", "3 findings: A301, V201, V212"),
+    ],
+)
+def test_findings_are_named(data: bytes, said: str) -> None:
+    """What is counted is named by its code, and one alone by its line and its message."""
+    assert said in machine.file("/f", Placed(0o600, 0), data, installed=True).said

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 # Less than this is no try: it would blame the wrong one for the time.
 _SHORTEST = 0.2
-_ROOT = "run as root"
 
 
 class Outcome(str, Enum):
@@ -75,23 +74,21 @@ def skipped(said: str, fix: str = "") -> Verdict:
     return Verdict(Outcome.SKIPPED, said, fix)
 
 
-def blame(fault: EcsauthError, *, is_root: bool = True) -> Verdict:
+def blame(fault: EcsauthError) -> Verdict:
     """Return what a fault says; what only root may look at is no fault of the machine."""
-    if not is_root and (_ROOT in fault.hints or "permission denied" in fault.message.lower()):
-        return skipped(fault.message, _ROOT)
-    return failed(fault.message, fault.hints[0] if fault.hints else "")
+    return (skipped if fault.needs_root else failed)(fault.message, fault.hints[0] if fault.hints else "")
 
 
-def examine(checks: Sequence[Check], clock: Clock, seconds: float, *, is_root: bool = True) -> tuple[Result, ...]:
+def examine(checks: Sequence[Check], clock: Clock, seconds: float) -> tuple[Result, ...]:
     """Carry out the checks one after the other within `seconds`, each after those that it needs."""
     deadline = Deadline(clock, seconds)
     verdicts: dict[str, Verdict] = {}
     for check in checks:
-        verdicts[check.name] = _verdict(check, verdicts, deadline.left(), is_root=is_root)
+        verdicts[check.name] = _verdict(check, verdicts, deadline.left())
     return tuple(Result(name, verdict) for name, verdict in verdicts.items())
 
 
-def _verdict(check: Check, before: dict[str, Verdict], left: float, *, is_root: bool) -> Verdict:
+def _verdict(check: Check, before: dict[str, Verdict], left: float) -> Verdict:
     holds = (Outcome.OK, Outcome.WARNING)
     unmet = next((name for name in check.needs if before[name].outcome not in holds), None)
     if unmet is not None:
@@ -104,4 +101,4 @@ def _verdict(check: Check, before: dict[str, Verdict], left: float, *, is_root: 
             seconds, lambda: check.probe(seconds), lambda: UnreachableError(f"no answer within {seconds:.0f} s")
         )
     except EcsauthError as fault:
-        return blame(fault, is_root=is_root)
+        return blame(fault)

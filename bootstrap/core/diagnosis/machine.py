@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from bootstrap.core import units
@@ -15,6 +16,7 @@ from bootstrap.core.state import PRIVATE
 if TYPE_CHECKING:
     from bootstrap.core.agent_health import Registration
     from bootstrap.core.diagnosis import Verdict
+    from bootstrap.core.diagnostics import Finding
     from bootstrap.core.observed import Placed, Runs
 
 GATE = f"/etc/systemd/system/{units.GATE}"
@@ -23,6 +25,7 @@ CLOUD_FINAL = "cloud-final.service"
 _OLDEST_PYTHON = (3, 9)
 _OLDEST_SDK = (1, 36)
 _BOOT = "run ecsauth boot"
+_MOST_CODES = 5
 
 
 class Order(NamedTuple):
@@ -63,21 +66,36 @@ def sdk(version: Optional[str]) -> Verdict:
     return ok(f"botocore {version}")
 
 
-def file(path: str, placed: Optional[Placed], data: Optional[bytes], *, installed: bool) -> Verdict:
-    """Judge what stands in the env-file's place; `installed` tells whether ecsauth has put a file there."""
+def file(
+    path: str, placed: Optional[Placed], data: Optional[bytes], *, installed: bool, verified: Optional[bytes] = None
+) -> Verdict:
+    """Judge what stands in the env-file's place; `installed`: ecsauth has put a file there, that of `verified`."""
     if placed is None or data is None:
         if installed:
             return failed(f"there is no {path}, where ecsauth had put one", _BOOT)
         return warning(f"there is no {path} yet", _BOOT)
     what = f"{path}, {placed.mode:04o}, {placed.owner_name}"
     if placed.mode != PRIVATE:
-        return failed(f"{what}: others can read or change it", f"chmod 600 {path}")
+        return failed(f"{what}: others can read or change it", f"chmod 600 {shlex.quote(path)}")
     found = check(data)
-    errors = sum(1 for finding in found if finding.severity is Severity.ERROR)
+    errors = tuple(finding for finding in found if finding.severity is Severity.ERROR)
     if errors:
-        count = f"{errors} error{'' if errors == 1 else 's'}"
-        return failed(f"{what}: {count}", f"see ecsauth check {path}; push a mended file")
-    return ok(f"{what}, {len(found)} finding{'' if len(found) == 1 else 's'}" if found else what)
+        fix = f"see ecsauth check {shlex.quote(path)}; push a mended file"
+        return failed(f"{what}: {_counted(errors, 'error')}", fix)
+    what = f"{what}, {_counted(found, 'finding')}" if found else what
+    if verified is not None and data != verified:
+        return warning(f"{what}: it was changed since ecsauth put it there", _BOOT)
+    return ok(what)
+
+
+def _counted(found: tuple[Finding, ...], word: str) -> str:
+    """Return how many there are, and which: a message holds no value."""
+    if len(found) == 1:
+        line = f" in line {found[0].line}" if found[0].line is not None else ""
+        return f"1 {word}: {found[0].code}{line}, {found[0].message}"
+    codes = sorted({finding.code for finding in found})
+    more = f" and {len(codes) - _MOST_CODES} more" if len(codes) > _MOST_CODES else ""
+    return f"{len(found)} {word}s: {', '.join(codes[:_MOST_CODES])}{more}"
 
 
 def agent(runs: Runs, answer: Optional[Registration], cluster: Optional[str], *, installed: bool) -> Verdict:

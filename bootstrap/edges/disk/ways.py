@@ -100,11 +100,16 @@ def local(verb: str, path: str, fault: OSError, elsewhere: str = "") -> LocalErr
     `elsewhere` is what helps where the path is not to be written: not root, with an operator's own file.
     """
     hints = {
-        errno.EACCES: elsewhere or "run as root",
-        errno.EPERM: elsewhere or "run as root",
+        errno.EACCES: elsewhere,
+        errno.EPERM: elsewhere,
         errno.ENOSPC: "free some space: nothing was changed",
         errno.EDQUOT: "free some space: nothing was changed",
         errno.EROFS: elsewhere or "the file system is mounted read-only: remount it, or name another place with --file",
     }
     hint = hints.get(fault.errno or 0)
-    return LocalError(f"cannot {verb} {path}: {(fault.strerror or 'unknown error').lower()}", *([hint] if hint else []))
+    error = LocalError(
+        f"cannot {verb} {path}: {(fault.strerror or 'unknown error').lower()}", *([hint] if hint else [])
+    )
+    if isinstance(fault, PermissionError) and not elsewhere:
+        error.for_want_of_root(is_root=os.geteuid() == 0)
+    return error
