@@ -7,10 +7,10 @@ import gc
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from bootstrap import packed
-from bootstrap.core.errors import EcsauthError, ExitCode, LaunchError, UsageError
+from bootstrap.core.errors import EcsauthError, ExitCode, LaunchError, LocalError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +18,17 @@ if TYPE_CHECKING:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run one command; return its exit status (argparse itself exits with 2)."""
-    from bootstrap.cli import console, standard_output
+    from bootstrap.cli import standard_error
 
     _have_streams()
     _leave_garbage()
+    with standard_error.forgiving():
+        return _main(argv)
+
+
+def _main(argv: Optional[Sequence[str]]) -> int:
+    from bootstrap.cli import console, standard_output
+
     try:
         with standard_output.watched():
             return _run(argv)
@@ -85,8 +92,21 @@ def _report(fault: EcsauthError, style: str) -> int:
     if style == "json":
         log = {"log": fault.log} if isinstance(fault, LaunchError) and fault.log else {}
         said = {"outcome": "failed", "status": fault.exit_code, "error": fault.message, "hints": fault.hints}
-        console.show({**said, **log})
+        _show_fault({**said, **log})
     return fault.exit_code
+
+
+def _show_fault(document: dict[str, Any]) -> None:
+    """Give programs what has failed; where that fails too, the status stays that of the first fault."""
+    from bootstrap.cli import console, standard_output
+
+    try:
+        console.show(document)
+        sys.stdout.flush()
+    except LocalError as second:
+        console.explain_fault(second)
+    except BrokenPipeError:
+        standard_output.give_up(sys.stdout)
 
 
 def _where(bug: Exception) -> str:

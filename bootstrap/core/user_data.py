@@ -217,12 +217,12 @@ set -eu
 """
 _HOLD = """\
 
-# The agent must not start by itself without a checked file.
+# No agent without a checked file.
 if ! {{ cd /etc/systemd/system && mkdir -p {folder} && cat >{gate.name} && systemctl daemon-reload; }} <<'END'
 {gate.text}END
 then
-    echo 'ecsauth: error: cannot hold the agent back' >&2
     systemctl disable --now ecs.service || systemctl mask --runtime --now ecs.service || :
+    echo 'ecsauth: error: cannot hold the agent back' >&2 || :
     exit 7
 fi
 """
@@ -278,8 +278,10 @@ SignedHeaders={names},Signature={key.hex()}"
   return ask(host, path, headers)
 
 def fail(status, why):
-  print(f"ecsauth: error: https://{host}{path}: {why}", file=sys.stderr)
-  sys.exit(status)
+  try:
+    os.write(2, f"ecsauth: error: https://{host}{path}: {why}\\n".encode())
+  finally:
+    os._exit(status)
 
 body, why = None, "no answer"
 signal.signal(signal.SIGALRM, lambda *_: fail(5, why))

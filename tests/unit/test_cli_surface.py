@@ -243,3 +243,51 @@ def test_reader_that_has_gone() -> None:
         )
         os.close(here)
         assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+@pytest.mark.parametrize("end", ["full disk", "dead pipe"])
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        pytest.param((), ExitCode.USAGE, id="no command"),
+        pytest.param(("boot",), ExitCode.USAGE, id="usage"),
+        pytest.param(("check", "-"), ExitCode.OK, id="findings"),
+        pytest.param(("check", "--fix", "-o-", "-"), ExitCode.OK, id="notes beside data"),
+        pytest.param(("check", "--format", "json", "/nonexistent"), ExitCode.LOCAL, id="fault"),
+        pytest.param(("which", "alpine", "--file", "/nonexistent"), ExitCode.LOCAL, id="fault of another command"),
+        pytest.param(("pull", "s3://b/k", "--endpoint-nobody-knows"), ExitCode.USAGE, id="unknown option"),
+    ],
+)
+def test_standard_error_that_takes_nothing(arguments: tuple[str, ...], status: int, end: str) -> None:
+    """What cannot be said is not said: the status, and data on standard output, are as if it had been."""
+    there, here = os.pipe()
+    os.close(there)
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "bootstrap", *arguments]
+        file, nowhere = b"ECS_CLUSTER=prod\r\n", full if end == "full disk" else here
+        done = subprocess.run(command, input=file, stdout=subprocess.PIPE, stderr=nowhere, timeout=60, check=False)
+        heard = subprocess.run(command, input=file, capture_output=True, timeout=60, check=False)
+    os.close(here)
+    assert (done.returncode, done.stdout) == (status, heard.stdout)
+    assert heard.returncode == status
+
+
+@pytest.mark.parametrize("end", ["full disk", "dead pipe"])
+def test_failed_command_whose_data_cannot_be_written(end: str) -> None:
+    """The status of a command that has failed is that of its own fault, not of the disk behind standard output."""
+    there, here = os.pipe()
+    os.close(there)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bootstrap", "pull", "s3://bucket/key", "--format=json"],
+            env={**os.environ, "AWS_ACCESS_KEY_ID": "half of the credentials", "AWS_CONFIG_FILE": os.devnull},
+            stdout=full if end == "full disk" else here,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    os.close(here)
+    said = done.stderr.decode()
+    assert done.returncode == ExitCode.DENIED, said
+    assert "ecsauth: error: cannot reach s3://bucket/key: the credentials are incomplete\n" in said
+    assert ("cannot write standard output" in said) is (end == "full disk")

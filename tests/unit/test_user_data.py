@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import email
 import hashlib
+import os
 import shlex
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any, Optional
 
 import pytest
@@ -18,7 +20,7 @@ from needs import lack_of, need
 from bootstrap.cli import main
 from bootstrap.cli.parser import make_parser
 from bootstrap.core import s3_uri, units, user_data
-from bootstrap.core.errors import UsageError
+from bootstrap.core.errors import ExitCode, UsageError
 from bootstrap.core.user_data import Archive, Order
 
 if TYPE_CHECKING:
@@ -121,6 +123,29 @@ def test_agent_is_off_where_boot_has_not_held_it_back(
     assert done.returncode == (127 if status is None else status)
     said = tmp_path / "asked"
     assert (said.read_text().splitlines() if said.exists() else []) == asked
+
+
+def test_agent_is_off_where_nobody_hears_why(tmp_path: Path) -> None:
+    """With the log on a full disk the agent that cannot be held back is switched off all the same."""
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\n[ "$1" != daemon-reload ]\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    script = _sh(FETCHED).replace("/etc/systemd/system", str(tmp_path))
+    with open("/dev/full", "wb") as full:
+        env = {"PATH": f"{tmp_path}:{os.defpath}"}
+        done = subprocess.run(["/bin/sh", "-c", script], env=env, stdout=full, stderr=full, timeout=60, check=False)
+    assert done.returncode == ExitCode.LAUNCH
+    assert (tmp_path / "asked").read_text().splitlines() == ["daemon-reload", OFF]
+
+
+def test_status_of_the_fetch_where_nobody_hears_why() -> None:
+    """With the log on a full disk its status is still the one of its fault."""
+    program = _sh(FETCHED).split("<<'END'\n")[2].partition("END\n")[0]
+    head, body = program.split("body, why = ")[0], "fail(5, 'no answer')\n"
+    words = ["host", "/path", "eu-west-1", "", "0", "/nowhere"]
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-IS", "-c", head + body, *words]
+        done = subprocess.run(command, stderr=full, timeout=60, check=False)
+    assert done.returncode == ExitCode.UNREACHABLE
 
 
 def test_gate_is_the_first_thing_done() -> None:
