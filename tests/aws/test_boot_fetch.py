@@ -186,6 +186,16 @@ def test_other_file(settled: Instance) -> None:
     assert ["if-none-match" in request.headers for request in settled.proxy.requests] == [False]
 
 
+def test_not_modified_with_a_checksum(settled: Instance) -> None:
+    """An answer that S3 has sent a checksum of the object with is an answer, without a body as with one."""
+    before = settled.traces()
+    settled.proxy.inject(faults.Reply(304, "NotModified", "", x_amz_checksum_crc32="AAAAAA=="))
+    done = settled.install_here()
+    assert done.status == 0, done.err
+    assert "nothing has changed" in done.err
+    assert settled.traces() == before
+
+
 def test_not_modified_is_no_new_trust(settled: Instance) -> None:
     """A pin that the standing file was not accepted under is not met by a 304."""
     settled.uri += "?versionId=" + settled.store.versions("prod/ecs.config")[0]

@@ -30,7 +30,7 @@ from bootstrap.core.errors import (
 )
 from bootstrap.core.s3_uri import S3URI
 from bootstrap.edges.store.s3 import InstanceStore, Objects
-from bootstrap.edges.store.sdk import InstanceClients
+from bootstrap.edges.store.sdk import InstanceClients, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +86,12 @@ class Case(NamedTuple):
 def reply(status: int, code: str, message: str = "of S3") -> faults.Reply:
     """Return a refusal; its message is to be looked for."""
     return faults.Reply(status, code, message)
+
+
+def summed(status: int, code: str) -> faults.Reply:
+    """Return a refusal with checksums in its headers, of each kind that the SDK can or cannot verify."""
+    sums = {"x_amz_checksum_crc32": "AAAAAA==", "x_amz_checksum_sha256": "no base64", "x_amz_checksum_crc32c": "AA=="}
+    return faults.Reply(status, code, "of S3", **sums)
 
 
 CASES = [
@@ -161,6 +167,12 @@ CASES = [
     Case(reply(400, "SomethingNew"), DeniedError, "S3 answers SomethingNew (of S3)"),
     Case(reply(400, "SomethingNew", ""), DeniedError, "S3 answers SomethingNew"),
     Case(faults.NOT_MODIFIED, DeniedError, "S3 answers 304 (Not Modified)"),
+    # Checksums of the object, or of nothing, beside an answer that is not the object.
+    Case(summed(304, "NotModified"), DeniedError, "S3 answers 304 (Not Modified)"),
+    Case(summed(403, "AccessDenied"), SettlingError, "S3 denies access (of S3)", FOUR_CAUSES),
+    Case(summed(404, "NoSuchKey"), DeniedError, "there is no such object", PUSH),
+    Case(summed(400, "ExpiredToken"), UnreachableError, "the credentials have expired", EXPIRED),
+    Case(summed(503, "SlowDown"), UnreachableError, "S3 asks to come back later (SlowDown)", LATER),
     *(Case(faults.Page(status), UnreachableError, NOT_S3, PROXY) for status in (200, 403, 407, 500, 502)),
     Case(faults.Page(body=b"<html><body>signed</body></html>"), UnreachableError, NOT_S3, PROXY),
     Case(faults.Page(body=b"welcome"), UnreachableError, NOT_S3, PROXY),
@@ -193,7 +205,7 @@ def refusing() -> Iterator[Refusing]:
                 "s3", REGION, endpoint_url=proxy.url, aws_access_key_id="a", aws_secret_access_key="b", config=config
             )
         ) as client:
-            yield Refusing(proxy, Objects(client))
+            yield Refusing(proxy, Objects(safe(client)))
 
 
 def fault_of(store: InstanceStore, seconds: float = 10) -> EcsauthError:

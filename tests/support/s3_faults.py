@@ -46,7 +46,8 @@ class Reply(Fault):
     def respond(self, request: Request, forward: Forward) -> Answer:
         """Return the error document, or its status alone where HTTP allows no body."""
         if self.status == 304:
-            return Answer(304, (("ETag", request.headers.get("if-none-match", '"0"')),))
+            named = tuple((name.replace("_", "-"), value) for name, value in self._headers.items())
+            return Answer(304, (("ETag", request.headers.get("if-none-match", '"0"')), *named))
         if request.method == "HEAD":
             return answer(self.status, b"", "application/xml", **self._headers)
         return error_document(self.status, self.code, self._message, request.path, **self._headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import urllib.parse
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 import botocore.loaders
@@ -63,8 +64,8 @@ class InstanceClients:
         _load_credentials(session)
         client: Any = session.create_client("s3", region_name=region, config=_config())
         client.meta.events.register("before-call.s3", _refuse_all_but(operations))
-        safe: S3Client = _safe(client)
-        return safe
+        made: S3Client = safe(client)
+        return made
 
 
 def _trim(session: botocore.session.Session) -> None:
@@ -113,23 +114,50 @@ class OperatorClients:
         if packed.PACKAGES:
             _trim(session)
             client: Any = session.create_client(service, region_name=self._region, config=config)
-            return _safe(client)
+            return safe(client)
         import boto3
 
         whole: Any = boto3.Session(botocore_session=session, region_name=self._region)
-        return _safe(whole.client(service, config=config))
+        return safe(whole.client(service, config=config))
 
 
-def _safe(client: _Client) -> _Client:
-    """Return the client; raise UsageError if secrets would travel in the clear to its endpoint."""
+def safe(client: _Client) -> _Client:
+    """Return the client, made fit for refusals with checksums.
+
+    Raises UsageError if secrets would travel in the clear to its endpoint.
+    """
     parts = urllib.parse.urlsplit(client.meta.endpoint_url)
     if parts.scheme == "https" or is_loopback(parts.hostname or ""):
+        endpoint: Any = client._endpoint  # type: ignore[attr-defined]  # noqa: SLF001 - no event comes early enough
+        endpoint.http_session = _RefusalsUnsummed(endpoint.http_session)
         return client
     service = client.meta.service_model.service_id.upper().replace(" ", "_")
     raise UsageError(
         f"the endpoint {parts.scheme}://{parts.hostname} is not HTTPS: the env-file would travel in the clear",
         f"unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_{service}, or give an https:// address",
     )
+
+
+class _RefusalsUnsummed:
+    """The SDK's HTTP session, but for checksums beside an answer of 300 and more: they are taken away.
+
+    There the SDK reads the body, then takes it for one still to be read and summed up, and fails on its own type; or
+    it holds the sum of an object against an error document.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def send(self, request: Any) -> Any:
+        """Send the request and return the answer; raise what the session raises."""
+        response = self._session.send(request)
+        if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+            for name in [name for name in response.headers if name.lower().startswith("x-amz-checksum-")]:
+                del response.headers[name]
+        return response
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
 
 
 def _refuse_all_but(operations: frozenset[str]) -> Callable[..., None]:
