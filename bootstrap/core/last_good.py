@@ -36,13 +36,14 @@ def last_good(silence: UnreachableError, demand: Demand, disk: Disk, state: Stat
         raise UnreachableError(
             silence.message, *silence.hints, "no file was installed and proved good here before, to go on with"
         )
-    reason = _unfit(good.installed, demand, age := max(0, now - _confirmed(good.installed, state)))
+    age = now - _confirmed(good.installed, state)
+    reason = _unfit(good.installed, demand, age)
     if reason is not None:
         raise UnreachableError(silence.message, *silence.hints, reason)
     findings = approve(good.data, demand.env_file)
     standing = disk.env_file() == good.data and disk.env_file_mode() == PRIVATE
     is_new = not standing or state.in_progress is not None
-    return Accepted(good.installed.facts, good.data, good.installed.source, is_new, findings, stale_for=age)
+    return Accepted(good.installed.facts, good.data, good.installed.source, is_new, findings, stale_for=max(0, age))
 
 
 def _find(disk: Disk, state: State) -> Optional[_Good]:
@@ -83,6 +84,11 @@ def _unfit(installed: Installed, demand: Demand, age: int) -> Optional[str]:
         return "the file that is here was accepted from another account (--bucket-owner), so it is not gone on with"
     if source.env_file != demand.env_file or source.settings != tuple(str(one) for one in demand.settings):
         return "the file that is here was made with another --file or --set, so it is not gone on with"
+    if demand.max_stale is not None and age < 0:
+        return (
+            f"the file that is here was last confirmed {-age} s from now by this machine's clock, which was set back, "
+            "or is behind: its age is not known, and --max-stale asks for it"
+        )
     if demand.max_stale is not None and age > demand.max_stale:
         return f"the file that is here was last confirmed {age} s ago, longer than --max-stale allows"
     return None

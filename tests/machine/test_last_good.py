@@ -60,3 +60,29 @@ def test_same_object_with_other_settings(disk: Disk, place: Path) -> None:
     with pytest.raises(UnreachableError) as raised:
         last_good(SILENCE, _demand(place, "staging"), disk, disk.state(), CLOCK.wall())
     assert any("--set" in hint for hint in raised.value.hints)
+
+
+@pytest.mark.parametrize(
+    ("bound", "ahead", "said"),
+    [
+        (None, 3600, None),
+        (7200.0, 0, None),
+        (7200.0, 7199, None),
+        (7200.0, 7202, "longer than --max-stale allows"),
+        (7200.0, -2, "its age is not known"),
+        (7200.0, -3600, "its age is not known"),
+        (None, -3600, None),
+    ],
+)
+def test_age(disk: Disk, place: Path, bound: float | None, ahead: int, said: str | None) -> None:
+    """A bound is kept by what the clock can show: one behind the record shows nothing, and is no proof of freshness."""
+    demand = _demand(place, "prod")._replace(max_stale=bound)
+    state = installation.install(disk, disk.state(), _accepted(place, "prod"), CLOCK, close=True)
+    assert state.installed is not None
+    now = state.installed.at + ahead
+    if said is None:
+        assert last_good(SILENCE, demand, disk, state, now).stale_for == max(0, ahead)
+        return
+    with pytest.raises(UnreachableError) as raised:
+        last_good(SILENCE, demand, disk, state, now)
+    assert said in raised.value.hints[-1]
