@@ -123,6 +123,9 @@ class Boot:
         """Bring the instance to what S3 holds; raise an EcsauthError, with what was before back, if that fails."""
         edges = self._edges
         with edges.disk.locked(self._deadline.left()):
+            damage = edges.disk.mend_record()
+            if damage is not None:
+                self._warn(damage)
             try:
                 return self._converge()
             except EcsauthError as fault:

@@ -116,6 +116,10 @@ class LocalError(EcsauthError):
     exit_code = ExitCode.LOCAL
 
 
+class DamagedError(LocalError):
+    """The record of earlier runs cannot be understood: what it would say is not known."""
+
+
 class LaunchError(EcsauthError):
     """docker or systemd refused, or the agent did not come up; `log` is what it wrote last, masked."""
 

@@ -29,10 +29,13 @@ class Disk(Protocol):
         """Keep other runs out, and clear away what a killed one left; raise UnreachableError after `seconds`."""
 
     def state(self) -> State:
-        """Return what the last run recorded."""
+        """Return what the last run recorded; raise DamagedError if that is not known, LocalError."""
 
     def remember(self, state: State) -> None:
         """Record the state."""
+
+    def mend_record(self) -> Optional[str]:
+        """Keep a damaged record aside, put what is left in its place, and return what to tell; None: all is well."""
 
     def env_file(self) -> Optional[bytes]:
         """Return what stands in the env-file's place, None: nothing; raise LocalError if the place is not safe."""

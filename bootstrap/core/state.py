@@ -1,6 +1,7 @@
 """What ecsauth remembers between runs: which object it accepted, installed, launched and saw verified.
 
-Nothing in it is secret. A state that cannot be read counts as none: the next run fetches and checks everything.
+Nothing in it is secret. A state that cannot be read is damaged, which is something else than none: what it protects
+from, an older object above all, is not known then.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple, Optional, TypeVar
 
+from bootstrap.core.errors import DamagedError, LocalError
 from bootstrap.core.trust import ObjectFacts
 
 _SCHEMA = 1
@@ -101,12 +103,21 @@ def to_json(state: State) -> bytes:
     return json.dumps({"schema": _SCHEMA, **_document(state)}, indent=1).encode() + b"\n"
 
 
-def from_json(data: bytes) -> State:
-    """Return the state that `data` holds, or an empty one if it holds none that this version understands."""
+def from_json(data: bytes, path: str = "the record") -> State:
+    """Return the state that `data` holds, which was read from `path`.
+
+    Raises DamagedError if it holds none, LocalError if a newer version of ecsauth has written it.
+    """
     try:
         document = json.loads(data)
-        if document["schema"] != _SCHEMA:
-            return State()
+        schema = document["schema"]
+        if type(schema) is not int or schema < _SCHEMA:
+            raise ValueError
+        if schema > _SCHEMA:
+            raise LocalError(
+                f"{path} was written by a newer ecsauth (schema {schema})",
+                "install that version again: this one does not know what its record protects from",
+            )
         _insist(int, document["pre_image_mode"])
         return State(
             in_progress=_facts(document["in_progress"]),
@@ -125,7 +136,10 @@ def from_json(data: bytes) -> State:
             region=_named(document.get("region")),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return State()
+        raise DamagedError(
+            f"{path} is damaged: it holds no record of ecsauth",
+            "run ecsauth boot: it keeps the file aside, and goes on with the second copy or with a new record",
+        ) from None
 
 
 def _document(record: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import hurried
 import pytest
 import s3_faults as faults
-from fetching import STANDING, Instance
+from fetching import STANDING, Instance, trace
 from machine import auth_file
 from metadata_service import Behaviour
 from s3_server import ACCOUNT
@@ -208,18 +208,48 @@ DEEP = b"[" * 500_000
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"nonsense", b"{}", b"[]", b"null", b'{"schema": 99}', b'{"schema": 1, "installed": 5}', b"\xff\x00", DEEP],
+    [b"", b"nonsense", b"{}", b"[]", b"null", b'{"schema": 0}', b'{"schema": 1, "installed": 5}', b"\xff\x00", DEEP],
     ids=["empty", "no JSON", "no member", "list", "null", "schema", "wrong type", "bytes", "deep"],
 )
-def test_broken_state(settled: Instance, content: bytes) -> None:
-    """A state that cannot be read counts as none: the object is gotten whole, and the next run knows it again."""
+class TestBrokenState:
+    """A record that cannot be read is not taken for none."""
+
+    def test_one_copy(self, settled: Instance, content: bytes) -> None:
+        """It is told and kept aside, and costs no protection: the second copy knows that an older object is older."""
+        path = settled.state_place / "state.json"
+        path.write_bytes(content)
+        settled.put(auth_file("another-password"))
+        settled.proxy.inject(faults.Headers({"Last-Modified": LONG_AGO}))
+        done = settled.install_here()
+        assert done.status == 4, done.err
+        assert "it is older than the installed one" in done.err
+        assert f"warning: {path} is damaged" in done.err
+        assert path.with_name("state.json.damaged").read_bytes() == content
+
+    def test_both_copies(self, settled: Instance, content: bytes) -> None:
+        """The object is gotten whole, it is told what is not known, and the next run knows the object again."""
+        path = settled.state_place / "state.json"
+        good = path.read_bytes()
+        for each in (path, path.with_name("state.json.second")):
+            each.write_bytes(content)
+        done = settled.install_here()
+        assert done.status == 0, done.err
+        assert "a new record begins: whether an older object" in done.err
+        assert ["if-none-match" in request.headers for request in settled.proxy.requests] == [False]
+        assert json.loads(path.read_bytes())["installed"]["facts"] == json.loads(good)["installed"]["facts"]
+        assert "damaged" not in settled.install_here().err
+
+
+def test_record_of_a_newer_version(settled: Instance) -> None:
+    """What it protects from is not known here: nothing is fetched, nothing is changed."""
     path = settled.state_place / "state.json"
-    good = path.read_bytes()
-    path.write_bytes(content)
+    path.write_bytes(path.read_bytes().replace(b'"schema": 1', b'"schema": 2'))
+    before = {each: trace(each) for each in (settled.env_file, path)}
+    settled.put(auth_file("another-password"))
     done = settled.install_here()
-    assert done.status == 0, done.err
-    assert ["if-none-match" in request.headers for request in settled.proxy.requests] == [False]
-    assert json.loads(path.read_bytes())["installed"]["facts"] == json.loads(good)["installed"]["facts"]
+    assert (done.status, settled.proxy.operations) == (6, []), done.err
+    assert f"error: {path} was written by a newer ecsauth" in done.err
+    assert {each: trace(each) for each in before} == before
 
 
 @pytest.mark.parametrize("edit", [b"ECS_CLUSTER=by-hand\n", None], ids=["edited", "removed"])

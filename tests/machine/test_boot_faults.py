@@ -89,8 +89,9 @@ def pair_like(settled: Instance, folder: Path, certificates: Certificates) -> It
     good.place, good.state_place = folder / "ecs", folder / "ecsauth"
     for source, target in ((settled.place, good.place), (settled.state_place, good.state_place)):
         shutil.copytree(source, target)
-    state = good.state_place / "state.json"
-    state.write_text(state.read_text().replace(str(settled.env_file), str(good.env_file)))
+    for name in ("state.json", "state.json.second"):
+        state = good.state_place / name
+        state.write_text(state.read_text().replace(str(settled.env_file), str(good.env_file)))
     tls = certificates.server_context()
     with S3Proxy(good.server.url) as proxy, S3Proxy(good.server.url, tls=tls) as https, MetadataService() as metadata:
         good.proxy, good.metadata = proxy, metadata

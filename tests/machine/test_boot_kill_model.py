@@ -124,7 +124,15 @@ def assert_converged(world: World, number: int, story: tuple[str, ...]) -> None:
     agent = world.docker.containers[NAME]
     assert (agent.version, agent.given) == (f"v{number}", body(number)), (agent, story)
     assert (agent.running, agent.policy) == (True, "on-failure:10"), (agent, story)
-    kept = {"ecs.config", "ecs.config.before-ecsauth", "verified", "pre-image", "state.json", "checked"}
+    kept = {
+        "ecs.config",
+        "ecs.config.before-ecsauth",
+        "verified",
+        "pre-image",
+        "state.json",
+        "state.json.second",
+        "checked",
+    }
     assert {name for _, name, _ in world.standing().files} <= kept, story
 
 
@@ -185,7 +193,7 @@ def test_killed_once_and_then_no_s3(world: World, start: Callable[[World], None]
         assert_ends_well(world, told._replace(standing=world.standing()), 2)
 
 
-_OWN = ("state.json", "checked")
+_OWN = ("state.json", "state.json.second", "checked")
 
 
 def assert_untouched(world: World, told: Told) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import stat
 from pathlib import Path
@@ -14,7 +15,7 @@ import unprivileged
 from aws_environment import aws_environment
 from needs import need
 
-from bootstrap.core.errors import LocalError
+from bootstrap.core.errors import DamagedError, LocalError
 from bootstrap.core.state import State
 from bootstrap.core.trust import ObjectFacts
 from bootstrap.edges.disk import BACKUP_SUFFIX, Disk, PrivateDirectory, ways, write_private
@@ -48,7 +49,7 @@ def test_writes_private_files(disk: Disk, place: Path, umask: int) -> None:
         os.umask(before)
     state = place.parent / "state"
     assert _mode(state) == 0o700
-    assert _names(state) == ["lock", "pre-image", "state.json", "verified"]
+    assert _names(state) == ["lock", "pre-image", "state.json", "state.json.second", "verified"]
     assert _names(place) == ["ecs.config", f"ecs.config{BACKUP_SUFFIX}"]
     assert {_mode(path) for path in (*state.iterdir(), *place.iterdir())} == {0o600}
     assert {path.stat().st_uid for path in (*state.iterdir(), *place.iterdir())} == {os.geteuid()}
@@ -113,11 +114,41 @@ def test_an_unchanged_state_is_not_written(disk: Disk, place: Path) -> None:
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_an_unreadable_state_counts_as_none(disk: Disk, place: Path) -> None:
-    """A state file of zeros, as a power loss may leave it, stops nobody."""
+def test_a_damaged_state(disk: Disk, place: Path) -> None:
+    """A state file of zeros, as a power loss may leave it, is kept aside; the second copy takes its place."""
+    state, own = State(verified=ObjectFacts("e", 1)), place.parent / "state"
+    disk.remember(state)
+    whole = (own / "state.json").read_bytes()
+    (own / "state.json").write_bytes(b"\0" * 512)
+    assert disk.state() == state
+    assert "its second copy is used" in (disk.mend_record() or "")
+    assert (own / "state.json").read_bytes() == whole
+    assert (own / "state.json.damaged").read_bytes() == b"\0" * 512
+    assert _mode(own / "state.json.damaged") == 0o600
+    assert disk.mend_record() is None
+
+
+def test_a_state_of_which_both_copies_are_damaged(disk: Disk, place: Path) -> None:
+    """Until a run begins a new record, and says what is lost with the old one, the state is unknown, not empty."""
+    own = place.parent / "state"
     disk.remember(State(verified=ObjectFacts("e", 1)))
-    (place.parent / "state" / "state.json").write_bytes(b"\0" * 512)
+    for name in ("state.json", "state.json.second"):
+        (own / name).write_bytes(b"{")
+    with pytest.raises(DamagedError, match=r"state\.json is damaged"):
+        disk.state()
+    assert "a new record begins" in (disk.mend_record() or "")
     assert disk.state() == State()
+    disk.remember(State(applied=ObjectFacts("e", 2)))
+    (own / "state.json").write_bytes(b"")
+    assert disk.state() == State(applied=ObjectFacts("e", 2))
+
+
+def test_a_second_copy_that_cannot_be_written(disk: Disk, place: Path) -> None:
+    """The record is what counts: where only the copy has no place the run goes on."""
+    (place.parent / "state" / "state.json.second" / "in the way").mkdir(parents=True)
+    (place.parent / "state").chmod(0o700)
+    disk.remember(State(verified=ObjectFacts("e", 1)))
+    assert json.loads((place.parent / "state" / "state.json").read_bytes())["verified"]["etag"] == "e"
 
 
 def test_directories_are_made(tmp_path: Path) -> None:

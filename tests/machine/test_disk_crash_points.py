@@ -56,7 +56,7 @@ class Mortal:
         self._left = changes
         self.locked, self.state, self.env_file = disk.locked, disk.state, disk.env_file
         self.verified_copy, self.pre_image = disk.verified_copy, disk.pre_image
-        self.env_file_mode = disk.env_file_mode
+        self.env_file_mode, self.mend_record = disk.env_file_mode, disk.mend_record
 
     def _live(self) -> None:
         self._left -= 1

@@ -189,7 +189,7 @@ class Machine:
     def strays(self) -> list[str]:
         """Return the names of files that no run may leave behind."""
         kept = {self.place: {"ecs.config", "ecs.config.before-ecsauth"}}
-        kept[self.state_place] = {"lock", "state.json", "verified", "pre-image", "checked"}
+        kept[self.state_place] = {"lock", "state.json", "state.json.second", "verified", "pre-image", "checked"}
         return [
             str(path)
             for place, names in kept.items()

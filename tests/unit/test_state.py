@@ -1,7 +1,8 @@
-"""What is remembered between runs comes back as it was, and whatever is no state counts as none."""
+"""What is remembered between runs comes back as it was, and whatever is no state is known for damaged."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.core import state as states
+from bootstrap.core.errors import DamagedError, LocalError
 from bootstrap.core.state import Failure, Installed, Moment, Rejected, Source, State
 from bootstrap.core.trust import ObjectFacts
 
@@ -72,15 +74,27 @@ def test_is_one_json_document_with_a_schema() -> None:
         pytest.param(b"1", id="a number"),
         pytest.param(b"{}", id="no schema"),
         pytest.param(b'{"schema": 1}', id="nothing but the schema"),
-        pytest.param(states.to_json(FULL).replace(b'"schema": 1', b'"schema": 2'), id="a later schema"),
+        pytest.param(states.to_json(FULL)[:-40], id="without its end"),
+        pytest.param(states.to_json(FULL).replace(b'"schema": 1', b'"schema": 0'), id="an earlier schema"),
+        pytest.param(states.to_json(FULL).replace(b'"schema": 1', b'"schema": true'), id="a schema that is no number"),
+        pytest.param(states.to_json(FULL).replace(b'"schema": 1', b'"schema": "2"'), id="a schema that is a text"),
         pytest.param(b"[" * 200_000, id="nested deep"),
         pytest.param(b'{"schema":' + b"[" * 200_000, id="nested deep in the schema"),
         pytest.param(b'{"schema":' + b"9" * 10_000 + b"}", id="a long number"),
     ],
 )
-def test_what_is_no_state_counts_as_none(data: bytes) -> None:
-    """A state that cannot be read makes the next run start from nothing, and never fail."""
-    assert states.from_json(data) == State()
+def test_what_is_no_state_is_damaged(data: bytes) -> None:
+    """A state that cannot be read is told from none, with the name of the file."""
+    with pytest.raises(DamagedError, match=r"^/s/state\.json is damaged"):
+        states.from_json(data, "/s/state.json")
+
+
+def test_a_later_schema() -> None:
+    """What a newer version has recorded is not known to this one, and is no damage: it is left alone."""
+    data = states.to_json(FULL).replace(b'"schema": 1', b'"schema": 2')
+    with pytest.raises(LocalError, match="written by a newer ecsauth") as raised:
+        states.from_json(data)
+    assert not isinstance(raised.value, DamagedError)
 
 
 @pytest.mark.parametrize(
@@ -112,25 +126,28 @@ def test_what_is_no_state_counts_as_none(data: bytes) -> None:
         (("rejected", "facts", "etag"), {}),
     ],
 )
-def test_a_wrong_type_anywhere_counts_as_no_state(path: tuple[str, ...], value: Any) -> None:
+def test_a_wrong_type_anywhere_is_damage(path: tuple[str, ...], value: Any) -> None:
     """A state is taken as a whole: nothing of a wrong type gets as far as the run."""
     document = json.loads(states.to_json(FULL))
     place = document
     for step in path[:-1]:
         place = place[step]
     place[path[-1]] = value
-    assert states.from_json(json.dumps(document).encode()) == State()
+    with pytest.raises(DamagedError):
+        states.from_json(json.dumps(document).encode())
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read(data: bytes) -> None:
-    """No file of any content stops a run."""
-    assert isinstance(states.from_json(data), State)
+    """No file of any content is more than damaged."""
+    with contextlib.suppress(DamagedError):
+        assert isinstance(states.from_json(data), State)
 
 
 @given(st.sampled_from(["in_progress", "previous", "installed", "applied", "verified", "rejected"]), _json)
 def test_any_document_is_read(field: str, value: object) -> None:
-    """No JSON in any field stops a run, and what comes back can be written again."""
+    """No JSON in any field is more than damage, and what comes back can be written again."""
     document = {**json.loads(states.to_json(FULL)), field: value}
-    read = states.from_json(json.dumps(document).encode())
-    assert states.from_json(states.to_json(read)) == read
+    with contextlib.suppress(DamagedError):
+        read = states.from_json(json.dumps(document).encode())
+        assert states.from_json(states.to_json(read)) == read

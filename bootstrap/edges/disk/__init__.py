@@ -9,14 +9,13 @@ import time
 from typing import TYPE_CHECKING, Optional
 
 from bootstrap.core import state as states
-from bootstrap.core.errors import UnreachableError
+from bootstrap.core.errors import DamagedError, LocalError, UnreachableError
+from bootstrap.core.state import State
 from bootstrap.edges.disk import ways
 from bootstrap.edges.disk.private_directory import PrivateDirectory, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from bootstrap.core.state import State
 
 __all__ = ["BACKUP_SUFFIX", "MARK", "Disk", "PrivateDirectory", "write_private"]
 
@@ -24,6 +23,8 @@ BACKUP_SUFFIX = ".before-ecsauth"
 # In the state's directory, while a checked file stands in the env-file's place.
 MARK = "checked"
 _POLL = 0.1
+# The record, the same once more for the day on which the first is damaged, and a damaged one, for whoever looks.
+_RECORD, _SECOND, _ASIDE = "state.json", "state.json.second", "state.json.damaged"
 
 
 class Disk:
@@ -47,20 +48,65 @@ class Disk:
             _lock(lock, path, seconds)
             for name in (self._name, self._name + BACKUP_SUFFIX):
                 self._place.sweep(name)
-            for name in ("state.json", "verified", "pre-image", MARK):
+            for name in (_RECORD, _SECOND, _ASIDE, "verified", "pre-image", MARK):
                 self._own.sweep(name)
             yield
         finally:
             os.close(lock)
 
     def state(self) -> State:
-        """Return what the last run recorded."""
-        return states.from_json(self._own.read("state.json") or b"")
+        """Return what the last run recorded; raise DamagedError if that is not known.
+
+        Where the record is damaged its second copy counts; a record that is not there was never made, or was removed.
+        """
+        data = self._own.read(_RECORD)
+        if data is None:
+            return State()
+        try:
+            return states.from_json(data, self._path(_RECORD))
+        except DamagedError:
+            second = self._second()
+            if second is None:
+                raise
+            return second
 
     def remember(self, state: State) -> None:
-        """Record the state; one that is recorded already is not written again."""
+        """Record the state, twice; one that is recorded already is not written again.
+
+        The second copy leaves out how the last run failed, and a disk that has no room for it stops nobody.
+        """
         if state != self.state():
-            self._own.write("state.json", states.to_json(state))
+            self._own.write(_RECORD, states.to_json(state))
+        lasting = state._replace(failure=None)
+        with contextlib.suppress(LocalError):
+            if lasting != (self._second() or State()):
+                self._own.write(_SECOND, states.to_json(lasting))
+
+    def mend_record(self) -> Optional[str]:
+        """Keep a damaged record aside, put what is left in its place, and return what to tell; None: all is well."""
+        data = self._own.read(_RECORD)
+        try:
+            if data is not None:
+                states.from_json(data, self._path(_RECORD))
+        except DamagedError as damage:
+            self._own.write(_ASIDE, data)
+            second = self._second()
+            self._own.write(_RECORD, None if second is None else states.to_json(second))
+            told = f"{damage.message}; it is kept as {self._path(_ASIDE)}, and "
+            if second is not None:
+                return told + "its second copy is used"
+            return told + "a new record begins: whether an older object is put in place of a newer one is not known"
+        return None
+
+    def _second(self) -> Optional[State]:
+        data = self._own.read(_SECOND)
+        try:
+            return None if data is None else states.from_json(data, self._path(_SECOND))
+        except DamagedError:
+            return None
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._own.path, name)
 
     def env_file(self) -> Optional[bytes]:
         """Return what stands in the env-file's place; raise LocalError if the place is not safe."""
