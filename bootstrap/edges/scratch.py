@@ -57,6 +57,8 @@ def scratch_file(name: str, data: bytes) -> Iterator[ScratchFile]:
     place = _place()
     try:
         folder = tempfile.mkdtemp(prefix="ecsauth-", dir=place)
+        # As the file below it: a umask may have taken from the owner's rights.
+        os.chmod(folder, 0o700)
     except OSError as fault:
         raise LocalError(f"cannot make a directory for the editor: {_reason(fault)}") from None
     try:
@@ -98,6 +100,7 @@ def _write(path: str, data: bytes) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)
             file.write(data)
     except OSError as fault:
         raise LocalError(f"cannot write a file for the editor: {_reason(fault)}") from None

@@ -34,7 +34,24 @@ def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777])
+def test_makes_directories(tmp_path: Path, umask: int) -> None:
+    """Whatever the umask, those above are as /etc and /var/lib, and the next run finds nothing to refuse."""
+    disk = Disk(str(tmp_path / "etc" / "deep" / "ecs.config"), str(tmp_path / "var" / "deep" / "state"))
+    before = os.umask(umask)
+    try:
+        for _ in range(2):
+            with disk.locked(1):
+                disk.write_env_file(NEW)
+    finally:
+        os.umask(before)
+    assert _mode(tmp_path / "var" / "deep" / "state") == 0o700
+    for made in ("etc", "etc/deep", "var", "var/deep"):
+        assert _mode(tmp_path / made) == 0o755, made
+    assert _mode(tmp_path / "etc" / "deep" / "ecs.config") == 0o600
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777])
 def test_writes_private_files(disk: Disk, place: Path, umask: int) -> None:
     """Whatever the umask, every file is 0600, and the state's directory 0700."""
     before = os.umask(umask)

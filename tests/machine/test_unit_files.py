@@ -40,7 +40,7 @@ def _everything(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277])
 def test_written_once(files: UnitFiles, folder: Path, umask: int) -> None:
     """A unit is readable to everyone, and one that is there already is not written again."""
     before = os.umask(umask)

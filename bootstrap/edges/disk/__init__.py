@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import time
 from typing import TYPE_CHECKING, Optional
 
@@ -45,6 +46,7 @@ class Disk:
             except OSError as fault:
                 raise ways.local("open", path, fault) from None
         try:
+            _keep_private(lock, path)
             _lock(lock, path, seconds)
             for name in (self._name, self._name + BACKUP_SUFFIX):
                 self._place.sweep(name)
@@ -147,6 +149,15 @@ class Disk:
         backup = self._name + BACKUP_SUFFIX
         if self._place.read(backup) is None:
             self._place.write(backup, data)
+
+
+def _keep_private(descriptor: int, path: str) -> None:
+    """Let a file that has just been made have our mode, whatever the umask has taken from it."""
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != states.PRIVATE:
+            os.fchmod(descriptor, states.PRIVATE)
+    except OSError as fault:
+        raise ways.local("open", path, fault) from None
 
 
 def _lock(descriptor: int, path: str, seconds: float) -> None:

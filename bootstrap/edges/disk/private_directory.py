@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _TEMPORARY = ".ecsauth-"
 # More than any env-file, and than the state, may hold: a bound for every read.
 _LONGEST = 1 << 20
+# Of the directories above one that is made: everybody may go through them, as through /etc and /var/lib.
+_ABOVE = 0o755
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -39,7 +41,7 @@ class PrivateDirectory:
         """Give a descriptor of the directory; raise LocalError if others could change what is in it."""
         try:
             if create:
-                os.makedirs(self.path, mode=self._mode, exist_ok=True)
+                _make(self.path, self._mode)
             descriptor = os.open(self.path, _DIRECTORY)
         except OSError as fault:
             raise ways.local("open the directory", self.path, fault) from None
@@ -124,6 +126,20 @@ def write_private(path: str, data: bytes) -> None:
         raise ways.local("write", path, fault, "name another file") from None
 
 
+def _make(path: str, mode: int) -> None:
+    """Make the directory, and those above it, where they are not there; their modes are ours, whatever the umask."""
+    above = os.path.dirname(path)
+    if not os.path.isdir(above):
+        _make(above, _ABOVE)
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    else:
+        os.chmod(path, mode)
+
+
 def _temporary_prefix(name: str) -> str:
     return f".{name}{_TEMPORARY}"
 
@@ -136,8 +152,8 @@ def _replace(directory: int, name: str, data: bytes, mode: int = states.PRIVATE)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            if mode != states.PRIVATE:
-                os.fchmod(descriptor, mode)
+            # 0600, too: a umask may have taken from it.
+            os.fchmod(descriptor, mode)
             os.fsync(descriptor)
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
