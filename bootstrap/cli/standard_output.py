@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 def watched() -> Iterator[None]:
     """Let what is written to standard output raise LocalError where it cannot be written, and write out the rest."""
     stream = sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        # A name that the encoding has no letters for is shown by its escapes, as standard error does; the bytes of a
+        # file do not come this way.
+        stream.reconfigure(errors="backslashreplace")
     watcher = _Watched(stream, stream)
     sys.stdout = cast("TextIO", watcher)
     try:

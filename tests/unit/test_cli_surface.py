@@ -8,12 +8,16 @@ import shlex
 import signal
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bootstrap import __version__
 from bootstrap.cli.parser import COMMANDS, make_parser
 from bootstrap.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECRET = "hunter2"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -291,3 +295,22 @@ def test_failed_command_whose_data_cannot_be_written(end: str) -> None:
     assert done.returncode == ExitCode.DENIED, said
     assert "ecsauth: error: cannot reach s3://bucket/key: the credentials are incomplete\n" in said
     assert ("cannot write standard output" in said) is (end == "full disk")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+@pytest.mark.parametrize("style", ["text", "json", "github", "sarif"])
+@pytest.mark.parametrize("name", ["\u03b1.config", "\udcff.config"], ids=["letters", "bytes"])
+def test_file_that_the_encoding_cannot_show(tmp_path: Path, name: str, style: str, encoding: str) -> None:
+    """A name without letters in the terminal's encoding is shown by its escapes, on both streams, in every format."""
+    file = tmp_path / name
+    file.write_bytes(b"ecs_cluster=prod\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "bootstrap", "check", "--format", style, file],
+        env={**os.environ, "PYTHONIOENCODING": f"{encoding}:strict"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == ExitCode.INVALID, done.stderr
+    assert b".config" in done.stdout + done.stderr
+    assert b"bug" not in done.stderr
