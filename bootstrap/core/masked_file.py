@@ -1,10 +1,11 @@
-"""A whole env-file as it may be shown: every value masked, lines that may hold a secret left out."""
+"""A whole env-file as it may be shown: values that are surely no secret, all others masked, doubtful lines left out."""
 
 from __future__ import annotations
 
-from bootstrap.core.checks.lines import Kind, scan
+from bootstrap.core.checks.lines import Kind, Line, scan
 from bootstrap.core.excerpt import Excerpts
 from bootstrap.core.masked_json import MASK
+from bootstrap.core.sensitive import is_plain
 
 _COMMENTS = frozenset({Kind.COMMENT, Kind.COMMENT_ASSIGNS, Kind.OTHER_COMMENT})
 # Longer than a masked line of any file that docker takes.
@@ -17,7 +18,9 @@ def masked_lines(data: bytes) -> tuple[str, ...]:
     found = []
     for line in scan(data):
         shown = excerpts.excerpt(line.number, None, _WIDTH)
-        if shown is not None:
+        if _is_plain(line):
+            found.append(f"{line.name}={line.value.reveal()}")
+        elif shown is not None:
             found.append(shown.text)
         elif line.kind is Kind.BLANK:
             found.append("")
@@ -27,3 +30,10 @@ def masked_lines(data: bytes) -> tuple[str, ...]:
         # Behind the last line end.
         found.pop()
     return tuple(found)
+
+
+def _is_plain(line: Line) -> bool:
+    """Tell whether a line is nothing but a name and a value that may be shown."""
+    value = line.value.reveal()
+    is_bare = line.kind is Kind.ASSIGNMENT and line.text.reveal().removesuffix("\r") == f"{line.name}={value}"
+    return is_bare and line.joint is None and is_plain(line.name, value)

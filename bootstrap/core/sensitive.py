@@ -22,6 +22,23 @@ _KEY = r"(?<=[A-Z0-9_])(?<!MON)(?<!PUBLIC_)(?<!KMS_)KEY(?!BOARD|CLOAK|NOTE|SPACE
 _WORDS = r"(?:^|_)(?:PASS|PW|DSN|JWT|PAT)(?:_|$)|_PWD(?:_|$)"
 # Between the words of dbPassword.
 _HUMP = r"(?<=[a-z0-9])(?=[A-Z])"
+_FORMS = {
+    "bool": r"(?i:true|false|t|f|1|0)",
+    "int": r"[+-]?[0-9]{1,12}",
+    "float": r"[+-]?[0-9]{1,12}(?:\.[0-9]{1,6})?",
+    "duration": r"-?(?:[0-9]{1,9}(?:\.[0-9]{1,6})?(?:ns|us|ms|s|m|h)){1,4}|0",
+    "port-range": r"[0-9]{1,5}-[0-9]{1,5}",
+    "rate-limits": r"[0-9]{1,9},[0-9]{1,9}",
+}
+_DRIVER = r'"(?:json-file|syslog|journald|gelf|fluentd|awslogs|splunk|logentries|sumologic|none|awsfirelens)"'
+_PORTS = r"\[(?:[0-9]{1,5}(?:, ?[0-9]{1,5}){0,63})?\]"
+_NAMED_FORMS = {
+    # What ECS takes as the name of a cluster.
+    "ECS_CLUSTER": r"[A-Za-z0-9_-]{1,255}",
+    "ECS_AVAILABLE_LOGGING_DRIVERS": rf"\[(?:{_DRIVER}(?:, ?{_DRIVER}){{0,15}})?\]",
+    "ECS_RESERVED_PORTS": _PORTS,
+    "ECS_RESERVED_PORTS_UDP": _PORTS,
+}
 # What a value that looks like a credential has in it: the pattern is tried only for one that may.
 _MARKS = ("://", '"', "AKIA", "ASIA", "-----BEGIN", "gh", "glpat-", "dckr_pat_", "npm_", "xox")
 _CREDENTIALS = (
@@ -50,6 +67,20 @@ def holds_secret(name: str, value: Optional[str] = None) -> bool:
 def is_public(name: str, value: Optional[str] = None) -> bool:
     """Tell whether the value of a variable is surely no secret: of a name that nobody knows it may be anything."""
     return agent_variables.find(name) is not None and not holds_secret(name, value)
+
+
+def is_plain(name: str, value: str) -> bool:
+    """Tell whether a value may be shown with its variable: public, and of the form that nothing secret has.
+
+    A password that was pasted in the place of a number is of another form.
+    """
+    variable = agent_variables.find(name)
+    if variable is None or not is_public(name, value):
+        return False
+    if variable.kind == "enum":
+        return value in variable.parsing.get("values", ())
+    pattern = _NAMED_FORMS.get(name) or _FORMS.get(variable.kind)
+    return pattern is not None and re.fullmatch(pattern, value) is not None
 
 
 def looks_secret(value: str) -> bool:

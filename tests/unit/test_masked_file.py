@@ -12,8 +12,10 @@ from bootstrap.core.masked_file import masked_lines
     ("data", "shown"),
     [
         (b"", []),
-        (b"ECS_CLUSTER=prod", ["ECS_CLUSTER=***"]),
-        (b"ECS_CLUSTER=prod\n\nECS_LOGLEVEL=\n", ["ECS_CLUSTER=***", "", "ECS_LOGLEVEL="]),
+        (b"ECS_CLUSTER=prod", ["ECS_CLUSTER=prod"]),
+        (b"ECS_CLUSTER=prod\r\n\r\nECS_LOGLEVEL=\n", ["ECS_CLUSTER=prod", "", "ECS_LOGLEVEL="]),
+        (b"ECS_CLUSTER='prod'\n ECS_CLUSTER=prod \n", ["ECS_CLUSTER='***'", " ECS_CLUSTER=***·"]),
+        (b"#ECS_CLUSTER=prod\n", ["#ECS_CLUSTER=***"]),
         (b"# the password is hunter2\n", ["# ***"]),
         (b"# ecsauth: accept V201\n", ["# ecsauth: accept V201"]),
         (b"#MY_TOKEN=hunter2\n", ["#MY_TOKEN=***"]),
@@ -25,7 +27,7 @@ from bootstrap.core.masked_file import masked_lines
     ],
 )
 def test_lines(data: bytes, shown: list[str]) -> None:
-    """Names and brackets are shown, values and comments are not."""
+    """Names, brackets and what is surely no secret are shown; other values and comments are not."""
     assert list(masked_lines(data)) == shown
 
 

@@ -6,7 +6,7 @@ from typing import Callable, Optional
 
 import pytest
 
-from bootstrap.core import overlay, sensitive, unit_words
+from bootstrap.core import agent_variables, overlay, sensitive, unit_words
 from bootstrap.core.check import check
 from bootstrap.core.errors import UsageError
 from bootstrap.core.last_words import last_words
@@ -147,3 +147,40 @@ def test_what_may_be_shown(name: str, value: str, is_public: bool) -> None:
     assert sensitive.is_public(name, value) is is_public
     said = last_words(f"given {value} today", f"{name}={value}\n".encode())
     assert (value in said[0]) is is_public
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ECS_CLUSTER=prod-eu_1",
+        "ECS_ENGINE_AUTH_TYPE=dockercfg",
+        "ECS_LOGLEVEL=debug",
+        "ECS_DISABLE_METRICS=true",
+        "ECS_RESERVED_MEMORY=256",
+        "ECS_IMAGE_PULL_INACTIVITY_TIMEOUT=1m30s",
+        "ECS_DYNAMIC_HOST_PORT_RANGE=100-200",
+        "ECS_TASK_METADATA_RPS_LIMIT=40,60",
+        'ECS_AVAILABLE_LOGGING_DRIVERS=["json-file", "awslogs"]',
+        "ECS_RESERVED_PORTS=[22, 80]",
+    ],
+)
+def test_what_is_shown_as_it_is(text: str) -> None:
+    """The cluster, booleans, numbers and lists of drivers, where they are what their variable takes."""
+    name, _, value = text.partition("=")
+    assert sensitive.is_plain(name, value)
+
+
+@pytest.mark.parametrize("name", [*agent_variables.names(), "MY_SETTING", "DB_PASSWORD"])
+@pytest.mark.parametrize(
+    "value",
+    ["hunter2!", "correct horse", "http://u:hunter2@proxy", '["hunter2"]', '{"auth":"aHVudGVyMg=="}', "", "1 #pw"],
+)
+def test_what_is_never_shown(name: str, value: str) -> None:
+    """Whatever was pasted in the place of any value that is none of its form stays masked."""
+    assert not sensitive.is_plain(name, value)
+
+
+@pytest.mark.parametrize("value", ["AKIAIOSFODNN7EXAMPLE", "ghp_0123456789abcdef0123"])
+def test_keys_in_the_place_of_a_cluster(value: str) -> None:
+    """A cluster's name may have the form of a credential's, which is masked."""
+    assert not sensitive.is_plain("ECS_CLUSTER", value)
