@@ -186,15 +186,16 @@ def _warn(text: str) -> None:
 
 def _show(report: Report, arguments: argparse.Namespace, beside: Beside) -> None:
     """Tell what was done: to programs as JSON, to people in one line; in a rehearsal also the plan."""
-    from bootstrap.cli import console
+    from bootstrap.cli import console, findings
     from bootstrap.core import units
     from bootstrap.core.boot import Outcome
+    from bootstrap.core.diagnostics import Severity
 
     if arguments.format == "json":
         console.show(_document(report, beside, dry_run=arguments.dry_run))
         return
-    for finding in report.accepted.findings:
-        console.warn(f"{arguments.uri}: {finding.message} [{finding.code}]")
+    # A note was told where the file was pushed; a fleet that told it at every boot would hide its warnings.
+    findings.tell(findings.of(report.accepted.findings, Severity.WARNING), str(arguments.uri))
     facts = report.accepted.facts
     steps = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in report.steps)
     if arguments.dry_run:

@@ -54,6 +54,24 @@ def summary(findings: tuple[Finding, ...]) -> str:
     return ", ".join(f"{number} {word}{'s' if number > 1 else ''}" for number, word in counts if number)
 
 
+def line(finding: Finding, subject: str) -> str:
+    """Return a finding in one line, for the messages of commands that do something else; its severity goes before."""
+    return f"{subject}: {finding.message} [{finding.code}]"
+
+
+def of(findings: tuple[Finding, ...], severity: Severity) -> tuple[Finding, ...]:
+    """Return the findings of that severity."""
+    return tuple(finding for finding in findings if finding.severity is severity)
+
+
+def tell(findings: tuple[Finding, ...], subject: str) -> None:
+    """Tell warnings and notes, each in one line and as what it is."""
+    from bootstrap.cli import console
+
+    for finding in findings:
+        console.say(f"{finding.severity.value}: {line(finding, subject)}")
+
+
 def addressed(fix: str, file: str) -> str:
     """Return a fix with the file's own name, as a shell takes it, for FILE; as it is where there is no such file."""
     import re

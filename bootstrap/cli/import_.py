@@ -189,11 +189,10 @@ def _config(path: str) -> DockerConfig:
 def _show(arguments: argparse.Namespace, made: Import, written: _Written, findings: tuple[Finding, ...]) -> None:
     """Tell what was imported from where, and what that changes: registries, never a value."""
     from bootstrap.cli import console, subject
+    from bootstrap.cli.findings import document, tell
     from bootstrap.core.docker_config import named
 
     if arguments.format == "json":
-        from bootstrap.cli.findings import document
-
         console.show(
             {
                 "file": written.place,
@@ -206,8 +205,7 @@ def _show(arguments: argparse.Namespace, made: Import, written: _Written, findin
         )
         return
     name = subject.for_people(written.place) if written.place else "standard output"
-    for finding in findings:
-        console.warn(f"{name}: {finding.message} [{finding.code}]")
+    tell(findings, name)
     for one in made.taken:
         console.say(f"{named(one.registry)}: imported from {_source(one)}")
     if arguments.into:

@@ -206,8 +206,11 @@ def _question(place: Place, proposal: Proposal) -> str:
 
 def _warnings(proposal: Proposal, uri: S3URI) -> tuple[str, ...]:
     """Return what people should look at before they say yes."""
+    from bootstrap.cli.findings import line, of
+    from bootstrap.core.diagnostics import Severity
+
     held = proposal.present.held
-    found = [f"{proposal.name}: {finding.message} [{finding.code}]" for finding in proposal.findings]
+    found = [line(one, proposal.name) for one in of(proposal.findings, Severity.WARNING)]
     if held is not None and proposal.present.content is None:
         found.append(f"what is in {uri} now cannot be read, so what changes is not known")
     before = held.facts.kms_key if held else None
@@ -218,9 +221,12 @@ def _warnings(proposal: Proposal, uri: S3URI) -> tuple[str, ...]:
 
 def _tell(uri: S3URI, proposal: Proposal, warnings: tuple[str, ...]) -> None:
     from bootstrap.cli import console
+    from bootstrap.cli.findings import of, tell
+    from bootstrap.core.diagnostics import Severity
 
     for warning in warnings:
         console.warn(warning)
+    tell(of(proposal.findings, Severity.NOTE), proposal.name)
     changes = proposal.present.changes(proposal.data)
     for change in changes or ():
         console.say(str(change))

@@ -151,6 +151,14 @@ def test_set(instance: Instance) -> None:
     assert text.endswith("ECS_CLUSTER=blue\nECS_LOGLEVEL=debug\n")
 
 
+def test_notes_are_not_told_at_every_boot(instance: Instance) -> None:
+    """A boot tells the warnings on its file, and leaves notes to whoever pushes it."""
+    instance.put(b"ECS_LOGLEVEL=info\n")
+    done = instance.install_here()
+    assert f"warning: {instance.uri}: ECS_CLUSTER is not set [V201]" in done.err
+    assert "A301" not in done.err
+
+
 def test_set_is_checked(settled: Instance) -> None:
     """What `--set` makes of a good file is refused when it is none any more."""
     before = settled.traces()

@@ -113,6 +113,13 @@ def test_who_may_not_read_may_push(operator: Operator, answer: faults.Reply) -> 
     assert operator.bucket.get() == CHANGED
 
 
+def test_a_note_is_no_warning(operator: Operator) -> None:
+    """Warnings and notes on the file are told as what they are."""
+    done = operator.push(b"ECS_LOGLEVEL=info\n")
+    told = {line.rpartition(" ")[2]: line.split(": ")[1] for line in done.err.splitlines() if line.endswith("]")}
+    assert told == {"[V201]": "warning", "[A301]": "note"}
+
+
 def test_unknown_changes_as_json(operator: Operator) -> None:
     """For programs unknown changes are null, which is not an empty list."""
     operator.bucket.put(FILE)

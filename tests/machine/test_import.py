@@ -159,6 +159,14 @@ def test_output_is_private(workstation: Workstation) -> None:
     assert program.run_here("check", str(place), env=workstation.environment).status == 0
 
 
+def test_a_note_is_no_warning(workstation: Workstation) -> None:
+    """Warnings and notes on what was written are told as what they are."""
+    workstation.logged_in({"auths": {"r.example/team/": entry()}})
+    done = workstation.run("-o", str(workstation.home / "ecs.config"))
+    told = {line.rpartition(" ")[2]: line.split(": ")[1] for line in done.err.splitlines() if line.endswith("]")}
+    assert told == {"[V201]": "warning", "[A385]": "note"}
+
+
 def test_output_over_other_variables(workstation: Workstation) -> None:
     """-o does not take the place of an env-file with more in it."""
     workstation.env_file.write_text("ECS_CLUSTER=prod\n")
