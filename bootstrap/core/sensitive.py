@@ -13,7 +13,7 @@ from bootstrap.core import agent_variables
 
 _AUTH_TYPE, _AUTH = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_"
 _AUTH_TYPES = frozenset({"", "docker", "dockercfg"})
-_PROXY = "_PROXY"
+_PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
 # Words that stand in the name of a secret, also within another word.
 _ANYWHERE = r"PASSW|PASSPHRASE|SECRET|TOKEN(?!IZ)|CREDENTIAL|PRIVATE|AUTH(?!OR(?!I[SZ]))"
 # The word before says whose key it is; a comment with KEY=VALUE holds none.
@@ -55,7 +55,7 @@ def holds_secret(name: str, value: Optional[str] = None) -> bool:
         return name != _AUTH_TYPE or value is None or value.strip() not in _AUTH_TYPES
     if value is not None and looks_secret(value):
         return True
-    if name.upper().endswith(_PROXY) and value is not None and name.upper() != "NO_PROXY":
+    if name.upper() in _PROXIES and value is not None:
         return names_user(value)
     spelt = re.sub(_HUMP, "_", name).upper().replace("-", "_").replace(".", "_")
     variable = agent_variables.find(name) or agent_variables.find(spelt)

@@ -104,6 +104,7 @@ def test_everybody_goes_by_it(name: str, is_secret: bool) -> None:
         ("HTTP_PROXY", "http://user:canary@proxy:3128", True),
         ("https_proxy", "user:canary@proxy", True),
         ("NO_PROXY", "a@b", False),
+        ("DB_PASSWORD_PROXY", "canary", True),
         ("ECS_ENGINE_AUTH_TYPE", None, True),
         ("ECS_ENGINE_AUTH_TYPE", "docker", False),
         ("ECS_ENGINE_AUTH_TYPE", " dockercfg ", False),
