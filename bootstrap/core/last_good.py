@@ -86,8 +86,8 @@ def _unfit(installed: Installed, demand: Demand, age: int) -> Optional[str]:
         return "the file that is here was made with another --file or --set, so it is not gone on with"
     if demand.max_stale is not None and age < 0:
         return (
-            f"the file that is here was last confirmed {-age} s from now by this machine's clock, which was set back, "
-            "or is behind: its age is not known, and --max-stale asks for it"
+            f"by this machine's clock the file that is here was last confirmed {-age} s in the future: its age is not "
+            "known, and --max-stale limits it"
         )
     if demand.max_stale is not None and age > demand.max_stale:
         return f"the file that is here was last confirmed {age} s ago, longer than --max-stale allows"

@@ -137,7 +137,8 @@ def _make(path: str, mode: int) -> None:
         if not os.path.isdir(path):
             raise
     else:
-        os.chmod(path, mode)
+        if stat.S_IMODE(os.stat(path).st_mode) != mode:
+            os.chmod(path, mode)
 
 
 def _temporary_prefix(name: str) -> str:
