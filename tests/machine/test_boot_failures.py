@@ -41,15 +41,19 @@ def no_daemon(machine: Machine) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("lack", "message"), [(no_docker, "docker is not installed"), (no_daemon, "docker's daemon does not answer")]
+    ("lack", "message"),
+    [
+        (no_docker, "docker is not installed\n"),
+        (no_daemon, "docker's daemon does not answer: Cannot connect to the Docker daemon at unix://"),
+    ],
 )
 def test_no_docker(booted: Machine, lack: Callable[[Machine], dict[str, str]], message: str) -> None:
-    """Without docker or its daemon nothing is written."""
+    """Without docker or its daemon nothing is written, and docker's own reason is given."""
     booted.put(SECOND)
     before = booted.standing()
     done = booted.launch(env=booted.environment(**lack(booted)))
     assert done.status == LAUNCH
-    assert f"ecsauth: error: {message}\n" in done.err
+    assert f"ecsauth: error: {message}" in done.err
     assert booted.standing() == before
     assert not booted.strays()
 
