@@ -98,6 +98,7 @@ def test_old_ones_are_forgotten(calls: Path) -> None:
 def test_lack(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without debootstrap there is an instance only where its image, or the archive of it, is already."""
     del calls
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     assert instance_image.lack() is None
     monkeypatch.setattr("shutil.which", lambda _: None)
     assert instance_image.lack() == "debootstrap is not installed, and the image of an instance is not built"
