@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     Change = Callable[[Machine], None]
 
+# Whoever runs the tests owns the files.
+OWNER = f"user {os.geteuid()}" if os.geteuid() else "root"
 FAILED = 3
 CHECKS = [
     *("python", "sdk", "time", "metadata", "role", "region", "bucket", "key", "kms", "file", "directory"),
@@ -424,7 +426,7 @@ def linked(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("change", "name", "expected"),
     [
-        (opened, "file", Line("failed", "0640, root: others can read", "chmod 600")),
+        (opened, "file", Line("failed", f"0640, {OWNER}: others can read", "chmod 600")),
         (removed, "file", Line("failed", "where ecsauth had put one", "run ecsauth boot")),
         (broken, "file", Line("failed", "1 error", "see ecsauth check")),
         (linked, "file", Line("failed", "is a symbolic link", "remove it")),
