@@ -116,7 +116,7 @@ def _ignored(codes: list[str]) -> frozenset[str]:
 
 
 def _targets(arguments: argparse.Namespace) -> dict[str, Optional[str]]:
-    """Return where --fix writes each file, None without it; raise UsageError for what cannot be meant."""
+    """Return where --fix writes each file, None without it; raise UsageError for an invalid command line."""
     from bootstrap.core.errors import UsageError
 
     files: list[str] = arguments.files

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def destination(file: str, arguments: argparse.Namespace) -> Optional[str]:
-    """Return where --fix writes a file, None without it; raise UsageError where that cannot be meant."""
+    """Return where --fix writes a file, None without it; raise UsageError for an invalid command line."""
     from bootstrap.core.errors import UsageError
     from bootstrap.core.s3_uri import is_s3_uri
 
