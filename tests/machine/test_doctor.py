@@ -6,6 +6,7 @@ import email.utils
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -516,7 +517,11 @@ def test_without_root(settled: Machine, open_place: Path) -> None:
         shutil.copytree(place, open_place / place.name)
     shutil.copystat(settled.state_place, open_place / settled.state_place.name)
     places = (f"--file={open_place}/ecs/ecs.config", f"--state-dir={open_place}/ecsauth")
-    done = unprivileged.run("doctor", settled.uri, *places, "--format=json", env=settled.environment())
+    with socket.socket(socket.AF_UNIX) as daemon:
+        daemon.bind(f"{open_place}/docker.sock")
+        os.chmod(f"{open_place}/docker.sock", 0o600)
+        env = settled.environment(DOCKER_HOST=f"unix://{open_place}/docker.sock")
+        done = unprivileged.run("doctor", settled.uri, *places, "--format=json", env=env)
     found = {check["check"]: check for check in done.document["checks"]}
     assert done.status == 0, done.out
     assert_line(found["directory"], Line("skipped", "permission denied", "run as root"))
