@@ -47,7 +47,7 @@ def add_arguments(parser: Parser) -> None:
     for option, parse, text in many:
         values.add_argument(option, metavar="ARN", action="append", default=[], type=options.parsed(parse), help=text)
     options.add_aws(parser, "region of bucket, key and stack")
-    parser.add_argument("--format", choices=("json", "yaml"), help="default: json; the stack is yaml")
+    parser.add_argument("--format", choices=("json",), help="an error as JSON, too; the stack is YAML")
     parser.add_argument(
         "-o", "--output", metavar="FILE", default="-", help="write it to a file, 0600 (default: stdout)"
     )
@@ -102,7 +102,7 @@ def _policy_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
     """Return the policy, and hints what to do with it."""
     import json
 
-    from bootstrap.core import plain_yaml, policies, policy_values
+    from bootstrap.core import policies, policy_values
     from bootstrap.edges import policy_files
 
     policy = policies.POLICIES[arguments.what]
@@ -113,12 +113,9 @@ def _policy_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
     document = policies.fill(policy_files.read(policy.file), values)
     if stack and given._replace(region=None) == policy_values.Values():
         hints = _hints_of_stack(policy, stack, values, arguments)
-    elif arguments.format == "yaml":
-        hints = ["what puts a policy in force takes JSON: leave out --format yaml"]
     else:
         hints = [_then(step, arguments) for step in policies.next_steps(policy, values, _file(arguments))]
-    text = plain_yaml.dumps(document) if arguments.format == "yaml" else json.dumps(document, indent=2) + "\n"
-    return text, hints
+    return json.dumps(document, indent=2) + "\n", hints
 
 
 def _then(command: str, arguments: argparse.Namespace) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from typing import TYPE_CHECKING
 
 from bootstrap.core.errors import UsageError
-from bootstrap.core.plain_yaml import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,4 +53,4 @@ def _with_default(parameter: str, default: str) -> str:
     """Return the lines of a parameter with its default below its type, in the place of another one."""
     lines = [line for line in parameter.splitlines(keepends=True) if not line.startswith("    Default:")]
     (type_,) = (number for number, line in enumerate(lines) if line.startswith("    Type:"))
-    return "".join((*lines[: type_ + 1], f"    Default: {quoted(default)}\n", *lines[type_ + 1 :]))
+    return "".join((*lines[: type_ + 1], f"    Default: {json.dumps(default)}\n", *lines[type_ + 1 :]))
