@@ -72,6 +72,7 @@ def run_script(launched: LaunchedInstance, *, alarm_s: Optional[int] = None, pat
 
 def assert_no_agent(launched: LaunchedInstance) -> None:
     """Assert that none has ever started, and that cloud-init shows that something is wrong."""
+    launched.run("journalctl", "--sync")
     ever = launched.run("journalctl", "--no-pager", "--output=cat", "--unit=ecs").out
     assert (launched.show("ecs", "ActiveState"), "starting the agent" in ever) == ("inactive", False)
     assert "status: error" in launched.run("cloud-init", "status", check=False).out

@@ -237,6 +237,7 @@ class Instance:
     def journal(self, unit: Optional[str] = None) -> str:
         """Return the messages of this boot, of a unit or of all."""
         of_unit = () if unit is None else ("--unit", unit)
+        self.run("journalctl", "--sync", check=False)
         return self.run("journalctl", "--boot", "--no-pager", "--output=short-monotonic", *of_unit, check=False).out
 
     def read(self, path: str) -> Optional[bytes]:

@@ -60,6 +60,8 @@ def wait_ended(instance: Instance, unit: str) -> int:
 
 def said(instance: Instance, unit: str, *options: str) -> str:
     """Return what the last run of a unit has written since the machine has booted."""
+    # What has been said and is not read yet by a busy journald is not in the journal.
+    instance.run("journalctl", "--sync")
     command = ("journalctl", "--boot", "--no-pager", "--output=cat", f"--unit={unit}", *options)
     return instance.run(*command).out.rpartition("Starting ")[2]
 
