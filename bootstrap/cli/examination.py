@@ -175,7 +175,7 @@ class Examination:
 
     def _bucket(self, _: float) -> Verdict:
         from bootstrap.edges import metadata
-        from bootstrap.edges.store import probes
+        from bootstrap.edges.store import attempt, probes
         from bootstrap.edges.store.s3 import translated
         from bootstrap.edges.store.sdk import InstanceClients
 
@@ -187,7 +187,7 @@ class Examination:
         region = given or (self._identity.region if self._identity is not None else "")
         owner = self._owner() or ""
         clients = InstanceClients(self._arguments.profile, metadata.proxy_exemptions(os.environ.get("NO_PROXY")))
-        with translated(f"look at {self.uri}"):
+        with translated(attempt.at(attempt.Operation.LOOK, self.uri)):
             client = clients.s3(region, probes.OPERATIONS)
         self._probes = probes.Probes(client, self.uri, owner)
         answers = self._probes.bucket()

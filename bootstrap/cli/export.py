@@ -52,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bootstrap.core import repository_credentials
     from bootstrap.core.approval import approve
     from bootstrap.core.errors import ExitCode
+    from bootstrap.edges.store.attempt import Attempt, Operation
     from bootstrap.edges.store.sdk import OperatorClients
     from bootstrap.edges.store.secrets_manager import Secrets, told
 
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     findings = approve(data, subject.for_people(arguments.file))
     login = repository_credentials.login(data, arguments.registry)
     name = arguments.name or repository_credentials.secret_name(login.registry)
-    with told(f"look at secret {name}", name):
+    with told(Attempt(Operation.LOOK_AT_SECRET, name)):
         client = OperatorClients(arguments.profile, options.region(arguments)).secrets()
     secrets = Secrets(client)
     present = secrets.find(name)

@@ -165,10 +165,11 @@ def _given(arguments: argparse.Namespace) -> Values:
 def _look(arguments: argparse.Namespace) -> Stack:
     """Return what the stack says of itself."""
     from bootstrap.edges.store import stacks
+    from bootstrap.edges.store.attempt import Attempt, Operation
     from bootstrap.edges.store.sdk import OperatorClients
 
     clients = OperatorClients(arguments.profile, options.region(arguments))
-    with stacks.told(f"look at stack {arguments.stack}"):
+    with stacks.told(Attempt(Operation.LOOK_AT_STACK, arguments.stack)):
         client = clients.client("cloudformation")
     return stacks.look(client, arguments.stack)
 

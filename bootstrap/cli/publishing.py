@@ -48,6 +48,7 @@ def refuse_version(arguments: argparse.Namespace) -> None:
 
 def place_of(arguments: argparse.Namespace, kind: Optional[Kind] = None) -> Place:
     """Return the place of an env-file, or of another kind; raise an EcsauthError where no client can be made for it."""
+    from bootstrap.edges.store.attempt import Operation, at
     from bootstrap.edges.store.bucket import BucketSettings
     from bootstrap.edges.store.s3 import ENV_FILE, translated
     from bootstrap.edges.store.sdk import OperatorClients
@@ -55,7 +56,7 @@ def place_of(arguments: argparse.Namespace, kind: Optional[Kind] = None) -> Plac
 
     uri: S3URI = arguments.uri
     clients = OperatorClients(arguments.profile, options.region(arguments))
-    with translated(f"reach {uri}"):
+    with translated(at(Operation.REACH, uri)):
         client = clients.s3()
     owner = arguments.bucket_owner
     return Place(uri, Shelf(client, owner, kind or ENV_FILE), BucketSettings(client, uri.bucket, owner), clients)

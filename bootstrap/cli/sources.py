@@ -114,11 +114,12 @@ def read(file: str, arguments: argparse.Namespace) -> bytes:
         return read_path(file)
     from bootstrap.core import s3_uri
     from bootstrap.core.errors import DeniedError
+    from bootstrap.edges.store.attempt import Operation, at
     from bootstrap.edges.store.s3 import Objects, translated
     from bootstrap.edges.store.sdk import OperatorClients
 
     uri = s3_uri.parse(file)
-    with translated(f"get {uri}"):
+    with translated(at(Operation.GET, uri)):
         client = OperatorClients(arguments.profile, options.region(arguments)).s3()
     fetched = Objects(client).get(uri)
     if fetched is None:

@@ -105,13 +105,14 @@ def _head(uri: Any, owner: str, arguments: argparse.Namespace) -> Any:
     import contextlib
 
     from bootstrap.edges import metadata
+    from bootstrap.edges.store.attempt import Operation, at
     from bootstrap.edges.store.s3 import translated
     from bootstrap.edges.store.sdk import InstanceClients
     from bootstrap.edges.store.shelf import Shelf
 
     region = options.region(arguments) or metadata.MetadataService().identity(_SECONDS).region
     clients = InstanceClients(arguments.profile, metadata.proxy_exemptions(os.environ.get("NO_PROXY")))
-    with translated(f"look at {uri}"):
+    with translated(at(Operation.LOOK, uri)):
         client = clients.s3(region, frozenset({"HeadObject"}))
     with contextlib.closing(client):
         held = Shelf(client, owner).look(uri)

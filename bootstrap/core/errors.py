@@ -34,7 +34,11 @@ class ExitCode(IntEnum):
 
 
 class EcsauthError(Exception):
-    """Base of every exception that this package raises; `needs_root` is set where root could do it."""
+    """Base of every exception that this package raises.
+
+    `needs_root` is set where root could do it; `reason` is the message without what was tried; `is_unexplained` is set
+    where a service denies access and does not say why.
+    """
 
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
 
@@ -43,6 +47,8 @@ class EcsauthError(Exception):
         self.message = message
         self.hints = hints
         self.needs_root = False
+        self.reason = message
+        self.is_unexplained = False
 
     def for_want_of_root(self, *, is_root: bool) -> Self:
         """Note that rights were missing, and hint at root's; to root itself there is nothing to say."""

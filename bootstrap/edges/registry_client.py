@@ -247,21 +247,23 @@ class _Exchange:
         if isinstance(fault, (socket.timeout, TimeoutError)):
             return self._silence()
         if isinstance(fault, ConnectionRefusedError):
-            return self._broken("the proxy refuses the connection" if self._proxy else "refuses the connection")
+            return self._broken("refuses the connection") if self._proxy is None else _proxy_refuses("the connection")
         if isinstance(fault, (ConnectionError, http.client.IncompleteRead)):
             return self._broken("breaks the connection")
         if isinstance(fault, OSError):
             words = str(fault.args[0]) if fault.args and self._proxy else ""
             if words.startswith(_TUNNEL):
-                return self._broken(f"the proxy refuses ({words[len(_TUNNEL) :][:3]})")
+                return _proxy_refuses(f"({words[len(_TUNNEL) :][:3]})")
             return Failure(Failing.SILENT, f"cannot be reached: {os.strerror(fault.errno or 0).lower()}")
         return Failure(Failing.NOT_HTTP, "does not answer in HTTP")
 
     def _broken(self, detail: str) -> Failure:
         """Return that somebody broke off; where that was the proxy, nothing is known of who is behind it."""
-        if self._proxy is None:
-            return Failure(Failing.BROKEN, detail)
-        return Failure(Failing.SILENT, f"cannot be reached: {detail}" if detail.startswith("the proxy") else detail)
+        return Failure(Failing.BROKEN if self._proxy is None else Failing.SILENT, detail)
+
+
+def _proxy_refuses(what: str) -> Failure:
+    return Failure(Failing.SILENT, f"cannot be reached: the proxy refuses {what}")
 
 
 def _tls_failure(fault: ssl.SSLError) -> Failure:

@@ -134,7 +134,7 @@ def test_failure_as_json(operator_env: dict[str, str], s3_proxy: S3Proxy) -> Non
     ended = run_here("check", URI, "--format", "json", env=operator_env)
     assert ended.status == ended.document["status"] == 4
     assert "S3 denies access" in ended.document["error"]
-    assert len(ended.document["hints"]) == 5
+    assert len(ended.document["hints"]) == 4
 
 
 @pytest.mark.parametrize(

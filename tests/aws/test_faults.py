@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 Live = Callable[[dict[str, str]], None]
 URI = S3URI("fleet", "ecs.config")
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/k"
-PUSH = ("push it first: ecsauth push FILE S3URI",)
+PUSH = ("push it first: ecsauth push FILE s3://fleet/ecs.config",)
 EXPIRED = ("log in again, or set new ones; on an instance they are renewed by themselves", "is the clock right?")
 WHO = ("see which credentials are in use: aws sts get-caller-identity",)
 BUNDLE = ("see AWS_CA_BUNDLE: behind a TLS proxy it has to name that proxy's authority",)
@@ -57,11 +57,11 @@ FOUR_CAUSES = (
     "the role may lack s3:GetObject (and s3:GetObjectVersion for a version) on this object",
     "the bucket may belong to another account than expected: see --bucket-owner",
     POLICY,
-    "ecsauth doctor s3://fleet/ecs.config tells them apart",
 )
 LATER = ("run the same command again; if it lasts, see the AWS Health Dashboard for S3 and KMS in this region",)
 OTHER_VERSION = ("name another version, or none",)
 BY_POLICY = (POLICY, *(cause for cause in FOUR_CAUSES if cause != POLICY))
+ELSEWHERE = ("it may be deleted, or elsewhere: aws kms describe-key --key-id KEY",)
 SPEC = ("see its KeySpec and KeyUsage: aws kms describe-key --key-id KEY",)
 PROXY = ("is there a proxy on the way?",)
 DECRYPT = ("reading takes kms:Decrypt on the key, in the role's policy or in the key's",)
@@ -117,7 +117,7 @@ CASES = [
         faults.NO_SUCH_VERSION,
         DeniedError,
         "there is no such version",
-        ("see the versions: ecsauth history S3URI",),
+        ("see the versions: ecsauth history s3://fleet/ecs.config",),
     ),
     Case(reply(404, "SomethingNew"), DeniedError, "there is no such object, version or bucket", ("is the URI right?",)),
     Case(faults.DELETE_MARKER, DeniedError, "this version is a delete marker: the object was deleted", OTHER_VERSION),
@@ -128,7 +128,7 @@ CASES = [
     Case(faults.PRECONDITION_FAILED, ConflictError, "somebody else changed it first", AGAIN),
     Case(faults.CONDITIONAL_CONFLICT, ConflictError, "somebody else is writing it", AGAIN),
     Case(faults.KMS_DISABLED, DeniedError, "the KMS key is disabled", ("enable it: aws kms enable-key --key-id KEY",)),
-    Case(faults.KMS_NOT_FOUND, DeniedError, "the KMS key does not exist", ("is it deleted, or elsewhere?",)),
+    Case(faults.KMS_NOT_FOUND, DeniedError, "the KMS key does not exist", ELSEWHERE),
     Case(
         reply(400, "KMS.KMSInvalidStateException"),
         DeniedError,

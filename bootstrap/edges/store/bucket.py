@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from bootstrap.core.bucket_settings import Settings, Unseen
 from bootstrap.core.errors import DeniedError, UnreachableError
+from bootstrap.edges.store.attempt import Attempt, Operation
 from bootstrap.edges.store.s3 import translated
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class BucketSettings:
 
     def default_kms_key(self) -> Optional[str]:
         """Return the KMS key that the bucket encrypts with by default, None if it names none."""
-        answer = self._ask("encryption", self._client.get_bucket_encryption)
+        answer = self._ask(Operation.LOOK_AT_ENCRYPTION, self._client.get_bucket_encryption)
         for rule in answer.get("ServerSideEncryptionConfiguration", {}).get("Rules", ()):
             default = rule.get("ApplyServerSideEncryptionByDefault", {})
             if default.get("SSEAlgorithm", "").startswith("aws:kms") and default.get("KMSMasterKeyID"):
@@ -45,10 +46,10 @@ class BucketSettings:
     def look(self) -> Settings:
         """Return the settings that are risks when they are wrong; raise nothing."""
         client = self._client
-        versioning = self._seen("versioning", client.get_bucket_versioning)
-        block = self._seen("public access block", client.get_public_access_block)
-        policy = self._seen("policy", client.get_bucket_policy)
-        lifecycle = self._seen("lifecycle", client.get_bucket_lifecycle_configuration)
+        versioning = self._seen(Operation.LOOK_AT_VERSIONING, client.get_bucket_versioning)
+        block = self._seen(Operation.LOOK_AT_PUBLIC_ACCESS, client.get_public_access_block)
+        policy = self._seen(Operation.LOOK_AT_POLICY, client.get_bucket_policy)
+        lifecycle = self._seen(Operation.LOOK_AT_LIFECYCLE, client.get_bucket_lifecycle_configuration)
         return Settings(
             versioning if isinstance(versioning, Unseen) else versioning.get("Status", ""),
             block if isinstance(block, Unseen) else block.get("PublicAccessBlockConfiguration", {}),
@@ -56,17 +57,17 @@ class BucketSettings:
             lifecycle if isinstance(lifecycle, Unseen) else lifecycle.get("Rules", []),
         )
 
-    def _seen(self, topic: str, call: Callable[..., Any]) -> Union[Any, Unseen]:
+    def _seen(self, operation: Operation, call: Callable[..., Any]) -> Union[Any, Unseen]:
         try:
-            return self._ask(topic, call)
+            return self._ask(operation, call)
         except DeniedError:
             return Unseen.DENIED
         except UnreachableError:
             return Unseen.UNREACHABLE
 
-    def _ask(self, topic: str, call: Callable[..., Any]) -> Any:
+    def _ask(self, operation: Operation, call: Callable[..., Any]) -> Any:
         """Return the answer, empty for a setting that was never made."""
-        with translated(f"look at the {topic} of bucket {self._bucket}"):
+        with translated(Attempt(operation, self._bucket)):
             try:
                 return call(**self._place)
             except ClientError as fault:

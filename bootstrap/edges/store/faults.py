@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import email.utils
 import re
-import shlex
 import socket
 import ssl
 import time
@@ -20,6 +19,7 @@ from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
+from bootstrap.core.command_hint import FILE, KEY, S3URI, CommandHint
 from bootstrap.core.errors import (
     ConflictError,
     DeniedError,
@@ -30,6 +30,7 @@ from bootstrap.core.errors import (
     UnreachableError,
     UsageError,
 )
+from bootstrap.edges.store.attempt import Attempt, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,54 +49,83 @@ _WRONG_REGION = frozenset(("PermanentRedirect", "TemporaryRedirect", "Authorizat
 _LONGEST_REASON = 300
 # An action, as "not authorized to perform: kms:Decrypt"; in a key's ARN a colon stands before the service.
 _KMS_ACTION = re.compile(r"(?<!:)\bkms:[a-z]", re.IGNORECASE)
+_KEY_ARN = re.compile(r"\barn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-zA-Z-]+")
 
 
 class _Known(NamedTuple):
-    """A report whose meaning is clear: whose fault, what happened, what to do."""
+    """A report whose meaning is clear: whose fault, what happened, what to do; {…} stands for names of the service."""
 
     error: type[EcsauthError]
     reason: str
     hints: tuple[str, ...] = ()
 
+    def told(self, what: Attempt) -> EcsauthError:
+        """Return the fault."""
+        service = what.service
+        names = {"service": service.name, "endpoint": service.endpoint, "owner": service.region_of}
+        hints = (_about(hint, what) if isinstance(hint, CommandHint) else hint.format(**names) for hint in self.hints)
+        return _told(self.error, what, self.reason.format(**names), *hints)
 
-EXPIRED = (
-    "log in again, or set new ones; on an instance they are renewed by themselves",
-    "is the clock right?",
-)
-_CREDENTIALS = ("see which credentials are in use: aws sts get-caller-identity",)
-_PUSH = "push it first: ecsauth push FILE S3URI"
+
+def _told(error: type[EcsauthError], what: Attempt, reason: str, *hints: str) -> EcsauthError:
+    """Return the fault that `what` could not be done for a reason."""
+    fault = error(f"cannot {what}: {reason}", *hints)
+    fault.reason = reason
+    return fault
+
+
+def _about(hint: CommandHint, what: Attempt) -> CommandHint:
+    """Return the hint about the object that was asked for."""
+    return hint.filled({S3URI: what.uri.object_uri}) if what.uri is not None else hint
+
+
+_LOG_IN = "log in again, or set new ones; on an instance they are renewed by themselves"
+_EXPIRED = _Known(UnreachableError, "the credentials have expired", (_LOG_IN, "is the clock right?"))
+_CREDENTIALS = (CommandHint("see which credentials are in use", "aws", "sts", "get-caller-identity"),)
+_PUSH = CommandHint("push it first", "ecsauth", "push", FILE, S3URI)
+_HISTORY = CommandHint("see the versions", "ecsauth", "history", S3URI)
 _LOOK_AGAIN = ("look at what is there now, then push again",)
-FOREIGN = "what answers is not S3"
-PROXY = "is there a proxy on the way?"
+_FOREIGN = _Known(UnreachableError, "what answers is not {service}", ("is there a proxy on the way?",))
+_DELETE_MARKER = _Known(
+    DeniedError, "this version is a delete marker: the object was deleted", ("name another version, or none",)
+)
+
+
+def _describe_key(why: str) -> CommandHint:
+    return CommandHint(why, "aws", "kms", "describe-key", "--key-id", KEY)
+
+
 _BY_CODE = {
     "NoSuchBucket": _Known(DeniedError, "the bucket does not exist", ("is its name right, and its region?",)),
     "NoSuchKey": _Known(DeniedError, "there is no such object", (_PUSH,)),
-    "NoSuchVersion": _Known(DeniedError, "there is no such version", ("see the versions: ecsauth history S3URI",)),
-    "MethodNotAllowed": _Known(
-        DeniedError, "this version is a delete marker: the object was deleted", ("name another version, or none",)
-    ),
-    "ExpiredToken": _Known(UnreachableError, "the credentials have expired", EXPIRED),
+    "NoSuchVersion": _Known(DeniedError, "there is no such version", (_HISTORY,)),
+    "MethodNotAllowed": _DELETE_MARKER,
+    "ExpiredToken": _EXPIRED,
     "InvalidAccessKeyId": _Known(SettlingError, "the access key is not known", _CREDENTIALS),
     "InvalidToken": _Known(SettlingError, "the session token is not valid", _CREDENTIALS),
     "SignatureDoesNotMatch": _Known(DeniedError, "the secret access key does not fit the access key", _CREDENTIALS),
     "PreconditionFailed": _Known(ConflictError, "somebody else changed it first", _LOOK_AGAIN),
     "ConditionalRequestConflict": _Known(ConflictError, "somebody else is writing it", _LOOK_AGAIN),
     "KMS.DisabledException": _Known(
-        DeniedError, "the KMS key is disabled", ("enable it: aws kms enable-key --key-id KEY",)
+        DeniedError,
+        "the KMS key is disabled",
+        (CommandHint("enable it", "aws", "kms", "enable-key", "--key-id", KEY),),
     ),
-    "KMS.NotFoundException": _Known(DeniedError, "the KMS key does not exist", ("is it deleted, or elsewhere?",)),
+    "KMS.NotFoundException": _Known(
+        DeniedError, "the KMS key does not exist", (_describe_key("it may be deleted, or elsewhere"),)
+    ),
     **dict.fromkeys(
         ("KMS.InvalidKeyUsageException", "KMS.UnsupportedOperationException"),
         _Known(
             DeniedError,
-            "the KMS key cannot encrypt: S3 takes a symmetric ENCRYPT_DECRYPT key",
-            ("see its KeySpec and KeyUsage: aws kms describe-key --key-id KEY",),
+            "the KMS key cannot encrypt: {service} takes a symmetric ENCRYPT_DECRYPT key",
+            (_describe_key("see its KeySpec and KeyUsage"),),
         ),
     ),
     "KMS.KMSInvalidStateException": _Known(
         DeniedError,
         "the KMS key cannot be used in its present state",
-        ("it may be waiting for deletion: aws kms describe-key --key-id KEY",),
+        (_describe_key("it may be waiting for deletion"),),
     ),
 }
 _OWNER = "the bucket may belong to another account than expected: see --bucket-owner"
@@ -107,23 +137,27 @@ _POLICY = (
 _OF_POLICY = ("explicit deny in a resource-based policy", "VPC endpoint policy")
 _KMS_GET = "reading takes kms:Decrypt on the key, in the role's policy or in the key's"
 _KMS_PUT = "a put takes kms:GenerateDataKey on the key, in your policy or in the key's"
-# What was tried, by its first words, where it is not the reading of an object.
+_PUT = (
+    "you may lack s3:PutObject on this object, or the bucket's policy may deny the put: another KMS key than it "
+    "demands, a request without TLS, an address or an endpoint that it does not know"
+)
+# The causes of a denial, by what was tried, where that is not the reading of an object.
 _NEEDED = {
-    "put ": (
-        "you may lack s3:PutObject on this object, or the bucket's policy may deny the put: another KMS key than it "
-        "demands, a request without TLS, an address or an endpoint that it does not know"
-    ),
-    "list the versions ": "you may lack s3:ListBucketVersions on the bucket",
-    "look at the encryption ": (
-        "you may lack s3:GetEncryptionConfiguration on the bucket; it is not needed with --kms-key"
+    Operation.PUT: (_PUT, _OWNER),
+    Operation.LIST_VERSIONS: ("you may lack s3:ListBucketVersions on the bucket", _OWNER, _POLICY),
+    Operation.LOOK_AT_ENCRYPTION: (
+        "you may lack s3:GetEncryptionConfiguration on the bucket; it is not needed with --kms-key",
+        _OWNER,
+        _POLICY,
     ),
 }
 _ELSEWHERE = "elsewhere: give --profile, or set the AWS_* variables"
 # OpenSSL's names for an answer that is no handshake, for a version that is not ours, and for a peer that says no.
 _NOT_TLS = ("WRONG_VERSION", "UNSUPPORTED_PROTOCOL", "RECORD_LAYER", "TLSV1_ALERT", "TLSV13_ALERT", "SSLV3_ALERT")
-_BROKE = "the connection broke"
-_ON_THE_WAY = ("is there a proxy or a firewall on the way that interferes?",)
-_ROUTE = "is there a route to S3: a gateway endpoint, NAT?"
+_BROKE = _Known(
+    UnreachableError, "the connection broke", ("is there a proxy or a firewall on the way that interferes?",)
+)
+_ROUTE = "is there a route to {service}: {endpoint}, NAT?"
 _BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
     (sdk.MetadataRetrievalError,): _Known(
         NoCredentialsError,
@@ -139,11 +173,13 @@ _BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
         NotYetError, "there are no credentials: what the environment or the profile names gives none", _CREDENTIALS
     ),
     (sdk.PartialCredentialsError,): _Known(DeniedError, "the credentials are incomplete", _CREDENTIALS),
-    (sdk.ProfileNotFound,): _Known(UsageError, "there is no such profile", ("see: aws configure list-profiles",)),
-    (sdk.NoRegionError,): _Known(UsageError, "no region is known", ("give --region, the bucket's region",)),
+    (sdk.ProfileNotFound,): _Known(
+        UsageError, "there is no such profile", (CommandHint("see", "aws", "configure", "list-profiles"),)
+    ),
+    (sdk.NoRegionError,): _Known(UsageError, "no region is known", ("give --region, {owner}'s region",)),
     (sdk.InvalidRegionError,): _Known(UsageError, "the region is malformed", ("write it as eu-central-1",)),
     (sdk.UnauthorizedSSOTokenError, sdk.SSOTokenLoadError, sdk.TokenRetrievalError): _Known(
-        DeniedError, "the SSO session has ended", ("run: aws sso login",)
+        DeniedError, "the SSO session has ended", (CommandHint("log in again", "aws", "sso", "login"),)
     ),
     (sdk.FlexibleChecksumError,): _Known(
         NotYetError, "what arrived does not fit its checksum", ("does a proxy on the way change the data?",)
@@ -153,43 +189,53 @@ _BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
     (sdk.ProxyConnectionError,): _Known(
         UnreachableError, "the proxy does not answer", ("see HTTPS_PROXY and NO_PROXY",)
     ),
-    (sdk.HTTPClientError, sdk.IncompleteReadError, sdk.ResponseStreamingError, HTTPError): _Known(
-        UnreachableError, _BROKE, _ON_THE_WAY
-    ),
-    (ResponseParserError,): _Known(UnreachableError, FOREIGN, (PROXY,)),
+    (sdk.HTTPClientError, sdk.IncompleteReadError, sdk.ResponseStreamingError, HTTPError): _BROKE,
+    (ResponseParserError,): _FOREIGN,
 }
 
 
-def translate(fault: Exception, what: str) -> EcsauthError:
-    """Return the fault that an exception of the SDK stands for; `what` says what was tried, as `get s3://b/k`."""
+def translate(fault: Exception, what: Attempt) -> EcsauthError:
+    """Return the fault that an exception of the SDK stands for."""
     if isinstance(fault, sdk.ClientError):
         return _refused(fault.response, what)
     if isinstance(fault, (sdk.EndpointConnectionError, sdk.SSLError)):
         return _not_connected(fault, what)
     for kinds, known in _BY_EXCEPTION.items():
         if isinstance(fault, kinds):
-            return known.error(f"cannot {what}: {known.reason}", *known.hints)
-    return DeniedError(f"cannot {what}: the AWS SDK failed with {type(fault).__name__}")
+            return known.told(what)
+    return _told(DeniedError, what, f"the AWS SDK failed with {type(fault).__name__}")
 
 
-def _not_connected(fault: Any, what: str) -> EcsauthError:
+def foreign(what: Attempt) -> EcsauthError:
+    """Return the fault that something else than the service has answered."""
+    return _FOREIGN.told(what)
+
+
+def expired(what: Attempt) -> EcsauthError:
+    """Return the fault that the credentials are not valid any more."""
+    return _EXPIRED.told(what)
+
+
+def _not_connected(fault: Any, what: Attempt) -> EcsauthError:
     """Tell a name that does not resolve, a port that refuses, no route, and what is wrong with TLS."""
-    host = _printable(urllib.parse.urlsplit(fault.kwargs.get("endpoint_url", "")).hostname or "S3")
+    host = _printable(urllib.parse.urlsplit(fault.kwargs.get("endpoint_url", "")).hostname or what.service.name)
     causes = tuple(_causes(fault))
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return UnreachableError(
-            f"cannot {what}: the name {host} does not resolve", "does DNS work here, and is the region's name right?"
-        )
+        hint = "does DNS work here, and is the region's name right?"
+        return _Known(UnreachableError, f"the name {host} does not resolve", (hint,)).told(what)
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return UnreachableError(f"cannot {what}: {host} refuses the connection", "see AWS_ENDPOINT_URL", _ROUTE)
+        hints = ("see AWS_ENDPOINT_URL", _ROUTE)
+        return _Known(UnreachableError, f"{host} refuses the connection", hints).told(what)
     if not isinstance(fault, sdk.SSLError):
-        return UnreachableError(f"cannot {what}: no connection to {host}", _ROUTE)
+        return _Known(UnreachableError, f"no connection to {host}", (_ROUTE,)).told(what)
     if any(isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for cause in causes):
-        return UnreachableError(f"cannot {what}: {_BROKE}", *_ON_THE_WAY)
+        return _BROKE.told(what)
     if any(isinstance(cause, ssl.SSLError) and (cause.reason or "").startswith(_NOT_TLS) for cause in causes):
-        return DeniedError(f"cannot {what}: {host} does not speak TLS as it should", *_ON_THE_WAY)
-    return DeniedError(
-        f"cannot {what}: the TLS certificate cannot be verified",
+        return _told(DeniedError, what, f"{host} does not speak TLS as it should", *_BROKE.hints)
+    return _told(
+        DeniedError,
+        what,
+        "the TLS certificate cannot be verified",
         "see AWS_CA_BUNDLE: behind a TLS proxy it has to name that proxy's authority",
     )
 
@@ -212,74 +258,86 @@ def is_foreign(response: Any) -> bool:
     return is_page and "x-amz-request-id" not in headers and (code.isdigit() or not code)
 
 
-def _refused(response: Any, what: str) -> EcsauthError:
+def _refused(response: Any, what: Attempt) -> EcsauthError:
     error, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
     code, status = _printable(error.get("Code", "")), int(meta.get("HTTPStatusCode", 0))
     headers = meta.get("HTTPHeaders", {})
     said = _printable(error.get("Message") or "")
     if code == "NoSuchKey" and headers.get("x-amz-delete-marker") == "true":
-        return DeniedError(f"cannot {what}: the object was deleted: its newest version is a delete marker", _PUSH)
+        deleted = "the object was deleted: its newest version is a delete marker"
+        return _told(DeniedError, what, deleted, _about(_PUSH, what))
     if code in _BY_CODE:
-        known = _BY_CODE[code]
-        return known.error(f"cannot {what}: {known.reason}", *known.hints)
+        return _naming_key(_BY_CODE[code].told(what), said)
     if is_foreign(response):
-        return UnreachableError(f"cannot {what}: {FOREIGN}", PROXY)
+        return foreign(what)
     if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "RequestTimeout":
-        return UnreachableError(
-            f"cannot {what}: S3 asks to come back later ({code or status})",
+        return _told(
+            UnreachableError,
+            what,
+            f"{what.service.name} asks to come back later ({code or status})",
             "run the same command again; if it lasts, see the AWS Health Dashboard for S3 and KMS in this region",
         )
     if code in _WRONG_REGION:
         return _wrong_region(headers.get("x-amz-bucket-region"), what)
     if code == "RequestTimeTooSkewed":
-        return DeniedError(
-            f"cannot {what}: this machine's clock is wrong{_offset(headers.get('date'))}", "start chronyd"
+        clock = f"this machine's clock is wrong{_offset(headers.get('date'))}"
+        return _told(DeniedError, what, clock, "start chronyd")
+    return _denied(code, status, said, what) or _told_by_status(code, status, said, what)
+
+
+def _naming_key(fault: EcsauthError, said: str) -> EcsauthError:
+    """Return the fault with the key in its hints that KMS names in its message."""
+    named = _KEY_ARN.search(said)
+    if named is not None:
+        fault.hints = tuple(
+            hint.filled({KEY: named[0]}) if isinstance(hint, CommandHint) else hint for hint in fault.hints
         )
+    return fault
+
+
+def _denied(code: str, status: int, said: str, what: Attempt) -> Optional[EcsauthError]:
+    """Return the fault if it is a denial, by KMS or by S3."""
     # What a role is answered, too, that IAM has not spread yet; other codes (AllAccessDisabled) are about the bucket.
     denial = SettlingError if code == "AccessDenied" else DeniedError
     if code.lower().startswith("kms") or (status == HTTPStatus.FORBIDDEN and _KMS_ACTION.search(said)):
-        return denial(
-            f"cannot {what}: KMS denies the use of the key" + _quoted(said),
-            _KMS_PUT if what.startswith("put ") else _KMS_GET,
-        )
+        needed = _KMS_PUT if what.operation is Operation.PUT else _KMS_GET
+        return _told(denial, what, "KMS denies the use of the key" + _quoted(said), needed)
     if status == HTTPStatus.FORBIDDEN or code in ("AccessDenied", "AllAccessDisabled"):
-        return denial(f"cannot {what}: S3 denies access" + _quoted(said), *_causes_of_denial(what, said))
-    return _told_by_status(code, status, said, what)
+        causes = _causes_of_denial(what, said)
+        fault = _told(denial, what, f"{what.service.name} denies access" + _quoted(said), *causes)
+        fault.is_unexplained = True
+        return fault
+    return None
 
 
-def _told_by_status(code: str, status: int, said: str, what: str) -> EcsauthError:
+def _told_by_status(code: str, status: int, said: str, what: Attempt) -> EcsauthError:
     """Return what is left: codes that mean many things, and answers without any."""
     if code == "InvalidArgument" and "version id" in said.lower():
-        return DeniedError(f"cannot {what}: this is no ID of a version", "see the versions: ecsauth history S3URI")
+        return _told(DeniedError, what, "this is no ID of a version", _about(_HISTORY, what))
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         # A HEAD has no body that names the code.
-        known = _BY_CODE["MethodNotAllowed"]
-        return known.error(f"cannot {what}: {known.reason}", *known.hints)
+        return _DELETE_MARKER.told(what)
     if status == HTTPStatus.NOT_FOUND:
-        return DeniedError(f"cannot {what}: there is no such object, version or bucket", "is the URI right?")
-    return DeniedError(f"cannot {what}: S3 answers {code or status}" + _quoted(said))
+        return _told(DeniedError, what, "there is no such object, version or bucket", "is the URI right?")
+    return _told(DeniedError, what, f"{what.service.name} answers {code or status}" + _quoted(said))
 
 
-def _causes_of_denial(what: str, said: str) -> tuple[str, ...]:
+def _causes_of_denial(what: Attempt, said: str) -> tuple[str, ...]:
     """S3 gives one answer for four causes; they are named in the order of likelihood, what it names first."""
-    verb, _, uri = what.partition(" ")
-    for start, needed in _NEEDED.items():
-        if what.startswith(start):
-            return (needed, _OWNER) if verb == "put" else (needed, _OWNER, _POLICY)
+    if what.operation in _NEEDED:
+        return _NEEDED[what.operation]
     causes = [
         "the object may not exist: without s3:ListBucket S3 does not say so",
         "the role may lack s3:GetObject (and s3:GetObjectVersion for a version) on this object",
         _OWNER,
     ]
     causes.insert(0 if any(text in said for text in _OF_POLICY) else len(causes), _POLICY)
-    return (*causes, f"ecsauth doctor {shlex.quote(uri)} tells them apart") if verb == "get" else tuple(causes)
+    return tuple(causes)
 
 
-def _wrong_region(region: Optional[str], what: str) -> EcsauthError:
+def _wrong_region(region: Optional[str], what: Attempt) -> EcsauthError:
     where = f" in {region}" if region else " elsewhere"
-    return DeniedError(
-        f"cannot {what}: the bucket is{where}", f"give --region {region or 'REGION'}, the bucket's region"
-    )
+    return _told(DeniedError, what, f"the bucket is{where}", f"give --region {region or 'REGION'}, the bucket's region")
 
 
 def _offset(date: Optional[str]) -> str:

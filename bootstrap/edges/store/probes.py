@@ -11,6 +11,7 @@ import botocore
 from botocore.exceptions import ClientError
 
 from bootstrap.core.diagnosis.remote import Answer, BucketAnswers, ObjectAnswers
+from bootstrap.edges.store.attempt import Attempt, Operation, at
 from bootstrap.edges.store.faults import translate
 from bootstrap.edges.store.s3 import facts_of, translated, understood
 
@@ -73,25 +74,25 @@ class Probes:
             answer.pop("Body").close()
             return answer
 
-        found = self._ask("get", get)
+        found = self._ask(Operation.GET, get)
         return found._replace(status=200, meaning="") if found.status == _NO_RANGE else found
 
     def _head_bucket(self, owner: dict[str, str]) -> Answer:
-        return self._ask("look at the bucket of", lambda: self._client.head_bucket(Bucket=self._uri.bucket, **owner))
+        return self._ask(Operation.LOOK_AT_BUCKET, lambda: self._client.head_bucket(Bucket=self._uri.bucket, **owner))
 
     def _head_object(self, owner: dict[str, str]) -> Answer:
-        return self._ask("look at", lambda: self._client.head_object(**self._place, **owner), facts=True)
+        return self._ask(Operation.LOOK, lambda: self._client.head_object(**self._place, **owner), facts=True)
 
     def _listing(self) -> Answer:
         return self._ask(
-            "list",
+            Operation.LIST,
             lambda: self._client.list_objects_v2(
                 Bucket=self._uri.bucket, Prefix=self._uri.key, MaxKeys=1, **self._owner
             ),
         )
 
-    def _ask(self, verb: str, call: Callable[[], Any], *, facts: bool = False) -> Answer:
-        what = f"{verb} {self._uri}"
+    def _ask(self, operation: Operation, call: Callable[[], Any], *, facts: bool = False) -> Answer:
+        what = at(operation, self._uri)
         with translated(what), understood(what):
             try:
                 answer = call()
@@ -109,16 +110,14 @@ def _answer(response: Any, **more: Any) -> Answer:
     )
 
 
-def _refused(fault: ClientError, what: str) -> Answer:
+def _refused(fault: ClientError, what: Attempt) -> Answer:
     """Return a refusal; that S3 denies access is left to whoever compares the answers."""
     response: Any = fault.response
     answer = _answer(response, reason=str(response["Error"].get("Message", "")))
     known = translate(fault, what)
-    plain = answer.status == _FORBIDDEN and "S3 denies access" in known.message
-    if plain:
+    if answer.status == _FORBIDDEN and known.is_unexplained:
         return answer
-    meaning = known.message.replace(f"cannot {what}: ", "", 1)
-    return answer._replace(meaning=meaning, fix=known.hints[0] if known.hints else "")
+    return answer._replace(meaning=known.reason, fix=known.hints[0] if known.hints else "")
 
 
 def _offset(headers: dict[str, str]) -> Optional[float]:

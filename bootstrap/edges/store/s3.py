@@ -17,12 +17,12 @@ from bootstrap.core.errors import (
     NoCredentialsError,
     SettlingError,
     TimeUpError,
-    UnreachableError,
     UsageError,
 )
 from bootstrap.core.patience import within
 from bootstrap.core.trust import ObjectFacts
-from bootstrap.edges.store.faults import EXPIRED, FOREIGN, PROXY, translate
+from bootstrap.edges.store.attempt import Operation, at
+from bootstrap.edges.store.faults import expired, foreign, translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
     from bootstrap.core.s3_uri import S3URI
+    from bootstrap.edges.store.attempt import Attempt
 
 _CHUNK = 64 * 1024
 _NOT_MODIFIED = "304"
@@ -68,7 +69,7 @@ class InstanceStore:
 
         Raises DeniedError, and UnreachableError at the latest after `seconds`.
         """
-        what = f"get {uri}"
+        what = at(Operation.GET, uri)
         end = time.monotonic() + seconds
         clients: list[S3Client] = []
 
@@ -102,7 +103,8 @@ class Objects:
         Raises InvalidError for one that is longer than its kind may be, DeniedError and UnreachableError.
         """
         condition: dict[str, Any] = {"IfNoneMatch": unless} if unless else {}
-        with translated(f"get {uri}"), understood(f"get {uri}"):
+        what = at(Operation.GET, uri)
+        with translated(what), understood(what):
             try:
                 answer: Any = self._client.get_object(
                     **place_of(uri),
@@ -120,7 +122,7 @@ class Objects:
 
 
 @contextlib.contextmanager
-def translated(what: str) -> Iterator[None]:
+def translated(what: Attempt) -> Iterator[None]:
     """Turn every exception of the SDK into a fault of ours; `what` says what is being tried."""
     try:
         yield
@@ -130,21 +132,21 @@ def translated(what: str) -> Iterator[None]:
         if type(fault) is not RuntimeError:
             raise
         # The SDK's word for credentials that say of themselves that their time is over.
-        raise UnreachableError(f"cannot {what}: the credentials have expired", *EXPIRED) from None
+        raise expired(what) from None
     except ValueError:
         # The SDK's word for an address or an ARN that it cannot make sense of.
         raise UsageError(f"cannot {what}: the endpoint or a name in it is malformed") from None
 
 
 @contextlib.contextmanager
-def understood(what: str) -> Iterator[None]:
-    """Tell an answer that is not S3's, as a portal's on the way, which the SDK and we find no sense in."""
+def understood(what: Attempt) -> Iterator[None]:
+    """Tell an answer that is not the service's, as a portal's on the way, which the SDK and we find no sense in."""
     try:
         yield
     except (BotoCoreError, ClientError):
         raise
     except (ValueError, KeyError):
-        raise UnreachableError(f"cannot {what}: {FOREIGN}", PROXY) from None
+        raise foreign(what) from None
 
 
 def place_of(uri: S3URI) -> dict[str, Any]:
@@ -175,14 +177,14 @@ def facts_of(answer: Any, *, verified: bool) -> ObjectFacts:
     )
 
 
-def _no_client(what: str, seconds: float) -> TimeUpError:
+def _no_client(what: Attempt, seconds: float) -> TimeUpError:
     return TimeUpError(
         f"cannot {what}: no credentials came within {seconds:.0f} s",
         "on EC2: does the metadata service answer (in a container the hop limit has to be 2)?",
     )
 
 
-def _no_answer(what: str, seconds: float) -> TimeUpError:
+def _no_answer(what: Attempt, seconds: float) -> TimeUpError:
     return TimeUpError(
         f"cannot {what}: no complete answer within {seconds:.0f} s",
         "does the name resolve, and is there a route to S3: a gateway endpoint, NAT?",

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from bootstrap.core.errors import ConflictError, DeniedError, EcsauthError, UnreachableError
 from bootstrap.core.secret import Secret
+from bootstrap.edges.store.attempt import Attempt, Operation
 from bootstrap.edges.store.faults import translate
 from bootstrap.edges.store.s3 import translated
 
@@ -59,7 +60,7 @@ class Secrets:
 
         Raises ConflictError for one that is scheduled for deletion, DeniedError and UnreachableError.
         """
-        with told(f"look at secret {name}", name):
+        with told(Attempt(Operation.LOOK_AT_SECRET, name)):
             try:
                 described: Any = self._client.describe_secret(SecretId=name)
             except ClientError as fault:
@@ -67,10 +68,10 @@ class Secrets:
                     return None
                 raise
         if described.get("DeletedDate"):
-            raise _scheduled(f"use secret {name}", name)
+            raise _scheduled(Attempt(Operation.USE_SECRET, name))
         rotates = bool(described.get("RotationEnabled"))
         found = StoredSecret(described["ARN"], kms_key=described.get("KmsKeyId"), rotates=rotates)
-        with told(f"read secret {name}", name):
+        with told(Attempt(Operation.READ_SECRET, name)):
             try:
                 read: Any = self._client.get_secret_value(SecretId=name)
             except ClientError as fault:
@@ -84,7 +85,7 @@ class Secrets:
     def create(self, name: str, value: Secret, registry: str, kms_key: Optional[str]) -> StoredSecret:
         """Create the secret; raise ConflictError if somebody else did first."""
         key: dict[str, Any] = {"KmsKeyId": kms_key} if kms_key else {}
-        with told(f"create secret {name}", name, kms_key):
+        with told(Attempt(Operation.CREATE_SECRET, name), kms_key):
             answer = self._client.create_secret(
                 Name=name,
                 Description=f"Registry credentials for {registry}, by ecsauth",
@@ -97,7 +98,7 @@ class Secrets:
     def update(self, name: str, present: StoredSecret, value: Secret, kms_key: Optional[str]) -> StoredSecret:
         """Give the secret another value, and another key if one is named."""
         key: dict[str, Any] = {"KmsKeyId": kms_key} if kms_key else {}
-        with told(f"update secret {name}", name, kms_key):
+        with told(Attempt(Operation.UPDATE_SECRET, name), kms_key):
             try:
                 answer = self._client.update_secret(SecretId=present.arn, SecretString=value.reveal(), **key)
             except ClientError as fault:
@@ -110,27 +111,16 @@ class Secrets:
 
 
 @contextlib.contextmanager
-def told(what: str, name: str, kms_key: Optional[str] = None) -> Iterator[None]:
+def told(what: Attempt, kms_key: Optional[str] = None) -> Iterator[None]:
     """Turn every exception of the SDK into a fault of ours, in words about secrets."""
-    try:
-        with translated(what):
-            try:
-                yield
-            except ClientError as fault:
-                raise _refused(fault, what, name, kms_key) from None
-    except EcsauthError as fault:
-        fault.hints = tuple(map(_about_secrets, fault.hints))
-        raise
+    with translated(what):
+        try:
+            yield
+        except ClientError as fault:
+            raise _refused(fault, what, kms_key) from None
 
 
-def _about_secrets(hint: str) -> str:
-    """Return a hint of what S3 and this service have in common, with the right names in it."""
-    return hint.replace("S3: a gateway endpoint", "Secrets Manager: an interface endpoint").replace(
-        "the bucket's region", "the secret's region"
-    )
-
-
-def _refused(fault: ClientError, what: str, name: str, kms_key: Optional[str]) -> EcsauthError:
+def _refused(fault: ClientError, what: Attempt, kms_key: Optional[str]) -> EcsauthError:
     response: Any = fault.response
     code, said = _code(fault), _printable(response.get("Error", {}).get("Message") or "")
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -146,11 +136,11 @@ def _refused(fault: ClientError, what: str, name: str, kms_key: Optional[str]) -
             f"cannot {what}: somebody else created it meanwhile", "run the same command again to look at it"
         )
     if code == "InvalidRequestException" and "delet" in said:
-        return _scheduled(what, name)
+        return _scheduled(what)
     return _about_key(code, said, what, kms_key) or _denied(code, said, what)
 
 
-def _about_key(code: str, said: str, what: str, kms_key: Optional[str]) -> Optional[EcsauthError]:
+def _about_key(code: str, said: str, what: Attempt, kms_key: Optional[str]) -> Optional[EcsauthError]:
     """Return the fault if it is one of the KMS key."""
     if code == _ABSENT and kms_key:
         return DeniedError(f"cannot {what}: there is no such KMS key in this region", "is --kms-key right?")
@@ -167,7 +157,7 @@ def _about_key(code: str, said: str, what: str, kms_key: Optional[str]) -> Optio
     return None
 
 
-def _denied(code: str, said: str, what: str) -> EcsauthError:
+def _denied(code: str, said: str, what: Attempt) -> EcsauthError:
     if code == "AccessDeniedException":
         return DeniedError(
             f"cannot {what}: Secrets Manager denies access" + (f" ({said})" if said else ""),
@@ -176,10 +166,10 @@ def _denied(code: str, said: str, what: str) -> EcsauthError:
     return DeniedError(f"cannot {what}: Secrets Manager answers {code}")
 
 
-def _scheduled(what: str, name: str) -> ConflictError:
+def _scheduled(what: Attempt) -> ConflictError:
     return ConflictError(
         f"cannot {what}: it is scheduled for deletion, and its name is taken until then",
-        f"bring it back: aws secretsmanager restore-secret --secret-id {name}",
+        f"bring it back: aws secretsmanager restore-secret --secret-id {what.subject}",
         "or give --name",
     )
 

@@ -13,6 +13,7 @@ from bootstrap.core.errors import DeniedError
 from bootstrap.core.object_history import Edition, merged
 from bootstrap.core.publication import Draft, Held, RefusedPutError, mark_of
 from bootstrap.core.trust import ObjectFacts
+from bootstrap.edges.store.attempt import Operation, at
 from bootstrap.edges.store.faults import translate
 from bootstrap.edges.store.s3 import ENV_FILE, Kind, Objects, facts_of, place_of, translated, understood
 
@@ -53,7 +54,8 @@ class Shelf:
 
     def look(self, uri: S3URI) -> Optional[Held]:
         """Return what S3 says of the object, None if there is none; raise DeniedError and UnreachableError."""
-        with translated(f"look at {uri}"), understood(f"look at {uri}"):
+        what = at(Operation.LOOK, uri)
+        with translated(what), understood(what):
             try:
                 answer = self._client.head_object(**place_of(uri), **self._owner)
             except ClientError as fault:
@@ -100,7 +102,7 @@ class Shelf:
         Raises RefusedPutError where S3 does not find what the draft replaces, DeniedError and UnreachableError.
         """
         condition = {"IfMatch": draft.replaces} if draft.replaces else {"IfNoneMatch": "*"}
-        with translated(f"put {uri}"):
+        with translated(at(Operation.PUT, uri)):
             try:
                 answer = self._client.put_object(
                     Bucket=uri.bucket,
@@ -130,7 +132,8 @@ class Shelf:
         start: dict[str, str] = {}
         # The keys that begin with this one come after it, and belong to others.
         listing = {"Bucket": uri.bucket, "Prefix": uri.key, "MaxKeys": min(count + 1, _PAGE)}
-        with translated(f"list the versions of {uri}"), understood(f"list the versions of {uri}"):
+        what = at(Operation.LIST_VERSIONS, uri)
+        with translated(what), understood(what):
             for _ in range(_MOST_PAGES):
                 page = self._client.list_object_versions(**listing, **self._owner, **start)
                 versions += [_edition(one) for one in page.get("Versions", ()) if one["Key"] == uri.key]
@@ -151,7 +154,7 @@ def _refused_put(fault: ClientError, uri: S3URI, draft: Draft) -> Optional[Refus
     is_deleted = bool(draft.replaces) and code in _ABSENT
     if not is_deleted and code not in _BUSY and code not in ("PreconditionFailed", "412"):
         return None
-    known = translate(fault, f"put {uri}")
+    known = translate(fault, at(Operation.PUT, uri))
     message = f"cannot put {uri}: somebody deleted it meanwhile" if is_deleted else known.message
     # The SDK tries again by itself where it gets no answer, or a 5xx.
     is_repeated = bool(response.get("ResponseMetadata", {}).get("RetryAttempts", 0))

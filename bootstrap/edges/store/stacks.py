@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from bootstrap.core.errors import DeniedError, EcsauthError, UnreachableError
-from bootstrap.edges.store.faults import FOREIGN, PROXY, is_foreign, translate
+from bootstrap.edges.store.attempt import Attempt, Operation
+from bootstrap.edges.store.faults import foreign, is_foreign, translate
 from bootstrap.edges.store.s3 import translated, understood
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Stack(NamedTuple):
 
 def look(client: Any, name: str) -> Stack:
     """Return the stack of that name or ARN; raise DeniedError, if there is none too, and UnreachableError."""
-    what = f"look at stack {name}"
+    what = Attempt(Operation.LOOK_AT_STACK, name)
     with told(what), understood(what):
         answer = client.describe_stacks(StackName=name)
     found: Any = next(iter(answer.get("Stacks", ())), {})
@@ -49,38 +50,21 @@ def look(client: Any, name: str) -> Stack:
 
 
 @contextlib.contextmanager
-def told(what: str) -> Iterator[None]:
+def told(what: Attempt) -> Iterator[None]:
     """Turn every exception of the SDK into a fault of ours, in words about CloudFormation."""
-    try:
-        with translated(what):
-            try:
-                yield
-            except ClientError as fault:
-                raise _refused(fault, what) from None
-    except EcsauthError as fault:
-        if fault.message.endswith(FOREIGN):
-            raise _foreign(what) from None
-        fault.hints = tuple(map(_about_stacks, fault.hints))
-        raise
+    with translated(what):
+        try:
+            yield
+        except ClientError as fault:
+            raise _refused(fault, what) from None
 
 
-def _about_stacks(hint: str) -> str:
-    """Return a hint of what S3 and this service have in common, with the right names in it."""
-    return hint.replace("S3: a gateway endpoint", "CloudFormation: an interface endpoint").replace(
-        "the bucket's region", "the stack's region"
-    )
-
-
-def _foreign(what: str) -> UnreachableError:
-    return UnreachableError(f"cannot {what}: what answers is not CloudFormation", PROXY)
-
-
-def _refused(fault: ClientError, what: str) -> EcsauthError:
+def _refused(fault: ClientError, what: Attempt) -> EcsauthError:
     response: Any = fault.response
     code, said = _printable(response.get("Error", {}).get("Code", "")), _printable(response["Error"].get("Message", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if is_foreign(response):
-        return _foreign(what)
+        return foreign(what)
     if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnreachableError(
             f"cannot {what}: CloudFormation asks to come back later ({code or status})", "run the same command again"
