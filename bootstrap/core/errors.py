@@ -107,9 +107,13 @@ class SettlingError(DeniedError):
 
 
 class UnreachableError(EcsauthError):
-    """S3, KMS, the metadata service or a registry did not answer in time; trying again helps."""
+    """S3, KMS, the metadata service or a registry did not answer in time; trying again helps.
+
+    `has_met` is set where the message tells a fault that was met before time was up.
+    """
 
     exit_code = ExitCode.UNREACHABLE
+    has_met = False
 
 
 class TimeUpError(UnreachableError):

@@ -38,27 +38,45 @@ class Clock(Protocol):
 
 
 class Deadline:
-    """A point in time that a whole step has to keep."""
+    """A point in time that a whole step has to keep; `met` is the last fault that was waited for in it."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
         self._end = clock.now() + seconds
+        self.met: Optional[EcsauthError] = None
 
     def left(self) -> float:
         """Return the seconds that are left, 0 when there are none."""
         return max(0.0, self._end - self._clock.now())
 
 
+class _Trying(threading.local):
+    """What the action of this thread has met with so far, and goes on after; None where nobody asks."""
+
+    met: Optional[list[EcsauthError]] = None
+
+
+_trying = _Trying()
+
+
+def note(fault: EcsauthError) -> None:
+    """Note a fault after which an action goes on by itself: it is told if the action does not end in time."""
+    if _trying.met is not None:
+        _trying.met.append(fault)
+
+
 def within(seconds: float, action: Callable[[], Result], silence: Callable[[], UnreachableError]) -> Result:
     """Return what `action` returns, or raise what `silence` says of it after `seconds`.
 
     Name resolution and an answer that drips escape the timeouts of sockets; a thread that is left behind does not
-    escape this one.
+    escape this one. What the action has noted on the way is told with its silence.
     """
     outcome: list[Result] = []
     faults: list[BaseException] = []
+    met: list[EcsauthError] = []
 
     def run() -> None:
+        _trying.met = met
         try:
             outcome.append(action())
         except BaseException as fault:  # noqa: BLE001 - raised again by the caller
@@ -70,36 +88,63 @@ def within(seconds: float, action: Callable[[], Result], silence: Callable[[], U
     if faults:
         raise faults[0]
     if not outcome:
-        raise silence()
+        raise _after(met, silence())
     return outcome[0]
+
+
+def _after(met: list[EcsauthError], silence: UnreachableError) -> UnreachableError:
+    """Return the silence with the last fault before it, and how many there were."""
+    if met:
+        times = f"{len(met)} faults before that, the last" if len(met) > 1 else "before that"
+        silence.add(f"{times}: {met[-1].reason}")
+        silence.hints = tuple(dict.fromkeys((*met[-1].hints, *silence.hints)))
+        silence.has_met = True
+    return silence
 
 
 def persist(action: Callable[[float], Result], clock: Clock, deadline: Deadline) -> Result:
     """Call `action(seconds left)` until it succeeds, fails for good, or the deadline passes.
 
     What may pass by itself is raised as UnreachableError or NotYetError. When the next wait would not fit, the last one
-    is raised on with how long it was tried, or the one before if the last try was only cut short. SettlingError has a
-    shorter time of its own, which begins with the first one. The waits double up to 8 s, each cut by up to half at
-    random so that a fleet that boots together does not knock together.
+    is raised on with how often and how long it was tried, or the one before if the last try was only cut short; the
+    one before may be of an earlier step within the same deadline. SettlingError has a shorter time of its own, which
+    begins with the first one. The waits double up to 8 s, each cut by up to half at random so that a fleet that boots
+    together does not knock together.
     """
-    began, longest = clock.now(), _FIRST_WAIT
+    began, longest, tries = clock.now(), _FIRST_WAIT, 0
     settling: Optional[Deadline] = None
     reason: Optional[EcsauthError] = None
     while True:
         try:
             return action(deadline.left())
         except (UnreachableError, NotYetError, SettlingError) as fault:
-            if reason is None or not isinstance(fault, TimeUpError):
+            tries += 1
+            if reason is None or not _is_cut_short(fault):
                 reason = fault
             left = deadline.left()
             if isinstance(fault, SettlingError):
                 if settling is None:
                     began, longest, settling = clock.now(), _FIRST_WAIT, Deadline(clock, fault.patience)
+                    tries = 1
                 left, longest = min(left, settling.left()), min(longest, _LONGEST_WAIT_SETTLING)
             wait = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
             if wait + _SHORTEST_TRY > left:
-                if longest > _FIRST_WAIT:
-                    reason.add(f"tried for {max(1.0, clock.now() - began):.0f} s")
-                raise reason from None
+                if tries > 1:
+                    reason.add(f"tried {tries} times in {max(1.0, clock.now() - began):.0f} s")
+                raise _after_earlier(deadline, reason) from None
+            if not _is_cut_short(fault):
+                deadline.met = fault
         clock.sleep(wait)
         longest = min(_LONGEST_WAIT, longest * 2)
+
+
+def _is_cut_short(fault: EcsauthError) -> bool:
+    """Tell whether a try ended without having found anything out."""
+    return isinstance(fault, TimeUpError) and not fault.has_met
+
+
+def _after_earlier(deadline: Deadline, reason: EcsauthError) -> EcsauthError:
+    """Return a reason that says only that time was up with what an earlier step had used the time for."""
+    if _is_cut_short(reason) and deadline.met is not None:
+        reason.add(f"before that: {deadline.met.message}")
+    return reason

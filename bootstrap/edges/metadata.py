@@ -81,8 +81,14 @@ class MetadataService:
     def identity(self, seconds: float) -> Identity:
         """Return region and account from the instance identity document.
 
-        Raises UnreachableError where nothing answers in time, DeniedError where version 2 is refused.
+        Raises UnreachableError where nothing answers in time, DeniedError where version 2 is refused, UsageError where
+        the service is not to be asked: then the command line has to say both.
         """
+        if _is_off():
+            raise UsageError(
+                "region and account are not known: the metadata service is switched off by AWS_EC2_METADATA_DISABLED",
+                "give --region (or set AWS_REGION or AWS_DEFAULT_REGION) and --bucket-owner",
+            )
         return _ask(lambda service: _identity(service.get(_DOCUMENT)), seconds, _GIVE_BOTH)
 
     def require_role(self, seconds: float) -> None:
@@ -134,7 +140,7 @@ class _Service:
 
 def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str) -> Result:
     """Return what `question` makes of the service's answers; raise UnreachableError where they do not come in time."""
-    if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+    if _is_off():
         raise DeniedError("the metadata service is switched off by AWS_EC2_METADATA_DISABLED", elsewhere)
     url = urllib.parse.urlsplit(endpoint())
 
@@ -155,6 +161,10 @@ def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str)
                 raise UnreachableError("the instance metadata service gave no token of use", elsewhere) from None
 
     return within(min(_LONGEST_ANSWER_TIME, seconds), ask, lambda: _silence(elsewhere))
+
+
+def _is_off() -> bool:
+    return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
 
 
 def _silence(elsewhere: str) -> UnreachableError:

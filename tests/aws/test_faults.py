@@ -6,8 +6,10 @@ import contextlib
 import email.utils
 import re
 import socket
+import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, NoReturn, Union
+from unittest import mock
 
 import boto3
 import pytest
@@ -25,6 +27,7 @@ from bootstrap.core.errors import (
     EcsauthError,
     NoCredentialsError,
     SettlingError,
+    TimeUpError,
     UnreachableError,
     UsageError,
 )
@@ -317,6 +320,44 @@ def test_nobody_there(operator_env: dict[str, str], s3_proxy: S3Proxy, live_in: 
     assert type(found) is UnreachableError
     assert found.message.endswith(": 127.0.0.1 refuses the connection")
     assert found.hints == ("see AWS_ENDPOINT_URL", ROUTE)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (faults.Reset(), "the connection broke"),
+        (faults.SLOW_DOWN, "S3 asks to come back later (SlowDown)"),
+    ],
+    ids=["reset", "503"],
+)
+def test_what_came_before_the_silence(
+    store: InstanceStore, s3_proxy: S3Proxy, bucket: Bucket, fault: faults.Fault, said: str
+) -> None:
+    """What the SDK met with and went on after is told at the deadline, with what to do about it."""
+    bucket.put(b"ECS_CLUSTER=prod\n")
+    s3_proxy.inject(fault, times=1)
+    s3_proxy.inject(faults.Hang())
+    found = fault_of(store, 5)
+    assert type(found) is TimeUpError
+    assert found.message == f"cannot get s3://fleet/ecs.config: no complete answer within 5 s; before that: {said}"
+    assert len(found.hints) == 2
+
+
+def test_a_name_that_did_not_resolve_before_the_silence(operator_env: dict[str, str], live_in: Live) -> None:
+    """A name that does not resolve is told, though the try after it has no time to end."""
+    live_in({**operator_env, "AWS_ENDPOINT_URL": "https://s3.invalid"})
+    over, tries = threading.Event(), []
+
+    def resolve(*_: object, **__: object) -> NoReturn:
+        tries.append(True)
+        if len(tries) > 1:
+            over.wait(60)
+        raise socket.gaierror(socket.EAI_AGAIN, "of the system")
+
+    with mock.patch("socket.getaddrinfo", resolve):
+        found = fault_of(InstanceStore(InstanceClients(None, "").s3), 5)
+        over.set()
+    assert found.message.endswith("no complete answer within 5 s; before that: the name s3.invalid does not resolve")
 
 
 def test_no_such_host(operator_env: dict[str, str], live_in: Live) -> None:

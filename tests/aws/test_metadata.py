@@ -235,10 +235,10 @@ def test_other_tokens(lone: Callable[..., None], token: bytes) -> None:
 
 
 def test_switched_off(instance: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the variable of all SDKs switches it off, nothing is asked."""
+    """Where the variable of all SDKs switches it off, nothing is asked; who has to say the region is who runs it."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "True")
-    for found in (fault_of(), role_fault_of()):
-        assert type(found) is DeniedError
+    for found, kind in ((fault_of(), UsageError), (role_fault_of(), DeniedError)):
+        assert type(found) is kind
         assert "AWS_EC2_METADATA_DISABLED" in found.message
     assert instance.paths == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 import s3_faults as faults
@@ -14,6 +14,9 @@ from bootstrap.core.errors import (
     EcsauthError,
 )
 from bootstrap.core.s3_uri import S3URI
+from bootstrap.edges.store.probes import OPERATIONS, Probes
+from bootstrap.edges.store.sdk import InstanceClients, OperatorClients
+from bootstrap.edges.store.shelf import Shelf
 
 if TYPE_CHECKING:
     from bucket import Bucket
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from bootstrap.edges.store.s3 import InstanceStore
 
+Live = Callable[[dict[str, str]], None]
 BODY = b"ECS_CLUSTER=prod\nECS_ENGINE_AUTH_DATA=canary-of-the-body\n"
 URI = S3URI("fleet", "ecs.config")
 HERE = Identity(REGION, ACCOUNT)
@@ -110,3 +114,30 @@ def test_region_is_no_address(store: InstanceStore, bucket: Bucket, s3_proxy: S3
     found = fault_of(store)
     assert s3_proxy.operations == ["GetObject"]
     assert "example.com" not in text_of(found)
+
+
+@pytest.mark.parametrize("status", [301, 307])
+@pytest.mark.parametrize("region", [None, REGION])
+def test_operator_who_is_sent_elsewhere_everywhere(
+    operator_env: dict[str, str], live_in: Live, s3_proxy: S3Proxy, status: int, region: str | None
+) -> None:
+    """Where every answer points elsewhere and none says where, the SDK asks once for the bucket, not without end."""
+    live_in({name: value for name, value in operator_env.items() if name != "AWS_REGION"})
+    s3_proxy.inject(faults.Reply(status, "PermanentRedirect", "elsewhere"))
+    with pytest.raises(DeniedError) as caught:
+        Shelf(OperatorClients(None, region).s3()).read(URI)
+    assert s3_proxy.operations == ["GetObject", "HeadBucket"]
+    assert caught.value.message.endswith("the bucket is elsewhere")
+    assert caught.value.hints == ("give --region REGION, the bucket's region",)
+
+
+def test_doctor_that_is_sent_elsewhere_everywhere(
+    operator_env: dict[str, str], live_in: Live, s3_proxy: S3Proxy
+) -> None:
+    """The probes, which may ask for the bucket, go round in no circle either."""
+    live_in(operator_env)
+    s3_proxy.inject(faults.Reply(301, "PermanentRedirect", "elsewhere"))
+    client = InstanceClients(None, "").s3(REGION, OPERATIONS)
+    answers = Probes(client, URI, ACCOUNT).bucket()
+    assert answers.owned.status == 301
+    assert len(s3_proxy.operations) < 10

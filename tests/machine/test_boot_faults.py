@@ -147,7 +147,7 @@ def test_fault(outcomes: Callable[[Row], Outcome], row: Row) -> None:
     assert re.search(f"^ecsauth: error: {row.pattern}", fresh.err, re.MULTILINE), fresh.err
     assert re.search(row.pattern, good.err), good.err
     assert "\necsauth: hint: " in fresh.err
-    tried_again = "; tried for " in fresh.err + good.err
+    tried_again = re.search(r"; tried \d+ times in \d+ s", fresh.err + good.err) is not None
     assert tried_again is (row.next is not Next.AT_ONCE) or row.never_ends
     assert seconds < MARGIN_S
     assert changed == set()
@@ -174,12 +174,13 @@ def test_fresh_role(fresh: Instance) -> None:
 
 
 def test_denial_that_does_not_settle(fresh: Instance) -> None:
-    """A denial that lasts is told after some seconds, not at the deadline, and with how long it was tried."""
+    """A denial that lasts is told after some seconds, not at the deadline, and with how often it was tried."""
     fresh.proxy.inject(faults.ACCESS_DENIED)
     began = time.monotonic()
     done = fresh.install()
     assert done.status == 4
     assert 4 < time.monotonic() - began < 8 + MARGIN_S
-    assert re.search(r"S3 denies access \(Access Denied\); tried for ([5-9]|1\d) s\n", done.err), done.err
-    assert done.err.splitlines()[-1] == f"ecsauth: hint: ecsauth doctor {fresh.uri} tells them apart"
+    tried = re.search(r"S3 denies access \(Access Denied\); tried (\d+) times in ([5-9]|1\d) s\n", done.err)
+    assert tried, done.err
+    assert int(tried[1]) == len(fresh.proxy.requests)
     assert len(fresh.proxy.requests) > 3

@@ -18,7 +18,7 @@ from bootstrap.core.errors import (
     TimeUpError,
     UnreachableError,
 )
-from bootstrap.core.patience import Deadline, persist, within
+from bootstrap.core.patience import Deadline, note, persist, within
 from bootstrap.core.state import Moment
 
 
@@ -132,14 +132,16 @@ def test_patience_with_denials_begins_with_the_first() -> None:
 @pytest.mark.parametrize(
     ("fault", "least"), [(UnreachableError("cause"), 22), (NotYetError("cause"), 22), (settling(), 6)]
 )
-def test_how_long_it_was_tried_is_told(fault: EcsauthError, least: int) -> None:
-    """The message of what was tried in vain says for how long."""
+def test_how_often_and_how_long_it_was_tried_is_told(fault: EcsauthError, least: int) -> None:
+    """The message of what was tried in vain says how often, and for how long."""
     clock = StillClock()
     with pytest.raises(EcsauthError) as raised:
         persist(_failing(clock, fault), clock, Deadline(clock, 30))
-    cause, _, tried = raised.value.message.partition("; tried for ")
+    cause, _, tried = raised.value.message.partition("; tried ")
+    times, _, seconds = tried.partition(" times in ")
     assert cause in ("cause", "denied")
-    assert least <= int(tried.split(" s")[0]) <= sum(clock.waits) + 1
+    assert int(times) == len(clock.waits) + 1
+    assert least <= int(seconds.split(" s")[0]) <= sum(clock.waits) + 1
     assert str(raised.value) == raised.value.message
 
 
@@ -149,7 +151,7 @@ def test_a_moment_of_tries_is_told_as_a_second() -> None:
     with pytest.raises(UnreachableError) as raised:
         persist(_failing(clock, UnreachableError("cause")), clock, Deadline(clock, 1.0))
     assert sum(clock.waits) <= 0.5
-    assert raised.value.message == "cause; tried for 1 s"
+    assert raised.value.message == "cause; tried 2 times in 1 s"
 
 
 @pytest.mark.parametrize("fault", [UnreachableError("cause"), NotYetError("cause"), settling(0.0)])
@@ -174,11 +176,11 @@ def test_a_denial_after_other_faults_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("faults", "told"),
     [
-        ([UnreachableError("cause"), TimeUpError("cut")], "cause; tried for "),
-        ([NotYetError("cause"), TimeUpError("cut")], "cause; tried for "),
-        ([TimeUpError("cut"), TimeUpError("cut again")], "cut; tried for "),
-        ([UnreachableError("first"), NotYetError("cause"), TimeUpError("cut")], "cause; tried for "),
-        ([TimeUpError("cut"), UnreachableError("cause")], "cause; tried for "),
+        ([UnreachableError("cause"), TimeUpError("cut")], "cause; tried "),
+        ([NotYetError("cause"), TimeUpError("cut")], "cause; tried "),
+        ([TimeUpError("cut"), TimeUpError("cut again")], "cut; tried "),
+        ([UnreachableError("first"), NotYetError("cause"), TimeUpError("cut")], "cause; tried "),
+        ([TimeUpError("cut"), UnreachableError("cause")], "cause; tried "),
     ],
 )
 def test_a_try_that_was_cut_short_hides_nothing(faults: list[EcsauthError], told: str) -> None:
@@ -187,6 +189,61 @@ def test_a_try_that_was_cut_short_hides_nothing(faults: list[EcsauthError], told
     with pytest.raises(EcsauthError) as raised:
         persist(_failing(clock, *faults), clock, Deadline(clock, 20))
     assert raised.value.message.startswith(told)
+
+
+def test_an_earlier_step_that_used_the_time_is_told() -> None:
+    """Where a step had its time used up by the one before, what that one met with is told."""
+    clock = StillClock()
+    deadline = Deadline(clock, 20)
+    met = [UnreachableError("the metadata service breaks the connection")] * 4
+    persist(_failing(clock, *met, None), clock, deadline)
+    clock.sleep(deadline.left())
+    with pytest.raises(TimeUpError) as raised:
+        persist(_failing(clock, TimeUpError("no credentials came within 0 s")), clock, deadline)
+    assert raised.value.message == (
+        "no credentials came within 0 s; before that: the metadata service breaks the connection"
+    )
+
+
+@pytest.mark.parametrize(
+    ("met", "told"),
+    [
+        (["broke"], "no answer; before that: broke"),
+        (["refused", "broke"], "no answer; 2 faults before that, the last: broke"),
+    ],
+)
+def test_what_was_met_before_the_silence_is_told(met: list[str], told: str) -> None:
+    """An action that went on after faults, and did not end, is told with the last of them, and how many there were."""
+    noted, over = threading.Event(), threading.Event()
+
+    def act() -> None:
+        for text in met:
+            note(UnreachableError(text, f"hint of {text}"))
+        noted.set()
+        over.wait(60)
+
+    def silence() -> UnreachableError:
+        noted.wait(30)
+        return TimeUpError("no answer", "is there a route?")
+
+    with pytest.raises(TimeUpError) as raised:
+        within(0.05, act, silence)
+    over.set()
+    assert raised.value.message == told
+    assert raised.value.hints == (f"hint of {met[-1]}", "is there a route?")
+    # Such a one says more than the one before it.
+    clock = StillClock()
+    with pytest.raises(TimeUpError):
+        persist(_failing(clock, UnreachableError("long ago"), raised.value), clock, Deadline(clock, 10))
+
+
+def test_a_note_that_nobody_asks_for_is_lost() -> None:
+    """What is noted outside an action with a deadline does no harm, and is not told of the next one."""
+    note(UnreachableError("of nobody"))
+    over = threading.Event()
+    with pytest.raises(UnreachableError, match=r"^silence$"):
+        within(0.05, lambda: over.wait(60), lambda: UnreachableError("silence"))
+    over.set()
 
 
 def test_a_day_of_tries() -> None:

@@ -30,6 +30,7 @@ from bootstrap.core.errors import (
     UnreachableError,
     UsageError,
 )
+from bootstrap.edges.store import denials
 from bootstrap.edges.store.attempt import Attempt, Operation
 
 if TYPE_CHECKING:
@@ -128,29 +129,8 @@ _BY_CODE = {
         (_describe_key("it may be waiting for deletion"),),
     ),
 }
-_OWNER = "the bucket may belong to another account than expected: see --bucket-owner"
-_POLICY = (
-    "the bucket's policy, or a VPC endpoint's, may deny it: a request without TLS, an address or an endpoint that it "
-    "does not know"
-)
-# What S3 says where that is so (IAM User Guide, "Troubleshoot access denied error messages").
-_OF_POLICY = ("explicit deny in a resource-based policy", "VPC endpoint policy")
 _KMS_GET = "reading takes kms:Decrypt on the key, in the role's policy or in the key's"
 _KMS_PUT = "a put takes kms:GenerateDataKey on the key, in your policy or in the key's"
-_PUT = (
-    "you may lack s3:PutObject on this object, or the bucket's policy may deny the put: another KMS key than it "
-    "demands, a request without TLS, an address or an endpoint that it does not know"
-)
-# The causes of a denial, by what was tried, where that is not the reading of an object.
-_NEEDED = {
-    Operation.PUT: (_PUT, _OWNER),
-    Operation.LIST_VERSIONS: ("you may lack s3:ListBucketVersions on the bucket", _OWNER, _POLICY),
-    Operation.LOOK_AT_ENCRYPTION: (
-        "you may lack s3:GetEncryptionConfiguration on the bucket; it is not needed with --kms-key",
-        _OWNER,
-        _POLICY,
-    ),
-}
 _ELSEWHERE = "elsewhere: give --profile, or set the AWS_* variables"
 # OpenSSL's names for an answer that is no handshake, for a version that is not ours, and for a peer that says no.
 _NOT_TLS = ("WRONG_VERSION", "UNSUPPORTED_PROTOCOL", "RECORD_LAYER", "TLSV1_ALERT", "TLSV13_ALERT", "SSLV3_ALERT")
@@ -303,7 +283,7 @@ def _denied(code: str, status: int, said: str, what: Attempt) -> Optional[Ecsaut
         needed = _KMS_PUT if what.operation is Operation.PUT else _KMS_GET
         return _told(denial, what, "KMS denies the use of the key" + _quoted(said), needed)
     if status == HTTPStatus.FORBIDDEN or code in ("AccessDenied", "AllAccessDisabled"):
-        causes = _causes_of_denial(what, said)
+        causes = denials.causes(what, said)
         fault = _told(denial, what, f"{what.service.name} denies access" + _quoted(said), *causes)
         fault.is_unexplained = True
         return fault
@@ -320,19 +300,6 @@ def _told_by_status(code: str, status: int, said: str, what: Attempt) -> Ecsauth
     if status == HTTPStatus.NOT_FOUND:
         return _told(DeniedError, what, "there is no such object, version or bucket", "is the URI right?")
     return _told(DeniedError, what, f"{what.service.name} answers {code or status}" + _quoted(said))
-
-
-def _causes_of_denial(what: Attempt, said: str) -> tuple[str, ...]:
-    """S3 gives one answer for four causes; they are named in the order of likelihood, what it names first."""
-    if what.operation in _NEEDED:
-        return _NEEDED[what.operation]
-    causes = [
-        "the object may not exist: without s3:ListBucket S3 does not say so",
-        "the role may lack s3:GetObject (and s3:GetObjectVersion for a version) on this object",
-        _OWNER,
-    ]
-    causes.insert(0 if any(text in said for text in _OF_POLICY) else len(causes), _POLICY)
-    return tuple(causes)
 
 
 def _wrong_region(region: Optional[str], what: Attempt) -> EcsauthError:

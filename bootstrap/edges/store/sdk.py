@@ -15,6 +15,9 @@ from botocore.exceptions import ClientError, MetadataRetrievalError
 from bootstrap import __version__, packed
 from bootstrap.core.endpoint import is_loopback
 from bootstrap.core.errors import SettlingError, UsageError
+from bootstrap.core.patience import note
+from bootstrap.edges.store.attempt import Attempt, Operation
+from bootstrap.edges.store.faults import translate
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -32,6 +35,12 @@ _WITHOUT_FILES: dict[str, Any] = {
 }
 # What a profile or the environment may lead to beside S3: a role to assume, a session of single sign-on.
 _SERVICES = ["s3", "sts", "sso", "sso-oidc", "signin"]
+# As what a request counts, by the service that it goes to; S3 is all others.
+_ASKING = {
+    "sts": Operation.ASK_CALLER,
+    "cloudformation": Operation.LOOK_AT_STACK,
+    "secretsmanager": Operation.LOOK_AT_SECRET,
+}
 
 
 class InstanceClients:
@@ -122,7 +131,7 @@ class OperatorClients:
 
 
 def safe(client: _Client) -> _Client:
-    """Return the client, made fit for refusals with checksums.
+    """Return the client: fit for refusals with checksums, noting what it meets with, and not to be led in circles.
 
     Raises UsageError if secrets would travel in the clear to its endpoint.
     """
@@ -130,6 +139,8 @@ def safe(client: _Client) -> _Client:
     if parts.scheme == "https" or is_loopback(parts.hostname or ""):
         endpoint: Any = client._endpoint  # type: ignore[attr-defined]  # noqa: SLF001 - no event comes early enough
         endpoint.http_session = _RefusalsUnsummed(endpoint.http_session)
+        client.meta.events.register("needs-retry", _note)
+        _Circle(client)
         return client
     service = client.meta.service_model.service_id.upper().replace(" ", "_")
     raise UsageError(
@@ -160,15 +171,51 @@ class _RefusalsUnsummed:
         return getattr(self._session, name)
 
 
+def _note(operation: Any, response: Any = None, caught_exception: Optional[Exception] = None, **_: Any) -> None:
+    """Note a fault of one request, after which the SDK may try again by itself."""
+    what = Attempt(_ASKING.get(operation.service_model.endpoint_prefix, Operation.REACH))
+    if caught_exception is not None:
+        note(translate(caught_exception, what))
+    elif response is not None and response[0].status_code >= HTTPStatus.BAD_REQUEST:
+        note(translate(ClientError(response[1], operation.name), what))
+
+
+class _Circle:
+    """Keeps the SDK from asking for a bucket's region without end.
+
+    Where S3 sends to another region and does not say to which, the SDK asks for the bucket; where that too is sent
+    elsewhere, it would ask again from within its question.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._asks = False
+        events = client.meta.events
+        events.register("before-call.s3.HeadBucket", self._begin)
+        events.register("after-call.s3.HeadBucket", self._end)
+        events.register("after-call-error.s3.HeadBucket", self._end)
+
+    def _begin(self, model: Any, **_: Any) -> None:
+        if self._asks:
+            raise _not_called(model)
+        self._asks = True
+
+    def _end(self, **_: Any) -> None:
+        self._asks = False
+
+
 def _refuse_all_but(operations: frozenset[str]) -> Callable[..., None]:
     """Where S3 does not say in which region a bucket is, the SDK would go and ask for it; it takes no for an answer."""
 
     def refuse(model: Any, **_: Any) -> None:
         if model.name not in operations:
-            answer: Any = {"Error": {"Code": "NotCalled"}, "ResponseMetadata": {"HTTPHeaders": {}}}
-            raise ClientError(answer, model.name)
+            raise _not_called(model)
 
     return refuse
+
+
+def _not_called(model: Any) -> ClientError:
+    answer: Any = {"Error": {"Code": "NotCalled"}, "ResponseMetadata": {"HTTPHeaders": {}}}
+    return ClientError(answer, model.name)
 
 
 def _config() -> Config:
