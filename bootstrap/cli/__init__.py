@@ -59,6 +59,9 @@ def _run(argv: Optional[Sequence[str]]) -> int:
         status: int = arguments.run(arguments)
         sys.stdout.flush()
     except EcsauthError as fault:
+        from bootstrap.cli import pasteable
+
+        fault.hints = pasteable.all_completed(fault.hints, pasteable.known(arguments))
         return _report(fault, arguments.format)
     except ModuleNotFoundError as lack:
         if not packed.PACKAGES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from bootstrap.cli import options
 
@@ -92,22 +92,37 @@ def run(arguments: argparse.Namespace) -> int:
     """Boot; raise an EcsauthError."""
     from bootstrap.cli import persist, starting
     from bootstrap.core.boot import Boot
+    from bootstrap.core.command_hint import S3URI, CommandHint
+    from bootstrap.core.errors import DeniedError
 
     kept, gate = persist.environment(), starting.missing_gate(arguments)
     if not arguments.dry_run:
         # Before anything can be refused: a machine whose boot fails must not start the agent by itself.
         starting.hold_back(arguments)
     boot = Boot(_request(arguments), _edges(arguments), _warn)
-    change = None
-    if arguments.dry_run:
-        change = persist.plan(arguments, kept) if arguments.persist else None
-        report = boot.rehearse()
-    elif arguments.persist:
-        report, change = _persisting(boot, arguments, kept)
-    else:
-        report = boot.run()
+    try:
+        report, change = _booted(boot, arguments, kept)
+    except DeniedError as fault:
+        if fault.is_unexplained:
+            # It asks more than a boot does; S3 may hide the cause from it, too.
+            fault.hints = (*fault.hints, CommandHint("look closer", "ecsauth", "doctor", S3URI))
+        raise
     _show(report, arguments, persist.beside(change, gate))
     return report.exit_code
+
+
+def _booted(
+    boot: Boot, arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]
+) -> tuple[Report, Optional[Change]]:
+    """Boot, or rehearse it; return what was done, and what the units need."""
+    from bootstrap.cli import persist
+
+    if arguments.dry_run:
+        change = persist.plan(arguments, kept) if arguments.persist else None
+        return boot.rehearse(), change
+    if arguments.persist:
+        return _persisting(boot, arguments, kept)
+    return boot.run(), None
 
 
 def _persisting(boot: Boot, arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> tuple[Report, Change]:
@@ -186,9 +201,10 @@ def _warn(text: str) -> None:
 
 def _show(report: Report, arguments: argparse.Namespace, beside: Beside) -> None:
     """Tell what was done: to programs as JSON, to people in one line; in a rehearsal also the plan."""
-    from bootstrap.cli import console, findings
+    from bootstrap.cli import console, findings, pasteable
     from bootstrap.core import units
     from bootstrap.core.boot import Outcome
+    from bootstrap.core.command_hint import CommandHint
     from bootstrap.core.diagnostics import Severity
 
     if arguments.format == "json":
@@ -204,7 +220,8 @@ def _show(report: Report, arguments: argparse.Namespace, beside: Beside) -> None
     pending = "warning: " if report.reason else ""
     console.say(f"{pending}{arguments.uri} version {facts.identity}: {_outcome(report, arguments)} ({steps})")
     if report.reason:
-        console.say("hint: the agent stays as it is; run the same command to look again, or: ecsauth status")
+        look = CommandHint("the agent stays as it is; run the same command to look again, or", "ecsauth", "status")
+        console.say(f"hint: {pasteable.completed(look, pasteable.known(arguments))}")
     if report.outcome is Outcome.QUEUED and arguments.persist:
         console.say(f"hint: {units.VERIFY} then sees it register: journalctl -u {units.VERIFY}")
     elif report.outcome is Outcome.QUEUED:

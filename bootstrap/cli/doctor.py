@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bootstrap.cli import options
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import argparse
 
     from bootstrap.cli.options import Parser
+    from bootstrap.cli.pasteable import Known
+    from bootstrap.cli.rows import Row
     from bootstrap.core.diagnosis import Result
 
 
@@ -56,25 +58,32 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line a check, in the order of a boot; 3 if one has failed."""
-    from bootstrap.cli import console, rows
+    """Print a line a check, in the order of a boot, then cause and fix; 3 if one has failed."""
+    from bootstrap.cli import console, pasteable, rows
     from bootstrap.cli.examination import Examination
     from bootstrap.core.diagnosis import Outcome
     from bootstrap.core.errors import ExitCode
 
     examination = Examination(arguments)
-    results = examination.results()
-    bad = [result.check for result in results if result.verdict.outcome is Outcome.FAILED]
+    known = pasteable.known(arguments, examination.state)
+    found = [_row(result, known) for result in examination.results()]
+    bad = [row for row in found if row.outcome is Outcome.FAILED]
     if arguments.format == "json":
+        causes = [{"check": row.topic, "message": row.said, "fix": row.fix or None} for row in bad]
         uri = str(examination.uri) if examination.uri is not None else None
-        console.show({"healthy": not bad, "uri": uri, "checks": [_document(result) for result in results]})
-        return ExitCode.INVALID if bad else ExitCode.OK
-    rows.show([rows.Row(found.outcome.value, name, found.said, found.fix) for name, found in results])
-    if bad:
-        console.warn(f"failed: {', '.join(bad)}")
+        console.show(
+            {"healthy": not bad, "uri": uri, "checks": [rows.document(row) for row in found], "causes": causes}
+        )
+    else:
+        rows.show(found)
     return ExitCode.INVALID if bad else ExitCode.OK
 
 
-def _document(result: Result) -> dict[str, Any]:
+def _row(result: Result, known: Known) -> Row:
+    from bootstrap.cli import pasteable
+    from bootstrap.cli.rows import Row
+    from bootstrap.core.diagnosis import Outcome
+
     name, verdict = result
-    return {"check": name, "outcome": verdict.outcome.value, "message": verdict.said, "fix": verdict.fix or None}
+    fix = pasteable.completed(verdict.fix, known)
+    return Row(verdict.outcome, name, verdict.said, fix, is_blamed=verdict.outcome is Outcome.FAILED)

@@ -12,6 +12,7 @@ from bootstrap.core.diagnosis import instance as judge_instance
 from bootstrap.core.diagnosis import machine as judge_machine
 from bootstrap.core.diagnosis import remote as judge_remote
 from bootstrap.core.diagnosis.instance import OFF, Metadata, Offset
+from bootstrap.core.diagnosis.last_run import last_run
 from bootstrap.core.errors import ROOT, LaunchError, LocalError
 from bootstrap.core.trust import Pins
 
@@ -28,15 +29,17 @@ if TYPE_CHECKING:
 
 # In the order of a boot, which is not the order of the probes: the clock is measured against the answers of others.
 _ORDER = (
+    "last-run",
     "python",
     "sdk",
     "time",
     "metadata",
     "role",
+    "caller",
     "region",
     "bucket",
-    "key",
-    "kms",
+    "object",
+    "kms-key",
     "file",
     "directory",
     "docker",
@@ -68,14 +71,14 @@ class Examination:
         state, self._no_state = looking.state(Disk(options.ENV_FILE, arguments.state_dir), arguments.state_dir)
         self._file = looking.place(arguments.file, state)
         self._disk = Disk(self._file, arguments.state_dir)
-        self._state: Optional[State] = state
+        self.state: Optional[State] = state
         self._source = state.installed.source if state is not None and state.installed is not None else None
         self.uri: Optional[S3URI] = arguments.uri or self._recorded_uri()
         self._supervisor = supervisor.which()
         self._identity: Optional[Identity] = None
         self._offsets: list[Offset] = []
         self._probes: Optional[Probes] = None
-        self._object: Optional[ObjectAnswers] = None
+        self._answers: Optional[ObjectAnswers] = None
 
     def results(self) -> tuple[Result, ...]:
         """Return the result of every check, in the order of a boot."""
@@ -89,6 +92,7 @@ class Examination:
     def _checks(self) -> tuple[Check, ...]:
         by_docker = self._arguments.launch == "docker" or (self._arguments.launch == "auto" and not self._supervisor)
         return (
+            Check("last-run", lambda _: last_run(self.state, self._no_state, self._clock.wall())),
             Check("python", lambda _: judge_machine.python(sys.version_info[:3])),
             Check("sdk", self._sdk, seconds=_SLOW),
             Check("metadata", self._metadata),
@@ -96,8 +100,8 @@ class Examination:
             Check("region", self._region, () if self._knows_place() else ("metadata",)),
             Check("bucket", self._bucket, ("sdk", "role", "region"), _SLOW),
             Check("time", lambda _: judge_instance.time(tuple(self._offsets))),
-            Check("key", self._key, ("bucket",), _SLOW),
-            Check("kms", self._kms, ("key",), _SLOW),
+            Check("object", self._object, ("bucket",), _SLOW),
+            Check("kms-key", self._kms_key, ("object",), _SLOW),
             Check("directory", self._directory),
             Check("file", self._env_file, ("directory",)),
             Check("docker", self._docker),
@@ -105,6 +109,8 @@ class Examination:
             Check("agent", self._agent, ("engine",) if by_docker and not self._starts_none() else (), _SLOW),
             Check("ordering", self._ordering),
             Check("timer", self._timer),
+            # The last: a private subnet without an endpoint for STS keeps it waiting, and no boot needs it.
+            Check("caller", self._caller, ("sdk", "role", "region")),
         )
 
     def _recorded_uri(self) -> Optional[S3URI]:
@@ -135,7 +141,14 @@ class Examination:
         return next((f"{name} is" for name in _GIVEN if os.environ.get(name)), "")
 
     def _knows_place(self) -> bool:
-        return options.region(self._arguments) is not None and self._owner() is not None
+        return self._named_region() is not None and self._owner() is not None
+
+    def _named_region(self) -> Optional[str]:
+        recorded = self.state.region if self.state is not None and self._is_recorded() else None
+        return options.region(self._arguments) or recorded
+
+    def _region_name(self) -> str:
+        return self._named_region() or (self._identity.region if self._identity is not None else "")
 
     def _sdk(self, _: float) -> Verdict:
         try:
@@ -171,7 +184,7 @@ class Examination:
 
         if not self._knows_place():
             self._identity = MetadataService().identity(seconds)
-        return judge_instance.region(options.region(self._arguments), self._identity, self._owner())
+        return judge_instance.region(self._named_region(), self._identity, self._owner())
 
     def _bucket(self, _: float) -> Verdict:
         from bootstrap.edges import metadata
@@ -183,9 +196,7 @@ class Examination:
             why = "no S3URI was given, and none is recorded here"
             needs_root = self._no_state is not None and self._no_state.needs_root
             return skipped(why, f"{ROOT}, or give one" if needs_root else "give one")
-        given = options.region(self._arguments)
-        region = given or (self._identity.region if self._identity is not None else "")
-        owner = self._owner() or ""
+        region, owner = self._region_name(), self._owner() or ""
         clients = InstanceClients(self._arguments.profile, metadata.proxy_exemptions(os.environ.get("NO_PROXY")))
         with translated(attempt.at(attempt.Operation.LOOK, self.uri)):
             client = clients.s3(region, probes.OPERATIONS)
@@ -196,17 +207,25 @@ class Examination:
             self._offsets.insert(0, Offset(offset, "S3"))
         return judge_remote.bucket(answers, self.uri, owner, region)
 
-    def _key(self, _: float) -> Verdict:
+    def _caller(self, _: float) -> Verdict:
+        from bootstrap.edges import metadata
+        from bootstrap.edges.store import principal
+        from bootstrap.edges.store.sdk import InstanceClients
+
+        clients = InstanceClients(self._arguments.profile, metadata.proxy_exemptions(os.environ.get("NO_PROXY")))
+        return judge_instance.caller(principal.caller(lambda: clients.sts(self._region_name())))
+
+    def _object(self, _: float) -> Verdict:
         if self._probes is None or self.uri is None:
             raise AssertionError("the bucket is probed first")
-        self._object = self._probes.key()
-        return judge_remote.key(self._object, self.uri, self._owner() or "", self._clock.wall())
+        self._answers = self._probes.key()
+        return judge_remote.key(self._answers, self.uri, self._owner() or "", self._clock.wall())
 
-    def _kms(self, _: float) -> Verdict:
-        if self._probes is None or self._object is None:
+    def _kms_key(self, _: float) -> Verdict:
+        if self._probes is None or self._answers is None:
             raise AssertionError("the object is probed first")
-        got = self._object.got or self._probes.got()
-        return judge_remote.kms(got, self._object.owned.facts, self._pins())
+        got = self._answers.got or self._probes.got()
+        return judge_remote.kms(got, self._answers.owned.facts, self._pins())
 
     def _directory(self, _: float) -> Verdict:
         from bootstrap.edges import places
@@ -251,7 +270,7 @@ class Examination:
         """Say why no agent is looked for, nothing where one is ecsauth's business: by what was told, or recorded."""
         if self._arguments.launch == "none":
             return "--launch none does without it"
-        recorded = self._arguments.launch == "auto" and self._state is not None and self._state.leaves_agent
+        recorded = self._arguments.launch == "auto" and self.state is not None and self.state.leaves_agent
         return "boot was told --launch none, which does without it" if recorded else ""
 
     def _agent(self, _: float) -> Verdict:
@@ -261,13 +280,13 @@ class Examination:
 
         if self._starts_none():
             return skipped(self._starts_none())
-        installed = self._state.installed if self._state is not None else None
+        installed = self.state.installed if self.state is not None else None
         now, moment = self._clock.wall(), self._clock.moment()
         runs = looking.runs(installed, now, moment)
         if runs.unreadable is not None:
             why = runs.unreadable
             return (skipped if why.needs_root else failed)(why.reason, why.fix)
-        seen = Observed(now, moment, looking.file(self._disk, self._file), self._state, runs)
+        seen = Observed(now, moment, looking.file(self._disk, self._file), self.state, runs)
         answer, cluster = Introspection().registration(), agreement.cluster(seen)
         return judge_machine.agent(runs, answer, cluster, installed=installed is not None)
 

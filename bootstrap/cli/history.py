@@ -55,6 +55,7 @@ class Row(NamedTuple):
 def run(arguments: argparse.Namespace) -> int:
     """Print the versions; raise an EcsauthError where they cannot be listed."""
     from bootstrap.cli import console
+    from bootstrap.core.command_hint import FILE, CommandHint
     from bootstrap.core.errors import DeniedError, ExitCode
     from bootstrap.core.object_history import is_unversioned
 
@@ -63,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     # One more: what the last one shown has changed is told against the one before it.
     editions = place.shelf.editions(place.uri, arguments.limit + 1)
     if not editions:
-        raise DeniedError(f"there is no version of {place.uri}", "is the URI right? push it first: ecsauth push")
+        push = CommandHint("is the URI right? else push it", "ecsauth", "push", FILE, place.uri.object_uri)
+        raise DeniedError(f"there is no version of {place.uri}", push)
     rows = _rows(place, editions, arguments)
     is_more = len(editions) > arguments.limit
     if arguments.format == "json":

@@ -115,6 +115,7 @@ def present(place: Place) -> Present:
 def refuse_archive(arguments: argparse.Namespace, present: Present) -> None:
     """Raise UsageError where a boot archive is, which is too large to be read as what it is not."""
     from bootstrap.core import boot_archive
+    from bootstrap.core.command_hint import CommandHint
     from bootstrap.core.errors import DeniedError, InvalidError, UsageError
     from bootstrap.edges.store.s3 import ENV_FILE
 
@@ -127,8 +128,9 @@ def refuse_archive(arguments: argparse.Namespace, present: Present) -> None:
     if boot_archive.is_like_one(content):
         raise UsageError(
             f"{arguments.uri} is a boot archive: nothing was put in its place",
-            "is this the URI of the env-file? one that an archive has replaced comes back by: "
-            f"ecsauth history {arguments.uri}, ecsauth rollback {arguments.uri} VERSION",
+            "is this the URI of the env-file? one that an archive has replaced is still in the history",
+            CommandHint("see its versions", "ecsauth", "history", arguments.uri.object_uri),
+            CommandHint("bring one of them back", "ecsauth", "rollback", arguments.uri.object_uri, "VERSION"),
         )
 
 

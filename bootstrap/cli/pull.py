@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         if masked is not None:
             sys.stdout.write("".join(f"{line}\n" for line in masked))
             sys.stdout.flush()
-        _tell(arguments.uri, read.held, findings, target)
+        _tell(arguments, read.held, findings, target)
     return ExitCode.OK
 
 
@@ -88,18 +88,21 @@ def _document(
     }
 
 
-def _tell(uri: S3URI, held: Held, findings: tuple[Finding, ...], target: Optional[str]) -> None:
+def _tell(arguments: argparse.Namespace, held: Held, findings: tuple[Finding, ...], target: Optional[str]) -> None:
     """Tell what was pulled; instances take neither a file with an error nor one that everybody could have put."""
-    from bootstrap.cli import console, subject
+    from bootstrap.cli import console, pasteable, subject
     from bootstrap.core import publication
+    from bootstrap.core.command_hint import CommandHint
     from bootstrap.core.diagnostics import Severity
     from bootstrap.core.trust import KMS_ENCRYPTIONS
 
+    uri: S3URI = arguments.uri
     if held.facts.encryption not in KMS_ENCRYPTIONS:
         console.warn(f"{uri} is not encrypted with a KMS key: instances refuse it")
     if any(one.severity is Severity.ERROR for one in findings):
         console.warn(f"{uri} has errors: instances refuse it")
-        console.say(f"hint: ecsauth check '{uri}' tells them")
+        tells = CommandHint("see them", "ecsauth", "check", str(uri))
+        console.say(f"hint: {pasteable.completed(tells, pasteable.known(arguments))}")
     if target not in (None, "-"):
         console.say(f"wrote {subject.for_people(target or '')}, 0600")
     console.say(f"{uri}: {publication.described(held)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from bootstrap.cli import options
 
@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     import argparse
 
     from bootstrap.cli.options import Parser
+    from bootstrap.cli.rows import Row
     from bootstrap.core.agreement import Topic
     from bootstrap.core.errors import UnreachableError
     from bootstrap.core.observed import S3, Observed
-    from bootstrap.core.state import Installed, State
+    from bootstrap.core.state import State
 
 # For the metadata service and S3 together: somebody is waiting.
 _SECONDS = 15.0
@@ -29,23 +30,29 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line a topic; 3 unless all agree."""
-    from bootstrap.cli import console, rows
+    """Print a line a topic, then cause and fix; 3 unless all agree."""
+    from bootstrap.cli import console, pasteable, rows
     from bootstrap.core import agreement
     from bootstrap.core.errors import ExitCode
 
     seen = _observed(arguments)
-    topics = agreement.topics(seen)
+    known = pasteable.known(arguments, seen.state)
+    topics = [one._replace(fix=pasteable.completed(one.fix, known)) for one in agreement.topics(seen)]
     odd = [topic for topic in topics if not topic.agrees]
+    found = [_row(topic) for topic in topics]
     if arguments.format == "json":
-        console.show(_document(seen, odd))
-        return ExitCode.INVALID if odd else ExitCode.OK
-    rows.show([rows.Row("ok" if one.agrees else "warning", one.name, one.said, one.fix) for one in topics])
-    if odd:
-        console.warn(f"not in agreement: {', '.join(topic.name for topic in odd)}")
-        if seen.state is not None and seen.state.installed is not None:
-            console.say(f"hint: to boot again: {_command(seen.state.installed, seen.state, arguments)}")
+        console.show({**_document(seen, odd), "checks": [rows.document(row) for row in found]})
+    else:
+        rows.show(found)
     return ExitCode.INVALID if odd else ExitCode.OK
+
+
+def _row(topic: Topic) -> Row:
+    from bootstrap.cli.rows import Row
+    from bootstrap.core.diagnosis import Outcome
+
+    is_blamed = not topic.agrees and topic.outcome is not Outcome.SKIPPED
+    return Row(topic.outcome, topic.name, topic.said, topic.fix, is_blamed)
 
 
 def _observed(arguments: argparse.Namespace) -> Observed:
@@ -81,11 +88,11 @@ def _s3(state: Any, arguments: argparse.Namespace) -> S3:
     from bootstrap.core.patience import within
 
     if state is None or state.installed is None:
-        return S3(Remote.UNKNOWN, reason="" if state is None else "was not asked: nothing is installed")
+        return S3(Remote.UNKNOWN, reason="" if state is None else "S3 was not asked: nothing is installed")
     source = state.installed.source
     try:
         uri = s3_uri.parse(source.uri)
-        held = within(_SECONDS, lambda: _head(uri, source.bucket_owner, arguments), _silence)
+        held = within(_SECONDS, lambda: _head(uri, source.bucket_owner, arguments, state.region), _silence)
     except DeniedError as fault:
         return S3(Remote.DENIED, reason=fault.message)
     except UnreachableError as fault:
@@ -98,10 +105,10 @@ def _s3(state: Any, arguments: argparse.Namespace) -> S3:
 def _silence() -> UnreachableError:
     from bootstrap.core.errors import UnreachableError
 
-    return UnreachableError(f"did not answer within {_SECONDS:.0f} s")
+    return UnreachableError(f"S3 did not answer within {_SECONDS:.0f} s")
 
 
-def _head(uri: Any, owner: str, arguments: argparse.Namespace) -> Any:
+def _head(uri: Any, owner: str, arguments: argparse.Namespace, recorded: Optional[str]) -> Any:
     import contextlib
 
     from bootstrap.edges import metadata
@@ -110,29 +117,13 @@ def _head(uri: Any, owner: str, arguments: argparse.Namespace) -> Any:
     from bootstrap.edges.store.sdk import InstanceClients
     from bootstrap.edges.store.shelf import Shelf
 
-    region = options.region(arguments) or metadata.MetadataService().identity(_SECONDS).region
+    region = options.region(arguments) or recorded or metadata.MetadataService().identity(_SECONDS).region
     clients = InstanceClients(arguments.profile, metadata.proxy_exemptions(os.environ.get("NO_PROXY")))
     with translated(at(Operation.LOOK, uri)):
         client = clients.s3(region, frozenset({"HeadObject"}))
     with contextlib.closing(client):
         held = Shelf(client, owner).look(uri)
     return held.facts if held else None
-
-
-def _command(installed: Installed, state: State, arguments: argparse.Namespace) -> str:
-    """Return the boot that leads to what is installed, as far as it is recorded."""
-    import shlex
-
-    source = installed.source
-    words = ["ecsauth", "boot", source.uri, *(word for key in source.kms_keys for word in ("--kms-key", key))]
-    words += ["--bucket-owner", source.bucket_owner]
-    words += ["--region", state.region] if state.region else []
-    words += ["--launch", "none"] if state.leaves_agent else []
-    if source.env_file != options.ENV_FILE:
-        words += ["--file", source.env_file]
-    if arguments.state_dir != options.STATE_DIRECTORY:
-        words += ["--state-dir", arguments.state_dir]
-    return shlex.join([*words, *(word for setting in source.settings for word in ("--set", setting))])
 
 
 def _document(seen: Observed, odd: list[Topic]) -> dict[str, Any]:
@@ -146,7 +137,9 @@ def _document(seen: Observed, odd: list[Topic]) -> dict[str, Any]:
         "installed": _installed(seen),
         "remote": remote,
         "agent": _agent(seen),
-        "problems": [{"topic": one.name, "message": one.said, "fix": one.fix} for one in odd],
+        "problems": [
+            {"topic": one.name, "outcome": one.outcome.value, "message": one.said, "fix": one.fix} for one in odd
+        ],
     }
 
 

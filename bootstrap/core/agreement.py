@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from bootstrap.core import agent_container, readers, spans
 from bootstrap.core.agent_health import same_cluster
 from bootstrap.core.checks.names import shown
+from bootstrap.core.command_hint import FILE, S3URI, CommandHint
+from bootstrap.core.diagnosis import Outcome
+from bootstrap.core.diagnosis.last_run import BOOT, last_run
 from bootstrap.core.observed import Remote, Way
 from bootstrap.core.state import PRIVATE
 
@@ -20,11 +23,14 @@ if TYPE_CHECKING:
     from bootstrap.core.secret import Secret
     from bootstrap.core.state import Installed, State
 
-_BOOT = "boot again"
-_LOG = "see docker logs ecs-agent"
+_LOG = CommandHint("see", "docker", "logs", "ecs-agent")
+_FIRST = CommandHint("boot", "ecsauth", "boot", S3URI)
+_DOCTOR = CommandHint("look closer", "ecsauth", "doctor")
+_PUSH = CommandHint("push the file again", "ecsauth", "push", FILE, S3URI)
 # Of an agent that is not boot's to start: it was told `--launch none`.
 _START = "start it as it is started here: boot was told --launch none"
 _RESTART = f"re{_START}"
+_NONE = "there is neither a container ecs-agent nor a service"
 _NO_NAME = "a variable with an unusual name"
 # What the agent joins when nobody tells it a cluster (amazon-ecs-agent, agent/config/config.go).
 _DEFAULT_CLUSTER = "default"
@@ -34,17 +40,23 @@ _OF_ECS_INIT = frozenset({"ECS_ENABLE_TASK_ENI", "ECS_EBSTA_SUPPORTED"})
 
 
 class Topic(NamedTuple):
-    """One line of the report; `fix` is for one that does not agree."""
+    """One line of the report; `fix` is for one that does not agree, `grade` for one that does more than differ."""
 
     name: str
     said: str
     agrees: bool = True
     fix: str = ""
+    grade: Optional[Outcome] = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it stands, in the words of `doctor`."""
+        return self.grade or (Outcome.OK if self.agrees else Outcome.WARNING)
 
 
 def topics(seen: Observed) -> tuple[Topic, ...]:
     """Return every topic, in the order of a boot."""
-    found = [_file(seen.file), *_recorded(seen)]
+    found = [_last_run(seen), _file(seen.file), *_recorded(seen)]
     if seen.s3 is not None:
         found.append(_s3(seen.s3, seen))
     return (*found, _runs(seen), *_environment(seen), _answer(seen))
@@ -97,7 +109,7 @@ def is_as_left(file: File) -> Optional[bool]:
 
 def _not_readable(name: str, what: str, why: Unreadable) -> Topic:
     if why.needs_root:
-        return Topic(name, f"{what} is not readable", agrees=False, fix=why.fix)
+        return Topic(name, f"{what} is not readable", agrees=False, fix=why.fix, grade=Outcome.SKIPPED)
     return Topic(name, why.reason, agrees=False, fix=why.fix)
 
 
@@ -105,14 +117,14 @@ def _file(file: File) -> Topic:
     if file.unreadable is not None:
         return _not_readable("file", file.path, file.unreadable)
     if file.data is None or file.placed is None:
-        return Topic("file", f"there is no {file.path}", agrees=False, fix=_BOOT)
+        return Topic("file", f"there is no {file.path}", agrees=False, fix=BOOT, grade=Outcome.FAILED)
     what = f"{file.path}, {file.placed.mode:04o}, {file.placed.owner_name}"
     if file.verified is None:
-        return Topic("file", f"{what}: it was not put there by ecsauth", agrees=False, fix=_BOOT)
+        return Topic("file", f"{what}: it was not put there by ecsauth", agrees=False, fix=BOOT)
     if file.data != file.verified:
-        return Topic("file", f"{what}: it was changed since ecsauth put it there", agrees=False, fix=_BOOT)
+        return Topic("file", f"{what}: it was changed since ecsauth put it there", agrees=False, fix=BOOT)
     if file.placed.mode != PRIVATE:
-        return Topic("file", f"{what}: it was opened to others", agrees=False, fix=_BOOT)
+        return Topic("file", f"{what}: it was opened to others", agrees=False, fix=BOOT, grade=Outcome.FAILED)
     return Topic("file", f"{what}, as ecsauth left it")
 
 
@@ -125,17 +137,19 @@ def _recorded(seen: Observed) -> Iterator[Topic]:
     yield _version(state.installed, state, seen) if state.installed is not None else _nothing()
     if state.in_progress is not None:
         said = f"to version {state.in_progress.identity} is open: its agent was not seen to register"
-        yield Topic("change", said, agrees=False, fix=_BOOT)
+        yield Topic("change", said, agrees=False, fix=BOOT)
     if state.rejected is not None:
         yield _rejected(state, seen.now)
-    if state.failure is not None:
-        failed, ago = state.failure, _ago(seen.now, state.failure.at)
-        said = f"failed {ago} with status {failed.status}: {failed.message}"
-        yield Topic("last run", said, agrees=False, fix="see ecsauth doctor, then boot again")
+
+
+def _last_run(seen: Observed) -> Topic:
+    found = last_run(seen.state, seen.state_unreadable, seen.now)
+    # That the record cannot be read is told, and counts, where the version is.
+    return Topic("last-run", found.said, found.outcome is not Outcome.WARNING, found.fix, found.outcome)
 
 
 def _nothing() -> Topic:
-    return Topic("version", "ecsauth has installed nothing here", agrees=False, fix="run ecsauth boot")
+    return Topic("version", "ecsauth has installed nothing here", agrees=False, fix=_FIRST)
 
 
 def _version(installed: Installed, state: State, seen: Observed) -> Topic:
@@ -155,28 +169,37 @@ def _rejected(state: State, now: int) -> Topic:
     if rejected.retry_after is not None:
         left = rejected.retry_after - now
         said += f"; it is tried again in {spans.in_words(left)}" if left > 0 else "; it is tried again by the next run"
-    return Topic("rejected", said, agrees=False, fix="push a mended file, or boot again with --force")
+    return Topic(
+        "rejected",
+        said,
+        agrees=False,
+        fix=CommandHint("push a mended file, or try this one again", *BOOT.words, "--force"),
+    )
 
 
 def _s3(s3: S3, seen: Observed) -> Topic:
     if s3.remote is Remote.SAME:
-        return Topic("S3", "has the same version")
+        return Topic("object", "S3 has the same version")
     version = s3.facts.identity if s3.facts is not None else ""
     said, fix = {
-        Remote.NEWER: (f"has a newer version, {version}", _BOOT),
-        Remote.OLDER: (f"has an older version, {version}: somebody deleted the newer one", "push the file again"),
-        Remote.ABSENT: ("has no such object or version any more", "push the file again"),
-        Remote.DENIED: (s3.reason, "see ecsauth doctor"),
-        Remote.UNREACHABLE: (s3.reason, "try again, or see ecsauth doctor"),
-    }.get(s3.remote, (s3.reason or "was not asked: it is not known for what", _why_unknown(seen)))
-    return Topic("S3", said, agrees=False, fix=fix)
+        Remote.NEWER: (f"S3 has a newer version, {version}", BOOT),
+        Remote.OLDER: (f"S3 has an older version, {version}: somebody deleted the newer one", _PUSH),
+        Remote.ABSENT: ("S3 has no such object or version any more", _PUSH),
+        Remote.DENIED: (s3.reason, _DOCTOR),
+        Remote.UNREACHABLE: (s3.reason, _DOCTOR),
+    }.get(s3.remote, (s3.reason or "S3 was not asked: it is not known for what", _why_unknown(seen)))
+    is_failed = s3.remote in (Remote.OLDER, Remote.ABSENT, Remote.DENIED)
+    grade = Outcome.FAILED if is_failed else None
+    if s3.remote is Remote.UNKNOWN and seen.state_unreadable is not None and seen.state_unreadable.needs_root:
+        grade = Outcome.SKIPPED
+    return Topic("object", said, agrees=False, fix=fix, grade=grade)
 
 
 def _why_unknown(seen: Observed) -> str:
     """Return what helps where S3 was not asked, or the question failed."""
     if seen.state_unreadable is not None:
         return seen.state_unreadable.fix
-    return "see ecsauth doctor" if seen.state is not None and seen.state.installed is not None else "run ecsauth boot"
+    return _DOCTOR if seen.state is not None and seen.state.installed is not None else _FIRST
 
 
 def _runs(seen: Observed) -> Topic:
@@ -189,20 +212,20 @@ def _runs(seen: Observed) -> Topic:
     if runs.way is None and not is_ours_to_start:
         return Topic("agent", "there is none, and boot was told to start none")
     if runs.way is None:
-        return Topic("agent", "there is neither a container ecs-agent nor a service", agrees=False, fix=_BOOT)
+        return Topic("agent", _NONE, agrees=False, fix=BOOT, grade=Outcome.FAILED)
     what = "service" if runs.way is Way.SERVICE else f"container {agent_container.NAME}"
     if not runs.running:
-        return Topic("agent", f"{what} does not run{runs.not_running}", agrees=False, fix=_start(seen))
+        return Topic("agent", f"{what} does not run{runs.not_running}", False, _start(seen), Outcome.FAILED)
     what += f", running for {spans.in_words(seen.now - runs.since)}" if runs.since is not None else ", running"
     if runs.way is Way.SERVICE:
         return Topic("agent", what)
     if not runs.is_ours and not is_ours_to_start:
         return Topic("agent", f"{what}, started by others, as boot was told to start none")
     if not runs.is_ours:
-        return Topic("agent", f"{what}, not made by ecsauth", agrees=False, fix=_BOOT)
+        return Topic("agent", f"{what}, not made by ecsauth", agrees=False, fix=BOOT)
     installed = seen.state.installed if seen.state is not None else None
     if installed is not None and installed.facts.identity != runs.version:
-        return Topic("agent", f"{what}, made from another version, {runs.version}", agrees=False, fix=_BOOT)
+        return Topic("agent", f"{what}, made from another version, {runs.version}", agrees=False, fix=BOOT)
     return Topic("agent", f"{what}, made from version {runs.version}")
 
 
@@ -212,14 +235,14 @@ def _starts_agent(seen: Observed) -> bool:
 
 def _start(seen: Observed) -> str:
     """Return how an agent is started that does not run."""
-    return _BOOT if _starts_agent(seen) else _START
+    return BOOT if _starts_agent(seen) else _START
 
 
 def _environment(seen: Observed) -> Iterator[Topic]:
     """Compare what the agent was given with the file; where docker does not say, go by the times."""
     if not seen.runs.running:
         return
-    names, fix = differing(seen), _BOOT if _starts_agent(seen) else _RESTART
+    names, fix = differing(seen), BOOT if _starts_agent(seen) else _RESTART
     if names:
         some = ", ".join(names_shown(names))
         count = f"{len(names)} variable{'' if len(names) == 1 else 's'}"
@@ -242,10 +265,10 @@ def _answer(seen: Observed) -> Topic:
         return Topic("cluster", "no agent has joined one")
     if answer is None:
         fix = _LOG if seen.runs.running else _start(seen)
-        return Topic("cluster", "the agent does not answer on 127.0.0.1:51678", agrees=False, fix=fix)
+        return Topic("cluster", "the agent does not answer on 127.0.0.1:51678", False, fix, Outcome.FAILED)
     if wanted is not None and not same_cluster(answer.cluster, wanted):
         said = f"{answer.cluster}, but the file says {wanted}"
-        return Topic("cluster", said, agrees=False, fix="replace the instance")
+        return Topic("cluster", said, agrees=False, fix="replace the instance", grade=Outcome.FAILED)
     if answer.container_instance is None:
         return Topic("cluster", f"{answer.cluster}, but the agent has not registered", agrees=False, fix=_LOG)
     count = "" if seen.tasks is None else f", {seen.tasks} task{'' if seen.tasks == 1 else 's'}"

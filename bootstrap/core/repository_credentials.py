@@ -23,6 +23,7 @@ from bootstrap.core.auth.registry_key import (
     path_of,
     printable,
 )
+from bootstrap.core.command_hint import FILE, CommandHint
 from bootstrap.core.errors import InvalidError, UsageError
 from bootstrap.core.secret import Secret
 
@@ -99,7 +100,7 @@ def login(data: bytes, registry: str) -> Login:
     if entry is None:
         raise InvalidError(
             f"the agent sends no credential to {registry} with this file",
-            f"see: ecsauth which {registry}/IMAGE --why --file FILE",
+            CommandHint("see", "ecsauth", "which", f"{registry}/IMAGE", "--why", "--file", FILE),
         )
     _refuse_tokens(sent, registry)
     if any(

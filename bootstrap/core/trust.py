@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Optional
 
+from bootstrap.core.command_hint import S3URI, CommandHint
 from bootstrap.core.errors import UsageError
 
 # aws:kms:dsse is dual-layer encryption under the same kind of key (S3 User Guide, "SSE-KMS" and "DSSE-KMS").
@@ -110,7 +111,7 @@ def _wrong_version(facts: ObjectFacts, pins: Pins) -> Optional[Distrust]:
         return None
     return Distrust(
         f"S3 answered with version {version}, not with the one asked for",
-        "look at the bucket's versions: aws s3api list-object-versions --bucket BUCKET --prefix KEY",
+        CommandHint("see the versions", "ecsauth", "history", S3URI),
     )
 
 

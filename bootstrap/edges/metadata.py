@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import Any, Callable, Optional, TypeVar
 
 from bootstrap.core.acceptance import Identity
+from bootstrap.core.command_hint import INSTANCE, CommandHint
 from bootstrap.core.endpoint import is_loopback
 from bootstrap.core.errors import DeniedError, EcsauthError, NotYetError, UnreachableError, UsageError
 from bootstrap.core.patience import within
@@ -44,7 +45,10 @@ _ELSEWHERE = "not on EC2: give --profile, or set the AWS_* variables"
 
 _KNOWS_NO_TOKENS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 _ONLY_VERSION_1 = "what answers there gives no token, so it knows version 1 only, which is never used"
-_SWITCHED_OFF = "is it enabled on this instance (aws ec2 modify-instance-metadata-options --http-endpoint enabled)?"
+_SWITCHED_OFF = CommandHint(
+    "it may be switched off for this instance; enable it",
+    *("aws", "ec2", "modify-instance-metadata-options", "--http-endpoint", "enabled", "--instance-id", INSTANCE),
+)
 
 Result = TypeVar("Result")
 
@@ -203,7 +207,11 @@ def _require_role(service: _Service) -> None:
 def _no_profile() -> NotYetError:
     return NotYetError(
         "the instance has no role: no instance profile is attached to it",
-        "attach one: aws ec2 associate-iam-instance-profile",
+        CommandHint(
+            "attach one",
+            *("aws", "ec2", "associate-iam-instance-profile", "--instance-id", INSTANCE),
+            *("--iam-instance-profile", "Name=PROFILE"),
+        ),
         _ELSEWHERE,
     )
 

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     import zipfile
     from collections.abc import Iterator
 
-# What is called, by service: S3 by the program itself, STS by the SDK where a profile or a token file names a role.
+# What is called, by service: S3 by the program itself; STS by `doctor`, and by the SDK where a profile or a token file
+# names a role.
 OPERATIONS = {
     "s3": ("GetObject", "HeadBucket", "HeadObject", "ListObjectsV2"),
-    "sts": ("AssumeRole", "AssumeRoleWithWebIdentity"),
+    "sts": ("AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity"),
 }
 DATA = "botocore/data/"
 # Names the one version of each service's data, where the SDK would list folders.

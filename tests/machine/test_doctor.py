@@ -20,6 +20,7 @@ from machine import KEY as OBJECT
 from machine import auth_file
 from metadata_service import Behaviour, Instance
 from program import run_here
+from pseudo_terminal import PseudoTerminal
 from s3_faults import Headers, Reply, kms_denied
 from s3_server import ACCOUNT, REGION
 from untouched import traces
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 OWNER = f"user {os.geteuid()}" if os.geteuid() else "root"
 FAILED = 3
 CHECKS = [
-    *("python", "sdk", "time", "metadata", "role", "region", "bucket", "key", "kms", "file", "directory"),
-    *("docker", "engine", "agent", "ordering", "timer"),
+    *("last-run", "python", "sdk", "time", "metadata", "role", "caller", "region", "bucket", "object", "kms-key"),
+    *("file", "directory", "docker", "engine", "agent", "ordering", "timer"),
 ]
 OTHER_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
 STRANGER = "999999999999"
@@ -70,6 +71,13 @@ def checks(machine: Machine, *options: str, **env: str) -> dict[str, Any]:
     return {check["check"]: check for check in done.document["checks"]}
 
 
+def checks_of(machine: Machine, uri: str) -> dict[str, Any]:
+    """Examine the machine for another object and return the checks by their names."""
+    words = [uri if word == machine.uri else word for word in arguments(machine, "--format=json")]
+    done = run_here(*words, env=machine.environment())
+    return {check["check"]: check for check in done.document["checks"]}
+
+
 def assert_line(found: dict[str, Any], expected: Line) -> None:
     """Assert that a check says what is expected."""
     assert found["outcome"] == expected.outcome, found
@@ -88,24 +96,94 @@ def settled(bare_machine: Machine) -> Machine:
 
 
 def test_well(settled: Machine) -> None:
-    """Where nothing is wrong: one line a check on standard output, in the order of a boot, status 0, no message."""
+    """Where nothing is wrong: a line a check, in the order of a boot, what was skipped in one; status 0, no message."""
     done = doctor(settled)
     assert (done.status, done.err) == (0, ""), done.out
-    shown = {line.split()[1]: line for line in done.out.splitlines()}
-    assert list(shown) == CHECKS
-    for name in ("python", "sdk", "time", "metadata", "role", "region", "bucket", "key", "kms", "file", "directory"):
+    *lines, skipped = done.out.splitlines()
+    shown = {line.split()[1]: line for line in lines}
+    assert list(shown) == [name for name in CHECKS if name in shown]
+    assert set(shown) >= set(CHECKS) - {"docker", "engine", "agent", "ordering", "timer"}
+    for name in set(shown) - {"timer"}:
         assert shown[name].startswith("ok  "), shown[name]
+    assert skipped.startswith("skipped  docker, "), skipped
+    assert "engine: needs docker" in skipped
+    assert "ended well; S3 confirmed the file " in shown["last-run"]
+    assert "arn:aws:sts::" in shown["caller"]
     assert "ecsInstanceRole, credentials hold for " in shown["role"]
     assert f"{REGION}, account {ACCOUNT}" in shown["region"]
     assert f"fleet belongs to account {ACCOUNT}" in shown["bucket"]
-    assert f"it is encrypted with {settled.key}" in shown["kms"]
+    assert f"it is encrypted with {settled.key}" in shown["kms-key"]
+
+
+def test_causes_and_fixes_end_it(settled: Machine) -> None:
+    """What failed stands in its line; each cause and its fix, a whole command, stand once more at the end."""
+    put_elsewhere(settled)
+    done = doctor(settled, f"--region={REGION}")
+    *_, cause, fix = done.out.splitlines()
+    assert (done.status, done.err) == (FAILED, "")
+    assert "\nfailed   object       there is no s3://fleet/prod/ecs.config\n" in done.out
+    assert cause == "cause: object: there is no s3://fleet/prod/ecs.config"
+    command, _, why = fix.partition("  # ")
+    assert command == (
+        f"fix: ecsauth push FILE s3://fleet/prod/ecs.config --kms-key {settled.key} "
+        f"--bucket-owner {ACCOUNT} --region {REGION}"
+    )
+    assert why == "is the URI right? else push it"
+
+
+def test_colours_at_a_terminal(settled: Machine) -> None:
+    """At a terminal the words are in colour, those of the ending too; in a file they are not."""
+    put_elsewhere(settled)
+    with PseudoTerminal(*arguments(settled), env=settled.environment(), term="xterm") as terminal:
+        shown = terminal.end().seen
+    assert "\033[1;31mfailed\033[0m" in shown
+    assert "\033[1;31mcause:\033[0m object: " in shown
+    assert "\033[1mfix:\033[0m ecsauth push " in shown
+    assert "\033" not in doctor(settled).out
+
+
+def test_last_run_comes_first(settled: Machine) -> None:
+    """How the last run ended stands in the first line: what failed then may be well by now."""
+    settled.proxy.inject(faults.NO_SUCH_KEY)
+    assert run_here(*settled.boot_arguments("--launch=none"), env=settled.environment()).status
+    settled.proxy.heal()
+    done = doctor(settled)
+    first = done.out.splitlines()[0]
+    assert done.status == 0
+    assert first.startswith("warning  last-run     failed ")
+    assert "with status 4: cannot get s3://fleet/prod/ecs.config: there is no such object: boot again: ecsauth" in first
+
+
+def test_sts_is_silent(settled: Machine) -> None:
+    """Where STS cannot be asked, as from a private subnet, that is no failure."""
+    settled.proxy.inject(faults.Reset(), operation="GetCallerIdentity")
+    found = checks(settled)
+    assert_line(found["caller"], Line("skipped", "STS does not say whose the credentials are"))
+    assert doctor(settled).status == 0
+
+
+def test_recorded_region_counts(settled: Machine) -> None:
+    """A region that boot was given counts for the doctor of the same object: the metadata service is not asked."""
+    boot = settled.boot_arguments("--launch=none", f"--region={REGION}", f"--bucket-owner={ACCOUNT}")
+    assert run_here(*boot, env=settled.environment()).status == 0
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
+    found = checks(settled, AWS_EC2_METADATA_DISABLED="true", **keys)
+    assert_line(found["region"], Line("ok", f"{REGION}, account {ACCOUNT}"))
+    assert_line(found["kms-key"], Line("ok"))
+
+
+def test_a_key_that_is_called_like_a_message(settled: Machine) -> None:
+    """What S3 answers decides, not the words that stand in an object's name."""
+    kms_denied_head_hidden(settled)
+    found = checks_of(settled, "s3://fleet/S3 denies access")
+    assert_line(found["kms-key"], KMS)
 
 
 def test_well_for_programs(settled: Machine) -> None:
     """The same as one JSON document."""
     said = doctor(settled, "--format=json").document
-    assert list(said) == ["schema", "healthy", "uri", "checks"]
-    assert (said["schema"], said["healthy"], said["uri"]) == (1, True, settled.uri)
+    assert list(said) == ["schema", "healthy", "uri", "checks", "causes"]
+    assert (said["schema"], said["healthy"], said["uri"], said["causes"]) == (1, True, settled.uri, [])
     assert [check["check"] for check in said["checks"]] == CHECKS
     assert all(list(check) == ["check", "outcome", "message", "fix"] for check in said["checks"])
 
@@ -115,7 +193,7 @@ def test_the_installed_one_is_examined(settled: Machine) -> None:
     places = (f"--file={settled.env_file}", f"--state-dir={settled.state_place}")
     done = run_here("doctor", *places, "--launch=none", "--format=json", env=settled.environment())
     assert (done.status, done.document["uri"]) == (0, settled.uri)
-    assert "kms" in {check["check"] for check in done.document["checks"] if check["outcome"] == "ok"}
+    assert "kms-key" in {check["check"] for check in done.document["checks"] if check["outcome"] == "ok"}
 
 
 def test_no_uri(bare_machine: Machine) -> None:
@@ -123,8 +201,7 @@ def test_no_uri(bare_machine: Machine) -> None:
     places = (f"--file={bare_machine.env_file}", f"--state-dir={bare_machine.state_place}")
     done = run_here("doctor", *places, "--launch=none", env=bare_machine.environment())
     assert done.status == 0
-    assert "skipped  bucket       no S3URI was given, and none is recorded here: give one" in done.out
-    assert "skipped  key          needs bucket" in done.out
+    assert "bucket: no S3URI was given, and none is recorded here (give one); object, kms-key: needs bucket" in done.out
     assert bare_machine.proxy.operations == []
 
 
@@ -132,14 +209,19 @@ def test_no_content_is_read(settled: Machine) -> None:
     """Of the object no more than its first byte is asked for, of the bucket no more than one name."""
     assert doctor(settled).status == 0
     operations = settled.proxy.operations
-    assert operations == ["HeadBucket", "HeadObject", "GetObject"]
+    assert operations == ["HeadBucket", "HeadObject", "GetObject", "GetCallerIdentity"]
     (get,) = (request for request in settled.proxy.requests if request.operation == "GetObject")
     assert get.headers["range"] == "bytes=0-0"
 
 
 # What the metadata service does, and what is said of it: the check, its line, and a check that is then skipped.
 METADATA: dict[str, tuple[Behaviour, str, Line, str]] = {
-    "silent": (Behaviour.SILENT, "metadata", Line("failed", "does not answer", "hop limit has to be 2"), "role"),
+    "silent": (
+        Behaviour.SILENT,
+        "metadata",
+        Line("failed", "does not answer", "hop limit has to be 2: aws ec2 modify-instance-metadata-options"),
+        "role",
+    ),
     "forbidden": (
         Behaviour.TOKEN_FORBIDDEN,
         "metadata",
@@ -197,7 +279,7 @@ def test_everything_is_given(settled: Machine) -> None:
     found = checks(settled, f"--region={REGION}", f"--bucket-owner={ACCOUNT}", **env)
     assert_line(found["metadata"], Line("warning", "region, account and credentials are given"))
     assert_line(found["role"], Line("ok", "AWS_ACCESS_KEY_ID is used, not the credentials of the role"))
-    assert found["kms"]["outcome"] == "ok"
+    assert found["kms-key"]["outcome"] == "ok"
     assert "security-credentials" not in " ".join(settled.metadata.paths)
 
 
@@ -277,35 +359,49 @@ def kms_denied_head_hidden(machine: Machine) -> None:
 
 BY_POLICY = "s3:GetObject with an explicit deny in a resource-based policy"
 READ = ("HeadObject", "GetObject")
-ABSENT = Line("failed", f"there is no s3://fleet/{OBJECT}", "push it: ecsauth push")
+ABSENT = Line(
+    "failed", f"there is no s3://fleet/{OBJECT}", "push it: ecsauth push FILE s3://fleet/prod/ecs.config --kms-key arn:"
+)
 DENIED = Line("failed", "is there, but the role may not read it", f"allow s3:GetObject on arn:aws:s3:::fleet/{OBJECT}")
 FOREIGN = Line("failed", f"fleet belongs to another account than {ACCOUNT}", "--bucket-owner")
 KMS = Line("failed", "KMS denies the use of the key", "kms:Decrypt")
 S3: dict[str, tuple[Change, str, Line]] = {
     "no bucket": (no_bucket, "bucket", Line("failed", "fleet does not exist", "is its name right?")),
     "foreign owner": (foreign, "bucket", FOREIGN),
-    "foreign owner, no list": (foreign_and_closed, "key", FOREIGN),
-    "absent": (put_elsewhere, "key", ABSENT),
-    "absent, told by S3": (lambda it: without_list(it, message=denied("s3:ListBucket")), "key", ABSENT),
-    "absent, told by the list": (absent_and_denied, "key", ABSENT),
-    "denied, told by the list": (inject(faults.ACCESS_DENIED, *READ), "key", DENIED),
-    "denied, told by S3": (lambda it: without_list(it, message=denied("s3:GetObject")), "key", DENIED),
+    "foreign owner, no list": (foreign_and_closed, "object", FOREIGN),
+    "absent": (put_elsewhere, "object", ABSENT),
+    "absent, told by S3": (lambda it: without_list(it, message=denied("s3:ListBucket")), "object", ABSENT),
+    "absent, told by the list": (absent_and_denied, "object", ABSENT),
+    "denied, told by the list": (inject(faults.ACCESS_DENIED, *READ), "object", DENIED),
+    "denied, told by S3": (lambda it: without_list(it, message=denied("s3:GetObject")), "object", DENIED),
     "denied or absent": (
         without_list,
-        "key",
+        "object",
         Line("failed", "it is not there, or the role may not read it", "aws s3api head-object"),
     ),
     "denied by the bucket's policy": (
         lambda it: without_list(it, message=denied(BY_POLICY)),
-        "key",
+        "object",
         Line("failed", "the bucket's policy, or a VPC endpoint's, denies it", "does it demand TLS"),
     ),
-    "portal": (inject(faults.Page()), "key", Line("failed", "what answers is not S3", "is there a proxy on the way?")),
+    "portal": (
+        inject(faults.Page()),
+        "object",
+        Line("failed", "what answers is not S3", "is there a proxy on the way?"),
+    ),
     "proxy": (inject(faults.Page(403)), "bucket", Line("failed", "what answers is not S3", "is there a proxy")),
-    "KMS": (inject(kms_denied("KEY"), "GetObject"), "kms", KMS),
-    "KMS, and S3 hides the head": (kms_denied_head_hidden, "kms", KMS),
-    "KMS key disabled": (inject(faults.KMS_DISABLED, "GetObject"), "kms", Line("failed", "is disabled", "enable-key")),
-    "S3's own key": (other_encryption, "kms", Line("failed", "encrypted by S3 itself (AES256)", "push the file again")),
+    "KMS": (inject(kms_denied("KEY"), "GetObject"), "kms-key", KMS),
+    "KMS, and S3 hides the head": (kms_denied_head_hidden, "kms-key", KMS),
+    "KMS key disabled": (
+        inject(faults.KMS_DISABLED, "GetObject"),
+        "kms-key",
+        Line("failed", "is disabled", "enable-key"),
+    ),
+    "S3's own key": (
+        other_encryption,
+        "kms-key",
+        Line("failed", "encrypted by S3 itself (AES256)", "push the file again"),
+    ),
     "expired token": (
         inject(faults.EXPIRED_TOKEN, "HeadBucket", "ListObjectsV2"),
         "bucket",
@@ -327,8 +423,8 @@ def test_s3_faults(settled: Machine, case: str) -> None:
     assert_line(found[name], expected)
     assert [one["check"] for one in found.values() if one["outcome"] == "failed"] == [name]
     assert traces(settled) == before
-    if name != "kms":
-        assert_line(found["kms"], Line("skipped", "needs key"))
+    if name != "kms-key":
+        assert_line(found["kms-key"], Line("skipped", f"needs {name}"))
 
 
 @pytest.mark.parametrize("change", [least_privilege, empty])
@@ -341,19 +437,22 @@ def test_what_is_no_fault(settled: Machine, change: Change) -> None:
 def test_other_key(settled: Machine) -> None:
     """An object under another key than the one that is insisted on."""
     found = checks(settled)
-    assert found["kms"]["outcome"] == "ok"
+    assert found["kms-key"]["outcome"] == "ok"
     places = (f"--file={settled.env_file}", f"--state-dir={settled.state_place}", f"--kms-key={OTHER_KEY}")
     done = run_here("doctor", settled.uri, *places, "--launch=none", env=settled.environment())
     assert done.status == FAILED
     assert f"it is encrypted with {settled.key}, which is not a key given with --kms-key" in done.out
-    assert "ecsauth: warning: failed: kms\n" in done.err
+    assert done.err == ""
+    cause, fix = done.out.splitlines()[-2:]
+    assert cause.startswith("cause: kms-key: it is encrypted with ")
+    assert fix.startswith("fix: after a change of keys push the file again")
 
 
 def test_version_that_is_not_there(settled: Machine) -> None:
     """A version is asked for as it was given."""
     done = run_here("doctor", f"{settled.uri}?versionId=absent", "--launch=none", env=settled.environment())
     assert done.status == FAILED
-    (line,) = (line for line in done.out.splitlines() if line.split()[1] == "key")
+    (line,) = (line for line in done.out.splitlines() if line.split()[1] == "object")
     assert line.startswith("failed ")
     assert "there is no version absent of " in line
 
@@ -428,8 +527,12 @@ def linked(machine: Machine) -> None:
     ("change", "name", "expected"),
     [
         (opened, "file", Line("failed", f"0640, {OWNER}: others can read", "chmod 600")),
-        (removed, "file", Line("failed", "where ecsauth had put one", "run ecsauth boot")),
-        (broken, "file", Line("failed", "1 error", "see ecsauth check")),
+        (
+            removed,
+            "file",
+            Line("failed", "where ecsauth had put one", "boot: ecsauth boot s3://fleet/prod/ecs.config --kms-key arn:"),
+        ),
+        (broken, "file", Line("failed", "1 error", "see: ecsauth check /")),
         (linked, "file", Line("failed", "is a symbolic link", "remove it")),
         (shared, "directory", Line("failed", "can be written by others", "chmod go-w")),
     ],
@@ -445,7 +548,10 @@ def test_file_faults(settled: Machine, change: Change, name: str, expected: Line
 def test_changed_by_hand(settled: Machine) -> None:
     """A good file that is not the installed one is no failure, and is not well either."""
     changed(settled)
-    assert_line(checks(settled)["file"], Line("warning", "it was changed since ecsauth put it there", "ecsauth boot"))
+    assert_line(
+        checks(settled)["file"],
+        Line("warning", "it was changed since ecsauth put it there", "boot: ecsauth boot s3://"),
+    )
 
 
 def test_facts_of_the_record(settled: Machine) -> None:
@@ -463,7 +569,7 @@ def test_facts_of_the_record(settled: Machine) -> None:
 def test_before_the_first_boot(bare_machine: Machine) -> None:
     """A file that is not there yet is no failure, and no directory is made."""
     found = checks(bare_machine)
-    assert_line(found["file"], Line("warning", "there is no ", "run ecsauth boot"))
+    assert_line(found["file"], Line("warning", "there is no ", "boot: ecsauth boot s3://"))
     assert_line(found["directory"], Line("ok", "not there yet, boot makes it"))
     assert not bare_machine.place.exists()
     assert not bare_machine.state_place.exists()
@@ -476,11 +582,13 @@ def test_agent(booted: Machine) -> None:
     assert_line(found["engine"], Line("ok", "docker "))
     assert_line(found["agent"], Line("ok", "registered in demo"))
     booted.docker.call("stop", AGENT)
-    assert_line(checks(booted, "--launch=docker")["agent"], Line("failed", "does not run", "see docker logs"))
+    assert_line(
+        checks(booted, "--launch=docker")["agent"], Line("failed", "does not run", "see: docker logs ecs-agent")
+    )
     found = checks(booted, "--launch=docker", DOCKER_HOST=f"unix://{booted.folder}/no.sock")
     assert_line(found["docker"], Line("failed", "there is no ", "systemctl start docker"))
     assert_line(found["engine"], Line("skipped", "needs docker"))
-    assert_line(found["agent"], Line("skipped", "needs engine"))
+    assert_line(found["agent"], Line("skipped", "needs docker"))
 
 
 def test_deadline(settled: Machine) -> None:
@@ -492,7 +600,7 @@ def test_deadline(settled: Machine) -> None:
     done = doctor(settled, "--deadline=2", f"--region={REGION}", f"--bucket-owner={ACCOUNT}", **env)
     assert time.monotonic() - began < 60
     assert done.status == FAILED
-    assert "there was no time left: give a longer --deadline" in done.out
+    assert "there was no time left (give a longer --deadline)" in done.out
 
 
 def test_changes_nothing(settled: Machine, watch: Callable[..., Watched], tmp_path: Path) -> None:
@@ -526,7 +634,7 @@ def test_without_root(settled: Machine, open_place: Path) -> None:
     assert done.status == 0, done.out
     assert_line(found["directory"], Line("skipped", "permission denied", "run as root"))
     assert_line(found["docker"], Line("skipped", "permission denied", "run as root"))
-    assert found["kms"]["outcome"] == "warning"
+    assert found["kms-key"]["outcome"] == "warning"
 
 
 def test_no_secret(bare_machine: Machine, canary: Canary) -> None:

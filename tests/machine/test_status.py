@@ -34,8 +34,14 @@ def status(machine: Machine, *options: str, **env: str) -> Ended:
 
 
 def lines(done: Ended) -> dict[str, str]:
-    """Return the report's lines by their topics."""
-    return {line.split()[1]: line for line in done.out.splitlines()}
+    """Return the report's lines by their topics; the ending has none."""
+    rows = (line for line in done.out.splitlines() if not line.startswith(("cause: ", "fix: ", "skipped ")))
+    return {line.split()[1]: line for line in rows}
+
+
+def fix(done: Ended) -> str:
+    """Return the command that the report ends with."""
+    return done.out.splitlines()[-1].removeprefix("fix: ").partition("  # ")[0]
 
 
 def test_healthy(booted: Machine) -> None:
@@ -52,7 +58,7 @@ def test_healthy(booted: Machine) -> None:
     installed = booted.state().installed
     assert installed is not None
     shown = lines(done)
-    assert list(shown) == ["file", "version", "S3", "agent", "environment", "cluster"]
+    assert list(shown) == ["last-run", "file", "version", "object", "agent", "environment", "cluster"]
     assert all(line.startswith("ok  ") for line in shown.values())
     assert f"{booted.env_file}, 0600, root, as ecsauth left it" in shown["file"]
     assert f"{installed.facts.version_id} of {booted.uri}, installed " in shown["version"]
@@ -66,7 +72,7 @@ def test_healthy_for_programs(booted: Machine) -> None:
     """The same as one JSON document."""
     said = status(booted, "--remote", "--format=json").document
     installed, agent = said["installed"], said["agent"]
-    assert list(said) == ["schema", "agree", "installed", "remote", "agent", "problems"]
+    assert list(said) == ["schema", "agree", "installed", "remote", "agent", "problems", "checks"]
     assert (said["schema"], said["agree"], said["problems"]) == (1, True, [])
     assert (installed["env_file"], installed["mode"], installed["owner"]) == (str(booted.env_file), "0600", "root")
     assert (installed["as_left"], installed["uri"], installed["failure"]) == (True, booted.uri, None)
@@ -149,38 +155,41 @@ def failed(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (edited, {"file": "it was changed since", "environment": "in 1 variable: ECS_ENGINE_AUTH_DATA: boot again"}),
+        (edited, {"file": "it was changed since", "environment": "in 1 variable: ECS_ENGINE_AUTH_DATA"}),
         (removed, {"file": "there is no "}),
-        (opened, {"file": "0644, root: it was opened to others: boot again"}),
+        (opened, {"file": "0644, root: it was opened to others"}),
         (stopped, {"agent": "does not run: it exited with status ", "cluster": "does not answer"}),
         (gone, {"agent": "there is neither a container ecs-agent nor a service", "cluster": "does not answer"}),
-        (by_hand, {"agent": "not made by ecsauth: boot again"}),
+        (by_hand, {"agent": "not made by ecsauth"}),
         (other_version, {"agent": "made from another version", "environment": "ECS_ENGINE_AUTH_DATA"}),
         (other_cluster, {"cluster": "somebody-elses, but the file says demo"}),
-        (rejected, {"rejected": "exited", "last": "with status 7"}),
-        (failed, {"last": "with status 4: cannot get "}),
+        (rejected, {"rejected": "exited", "last-run": "with status 7"}),
+        (failed, {"last-run": "with status 4: cannot get "}),
     ],
 )
 def test_disagreement(booted: Machine, change: Callable[[Machine], None], expected: dict[str, str]) -> None:
-    """Status 3; the line at fault begins with a warning, says what differs and ends with what to do."""
+    """Status 3; the line at fault says what differs, and the report ends with the cause and a boot that mends it."""
     change(booted)
     done = status(booted)
     shown = lines(done)
     assert done.status == DISAGREE
     for topic, said in expected.items():
-        assert shown[topic].startswith("warning  "), done.out
+        assert shown[topic].startswith(("warning  ", "failed   ")), done.out
         assert said in shown[topic], done.out
-    assert "ecsauth: warning: not in agreement: " in done.err
-    assert f"ecsauth: hint: to boot again: ecsauth boot {booted.uri} --kms-key {booted.key}" in done.err
-    assert "--launch" not in done.err
-    problems = {problem["topic"].split()[0] for problem in status(booted, "--format=json").document["problems"]}
+        assert f"\ncause: {topic}: " in done.out
+    assert done.err == ""
+    assert "\nfix: " in done.out
+    if change not in (other_cluster, rejected):
+        assert f"\nfix: ecsauth boot {booted.uri} --kms-key {booted.key}" in done.out
+    assert "--launch" not in done.out
+    problems = {problem["topic"] for problem in status(booted, "--format=json").document["problems"]}
     assert problems >= set(expected)
 
 
 def test_boot_of_the_hint_mends(booted: Machine) -> None:
     """What the hint says is a boot that brings all into agreement."""
     edited(booted)
-    said = status(booted).err.rpartition("to boot again: ecsauth ")[2].split()
+    said = fix(status(booted)).split()[1:]
     assert run_here(*said, f"--image={booted.docker.image()}", env=booted.environment()).status == 0
     assert status(booted, "--remote").status == 0
 
@@ -193,7 +202,7 @@ def test_told_to_start_no_agent(bare_machine: Machine) -> None:
     assert (done.status, done.err) == (0, ""), done.out
     assert "boot was told to start none" in lines(done)["agent"]
     edited(bare_machine)
-    said = status(bare_machine).err.rpartition("to boot again: ecsauth ")[2].split()
+    said = fix(status(bare_machine)).split()[1:]
     assert f"--region {REGION} --launch none" in " ".join(said)
     assert run_here(*said, env=bare_machine.environment()).status == 0
     assert status(bare_machine).status == 0
@@ -202,10 +211,10 @@ def test_told_to_start_no_agent(bare_machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("fault", "outcome", "said"),
     [
-        (faults.ACCESS_DENIED, "denied", "S3 denies access (Forbidden): see ecsauth doctor"),
-        (faults.NO_SUCH_KEY, "absent", "has no such object or version any more: push the file again"),
+        (faults.ACCESS_DENIED, "denied", "S3 denies access (Forbidden)"),
+        (faults.NO_SUCH_KEY, "absent", "has no such object or version any more"),
         (faults.INTERNAL_ERROR, "unreachable", "S3 asks to come back later"),
-        (faults.Reset(), "unreachable", "see ecsauth doctor"),
+        (faults.Reset(), "unreachable", "the connection broke"),
     ],
 )
 def test_remote_faults(booted: Machine, fault: faults.Fault, outcome: str, said: str) -> None:
@@ -213,27 +222,28 @@ def test_remote_faults(booted: Machine, fault: faults.Fault, outcome: str, said:
     booted.proxy.inject(fault)
     done = status(booted, "--remote")
     assert done.status == DISAGREE
-    assert lines(done)["S3"].startswith("warning  ")
-    assert said in lines(done)["S3"]
+    assert lines(done)["object"].startswith("warning  " if outcome == "unreachable" else "failed   ")
+    assert said in lines(done)["object"]
+    assert fix(done).startswith("ecsauth push FILE " if outcome == "absent" else "ecsauth doctor")
     remote = status(booted, "--remote", "--format=json").document["remote"]
     assert remote["outcome"] == outcome
     assert (remote["reason"] is None) is (outcome == "absent")
-    assert (remote["reason"] or "") in lines(done)["S3"]
+    assert (remote["reason"] or "") in lines(done)["object"]
 
 
 def test_newer_version_in_s3(booted: Machine) -> None:
     """A version that was pushed and is not here yet."""
     version = booted.put(SECOND)
-    assert f"has a newer version, {version}: boot again" in lines(status(booted, "--remote"))["S3"]
+    assert f"has a newer version, {version}" in lines(status(booted, "--remote"))["object"]
 
 
 def test_nothing_yet(bare_machine: Machine) -> None:
     """On a machine that has never booted there is nothing to agree on, and nothing is made by asking."""
     done = status(bare_machine, "--remote", PATH=str(bare_machine.folder))
     assert done.status == DISAGREE
-    assert "ecsauth has installed nothing here: run ecsauth boot" in done.out
+    assert "\nfix: ecsauth boot S3URI --kms-key ARN  # boot\n" in done.out
     assert "docker is not installed" in done.out
-    assert "hint" not in done.err
+    assert done.err == ""
     assert not bare_machine.place.exists()
     assert not bare_machine.state_place.exists()
 
@@ -249,9 +259,10 @@ def test_without_root(booted: Machine, open_place: Path) -> None:
     done = unprivileged.run("status", "--remote", *places, env=booted.environment())
     shown = lines(done)
     assert done.status == DISAGREE, done.err
-    for topic in ("file", "version", "S3", "agent"):
-        assert shown[topic].startswith("warning  "), done.out
-        assert shown[topic].endswith(": run as root"), done.out
+    (skipped,) = (line for line in done.out.splitlines() if line.startswith("skipped "))
+    for topic in ("file", "version", "object", "agent"):
+        assert topic in skipped, done.out
+    assert skipped.endswith("(run as root)"), done.out
     assert shown["cluster"].startswith("ok  ")
 
 

@@ -31,11 +31,11 @@ class Sitting(NamedTuple):
 class PseudoTerminal:
     """A terminal on which a command runs as leader of its session; a context manager, which kills what still runs."""
 
-    def __init__(self, *arguments: str, env: Mapping[str, str]) -> None:
+    def __init__(self, *arguments: str, env: Mapping[str, str], term: str = "dumb") -> None:
         self._ours, theirs = pty.openpty()
         self._seen = b""
         command = [sys.executable, "-m", "bootstrap", *arguments]
-        own = {**env, "PYTHONPATH": str(program.ROOT), "TERM": "dumb", "COLUMNS": "100"}
+        own = {**env, "PYTHONPATH": str(program.ROOT), "TERM": term, "COLUMNS": "100"}
         # A test run in the background ignores SIGINT, and its children with it. -c: the terminal is its own.
         front = ("env", "--default-signal=INT,TERM,HUP,QUIT", "setsid", "-c")
         self.child = subprocess.Popen([*front, *command], stdin=theirs, stdout=theirs, stderr=theirs, env=own)

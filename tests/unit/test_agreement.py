@@ -8,6 +8,7 @@ import pytest
 
 from bootstrap.core import agreement
 from bootstrap.core.agent_health import Registration
+from bootstrap.core.diagnosis import Outcome
 from bootstrap.core.observed import S3, File, Observed, Placed, Remote, Runs, Unreadable, Way, compared, epoch
 from bootstrap.core.secret import Secret
 from bootstrap.core.state import Failure, Installed, Moment, Rejected, Source, State
@@ -51,9 +52,10 @@ def test_all_agree() -> None:
     said = {topic.name: topic.said for topic in agreement.topics(WELL)}
     assert odd(WELL) == {}
     assert said == {
+        "last-run": "ended well; S3 confirmed the file 5 minutes ago",
         "file": "/etc/ecs/ecs.config, 0600, root, as ecsauth left it",
         "version": "v1 of s3://b/k, installed 2 hours ago, confirmed by S3 5 minutes ago",
-        "S3": "has the same version",
+        "object": "S3 has the same version",
         "agent": "container ecs-agent, running for 116 minutes, made from version v1",
         "environment": "equals the file",
         "cluster": f"prod as {ANSWER.container_instance}, Amazon ECS Agent - v1, 2 tasks",
@@ -91,7 +93,7 @@ def given(**changes: str) -> dict[str, Secret]:
             "the directory /etc/ecs can be written",
             "chmod",
         ),
-        (WELL._replace(state=State()), "version", "ecsauth has installed nothing here", "run ecsauth boot"),
+        (WELL._replace(state=State()), "version", "ecsauth has installed nothing here", "boot: ecsauth boot S3URI"),
         (
             WELL._replace(state=None, state_unreadable=ROOT),
             "version",
@@ -109,40 +111,60 @@ def given(**changes: str) -> dict[str, Secret]:
             WELL._replace(state=STATE._replace(rejected=REJECTED)),
             "rejected",
             "version v2 was tried 60 seconds ago: it exited with status 1; it is tried again in 20 minutes",
-            "push a mended file, or boot again with --force",
+            "push a mended file, or try this one again: ecsauth boot S3URI --force",
         ),
         (
             WELL._replace(state=STATE._replace(rejected=REJECTED._replace(retry_after=None))),
             "rejected",
             "it exited with status 1",
-            "push a mended file, or boot again with --force",
+            "push a mended file, or try this one again: ecsauth boot S3URI --force",
         ),
         (
             WELL._replace(
                 state=STATE._replace(failure=Failure(NOW - 120, 5, "cannot get s3://b/k: no answer in time"))
             ),
-            "last run",
+            "last-run",
             "failed 2 minutes ago with status 5: cannot get s3://b/k: no answer in time",
-            "see ecsauth doctor, then boot again",
+            "boot again: ecsauth boot S3URI",
         ),
-        (WELL._replace(s3=S3(Remote.NEWER, OTHER)), "S3", "has a newer version, v2", "boot again"),
-        (WELL._replace(s3=S3(Remote.OLDER, OTHER)), "S3", "has an older version, v2", "push the file again"),
-        (WELL._replace(s3=S3(Remote.ABSENT)), "S3", "has no such object", "push the file again"),
+        (WELL._replace(s3=S3(Remote.NEWER, OTHER)), "object", "has a newer version, v2", "boot again"),
+        (
+            WELL._replace(s3=S3(Remote.OLDER, OTHER)),
+            "object",
+            "has an older version, v2",
+            "push the file again: ecsauth push FILE S3URI",
+        ),
+        (
+            WELL._replace(s3=S3(Remote.ABSENT)),
+            "object",
+            "has no such object",
+            "push the file again: ecsauth push FILE S3URI",
+        ),
         (
             WELL._replace(s3=S3(Remote.DENIED, reason="S3 denies access")),
-            "S3",
+            "object",
             "S3 denies access",
-            "see ecsauth doctor",
+            "look closer: ecsauth doctor",
         ),
-        (WELL._replace(s3=S3(Remote.UNREACHABLE, reason="no answer")), "S3", "no answer", "try again"),
+        (
+            WELL._replace(s3=S3(Remote.UNREACHABLE, reason="no answer")),
+            "object",
+            "no answer",
+            "look closer: ecsauth doctor",
+        ),
         (
             WELL._replace(s3=S3(Remote.UNKNOWN), state=None, state_unreadable=ROOT),
-            "S3",
+            "object",
             "was not asked",
             "run as root",
         ),
-        (WELL._replace(s3=S3(Remote.UNKNOWN), state=State()), "S3", "was not asked", "run ecsauth boot"),
-        (WELL._replace(s3=S3(Remote.UNKNOWN, reason="the region is malformed")), "S3", "region", "see ecsauth doctor"),
+        (WELL._replace(s3=S3(Remote.UNKNOWN), state=State()), "object", "was not asked", "boot: ecsauth boot S3URI"),
+        (
+            WELL._replace(s3=S3(Remote.UNKNOWN, reason="the region is malformed")),
+            "object",
+            "region",
+            "look closer: ecsauth doctor",
+        ),
         (WELL._replace(runs=Runs(None)), "agent", "there is neither a container ecs-agent nor a service", "boot again"),
         (WELL._replace(runs=Runs(None, unreadable=ROOT)), "agent", "what runs it is not readable", "run as root"),
         (
@@ -190,12 +212,12 @@ def given(**changes: str) -> dict[str, Secret]:
             "in 1 variable: ECS_CLUSTER",
             "boot again",
         ),
-        (WELL._replace(answer=None), "cluster", "the agent does not answer", "see docker logs ecs-agent"),
+        (WELL._replace(answer=None), "cluster", "the agent does not answer", "see: docker logs ecs-agent"),
         (
             WELL._replace(answer=ANSWER._replace(container_instance=None)),
             "cluster",
             "prod, but the agent has not registered",
-            "see docker logs ecs-agent",
+            "see: docker logs ecs-agent",
         ),
         (
             WELL._replace(answer=ANSWER._replace(cluster="default")),
@@ -237,6 +259,24 @@ def test_what_does_not_agree(seen: Observed, topic: str, said: str, fix: str) ->
 def test_what_agrees(seen: Observed) -> None:
     """Nothing is complained about that is as it should be."""
     assert odd(seen) == {}
+
+
+@pytest.mark.parametrize(
+    ("seen", "topic", "outcome"),
+    [
+        (WELL, "file", Outcome.OK),
+        (WELL._replace(file=FILE._replace(data=DATA + b"A=1\n")), "file", Outcome.WARNING),
+        (WELL._replace(file=FILE._replace(placed=None, data=None)), "file", Outcome.FAILED),
+        (WELL._replace(file=FILE._replace(data=None, unreadable=ROOT)), "file", Outcome.SKIPPED),
+        (WELL._replace(s3=S3(Remote.DENIED, reason="no")), "object", Outcome.FAILED),
+        (WELL._replace(s3=S3(Remote.UNREACHABLE, reason="no")), "object", Outcome.WARNING),
+        (WELL._replace(runs=Runs(None)), "agent", Outcome.FAILED),
+        (WELL._replace(state=State()), "last-run", Outcome.SKIPPED),
+    ],
+)
+def test_how_it_stands(seen: Observed, topic: str, outcome: Outcome) -> None:
+    """A topic stands as a check of doctor does: ok, warning, failed, skipped."""
+    assert {one.name: one.outcome for one in agreement.topics(seen)}[topic] is outcome
 
 
 def test_ecs_init_reads_for_the_service() -> None:
@@ -306,7 +346,7 @@ def test_told_to_start_none(runs: Runs, answer: Registration | None, said: str) 
     assert odd(seen) == {}
     assert said in {topic.name: topic.said for topic in agreement.topics(seen)}["agent"]
     if runs is not SERVICE:
-        assert odd(seen._replace(state=STATE))["agent"].fix == "boot again"
+        assert odd(seen._replace(state=STATE))["agent"].fix == "boot again: ecsauth boot S3URI"
 
 
 def test_docker_is_not_asked_for_an_agent_of_others() -> None:
@@ -335,4 +375,4 @@ def test_restarted_by_others(runs: Runs) -> None:
     found = odd(TOLD._replace(runs=runs))
     assert {topic.fix for topic in found.values()} == {"restart it as it is started here: boot was told --launch none"}
     assert set(odd(TOLD._replace(runs=runs, state=STATE))) >= set(found)
-    assert odd(WELL._replace(runs=runs))["environment"].fix == "boot again"
+    assert odd(WELL._replace(runs=runs))["environment"].fix == "boot again: ecsauth boot S3URI"

@@ -31,11 +31,15 @@ class Outcome(str, Enum):
 
 
 class Verdict(NamedTuple):
-    """What a check found, in one line, and the fix where there is something to fix."""
+    """What a check found, in one line, and the fix where there is something to fix.
+
+    `needs` names the check that has to hold before one that was skipped for it.
+    """
 
     outcome: Outcome
     said: str
     fix: str = ""
+    needs: str = ""
 
 
 class Check(NamedTuple):
@@ -92,7 +96,9 @@ def _verdict(check: Check, before: dict[str, Verdict], left: float) -> Verdict:
     holds = (Outcome.OK, Outcome.WARNING)
     unmet = next((name for name in check.needs if before[name].outcome not in holds), None)
     if unmet is not None:
-        return skipped(f"needs {unmet}")
+        # That one may itself have been skipped for want of another, which is the cause.
+        cause = before[unmet].needs or unmet
+        return skipped(f"needs {cause}")._replace(needs=cause)
     if left < _SHORTEST:
         return skipped("there was no time left", "give a longer --deadline")
     seconds = min(left, check.seconds)

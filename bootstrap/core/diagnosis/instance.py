@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from bootstrap.core import spans
+from bootstrap.core.command_hint import INSTANCE, CommandHint
 from bootstrap.core.diagnosis import Outcome, failed, ok, skipped, warning
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _OK, _NOT_FOUND, _SERVER_ERROR = 200, 404, 500
 # In place of a status: nothing was sent back in time; nobody is to be asked.
 SILENT, OFF = 0, -1
 _GIVE_BOTH = "give --region and --bucket-owner"
-_OPTIONS = "aws ec2 modify-instance-metadata-options --instance-id ID"
+_OPTIONS = ("aws", "ec2", "modify-instance-metadata-options", "--instance-id", INSTANCE)
 
 
 class Metadata(NamedTuple):
@@ -63,19 +64,23 @@ def _metadata(answer: Metadata) -> Verdict:
     if answer.token == SILENT:
         return failed(
             "does not answer",
-            f"in a container the hop limit has to be 2 ({_OPTIONS} --http-put-response-hop-limit 2); elsewhere than on "
-            f"EC2 {_GIVE_BOTH}",
+            CommandHint(
+                f"elsewhere than on EC2 {_GIVE_BOTH}; in a container the hop limit has to be 2",
+                *(*_OPTIONS, "--http-put-response-hop-limit", "2"),
+            ),
         )
     if answer.token >= _SERVER_ERROR:
         return failed(f"failed with {answer.token}", "try again; if it lasts, stop and start the instance")
     if answer.token == _NOT_FOUND:
         return failed("knows no version 2", "does something else answer at its address, as a proxy of credentials?")
     if answer.token != _OK:
-        return failed(f"refused a token with {answer.token}", f"enable it: {_OPTIONS} --http-endpoint enabled")
+        return failed(
+            f"refused a token with {answer.token}", CommandHint("enable it", *_OPTIONS, "--http-endpoint", "enabled")
+        )
     if answer.version1 == _OK:
         return warning(
             "answers, version 1 too: whoever makes a program here send a request gets the role's credentials",
-            f"{_OPTIONS} --http-tokens required",
+            CommandHint("switch that off", *_OPTIONS, "--http-tokens", "required"),
         )
     return ok("answers, version 2 only")
 
@@ -85,7 +90,11 @@ def role(found: Role, now: int) -> Verdict:
     if found.name is None:
         return failed(
             "no role is attached to the instance",
-            "aws ec2 associate-iam-instance-profile --instance-id ID --iam-instance-profile Name=PROFILE",
+            CommandHint(
+                "attach one",
+                *("aws", "ec2", "associate-iam-instance-profile", "--instance-id", INSTANCE),
+                *("--iam-instance-profile", "Name=PROFILE"),
+            ),
         )
     if found.code != "Success":
         return failed(
@@ -131,3 +140,8 @@ def time(offsets: tuple[Offset, ...]) -> Verdict:
     if by > _ODD:
         return warning(said, fix)
     return ok(f"agrees with {off.of}")
+
+
+def caller(arn: Optional[str]) -> Verdict:
+    """Say whose the credentials are; `boot` can do without STS, which knows it."""
+    return skipped("STS does not say whose the credentials are") if arn is None else ok(arn)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from bootstrap.core import units
 from bootstrap.core.agent_health import Health, by_its_answer
 from bootstrap.core.check import check
+from bootstrap.core.command_hint import S3URI, CommandHint
 from bootstrap.core.diagnosis import failed, ok, skipped, warning
 from bootstrap.core.diagnostics import Severity
 from bootstrap.core.observed import Way
@@ -24,7 +25,9 @@ TIMER = units.TIMER
 CLOUD_FINAL = "cloud-final.service"
 _OLDEST_PYTHON = (3, 9)
 _OLDEST_SDK = (1, 36)
-_BOOT = "run ecsauth boot"
+_BOOT = CommandHint("boot", "ecsauth", "boot", S3URI)
+_LOG = CommandHint("see", "docker", "logs", "ecs-agent")
+_JOURNAL = CommandHint("see", "journalctl", "-u", "ecs")
 _MOST_CODES = 5
 
 
@@ -80,7 +83,7 @@ def file(
     found = check(data)
     errors = tuple(finding for finding in found if finding.severity is Severity.ERROR)
     if errors:
-        fix = f"see ecsauth check {shlex.quote(path)}; push a mended file"
+        fix = CommandHint("push a mended file; see", "ecsauth", "check", path)
         return failed(f"{what}: {_counted(errors, 'error')}", fix)
     what = f"{what}, {_counted(found, 'finding')}" if found else what
     if verified is not None and data != verified:
@@ -104,15 +107,15 @@ def agent(runs: Runs, answer: Optional[Registration], cluster: Optional[str], *,
         return (failed if installed else warning)("there is neither a container ecs-agent nor a service", _BOOT)
     if not runs.running and answer is None:
         what = "the service" if runs.way is Way.SERVICE else "the container ecs-agent"
-        fix = "see journalctl -u ecs" if runs.way is Way.SERVICE else "see docker logs ecs-agent"
+        fix = _JOURNAL if runs.way is Way.SERVICE else _LOG
         return (failed if installed else warning)(f"{what} does not run{runs.not_running}", fix)
     if answer is None:
-        return failed("it does not answer on 127.0.0.1:51678", "see docker logs ecs-agent")
+        return failed("it does not answer on 127.0.0.1:51678", _LOG)
     verdict = by_its_answer(answer, cluster or answer.cluster)
     if verdict.health is Health.FAILED:
         return failed(verdict.reason, "replace the instance: with its saved state an agent told another cluster exits")
     if verdict.health is Health.PENDING:
-        return warning(verdict.reason, "can it reach ECS? see docker logs ecs-agent")
+        return warning(verdict.reason, CommandHint("can it reach ECS? see", "docker", "logs", "ecs-agent"))
     return ok(f"registered in {answer.cluster}, {answer.agent_version}")
 
 
@@ -121,7 +124,7 @@ def ordering(order: Order) -> Verdict:
     if GATE not in order.drop_ins:
         return warning(
             f"ecs.service starts whether a checked file is there or not ({GATE} is not in effect)",
-            "run ecsauth boot --launch service, which puts the gate there",
+            CommandHint("boot, which puts the gate there", "ecsauth", "boot", S3URI, "--launch", "service"),
         )
     if order.is_marked is False:
         return warning("the gate holds ecs.service back: no checked file is there", _BOOT)
@@ -135,7 +138,8 @@ def timer(shown: Optional[Timer]) -> Verdict:
     if shown is None:
         return skipped("needs systemd")
     if not shown.loaded:
-        return warning(f"there is no {TIMER}: a new password arrives with the next boot only", "boot with --persist")
+        persist = CommandHint("boot with the units that look for one", "ecsauth", "boot", S3URI, "--persist")
+        return warning(f"there is no {TIMER}: a new password arrives with the next boot only", persist)
     if not shown.active:
         return failed(f"{TIMER} is not active", f"systemctl enable --now {TIMER}")
     return ok(f"{TIMER} is active" + (f", next run {shown.next_run}" if shown.next_run else ""))

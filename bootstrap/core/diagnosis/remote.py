@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from bootstrap.core import spans, trust
+from bootstrap.core.command_hint import FILE, KEY, CommandHint
 from bootstrap.core.diagnosis import failed, ok, warning
 
 if TYPE_CHECKING:
@@ -105,7 +106,11 @@ def kms(got: Answer, facts: Optional[ObjectFacts], pins: Optional[Pins]) -> Verd
     """Judge whether the key can be used, and whether it is one of those that the instance insists on."""
     if not got.is_ok:
         name = facts.kms_key if facts is not None else None
-        fix = f"{got.fix} ({name})" if name and got.fix else got.fix
+        fix = got.fix
+        if name and isinstance(fix, CommandHint):
+            fix = fix.filled({KEY: name})
+        elif name and fix:
+            fix = f"{fix} ({name})"
         return failed(got.meaning or f"S3 answers {got.status}", fix)
     if facts is None:
         return ok("the object can be read")
@@ -130,7 +135,8 @@ def _foreign(uri: S3URI, owner: str) -> Verdict:
 
 def _absent(uri: S3URI) -> Verdict:
     what = f"version {uri.version_id} of {uri.object_uri}" if uri.version_id else str(uri)
-    return failed(f"there is no {what}", "is the URI right? else push it: ecsauth push FILE S3URI")
+    push = CommandHint("is the URI right? else push it", "ecsauth", "push", FILE, uri.object_uri)
+    return failed(f"there is no {what}", push)
 
 
 def _denied(answers: ObjectAnswers, reason: str, uri: S3URI, owner: str) -> Verdict:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from bootstrap.core.command_hint import CommandHint
 from bootstrap.core.errors import DeniedError, UsageError
 from bootstrap.core.trust import key_arn
 
@@ -54,7 +55,8 @@ def full_key(key: str, client: Callable[[], Any]) -> tuple[str, bool]:
     except ClientError as fault:
         if fault.response["Error"].get("Code") in _NO_KEY:
             raise DeniedError(
-                f"there is no KMS key {key} in this account and region", "see: aws kms list-aliases"
+                f"there is no KMS key {key} in this account and region",
+                CommandHint("see which there are", "aws", "kms", "list-aliases"),
             ) from None
         return key, False
     except _NO_ANSWER:
@@ -66,4 +68,5 @@ def full_key(key: str, client: Callable[[], Any]) -> tuple[str, bool]:
 def _refuse_unusable(key: str, described: Mapping[str, Any]) -> None:
     state = described.get("KeyState", "Enabled")
     if state in _NOT_USABLE:
-        raise DeniedError(f"the KMS key {key} cannot be used: its state is {state}", "see: aws kms describe-key")
+        see = CommandHint("see", "aws", "kms", "describe-key", "--key-id", str(described.get("Arn", key)))
+        raise DeniedError(f"the KMS key {key} cannot be used: its state is {state}", see)

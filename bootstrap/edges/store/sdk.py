@@ -27,6 +27,10 @@ _Client = TypeVar("_Client", "S3Client", "SecretsManagerClient")
 _CONNECT, _READ = 5, 20
 # Kept short of a whole retry policy: the caller has a deadline and tries again within it.
 _ATTEMPTS = 2
+# Of what no boot depends on.
+_BRIEF = Config(
+    connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1}, signature_version="v4"
+)
 # In place of the SDK's own (key in the files, environment variable, default, conversion): nothing but the default.
 _WITHOUT_FILES: dict[str, Any] = {
     "profile": (None, None, None, None),
@@ -63,6 +67,14 @@ class InstanceClients:
 
     def s3(self, region: str, operations: frozenset[str] = frozenset({"GetObject"})) -> S3Client:
         """Return a client for the bucket's region that carries out these operations and no others."""
+        made: S3Client = self._client("s3", region, operations, _config())
+        return made
+
+    def sts(self, region: str) -> Any:
+        """Return a client that asks once, and not for long, whose the credentials are."""
+        return self._client("sts", region, frozenset({"GetCallerIdentity"}), _config().merge(_BRIEF))
+
+    def _client(self, service: str, region: str, operations: frozenset[str], config: Config) -> Any:
         session = botocore.session.Session(None if self._profile else _WITHOUT_FILES, profile=self._profile)
         session.set_config_variable("ec2_metadata_v1_disabled", value=True)
         session.set_config_variable("metadata_service_timeout", 2)
@@ -71,10 +83,9 @@ class InstanceClients:
         # The files of boto 2, /etc/boto.cfg and ~/.boto, which would beat the role too.
         session.get_component("credential_provider").remove("boto-config")
         _load_credentials(session)
-        client: Any = session.create_client("s3", region_name=region, config=_config())
-        client.meta.events.register("before-call.s3", _refuse_all_but(operations))
-        made: S3Client = safe(client)
-        return made
+        client: Any = session.create_client(service, region_name=region, config=config)
+        client.meta.events.register(f"before-call.{service}", _refuse_all_but(operations))
+        return safe(client)
 
 
 def _trim(session: botocore.session.Session) -> None:

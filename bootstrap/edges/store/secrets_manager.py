@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from botocore.exceptions import ClientError
 
+from bootstrap.core.command_hint import KEY, CommandHint
 from bootstrap.core.errors import ConflictError, DeniedError, EcsauthError, UnreachableError
 from bootstrap.core.secret import Secret
 from bootstrap.edges.store.attempt import Attempt, Operation
@@ -147,7 +148,14 @@ def _about_key(code: str, said: str, what: Attempt, kms_key: Optional[str]) -> O
     if code in _KEY_FAILURES:
         return DeniedError(
             f"cannot {what}: KMS cannot use the secret's key",
-            "is it disabled, deleted, or waiting for deletion? aws kms describe-key --key-id KEY",
+            CommandHint(
+                "is it disabled, deleted, or waiting for deletion",
+                "aws",
+                "kms",
+                "describe-key",
+                "--key-id",
+                kms_key or KEY,
+            ),
         )
     if code == "AccessDeniedException" and "kms" in said.lower():
         return DeniedError(
@@ -169,7 +177,7 @@ def _denied(code: str, said: str, what: Attempt) -> EcsauthError:
 def _scheduled(what: Attempt) -> ConflictError:
     return ConflictError(
         f"cannot {what}: it is scheduled for deletion, and its name is taken until then",
-        f"bring it back: aws secretsmanager restore-secret --secret-id {what.subject}",
+        CommandHint("bring it back", "aws", "secretsmanager", "restore-secret", "--secret-id", what.subject),
         "or give --name",
     )
 

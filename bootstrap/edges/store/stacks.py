@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from bootstrap.core.command_hint import CommandHint
 from bootstrap.core.errors import DeniedError, EcsauthError, UnreachableError
 from bootstrap.edges.store.attempt import Attempt, Operation
 from bootstrap.edges.store.faults import foreign, is_foreign, translate
@@ -76,7 +77,7 @@ def _refused(fault: ClientError, what: Attempt) -> EcsauthError:
     if code == _ABSENT:
         return DeniedError(
             f"cannot {what}: there is no such stack in this account and region",
-            "is --region right, and the profile? see: aws cloudformation list-stacks",
+            CommandHint("is --region right, and the profile? see", "aws", "cloudformation", "list-stacks"),
         )
     if code in _DENIALS:
         return DeniedError(
