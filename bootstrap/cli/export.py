@@ -96,6 +96,7 @@ class Export(NamedTuple):
 
 def _refuse_others(present: Optional[StoredSecret], login: Login, name: str) -> None:
     """Raise UsageError or ConflictError if an update would lose what somebody else has put there."""
+    from bootstrap.core.command_hint import CommandHint
     from bootstrap.core.errors import ConflictError, UsageError
     from bootstrap.core.repository_credentials import is_login
 
@@ -110,7 +111,14 @@ def _refuse_others(present: Optional[StoredSecret], login: Login, name: str) -> 
     if present.rotates:
         raise ConflictError(
             f"secret {name} is renewed by a rotation, so its value is likely to be newer than the file's",
-            f"to put it all the same, end the rotation: aws secretsmanager cancel-rotate-secret --secret-id {name}",
+            CommandHint(
+                "to put it all the same, end the rotation",
+                "aws",
+                "secretsmanager",
+                "cancel-rotate-secret",
+                "--secret-id",
+                name,
+            ),
         )
 
 

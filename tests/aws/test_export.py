@@ -330,6 +330,15 @@ def test_nobody_listens(exporter: Exporter) -> None:
     assert "hint: is there a route to Secrets Manager: an interface endpoint, NAT?" in done.err
 
 
+@pytest.mark.parametrize("status", [200, 403, 502])
+def test_a_portal(exporter: Exporter, status: int) -> None:
+    """A page that answers in its place is told by the name of the service that was asked."""
+    exporter.proxy.inject(faults.Page(status))
+    done = exporter.export()
+    assert done.status == 5
+    assert f"cannot look at secret {NAME}: what answers is not Secrets Manager\n" in done.err
+
+
 def test_plain_http(tmp_path: Path) -> None:
     """No password travels in the clear."""
     env = {**aws_environment(tmp_path, endpoint="http://example.com"), **OPERATOR, "AWS_REGION": REGION}

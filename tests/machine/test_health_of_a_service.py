@@ -55,18 +55,18 @@ def test_new_file_that_the_service_has_not_read(running: Instance) -> None:
     running.put(SECOND)
     assert running.run(*running.command("--launch=none").split(), check=False).status == OK
     shown = lines(running, "status", expected=DISAGREE)
-    assert "was started before the file was installed, and has not read it: boot again" in shown["environment"]
+    assert "was started before the file was installed, and has not read it" in shown["environment"]
 
 
 def test_stopped_service(running: Instance) -> None:
     """A service that somebody has stopped, and a timer."""
     running.systemctl("stop", "ecs", units.TIMER)
     shown = lines(running, "status", expected=DISAGREE)
-    assert shown["agent"].startswith("warning ")
+    assert shown["agent"].startswith("failed ")
     assert "service does not run" in shown["agent"]
     found = lines(running, "doctor", "--launch=service", expected=DISAGREE)
     assert "the service does not run" in found["agent"]
-    assert f"{units.TIMER} is not active: systemctl enable --now {units.TIMER}" in found["timer"]
+    assert f"{units.TIMER} is not active" in found["timer"]
 
 
 def test_held_back(instance: Instance) -> None:
@@ -76,9 +76,9 @@ def test_held_back(instance: Instance) -> None:
     instance.user_data(f"#!/bin/sh\n{instance.command('--deadline=6')}\n")
     instance.boot()
     shown = lines(instance, "status", expected=DISAGREE)
-    assert "a condition of its unit, as the gate's, does not hold: boot again" in shown["agent"]
-    assert "with status 4: cannot get " in shown["last"]
+    assert "a condition of its unit, as the gate's, does not hold" in shown["agent"]
+    assert "with status 4: cannot get " in shown["last-run"]
     found = lines(instance, "doctor", instance.uri, expected=DISAGREE)
-    assert "the gate holds ecs.service back: no checked file is there: run ecsauth boot" in found["ordering"]
-    assert found["key"].startswith("failed ") or found["bucket"].startswith("failed ")
+    assert "the gate holds ecs.service back: no checked file is there: boot: ecsauth boot " in found["ordering"]
+    assert found["object"].startswith("failed ") or found["bucket"].startswith("failed ")
     assert instance.read(instances.ENV_FILE) in (None, b"")

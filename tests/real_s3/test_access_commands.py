@@ -200,9 +200,9 @@ def test_instance(fleet: Fleet) -> None:
     done = fleet.run("instance", "doctor", fleet.uri, fleet.key_option, "--launch=none", *fleet.places())
     assert done.status == 0, done.out + done.err
     found = {line.split()[1]: line for line in done.out.splitlines()}
-    assert {found[check].split()[0] for check in ("role", "bucket", "key", "kms", "file")} == {"ok"}, done.out
+    assert {found[check].split()[0] for check in ("role", "bucket", "object", "kms-key", "file")} == {"ok"}, done.out
     status = fleet.run("instance", "status", "--remote", *fleet.places())
-    assert "S3           has the same version\n" in status.out
+    assert "object       S3 has the same version\n" in status.out
     fleet.uri = fleet.at(PROD, first)
     assert fleet.run("instance", *fleet.boot_arguments("--launch=none", "--allow-older")).status == 0
     assert fleet.env_file.read_bytes() == FIRST

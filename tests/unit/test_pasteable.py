@@ -19,6 +19,7 @@ from bootstrap.core.trust import ObjectFacts
 ARN = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 OTHER = ARN.replace("eu-west-1", "us-west-2")
 URI = "s3://fleet/k"
+KEYS = f"--kms-key {ARN} --kms-key {OTHER}"
 VERSION = f"{URI}?versionId=v1"
 BOOT = ("boot", URI, "--kms-key", ARN)
 GIVEN = ("--bucket-owner", "111122223333", "--region", "eu-west-1")
@@ -54,7 +55,7 @@ DOCTOR, HISTORY = CommandHint("look closer", "ecsauth", "doctor", S3URI), ("ecsa
         (
             DOCTOR,
             ("boot", VERSION, "--kms-key", ARN, "--kms-key", OTHER, *GIVEN, "--launch", "none", "--state-dir", "/s t"),
-            f"ecsauth doctor '{VERSION}' --kms-key {ARN} --kms-key {OTHER} {' '.join(GIVEN)} --launch none --state-dir '/s t'",
+            f"ecsauth doctor '{VERSION}' {KEYS} {' '.join(GIVEN)} --launch none --state-dir '/s t'",
         ),
         (CommandHint("x", *HISTORY), ("boot", URI, "--kms-key", ARN, *GIVEN, "--profile", "p"), None),
         (

@@ -151,8 +151,10 @@ def _denied(answers: ObjectAnswers, reason: str, uri: S3URI, owner: str) -> Verd
     if any(text in reason for text in _OF_POLICY):
         return failed(
             "the bucket's policy, or a VPC endpoint's, denies it",
-            "does it demand TLS, an address or an endpoint? see: "
-            f"aws s3api get-bucket-policy --bucket {uri.bucket}, aws ec2 describe-vpc-endpoints",
+            CommandHint(
+                "does it demand TLS, an address or an endpoint? see the endpoints' policies, and the bucket's",
+                *("aws", "s3api", "get-bucket-policy", "--bucket", uri.bucket),
+            ),
         )
     if (listing is not None and listing.is_ok and not listing.listed) or "s3:listbucket" in reason:
         return _absent(uri)
@@ -162,6 +164,9 @@ def _denied(answers: ObjectAnswers, reason: str, uri: S3URI, owner: str) -> Verd
         return failed("the object is there, but the role may not read it", f"{grant}; does the bucket's deny it?")
     return failed(
         "S3 denies access and does not say why: it is not there, or the role may not read it",
-        f"look from elsewhere (aws s3api head-object --bucket {uri.bucket} --key {uri.key}); if it is there, {grant}; "
-        "does the bucket's policy, or a VPC endpoint's, deny it, as without TLS?",
+        CommandHint(
+            f"if it is there, {grant}; does the bucket's policy, or a VPC endpoint's, deny it, as without TLS? look "
+            "from elsewhere",
+            *("aws", "s3api", "head-object", "--bucket", uri.bucket, "--key", uri.key),
+        ),
     )

@@ -15,7 +15,7 @@ from bootstrap.core.command_hint import KEY, CommandHint
 from bootstrap.core.errors import ConflictError, DeniedError, EcsauthError, UnreachableError
 from bootstrap.core.secret import Secret
 from bootstrap.edges.store.attempt import Attempt, Operation
-from bootstrap.edges.store.faults import translate
+from bootstrap.edges.store.faults import foreign, is_foreign, translate
 from bootstrap.edges.store.s3 import translated
 
 if TYPE_CHECKING:
@@ -68,6 +68,9 @@ class Secrets:
                 if _code(fault) == _ABSENT:
                     return None
                 raise
+        if not described.get("ARN"):
+            # A page in place of an answer, as a portal's, which the SDK takes for an empty one.
+            raise foreign(Attempt(Operation.LOOK_AT_SECRET, name))
         if described.get("DeletedDate"):
             raise _scheduled(Attempt(Operation.USE_SECRET, name))
         rotates = bool(described.get("RotationEnabled"))
@@ -125,6 +128,8 @@ def _refused(fault: ClientError, what: Attempt, kms_key: Optional[str]) -> Ecsau
     response: Any = fault.response
     code, said = _code(fault), _printable(response.get("Error", {}).get("Message") or "")
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if is_foreign(response):
+        return foreign(what)
     if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return UnreachableError(
             f"cannot {what}: Secrets Manager asks to come back later ({code or status})", "run the same command again"
