@@ -56,3 +56,10 @@ def test_ports_of_the_agent_are_kept_free() -> None:
     """The kernel gives the agent's ports to no connection."""
     reserved = said("print(open('/proc/sys/net/ipv4/ip_local_reserved_ports').read())")
     assert reserved == own_host.PORTS
+
+
+def test_data_of_agents() -> None:
+    """What an agent of the machine has saved is not there, and what one saves there is not on the machine."""
+    made = Path(own_host.AGENTS, "test-of-own-host")
+    assert said(f"print(os.listdir('{made.parent}')); open('{made}', 'w')") == "[]"
+    assert not made.exists()

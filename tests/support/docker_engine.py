@@ -19,11 +19,14 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+import stand_in_ecs
 import stand_in_image
 from needs import lack_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from stand_in_ecs import Answer
 
 AGENT = "ecs-agent"
 INTROSPECTION = "http://127.0.0.1:51678"
@@ -54,6 +57,17 @@ class DockerEngine:
     def image(self, variant: str = "healthy") -> str:
         """Return the tag of the stand-in agent's image, made now if need be; the variants are `VARIANTS`."""
         return stand_in_image.build(variant)
+
+    def ecs_answers(self, answer: Answer, *, for_s: Optional[float] = None, second: Optional[float] = None) -> None:
+        """Let ECS answer so to every agent that can see /data, now and later; for some seconds, or until told anew.
+
+        `second` is how long a second of the real agent takes, 0.02 where it is not given.
+        """
+        stand_in_ecs.answers(stand_in_ecs.text(answer, for_s=for_s, second=second))
+
+    def save_state(self, cluster: str) -> None:
+        """Let an agent of this cluster have been here before, and have saved its state."""
+        stand_in_ecs.save(cluster)
 
     def agents(self) -> list[str]:
         """Return the names of the containers called `ecs-agent` or `ecs-agent-…`, running or not."""
@@ -112,7 +126,7 @@ class DockerEngine:
             time.sleep(0.05)
 
     def clean(self) -> None:
-        """Remove every agent container of the tests; AssertionError when one is not of theirs."""
+        """Remove every agent container of the tests and what they have saved; AssertionError for one of others."""
         for name in self.agents():
             container = self.inspect(name)
             if container is None:
@@ -120,6 +134,7 @@ class DockerEngine:
             if stand_in_image.LABEL not in (container["Config"]["Labels"] or {}):
                 raise AssertionError(f"the container {name} on this machine is no stand-in: it is left alone")
             self.call("rm", "--force", "--volumes", name, check=False)
+        stand_in_ecs.forget()
 
 
 @contextlib.contextmanager

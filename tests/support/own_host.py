@@ -31,6 +31,7 @@ COMMAND_TIMEOUT_S = 20.0
 PLACE = Path("/var/tmp")  # noqa: S108 - each engine has a directory that is made for it
 PREFIX = "ecsauth-host-"
 SOCKET = "/run/docker.sock"
+AGENTS = "/var/lib/ecs"
 # The agent's own. They are among those that the kernel gives to connections, one of which could keep an agent from
 # starting.
 PORTS = "51678-51680"
@@ -46,7 +47,7 @@ def lack() -> Optional[str]:
 
 
 def enter() -> None:
-    """Leave the machine's network, and its /run, for ones of this process and its children; OSError if that fails.
+    """Leave the machine's network, /run and agent's data for ones of this process and its children; or OSError.
 
     They are a thread's own: called in the main one, before there are others that matter.
     """
@@ -58,6 +59,9 @@ def enter() -> None:
     # Sockets, locks and named networks of the real machine's programs are there.
     _call("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
     Path("/run/lock").mkdir(mode=0o1777)
+    # The agents' saved state is there.
+    Path(AGENTS).mkdir(parents=True, exist_ok=True)
+    _call("mount", "--no-mtab", "-t", "tmpfs", "-o", "mode=755", "tmpfs", AGENTS)
     _call("ip", "link", "set", "lo", "up")
     with contextlib.suppress(OSError):
         Path("/proc/sys/net/ipv4/ip_local_reserved_ports").write_text(PORTS, encoding="ascii")

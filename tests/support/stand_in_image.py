@@ -37,7 +37,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "with-tasks": ("tasks=yes",),
 }
 
-APPLETS = ("cut", "httpd", "mkdir", "printf", "sh", "sha256sum", "sleep")
+APPLETS = ("cut", "date", "httpd", "mkdir", "mv", "printf", "seq", "sh", "sha256sum", "sleep")
 SOURCES = Path(__file__).parents[2] / "scripts" / "stand_in_agent"
 BUILD_TIMEOUT_S = 120
 
