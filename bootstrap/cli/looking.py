@@ -82,7 +82,8 @@ def runs(installed: Optional[Installed], now: int, moment: Moment) -> Runs:
     if service is None:
         return Runs(None, unreadable=no_service)
     return _as_service(service, installed, now, moment)._replace(
-        environment=shown.environment if shown is not None else None
+        environment=shown.environment if shown is not None else None,
+        kept=container.kept if container is not None else None,
     )
 
 
@@ -120,6 +121,7 @@ def _container(container: Optional[Container], environment: Optional[dict[str, S
         is_ours=bool(container.plan),
         version=container.version,
         environment=environment,
+        kept=container.kept,
     )
 
 

@@ -6,10 +6,15 @@ Commands are data. Each step carries what undoes it, so that a failed launch is 
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from bootstrap.core import agent_state
+from bootstrap.core.agent_state import Kept, Mount
 from bootstrap.core.errors import UsageError
 from bootstrap.core.plan import QUICK, Command, Plan, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NAME = "ecs-agent"
 PARKED = "ecs-agent-previous"
@@ -77,7 +82,8 @@ class Wanted(NamedTuple):
 
     `version` names the object that the env-file came from; `names` are the variables that the env-file sets;
     `settings` are the `--set` assignments in it. `awsvpc` asks for the variant that gives tasks interfaces of their
-    own; `absent` are those of LIBRARY_DIRECTORIES that this machine has not, which are left out of it.
+    own; `absent` are those of LIBRARY_DIRECTORIES that this machine has not, which are left out of it. `kept` is where
+    it keeps its state.
     """
 
     image: str
@@ -87,13 +93,14 @@ class Wanted(NamedTuple):
     settings: tuple[str, ...] = ()
     awsvpc: bool = False
     absent: frozenset[str] = frozenset()
+    kept: Kept = Kept(agent_state.PLACE)
 
 
 class Container(NamedTuple):
     """A container as docker describes it, without its environment: that holds the credentials.
 
-    `started_at` is docker's own timestamp; `has_data_dir` tells whether ECS_DATADIR is set in it, `auto_remove`
-    whether docker deletes it once it has stopped (`docker run --rm`).
+    `started_at` is docker's own timestamp; `kept` is where it keeps its state, `auto_remove` tells whether
+    docker deletes it once it has stopped (`docker run --rm`).
     """
 
     container_id: str
@@ -104,7 +111,7 @@ class Container(NamedTuple):
     restart_policy: str
     version: str
     plan: str
-    has_data_dir: bool
+    kept: Kept
     auto_remove: bool = False
 
 
@@ -130,6 +137,13 @@ def fingerprint(wanted: Wanted) -> str:
 
     parts = (*_run_flags(wanted), wanted.image, *wanted.settings)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def kept(environment: Mapping[str, str], *, awsvpc: bool) -> Kept:
+    """Return where an agent with this environment from its env-file keeps its state."""
+    flags, variables = (_AWSVPC_FLAGS, _AWSVPC_ENVIRONMENT) if awsvpc else (_FLAGS, _ENVIRONMENT)
+    volumes = (flag.partition("=")[2].split(":") for flag in flags if flag.startswith("--volume="))
+    return agent_state.kept({**dict(variables), **environment}, [Mount(*volume[:2]) for volume in volumes])
 
 
 def is_documented(name: str, value: str) -> bool:

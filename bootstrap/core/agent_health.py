@@ -9,10 +9,12 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol
 
+from bootstrap.core.agent_state import PLACE
 from bootstrap.core.errors import LaunchError
 
 if TYPE_CHECKING:
     from bootstrap.core.agent_container import Container
+    from bootstrap.core.agent_state import Kept
 
 # "Terminal error": the agent asks its supervisor not to start it again (agent/sighandlers/exitcodes).
 TERMINAL = 5
@@ -82,14 +84,20 @@ def by_its_answer(answer: Optional[Registration], cluster: str) -> Verdict:
     return Verdict(Health.REGISTERED)
 
 
-def refuse_another_cluster(running: Optional[Registration], cluster: str) -> None:
-    """Raise LaunchError if the running agent, which is to be stopped, is in another cluster than the env-file's."""
-    if running is not None and not same_cluster(running.cluster, cluster):
-        raise LaunchError(
-            f"the running agent is in cluster {running.cluster}, the env-file says {cluster}: with its saved state an "
-            "agent that is told another cluster exits",
-            "replace the instance, or stop the agent, remove /var/lib/ecs/data and boot again",
-        )
+def refuse_another_cluster(running: Optional[Registration], cluster: str, kept: Optional[Kept]) -> None:
+    """Raise LaunchError if the running agent, which is to be stopped, is in another cluster than the env-file's.
+
+    `kept` is where both keep the state; None: nobody knows, so the state is taken to be kept.
+    """
+    if running is None or same_cluster(running.cluster, cluster):
+        return
+    state = "its saved state" if kept is not None else "a saved state, which it may have,"
+    place = kept.place if kept is not None else PLACE
+    raise LaunchError(
+        f"the running agent is in cluster {running.cluster}, the env-file says {cluster}: with {state} an "
+        "agent that is told another cluster exits",
+        f"replace the instance, or stop the agent, remove {place} and boot again",
+    )
 
 
 def same_cluster(one: str, other: str) -> bool:

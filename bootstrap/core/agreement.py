@@ -268,12 +268,19 @@ def _answer(seen: Observed) -> Topic:
         return Topic("cluster", "the agent does not answer on 127.0.0.1:51678", False, fix, Outcome.FAILED)
     if wanted is not None and not same_cluster(answer.cluster, wanted):
         said = f"{answer.cluster}, but the file says {wanted}"
-        return Topic("cluster", said, agrees=False, fix="replace the instance", grade=Outcome.FAILED)
+        return Topic("cluster", said, agrees=False, fix=_take_another_cluster(seen), grade=Outcome.FAILED)
     if answer.container_instance is None:
         return Topic("cluster", f"{answer.cluster}, but the agent has not registered", agrees=False, fix=_LOG)
     count = "" if seen.tasks is None else f", {seen.tasks} task{'' if seen.tasks == 1 else 's'}"
     version = f", {answer.agent_version}" if answer.agent_version else ""
     return Topic("cluster", f"{answer.cluster} as {answer.container_instance}{version}{count}")
+
+
+def _take_another_cluster(seen: Observed) -> str:
+    """Return how the agent comes into the file's cluster: with the saved state of another one it would exit."""
+    if seen.runs.kept is None or seen.runs.kept.place:
+        return "replace the instance"
+    return _BOOT if _starts_agent(seen) else _RESTART
 
 
 def _ago(now: int, then: int) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 
 from bootstrap.core import agent_container, agent_health, readers
 from bootstrap.core.agent_container import Wanted
+from bootstrap.core.agent_state import VARIABLES
 from bootstrap.core.errors import LaunchError
 from bootstrap.core.plan import Step
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from bootstrap.core.acceptance import Accepted
     from bootstrap.core.agent_container import Container
     from bootstrap.core.agent_health import Agent, Registration, Verdict
+    from bootstrap.core.agent_state import Kept
     from bootstrap.core.launch import Terms
     from bootstrap.core.plan import Command, Plan
     from bootstrap.core.readers import Reading
@@ -66,6 +68,7 @@ class ContainerStarter:
     def way(self, accepted: Accepted, terms: Terms, state: State) -> ContainerWay:
         """Look at docker and plan; raise LaunchError."""
         reading = readers.docker(accepted.data)
+        variables = {name: value.reveal() for name, value in reading.environment().items() if name in VARIABLES}
         wanted = Wanted(
             image=self._image,
             env_file=accepted.source.env_file,
@@ -73,6 +76,7 @@ class ContainerStarter:
             names=frozenset(reading.environment()),
             settings=accepted.source.settings,
             awsvpc=self._awsvpc,
+            kept=agent_container.kept(variables, awsvpc=self._awsvpc),
         )
         steps = self._rules(reading) if self._rules is not None else ()
         return ContainerWay(self._engine, self._agent, wanted, terms, state, prepare=steps)
@@ -107,7 +111,7 @@ class ContainerWay:
         self.plan = plan._replace(prepare=(*plan.prepare, *prepare))
         for running in (found.agent, found.parked):
             if running is not None and running.container_id == plan.stops:
-                _refuse_to_stop(running, agent, terms)
+                _refuse_to_stop(running, wanted, agent, terms)
 
     def run(self, command: Command, seconds: float) -> None:
         """Run one command; raise LaunchError if it fails or takes longer."""
@@ -167,19 +171,30 @@ def _is_outlived(found: Found, state: State) -> bool:
     return found.agent.version == state.verified.identity != found.parked.version
 
 
-def _refuse_to_stop(container: Container, agent: Agent, terms: Terms) -> None:
-    agent_health.refuse_another_cluster(agent.registration(), terms.cluster)
+def _refuse_to_stop(container: Container, wanted: Wanted, agent: Agent, terms: Terms) -> None:
+    keeps_on = container.kept.is_found_by(wanted.kept)
+    if keeps_on:
+        agent_health.refuse_another_cluster(agent.registration(), terms.cluster, container.kept)
     if container.auto_remove and not terms.force:
         raise LaunchError(
             "the running agent was started with --rm: once stopped it is gone, and there is no way back",
             "stop it yourself, or give --force",
         )
-    if container.has_data_dir or terms.abandon_tasks:
+    if keeps_on or terms.abandon_tasks:
         return
     tasks = agent.running_tasks()
     if tasks is None or tasks > 0:
         running = "may have tasks" if tasks is None else f"has {tasks} task{'s' if tasks > 1 else ''}"
         raise LaunchError(
-            f"the running agent keeps no state (ECS_DATADIR is not set) and {running}: stopping it would lose them",
+            f"{_why_lost(container.kept, wanted.kept)} {running}: stopping it would lose them",
             "stop the tasks first, or give --abandon-tasks",
         )
+
+
+def _why_lost(kept: Kept, wanted: Kept) -> str:
+    """Return why the wanted agent does not find the state of the running one, up to what that one has."""
+    if kept.lack:
+        return f"the running agent keeps no state ({kept.lack}) and"
+    if wanted.lack:
+        return f"with this env-file an agent keeps no state ({wanted.lack}), and the running one"
+    return f"the running agent keeps its state in {kept.place}, where a new one looks in {wanted.place}, and"

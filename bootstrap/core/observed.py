@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 if TYPE_CHECKING:
     from bootstrap.core.agent_health import Registration
+    from bootstrap.core.agent_state import Kept
     from bootstrap.core.secret import Secret
     from bootstrap.core.state import Moment, State
     from bootstrap.core.trust import ObjectFacts
@@ -62,7 +63,8 @@ class Runs(NamedTuple):
     """What runs the agent, `since` when (seconds since the epoch), or why it does `not_running`.
 
     `is_ours` and `version` are of a container that ecsauth made. `environment` is what the container was made with.
-    `has_file` tells whether a service was started after the env-file was installed, None where nobody knows.
+    `kept` is where it keeps its state, None where docker does not say. `has_file` tells whether a service was started
+    after the env-file was installed, None where nobody knows.
     """
 
     way: Optional[Way]
@@ -73,6 +75,7 @@ class Runs(NamedTuple):
     version: str = ""
     environment: Optional[dict[str, Secret]] = None
     has_file: Optional[bool] = None
+    kept: Optional[Kept] = None
     unreadable: Optional[Unreadable] = None
 
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional, Protocol
 
-from bootstrap.core import agent_health, agent_service
+from bootstrap.core import agent_health, agent_service, agent_state, readers
 from bootstrap.core.agent_health import Health
+from bootstrap.core.agent_state import Mount
 from bootstrap.core.errors import LaunchError
 
 if TYPE_CHECKING:
     from bootstrap.core.acceptance import Accepted
+    from bootstrap.core.agent_container import Container
     from bootstrap.core.agent_health import Agent, Registration, Verdict
     from bootstrap.core.agent_service import Service
+    from bootstrap.core.agent_state import Kept
     from bootstrap.core.container_way import Engine
     from bootstrap.core.launch import Terms
     from bootstrap.core.patience import Clock
     from bootstrap.core.plan import Command
     from bootstrap.core.state import Moment, State
+
+# The agent's own directory in the container that ecs-init makes.
+_DIRECTORY = "/data"
 
 
 class Supervision(Protocol):
@@ -51,7 +57,7 @@ class ServiceWay:
     """The way to a service that has read the env-file.
 
     `settings` are the `--set` assignments; `state` is what was recorded before this run; `engine` may not answer.
-    Raises LaunchError if the agent is in another cluster than the env-file's.
+    Raises LaunchError if the agent is in another cluster than the env-file's, and may have saved that.
     """
 
     def __init__(
@@ -79,10 +85,13 @@ class ServiceWay:
         self.plan = agent_service.plan(service, is_right=is_right, previous=previous)
         # A service that has read the file already is judged by what it is, not by whether it starts anew.
         self._before = service._replace(started=0.0, running=False) if is_right else service
-        self._old_container = self._container() if service.running and not is_right else None
+        old = self._running() if service.running and not is_right else None
+        self._old_container = old.container_id if old is not None else None
         self._containers: set[str] = set()
-        if service.running and not is_right:
-            agent_health.refuse_another_cluster(agent.registration(), terms.cluster)
+        kept = old.kept if old is not None else None
+        wanted = _kept(terms.data)
+        if service.running and not is_right and (not wanted.lack if kept is None else kept.is_found_by(wanted)):
+            agent_health.refuse_another_cluster(agent.registration(), terms.cluster, kept)
 
     def run(self, command: Command, seconds: float) -> None:
         """Run one command; raise LaunchError if it fails or takes longer."""
@@ -126,11 +135,23 @@ class ServiceWay:
 
     def _container(self) -> Optional[str]:
         """Return the ID of the agent's container, of which ecs-init makes a new one at each start; None: unknown."""
+        running = self._running()
+        return running.container_id if running is not None else None
+
+    def _running(self) -> Optional[Container]:
+        """Return the agent's container that runs; None: unknown."""
         try:
             agent = self._engine.agent()
         except LaunchError:
             return None
-        return agent.container_id if agent is not None and agent.running else None
+        return agent if agent is not None and agent.running else None
+
+
+def _kept(env_file: bytes) -> Kept:
+    """Return where an agent keeps its state that ecs-init starts with the file (ecs-init, docker/docker.go)."""
+    given = {name: value.reveal() for name, value in readers.ecs_init(env_file).environment().items()}
+    mounts = [Mount(agent_state.PLACE, _DIRECTORY)]
+    return agent_state.kept({agent_state.DIRECTORY: _DIRECTORY, **given}, mounts)
 
 
 def _fingerprint(settings: tuple[str, ...]) -> str:

@@ -1,7 +1,7 @@
 """docker, by its command line.
 
-A plan needs nothing of a container's environment, which holds the credentials: docker is asked for it only to compare
-it with the env-file, in memory.
+Of a container's environment, which holds the credentials, a plan needs the two variables that say where the agent keeps
+its state: docker is asked for the rest only to compare it with the env-file, in memory.
 """
 
 from __future__ import annotations
@@ -10,27 +10,32 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from bootstrap.core import agent_container
+from bootstrap.core import agent_container, agent_state
 from bootstrap.core.agent_container import Container
+from bootstrap.core.agent_state import Mount
 from bootstrap.core.complaint import complaint, lacks_rights
 from bootstrap.core.container_way import Found
 from bootstrap.core.errors import LaunchError
 from bootstrap.core.secret import Secret
 
 if TYPE_CHECKING:
+    from bootstrap.core.agent_state import Kept
     from bootstrap.core.plan import Command, Ended
 
 _LOOK = 30.0
 # Of this container only, so of this file; the first error stands before the tries that follow it.
 _LOG_LINES = 200
-_HAS_DATA_DIR = '{{range .Config.Env}}{{if eq (index (split . "=") 0) "ECS_DATADIR"}}true{{end}}{{end}}'
+_OF_STATE = " ".join(f'(eq $name "{name}")' for name in agent_state.VARIABLES)
+_VARIABLES = (
+    '{{range .Config.Env}}{{$name := index (split . "=") 0}}{{if or ' + _OF_STATE + "}}{{json .}},{{end}}{{end}}"
+)
 _TEMPLATE = (
     '{"container_id":{{json .Id}},"running":{{json .State.Running}},"exit_code":{{json .State.ExitCode}},'
     '"restart_count":{{json .RestartCount}},"started_at":{{json .State.StartedAt}},'
     '"restart_policy":{{json .HostConfig.RestartPolicy.Name}},'
     '"retries":{{json .HostConfig.RestartPolicy.MaximumRetryCount}},'
     '"auto_remove":{{json .HostConfig.AutoRemove}},'
-    '"labels":{{json .Config.Labels}},"has_data_dir":"' + _HAS_DATA_DIR + '"}'
+    '"labels":{{json .Config.Labels}},"mounts":{{json .Mounts}},"variables":[' + _VARIABLES + '""]}'
 )
 
 
@@ -79,7 +84,7 @@ class Docker:
             restart_policy=f"{policy}:{shown['retries']}" if shown["retries"] else policy,
             version=labels.get(agent_container.VERSION_LABEL, ""),
             plan=labels.get(agent_container.PLAN_LABEL, ""),
-            has_data_dir=bool(shown["has_data_dir"]),
+            kept=_kept(shown),
             auto_remove=shown["auto_remove"],
         )
 
@@ -98,6 +103,12 @@ class Docker:
         """Return the end of what the agent has written, nothing if there is no such container."""
         done = self._call(("docker", "logs", f"--tail={_LOG_LINES}", agent_container.NAME), _LOOK)
         return done.out + done.err if done.status == 0 else ""
+
+
+def _kept(shown: dict[str, Any]) -> Kept:
+    pairs = (variable.partition("=") for variable in shown["variables"])
+    mounts = (Mount(mount.get("Source", ""), mount["Destination"]) for mount in shown["mounts"] or ())
+    return agent_state.kept({name: value for name, _, value in pairs}, mounts)
 
 
 def _unless_absent(done: Ended, name: str) -> None:

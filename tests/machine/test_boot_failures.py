@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +13,17 @@ import pytest
 import stand_in_image
 from docker_engine import AGENT
 from machine import FIRST, SECOND, auth_file
+from stand_in_ecs import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from machine import Machine
 
+# Where the documented command has it.
+DATA_VOLUME = "--volume=/var/lib/ecs/data:/data"
+# Of the loopback network, and not the one that the program asks.
+OTHER_ADDRESS = "127.0.0.2"
 PARKED = f"{AGENT}-previous"
 LAUNCH = 7
 
@@ -279,9 +285,96 @@ def test_agent_of_another_cluster(booted: Machine) -> None:
     before = booted.standing()
     done = booted.launch()
     assert done.status == LAUNCH
-    assert "the running agent is in cluster demo, the env-file says other" in done.err
+    assert "the running agent is in cluster demo, the env-file says other: with its saved state" in done.err
     assert booted.standing() == before
     assert not booted.strays()
+
+
+def test_saved_state_of_another_cluster(machine: Machine) -> None:
+    """The refusal is right: where no agent runs that could be asked, the new one finds the state and exits with 5."""
+    machine.docker.save_state("prod")
+    done = machine.launch()
+    assert done.status == LAUNCH
+    assert "it exited with status 5" in done.err
+    assert "Data mismatch; saved cluster 'prod' does not match configured cluster 'demo'" in done.err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((DATA_VOLUME,), id="ECS_DATADIR is not set"),
+        pytest.param((DATA_VOLUME, "--env=ECS_DATADIR=/data", "--env=ECS_CHECKPOINT=false"), id="no checkpoints"),
+        pytest.param(("--env=ECS_DATADIR=/data",), id="in the container only"),
+        pytest.param(("--env=ECS_DATADIR=/data", "--tmpfs=/data"), id="in memory"),
+    ],
+)
+def test_another_cluster_without_state(machine: Machine, options: tuple[str, ...]) -> None:
+    """An agent that keeps no state which the new one finds is replaced by one in another cluster."""
+    run_by_hand(machine, *options)
+    assert machine.docker.introspect("/v1/metadata")["Cluster"] == "demo"
+    machine.put(auth_file("second-password", cluster="other"))
+    done = machine.launch()
+    assert done.status == 0, done.err
+    assert "agent registered in cluster other" in done.err
+    assert list(machine.standing().agents) == [AGENT]
+
+
+def test_another_cluster_for_a_file_without_state(booted: Machine) -> None:
+    """So is one that keeps its state, by an env-file that says that the new one reads none."""
+    booted.put(auth_file("second-password", "ECS_CHECKPOINT=false", cluster="other"))
+    done = booted.launch()
+    assert done.status == 0, done.err
+    assert booted.docker.introspect("/v1/metadata")["Cluster"] == "other"
+
+
+def test_another_cluster_with_state_and_no_volume_of_ours(machine: Machine, tmp_path: Path) -> None:
+    """A state elsewhere than where the new agent looks stands in no way, and its tasks would be lost."""
+    run_by_hand(machine, f"--volume={tmp_path}:/data", "--env=ECS_DATADIR=/data", variant="with-tasks")
+    machine.put(auth_file("second-password", cluster="other"))
+    done = machine.launch()
+    assert done.status == LAUNCH
+    assert f"the running agent keeps its state in {tmp_path}, where a new one looks in /var/lib/ecs/data" in done.err
+    assert machine.launch("--abandon-tasks").status == 0
+    assert machine.docker.introspect("/v1/metadata")["Cluster"] == "other"
+
+
+def test_tasks_of_an_agent_whose_file_turns_checkpoints_off(machine: Machine) -> None:
+    """An env-file with which the new agent reads no state loses the tasks of the running one, and is refused."""
+    run_by_hand(machine, DATA_VOLUME, "--env=ECS_DATADIR=/data", variant="with-tasks")
+    machine.put(auth_file("second-password", "ECS_CHECKPOINT=false"))
+    before = machine.standing()
+    done = machine.launch()
+    assert done.status == LAUNCH
+    said = "with this env-file an agent keeps no state (ECS_CHECKPOINT is false), and the running one has 1 task"
+    assert said in done.err
+    assert machine.standing() == before
+
+
+def test_agent_on_an_address_of_the_machine(machine: Machine) -> None:
+    """The agent is found where it listens on all addresses, as the real one does, and is asked on loopback."""
+    run_by_hand(machine)
+    with socket.create_connection((OTHER_ADDRESS, 51678), timeout=60):
+        pass
+    done = machine.launch()
+    assert done.status == 0, done.err
+    assert "agent registered in cluster demo" in done.err
+
+
+def test_credentials_port_is_not_asked(machine: Machine) -> None:
+    """Something at 51679 is no agent: one that has not registered yet has nobody at 51678."""
+    with socket.create_server(("127.0.0.1", 51679)):
+        machine.docker.ecs_answers(Answer.SILENT)
+        done = machine.launch("--wait=1")
+    assert done.status == LAUNCH
+    assert "it does not answer on 127.0.0.1:51678 yet" in done.err
+
+
+def test_ecs_comes_back(machine: Machine) -> None:
+    """ECS that answers 503 and is well again within the time to wait costs nothing but that time."""
+    machine.docker.ecs_answers(Answer.UNAVAILABLE, for_s=2)
+    done = machine.launch()
+    assert done.status == 0, done.err
+    assert "agent registered in cluster demo" in done.err
 
 
 def test_agent_that_would_lose_its_tasks(machine: Machine) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
+from bootstrap.core import agent_state
 from bootstrap.core.agent_container import NAME, PARKED, PLAN_LABEL, VERSION_LABEL, Container
+from bootstrap.core.agent_state import Kept
 
 if TYPE_CHECKING:
     from bootstrap.core.plan import Command
@@ -45,7 +47,8 @@ class One(NamedTuple):
 
     def shown(self) -> Container:
         """Return it as docker describes it."""
-        return Container(self.container_id, self.running, 0, 0, "", self.policy, self.version, self.plan, True)
+        kept = Kept(agent_state.PLACE)
+        return Container(self.container_id, self.running, 0, 0, "", self.policy, self.version, self.plan, kept)
 
 
 class DockerModel:

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from bootstrap.core.plan import Command, Plan
 
 WANTED = Wanted(agent_container.IMAGE, "/etc/ecs/ecs.config", "v2", frozenset({"ECS_CLUSTER"}))
-RIGHT = Container(
-    "c-right", True, 0, 0, "2026-01-01T00:00:00Z", "on-failure:10", "v2", agent_container.fingerprint(WANTED), True
-)
+STARTED, POLICY_NAME, FINGERPRINT = "2026-01-01T00:00:00Z", "on-failure:10", agent_container.fingerprint(WANTED)
+RIGHT = Container("c-right", True, 0, 0, STARTED, POLICY_NAME, "v2", FINGERPRINT, WANTED.kept)
 WRONG = RIGHT._replace(container_id="c-wrong", version="v1")
 FOREIGN = WRONG._replace(container_id="c-foreign", version="", plan="", restart_policy="always")
 PARKED = WRONG._replace(container_id="c-parked", running=False, restart_policy="no")

@@ -7,9 +7,10 @@ import pytest
 from bootstrap.core import agent_health
 from bootstrap.core.agent_container import Container
 from bootstrap.core.agent_health import Health, Registration
+from bootstrap.core.agent_state import Kept
 
 ARN = "arn:aws:ecs:eu-west-1:111122223333:container-instance/prod/0123456789abcdef"
-RUNNING = Container("c1", True, 0, 0, "2026-01-01T00:00:00Z", "on-failure:10", "v1", "plan", True)
+RUNNING = Container("c1", True, 0, 0, "2026-01-01T00:00:00Z", "on-failure:10", "v1", "plan", Kept("/d"))
 REGISTERED = Registration("prod", ARN, "1.105.1")
 WAITING = REGISTERED._replace(container_instance=None)
 

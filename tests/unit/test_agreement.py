@@ -8,6 +8,7 @@ import pytest
 
 from bootstrap.core import agreement
 from bootstrap.core.agent_health import Registration
+from bootstrap.core.agent_state import Kept
 from bootstrap.core.diagnosis import Outcome
 from bootstrap.core.observed import S3, File, Observed, Placed, Remote, Runs, Unreadable, Way, compared, epoch
 from bootstrap.core.secret import Secret
@@ -224,6 +225,20 @@ def given(**changes: str) -> dict[str, Secret]:
             "cluster",
             "default, but the file says prod",
             "replace the instance",
+        ),
+        (
+            WELL._replace(
+                answer=ANSWER._replace(cluster="default"), runs=RUNS._replace(kept=Kept("/var/lib/ecs/data"))
+            ),
+            "cluster",
+            "default, but the file says prod",
+            "replace the instance",
+        ),
+        (
+            WELL._replace(answer=ANSWER._replace(cluster="default"), runs=RUNS._replace(kept=Kept("", "not set"))),
+            "cluster",
+            "default, but the file says prod",
+            "boot again",
         ),
     ],
 )

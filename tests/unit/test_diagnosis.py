@@ -10,6 +10,7 @@ import pytest
 
 from bootstrap.core.acceptance import Identity
 from bootstrap.core.agent_health import Registration
+from bootstrap.core.agent_state import Kept
 from bootstrap.core.diagnosis import (
     Check,
     Outcome,
@@ -256,6 +257,23 @@ def test_machine(verdict: Verdict, outcome: Outcome) -> None:
     assert verdict.said
     assert bool(verdict.fix) is (outcome in (Outcome.WARNING, Outcome.FAILED))
     assert not verdict.said.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("kept", "fix"),
+    [
+        (None, "replace the instance: with its saved state"),
+        (Kept("/var/lib/ecs/data"), "replace the instance: with its saved state"),
+        (
+            Kept("", "ECS_DATADIR is not set"),
+            "run ecsauth boot: it keeps no state (ECS_DATADIR is not set), so it takes",
+        ),
+    ],
+)
+def test_agent_in_another_cluster(kept: Kept | None, fix: str) -> None:
+    """Only an agent with a saved state, or one of which that is not known, costs the instance."""
+    found = machine.agent(CONTAINER._replace(kept=kept), ANSWER, "other", installed=True)
+    assert found.fix.startswith(fix)
 
 
 @pytest.mark.parametrize(
