@@ -3,7 +3,7 @@
 
 As the real one it gives the agent the variables of its two files and nothing of its own environment, starts an agent
 that has ended again, with back-off, and ends when the agent ends with 0 or 5. Source: amazon-ecs-agent 1.105.1,
-ecs-init/docker/docker.go (LoadEnvVars), ecs-init/engine/engine.go (StartSupervised).
+ecs-init/docker/docker.go (getContainerConfig, LoadEnvVars), ecs-init/engine/engine.go (StartSupervised).
 
 OPTIONS holds the agent's options, a line each, read at each start; and three of this program: init=N ends it with that
 status in place of starting the agent, pre-start=N does so before, and with only-if=TEXT the other options hold only
@@ -20,6 +20,8 @@ AGENT = "/usr/libexec/stand-in-agent.py"
 OPTIONS = "/var/lib/stand-in-agent/options"
 # Amazon's own for the instance, then the user's, which wins.
 FILES = ("/var/lib/ecs/ecs.config", "/etc/ecs/ecs.config")
+# What it sets itself, unless a file does. Its place is in the agent's container; here that is a link.
+OWN = {b"ECS_DATADIR": b"/data"}
 TERMINAL_SUCCESS, TERMINAL_FAILURE = 0, 5
 SHORTEST_RETRY_S, LONGEST_RETRY_S = 0.5, 15.0
 
@@ -58,7 +60,8 @@ def end_if_told(name: str) -> None:
 
 def start_agent() -> int:
     """Run the agent to its end and return its status."""
-    environment = {name: value for path in FILES for name, value in assignments(path).items()}
+    environment = dict(OWN)
+    environment.update((name, value) for path in FILES for name, value in assignments(path).items())
     arguments = (f"{name}={value}" for name, value in options().items())
     return subprocess.call(["/usr/bin/python3", "-I", "-S", "-B", AGENT, *arguments], env=environment)
 

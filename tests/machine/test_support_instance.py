@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import instance as instances
 import pytest
+import stand_in_ecs
 from instance import Instance
 from s3_faults import ACCESS_DENIED
+from stand_in_ecs import Answer
 
 if TYPE_CHECKING:
     from s3_server import S3Server
@@ -68,6 +70,9 @@ def test_reboot(instance: Instance, power_loss: bool) -> None:
     instance.user_data("#!/bin/sh\necho run >>/root/runs\n")
     instance.boot()
     instance.write("/etc/ecs/ecs.config", b"ECS_CLUSTER=after-reboot\n")
+    # With its saved state it would take no other cluster.
+    instance.wait_for_agent()
+    instance.run("rm", f"{stand_in_ecs.PLACE}/{stand_in_ecs.STATE}")
     instance.run("touch", "/run/gone", "/root/stays")
     boot_id, machine_id = identity(instance)
     assert instance.reboot(power_loss=power_loss) == "running"
@@ -79,6 +84,29 @@ def test_reboot(instance: Instance, power_loss: bool) -> None:
     assert instance.wait_for_agent()["Cluster"] == "after-reboot"
     assert ask(instance, "GET", f"{METADATA}/meta-data/instance-id") == "401"
     assert ask(instance, "GET", instances.S3_ENDPOINT).startswith("200 ")
+
+
+def test_state_of_the_agent(instance: Instance) -> None:
+    """The agent keeps its state over a reboot, and ends for good when it is told another cluster."""
+    instance.boot()
+    first = instance.wait_for_agent()["ContainerInstanceArn"]
+    instance.reboot()
+    assert instance.wait_for_agent()["ContainerInstanceArn"] == first
+    instance.write("/etc/ecs/ecs.config", b"ECS_CLUSTER=other\n")
+    instance.systemctl("restart", "ecs")
+    instance.wait_until(lambda: instance.show("ecs", "ActiveState") == "failed", "ecs.service has failed")
+    assert instance.show("ecs", "ExecMainStatus") == "5"
+    assert "saved cluster 'default' does not match configured cluster 'other'" in instance.journal("ecs")
+
+
+def test_answers_of_ecs(instance: Instance) -> None:
+    """ECS answers on an instance as a test says, until it says something else."""
+    instance.ecs_answers(Answer.DENIED)
+    instance.boot()
+    instance.wait_until(lambda: "agent exited with code 1" in instance.journal("ecs"), "an agent was denied")
+    assert instance.agent() is None
+    instance.ecs_answers(Answer.REGISTERS)
+    assert instance.wait_for_agent()["ContainerInstanceArn"]
 
 
 def test_a_server_that_is_down_stays_down_over_a_reboot(instance: Instance) -> None:

@@ -26,6 +26,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 import instance_files
+import stand_in_ecs
 from instance_files import Entry, File
 from metadata_service import MetadataService
 from network_namespace import NetworkNamespace
@@ -35,6 +36,7 @@ from s3_proxy import S3Proxy
 if TYPE_CHECKING:
     from loopback_server import LoopbackServer
     from s3_server import S3Server
+    from stand_in_ecs import Answer
     from typing_extensions import Self
 
 LABEL = "ecsauth.instance"
@@ -184,6 +186,11 @@ class Instance:
     def agent_behaves(self, *options: str) -> None:
         """Give the stand-in agent these options from its next start on: stand_in_image.VARIANTS names some."""
         self.write("/var/lib/stand-in-agent/options", "".join(f"{option}\n" for option in options).encode())
+
+    def ecs_answers(self, answer: Answer, *, for_s: Optional[float] = None, second: Optional[float] = None) -> None:
+        """Let ECS answer the stand-in agent so, now and later; for some seconds, or until told anew."""
+        text = stand_in_ecs.text(answer, for_s=for_s, second=second)
+        self.write(str(stand_in_ecs.PLACE / stand_in_ecs.ANSWERS), text.encode())
 
     def put(self, body: bytes) -> str:
         """Put a version of the object as `push` does, unchecked, and return its version ID."""

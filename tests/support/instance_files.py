@@ -95,6 +95,9 @@ def _system() -> dict[str, Entry]:
     entries: dict[str, Entry] = {
         "usr/libexec/amazon-ecs-init": File((AGENT / "ecs_init.py").read_bytes(), 0o755),
         "usr/libexec/stand-in-agent.py": File((AGENT / "agent.py").read_bytes()),
+        # Where the agent's container has it.
+        "data": Link("/var/lib/ecs/data"),
+        "var/lib/ecs/data/.keep": File(b""),
         # The AMI has the folder, and the file in it is empty or absent.
         "etc/ecs/ecs.config": File(b""),
         # Kept over a reboot.
