@@ -280,7 +280,7 @@ def _take_another_cluster(seen: Observed) -> str:
     """Return how the agent comes into the file's cluster: with the saved state of another one it would exit."""
     if seen.runs.kept is None or seen.runs.kept.place:
         return "replace the instance"
-    return _BOOT if _starts_agent(seen) else _RESTART
+    return BOOT if _starts_agent(seen) else _RESTART
 
 
 def _ago(now: int, then: int) -> str:
