@@ -40,18 +40,27 @@ class Moment(NamedTuple):
 
 
 class Installed(NamedTuple):
-    """An object that stands in the env-file's place, since `at` (seconds since the epoch) and `moment`."""
+    """An object that stands in the env-file's place, since `at` (seconds since the epoch) and `moment`.
+
+    `sha256` is the digest of the installed bytes; None in a record of a version of ecsauth that kept none. It helps
+    whoever guesses a weak password: it is never shown.
+    """
 
     facts: ObjectFacts
     source: Source
     at: int
     moment: Optional[Moment] = None
+    sha256: Optional[str] = None
+
+    def is_of(self, data: Optional[bytes]) -> bool:
+        """Tell whether these are the installed bytes; without a recorded digest any bytes are taken for them."""
+        return data is not None and self.sha256 in (None, digest(data))
 
 
 class Rejected(NamedTuple):
     """A version that was launched and did not come up, after so many `tries`, with the agent made as `plan` says.
 
-    `at` and `retry_after` are in seconds since the epoch; without the latter it is not tried again by itself.
+    `at` and `retry_after` are in seconds since the epoch. One that is `final` is not tried again by itself.
     """
 
     facts: ObjectFacts
@@ -60,6 +69,7 @@ class Rejected(NamedTuple):
     at: int
     tries: int = 1
     retry_after: Optional[int] = None
+    final: bool = False
 
 
 class Failure(NamedTuple):
@@ -74,7 +84,8 @@ class State(NamedTuple):
     """Where the last run stopped.
 
     `in_progress` is set while a change is open: the pre-image is kept, the rest may or may not be done.
-    `previous` is what the pre-image is, where ecsauth itself had installed it. `applied` was given to an agent,
+    `previous` is what the pre-image is, where ecsauth itself had installed it; `had_file` tells whether there is a
+    pre-image, None in a record of a version of ecsauth that did not say so. `applied` was given to an agent,
     `verified` was given to an agent that then registered. `pre_image_mode` are the permission bits that the pre-image
     had in its place: a file that was there before ecsauth comes back as it was. `agent_before` tells whether an agent
     ran when the change was opened. `confirmed_at` is when S3 last said that what is installed is current, give or
@@ -96,6 +107,14 @@ class State(NamedTuple):
     on_terms: Optional[Source] = None
     leaves_agent: bool = False
     region: Optional[str] = None
+    had_file: Optional[bool] = None
+
+
+def digest(data: bytes) -> str:
+    """Return the SHA-256 of an env-file, by which a damaged copy is told from a whole one."""
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()
 
 
 def to_json(state: State) -> bytes:
@@ -134,6 +153,7 @@ def from_json(data: bytes, path: str = "the record") -> State:
             on_terms=_source(document.get("on_terms")),
             leaves_agent=_be(bool, document.get("leaves_agent", False)),
             region=_named(document.get("region")),
+            had_file=_flag(document.get("had_file")),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise DamagedError(
@@ -154,7 +174,9 @@ def _installed(document: Optional[dict[str, Any]]) -> Optional[Installed]:
     if document is None:
         return None
     source, moment = _terms(document["source"]), _moment(document.get("moment"))
-    return Installed(_object(document["facts"]), source, _be(int, document["at"]), moment)
+    return Installed(
+        _object(document["facts"]), source, _be(int, document["at"]), moment, _named(document.get("sha256"))
+    )
 
 
 def _source(document: Optional[dict[str, Any]]) -> Optional[Source]:
@@ -182,6 +204,7 @@ def _rejected(document: Optional[dict[str, Any]]) -> Optional[Rejected]:
         at=_be(int, document["at"]),
         tries=_be(int, document.get("tries", 1)),
         retry_after=None if retry_after is None else _be(int, retry_after),
+        final=_be(bool, document.get("final", False)),
     )
 
 
@@ -201,6 +224,10 @@ def _object(document: dict[str, Any]) -> ObjectFacts:
 
 def _named(value: object) -> Optional[str]:
     return None if value is None else _be(str, value)
+
+
+def _flag(value: object) -> Optional[bool]:
+    return None if value is None else _be(bool, value)
 
 
 def _insist(kind: type, *values: object) -> None:

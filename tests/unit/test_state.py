@@ -21,7 +21,8 @@ SOURCE = Source("s3://b/k", "111122223333", (KEY,), "/etc/ecs/ecs.config", ("ECS
 INSTALLED = Installed(FACTS, SOURCE, 2000, Moment("boot", 12.5))
 REJECTED = Rejected(FACTS, "plan", "it exited with status 1", 3000, 2, 3600)
 FULL = State(FACTS, INSTALLED, INSTALLED, FACTS, FACTS, REJECTED, 0o640, True, 2500, Failure(2600, 4, "denied"))
-TOLD = FULL._replace(on_terms=SOURCE, leaves_agent=True, region="eu-west-1")
+TOLD = FULL._replace(on_terms=SOURCE, leaves_agent=True, region="eu-west-1", had_file=True)
+FINAL = State(installed=INSTALLED._replace(sha256="00"), rejected=REJECTED._replace(retry_after=None, final=True))
 
 _texts = st.text(max_size=20)
 _optional = st.one_of(st.none(), _texts)
@@ -41,10 +42,29 @@ _json = st.recursive(
 )
 
 
-@pytest.mark.parametrize("state", [State(), State(in_progress=FACTS), State(installed=INSTALLED), FULL, TOLD])
+@pytest.mark.parametrize("state", [State(), State(in_progress=FACTS), State(installed=INSTALLED), FULL, TOLD, FINAL])
 def test_comes_back_as_it_was(state: State) -> None:
     """What is written is what is read."""
     assert states.from_json(states.to_json(state)) == state
+
+
+def test_what_earlier_versions_did_not_record() -> None:
+    """A record without digests, without finality, and without a word on the pre-image is read as before."""
+    document = json.loads(states.to_json(FULL))
+    for part, name in (("installed", "sha256"), ("previous", "sha256"), ("rejected", "final")):
+        del document[part][name]
+    del document["had_file"]
+    assert states.from_json(json.dumps(document).encode()) == FULL
+    assert INSTALLED.is_of(b"anything")
+    assert not INSTALLED.is_of(None)
+
+
+def test_a_recorded_digest() -> None:
+    """With a digest only the installed bytes are taken for them."""
+    installed = INSTALLED._replace(sha256=states.digest(b"ECS_CLUSTER=demo\n"))
+    assert installed.is_of(b"ECS_CLUSTER=demo\n")
+    assert not installed.is_of(b"ECS_CLUSTER=demo")
+    assert not installed.is_of(None)
 
 
 @given(_states)
@@ -123,6 +143,9 @@ def test_a_later_schema() -> None:
         (("previous", "at"), None),
         (("rejected", "reason"), None),
         (("rejected", "at"), "3000"),
+        (("rejected", "final"), 1),
+        (("installed", "sha256"), 1),
+        (("had_file",), "yes"),
         (("rejected", "facts", "etag"), {}),
     ],
 )
