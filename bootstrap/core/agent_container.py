@@ -99,8 +99,9 @@ class Wanted(NamedTuple):
 class Container(NamedTuple):
     """A container as docker describes it, without its environment: that holds the credentials.
 
-    `started_at` is docker's own timestamp; `kept` is where it keeps its state, `auto_remove` tells whether
-    docker deletes it once it has stopped (`docker run --rm`).
+    `started_at` is docker's own timestamp; `kept` is where it keeps its state, `auto_remove` tells whether docker
+    deletes it once it has stopped (`docker run --rm`). One that is `restarting` has exited and waits for docker's next
+    start; docker calls it running too.
     """
 
     container_id: str
@@ -113,6 +114,7 @@ class Container(NamedTuple):
     plan: str
     kept: Kept
     auto_remove: bool = False
+    restarting: bool = False
 
 
 def image(text: str) -> str:
@@ -154,6 +156,11 @@ def is_documented(name: str, value: str) -> bool:
 def is_right(container: Optional[Container], wanted: Wanted) -> bool:
     """Tell whether the container was made from the wanted object with the wanted flags."""
     return container is not None and (container.version, container.plan) == (wanted.version, fingerprint(wanted))
+
+
+def start_again(agent: Container) -> Plan:
+    """Return the steps that start an agent which has stopped, however it was made; none if it runs."""
+    return Plan(steps=_mend(agent))
 
 
 def plan(
@@ -204,9 +211,11 @@ def _awsvpc_flags(wanted: Wanted) -> Command:
 def _mend(agent: Container) -> tuple[Step, ...]:
     """Return what the right agent still lacks."""
     policy = (Step("let docker restart the agent again", _restart_policy(_RESTART)),) if _was_interrupted(agent) else ()
-    start = () if agent.running else (Step("start the agent", ("docker", "start", NAME)),)
+    # docker starts it ten times, ever more rarely: a start of ours is at once, and begins the count anew.
+    stop = (Step("stop the agent, which exits again and again", _stop(NAME), QUICK + _STOP_GRACE),)
+    start = () if agent.running and not agent.restarting else (Step("start the agent", ("docker", "start", NAME)),)
     # The policy last: without it, an agent that was killed on its way back shows that it has to be started.
-    return (*start, *policy)
+    return (*(stop if agent.restarting else ()), *start, *policy)
 
 
 def _park(agent: Container) -> tuple[Step, ...]:
@@ -241,10 +250,12 @@ def _after_parked(
 
 
 def _revive(agent: Container) -> tuple[Command, ...]:
-    """Return what gives back to the agent what an earlier run, killed, had taken from it."""
-    if not _was_interrupted(agent):
-        return ()
-    return (*(() if agent.running else _AGAIN), _restart_policy(_RESTART))
+    """Return what starts an agent that had stopped, and gives back to it what an earlier run, killed, had taken.
+
+    An agent that has used up docker's restarts in an outage of ECS is stopped; put back, it has to run.
+    """
+    policy = (_restart_policy(_RESTART),) if _was_interrupted(agent) else ()
+    return (*(() if agent.running else _AGAIN), *policy)
 
 
 def _bring_back(parked: Container) -> tuple[Command, ...]:

@@ -49,10 +49,20 @@ class Health(Enum):
 
 
 class Verdict(NamedTuple):
-    """The agent's health and, unless it is registered, why."""
+    """The agent's health and, unless it is registered, why.
+
+    Of one that failed, `final` tells whether another start cannot help; None: it is not known yet, the exit status
+    shows only between two starts.
+    """
 
     health: Health
     reason: str = ""
+    final: Optional[bool] = False
+
+    def is_like(self, other: Verdict) -> bool:
+        """Tell whether both agents failed, and both for good or both for a cause that may pass."""
+        both_failed = self.health is other.health is Health.FAILED
+        return both_failed and bool(self.final) == bool(other.final)
 
 
 def judge(container: Optional[Container], answer: Optional[Registration], cluster: str) -> Verdict:
@@ -63,14 +73,47 @@ def judge(container: Optional[Container], answer: Optional[Registration], cluste
     if container is None:
         return Verdict(Health.FAILED, "its container is gone")
     if not container.running:
-        return Verdict(Health.FAILED, f"it exited with status {container.exit_code}")
+        return _exited(container)
     if answer is not None and (answered := by_its_answer(answer, cluster)).health is not Health.PENDING:
         return answered
     if container.exit_code == TERMINAL and container.restart_count:
-        return Verdict(Health.FAILED, f"it exited with status {TERMINAL}, which no restart can mend")
+        return _exited(container)
     if container.restart_count >= CRASH_LOOP:
-        return Verdict(Health.FAILED, f"it exited {container.restart_count} times")
+        return _exits_again(container)
+    if container.restarting:
+        return Verdict(Health.PENDING, f"it exited with status {container.exit_code}, and docker starts it again")
     return by_its_answer(answer, cluster)
+
+
+def previous(container: Optional[Container], answer: Optional[Registration], exits: int) -> Verdict:
+    """Return how the previous agent is, which was started again; `exits` is how often it had exited by then.
+
+    PENDING means that it is up. Its cluster is its own: it is not compared with the env-file's.
+    """
+    if container is None:
+        return Verdict(Health.FAILED, "its container is gone")
+    if not container.running:
+        return _exited(container)
+    if container.restarting or container.restart_count > exits:
+        return _exited(container) if container.restarting else _exits_again(container)
+    if answer is not None and answer.container_instance is not None:
+        return Verdict(Health.REGISTERED)
+    return Verdict(Health.PENDING, "it has not registered yet")
+
+
+def _exited(container: Container) -> Verdict:
+    final = container.exit_code == TERMINAL
+    word = ", which no restart can mend" if final else ""
+    return Verdict(Health.FAILED, f"it exited with status {container.exit_code}{word}", final)
+
+
+def _exits_again(container: Container) -> Verdict:
+    """Of a container that is restarted docker tells the exit status only until it runs."""
+    count = container.restart_count
+    often = "it exited once" if count == 1 else f"it exited {count} times"
+    if not container.restarting:
+        return Verdict(Health.FAILED, often, final=None)
+    return Verdict(Health.FAILED, f"{often}, last with status {container.exit_code}")
 
 
 def by_its_answer(answer: Optional[Registration], cluster: str) -> Verdict:
@@ -78,7 +121,8 @@ def by_its_answer(answer: Optional[Registration], cluster: str) -> Verdict:
     if answer is None:
         return Verdict(Health.PENDING, "it does not answer on 127.0.0.1:51678 yet")
     if not same_cluster(answer.cluster, cluster):
-        return Verdict(Health.FAILED, f"it is in cluster {answer.cluster}, not in {cluster} as the env-file says")
+        reason = f"it is in cluster {answer.cluster}, not in {cluster} as the env-file says"
+        return Verdict(Health.FAILED, reason, final=True)
     if answer.container_instance is None:
         return Verdict(Health.PENDING, "it answers, but has not registered yet")
     return Verdict(Health.REGISTERED)

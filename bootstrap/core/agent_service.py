@@ -81,10 +81,10 @@ def judge(service: Service, before: Service) -> Verdict:
     PENDING without a reason means that it runs, and that the agent's own answer counts.
     """
     if service.failed:
-        word = ", which no restart can mend" if service.exit_status == TERMINAL else ""
-        return Verdict(Health.FAILED, f"the service failed: it exited with status {service.exit_status}{word}")
+        return _exited(service, "the service failed")
     if service.looping and service.restarts >= CRASH_LOOP:
-        return Verdict(Health.FAILED, f"the service exited {service.restarts} times, last with {service.exit_status}")
+        said = f"the service exited {service.restarts} times, last with {service.exit_status}"
+        return Verdict(Health.FAILED, said, final=service.exit_status == TERMINAL)
     if service.running:
         is_old = before.running and service.started == before.started
         return Verdict(Health.PENDING, "the service has not been started anew yet" if is_old else "")
@@ -94,7 +94,26 @@ def judge(service: Service, before: Service) -> Verdict:
         return Verdict(Health.PENDING, f"the service is ending: it exited with status {service.exit_status}")
     if service.held_back:
         return Verdict(Health.FAILED, "the service is held back: a condition of its unit does not hold")
-    return Verdict(Health.FAILED, f"the service has stopped: it exited with status {service.exit_status}")
+    return _exited(service, "the service has stopped")
+
+
+def previous(service: Service, before: Service) -> Verdict:
+    """Return how the service is that was told to start again with the previous file; `before`: the failed one.
+
+    PENDING without a reason means that it runs: the agent's own answer counts.
+    """
+    if service.failed:
+        return _exited(service, "the service failed")
+    if service.looping:
+        said = f"the service exited with status {service.exit_status}, and systemd starts it again"
+        return Verdict(Health.FAILED, said, final=service.exit_status == TERMINAL)
+    return judge(service, before)
+
+
+def _exited(service: Service, what: str) -> Verdict:
+    final = service.exit_status == TERMINAL
+    word = ", which no restart can mend" if final else ""
+    return Verdict(Health.FAILED, f"{what}: it exited with status {service.exit_status}{word}", final)
 
 
 def _upstart_plan(service: Service, *, is_right: bool, previous: bool) -> Plan:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
-from bootstrap.core import installation, readers, spans
+from bootstrap.core import installation, last_good, readers, rejection, revival, spans
 from bootstrap.core.acceptance import Intake
 from bootstrap.core.agent_health import Health
 from bootstrap.core.errors import (
@@ -22,7 +22,7 @@ from bootstrap.core.errors import (
     LocalError,
     UnreachableError,
 )
-from bootstrap.core.last_good import last_good
+from bootstrap.core.installation import Past
 from bootstrap.core.launch import Launch, Terms
 from bootstrap.core.patience import Clock, Deadline
 from bootstrap.core.state import PRIVATE, Failure
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # What the agent joins when nobody tells it a cluster (amazon-ecs-agent, agent/config/config.go).
 DEFAULT_CLUSTER = "default"
+# Seconds for which an agent is waited for that is only started again.
+_REVIVAL = 30.0
 # Seconds by which the recorded time of S3's last answer may be behind.
 _CONFIRMED_FOR = 600
 
@@ -118,6 +120,7 @@ class Boot:
         self._deadline = Deadline(edges.clock, request.deadline)
         self._steps: list[tuple[str, float]] = []
         self._lap_began = edges.clock.now()
+        self._was_watched = False
 
     def run(self) -> Report:
         """Bring the instance to what S3 holds; raise an EcsauthError, with what was before back, if that fails."""
@@ -129,6 +132,8 @@ class Boot:
             try:
                 return self._converge()
             except EcsauthError as fault:
+                if isinstance(fault, LaunchError):
+                    revival.revive(fault, edges.disk, edges.clock, self._relaunch, was_watched=self._was_watched)
                 self._record(fault)
                 if isinstance(fault, (DeniedError, InvalidError)):
                     fault.hints = (self._consequence(), *fault.hints)
@@ -187,27 +192,31 @@ class Boot:
             return intake.obtain(state, standing, verified, self._deadline)
         except UnreachableError as silence:
             self._lap("fetch")
-            accepted = last_good(silence, demand, edges.disk, state, edges.clock.wall())
+            accepted = last_good.last_good(silence, demand, edges.disk, state, edges.clock.wall())
             ago = spans.in_words(accepted.stale_for or 0)
             self._warn(f"{silence.message}: going on with the last good file, which S3 confirmed {ago} ago")
             return accepted
 
-    def _launch(self, accepted: Accepted, state: State) -> Optional[Launch]:
+    def _launch(self, accepted: Accepted, state: State, *, revives: bool = False) -> Optional[Launch]:
         edges, request = self._edges, self._request
         if edges.starter is None:
             return None
         cluster = readers.docker(accepted.data).environment().get("ECS_CLUSTER")
         terms = Terms(
             cluster=(cluster.reveal() if cluster else "") or DEFAULT_CLUSTER,
-            wait=request.wait,
+            wait=min(request.wait, _REVIVAL) if revives else request.wait,
             data=accepted.data,
             writes=accepted.is_new and installation.standing(edges.disk, state, accepted) is None,
-            force=request.demand.force,
+            force=request.demand.force and not revives,
             abandon_tasks=request.abandon_tasks,
             rollback_on_timeout=request.rollback_on_timeout,
             undisturbed=request.undisturbed,
+            revives=revives,
         )
         return Launch(edges.starter.way(accepted, terms, state), edges.disk, edges.clock, terms)
+
+    def _relaunch(self, accepted: Accepted, state: State) -> Optional[Launch]:
+        return self._launch(accepted, state, revives=True)
 
     def _log_in(self, accepted: Accepted) -> None:
         """Have new credentials tried; those of the last good file were, and now the network may be in the way."""
@@ -218,17 +227,19 @@ class Boot:
     def _unless_rejected(self, accepted: Accepted, state: State, launch: Optional[Launch]) -> State:
         """Raise LaunchError for a version that did not come up before, made into an agent as it would be now.
 
-        One that has come up since is rejected no more.
+        One that has come up since is rejected no more. The pause is there for the agent that runs: where none does,
+        and none could instead, there is nothing to lose by a try.
         """
         rejected = state.rejected
         if rejected is None or not accepted.facts.is_same_object(rejected.facts) or self._request.demand.force:
             return state
         if launch is not None and rejected.plan not in ("", launch.fingerprint):
             return state
-        if launch is not None and launch.has_come_up():
-            return state._replace(rejected=None)
-        left = None if rejected.retry_after is None else rejected.retry_after - self._edges.clock.wall()
-        if left is not None and left <= 0:
+        health = launch.now().health if launch is not None else Health.FAILED
+        if health is not Health.FAILED:
+            return state._replace(rejected=None) if health is Health.REGISTERED else state
+        left = rejection.seconds_left(rejected, self._edges.clock.wall())
+        if left == 0 or (launch is not None and not self._has_other(launch, state)):
             return state
         when = "" if left is None else f"; it is tried again in {spans.in_words(left)}"
         raise LaunchError(
@@ -237,11 +248,21 @@ class Boot:
             "push a mended file, or try this one again with --force",
         )
 
+    def _has_other(self, launch: Launch, state: State) -> bool:
+        """Tell whether an agent runs, or one can be started, without the version that was rejected.
+
+        A change that is open is gone on with: a run that was killed in it may have stopped any agent.
+        """
+        if installation.past(self._edges.disk, state) is Past.FILE:
+            return False
+        return launch.runs or last_good.registered(self._edges.disk, state) is not None
+
     def _start(self, launch: Launch, state: State, accepted: Accepted) -> Report:
         if launch.is_done and accepted.facts.is_same_object(state.verified):
             self._edges.disk.remember(installation.closed(state._replace(applied=accepted.facts)))
             outcome = Outcome.INSTALLED if accepted.is_new else Outcome.UNCHANGED
             return self._report(outcome, accepted, launch.plan)
+        self._was_watched = True
         verdict, registration = launch.execute(state)
         self._lap("start")
         return self._report(_OUTCOMES[verdict.health], accepted, launch.plan, registration, verdict.reason)

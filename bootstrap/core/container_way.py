@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 
 from bootstrap.core import agent_container, agent_health, readers
 from bootstrap.core.agent_container import Wanted
+from bootstrap.core.agent_health import Health, Verdict
 from bootstrap.core.agent_state import VARIABLES
 from bootstrap.core.errors import LaunchError
 from bootstrap.core.plan import Step
@@ -13,7 +14,7 @@ from bootstrap.core.plan import Step
 if TYPE_CHECKING:
     from bootstrap.core.acceptance import Accepted
     from bootstrap.core.agent_container import Container
-    from bootstrap.core.agent_health import Agent, Registration, Verdict
+    from bootstrap.core.agent_health import Agent, Registration
     from bootstrap.core.agent_state import Kept
     from bootstrap.core.launch import Terms
     from bootstrap.core.plan import Command, Plan
@@ -103,11 +104,18 @@ class ContainerWay:
         self._agent = agent
         self._wanted = wanted
         self._cluster = terms.cluster
+        self._revives = terms.revives
+        self._exits: Optional[int] = None
         found = engine.look(wanted.image)
         self.has_agent = found.agent is not None or found.parked is not None
+        self.runs = found.agent is not None and found.agent.running
+        self.is_looping = found.agent is not None and found.agent.restarting
         self.fingerprint = agent_container.fingerprint(wanted)
         self.only_queues = False
-        plan = _plan(found, wanted, state, force=terms.force)
+        if terms.revives and found.agent is not None:
+            plan = agent_container.start_again(found.agent)
+        else:
+            plan = _plan(found, wanted, state, force=terms.force)
         self.plan = plan._replace(prepare=(*plan.prepare, *prepare))
         for running in (found.agent, found.parked):
             if running is not None and running.container_id == plan.stops:
@@ -121,18 +129,20 @@ class ContainerWay:
         """Return how the wanted container is, and what the agent says of itself."""
         registration = self._agent.registration()
         agent = self._engine.agent()
-        ours = agent if agent_container.is_right(agent, self._wanted) else None
+        # Whatever it was made from, the agent that is only started again is the one that is meant.
+        ours = agent if self._revives or agent_container.is_right(agent, self._wanted) else None
         return agent_health.judge(ours, registration, self._cluster), registration
 
-    def is_back(self) -> bool:
-        """Tell whether the agent of before runs; it is not asked after where it did not run before either."""
-        if self.plan.stops is None:
-            return True
+    def previous(self) -> Verdict:
+        """Return how the previous agent is, after the way back."""
+        registration = self._agent.registration()
         try:
             agent = self._engine.agent()
-        except LaunchError:
-            return False
-        return agent is not None and agent.running
+        except LaunchError as fault:
+            return Verdict(Health.PENDING, fault.message)
+        if self._exits is None:
+            self._exits = agent.restart_count if agent is not None else 0
+        return agent_health.previous(agent, registration, self._exits)
 
     def log(self) -> str:
         """Return the end of what the agent has written."""

@@ -10,9 +10,10 @@ The *mark* says that a checked file stands in the place: without it a service th
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
-from bootstrap.core.state import PRIVATE, Installed, State
+from bootstrap.core.state import PRIVATE, Installed, State, digest
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from bootstrap.core.acceptance import Accepted
     from bootstrap.core.patience import Clock
     from bootstrap.core.state import Moment
+
+
+class Past(Enum):
+    """What an open change goes back to: a file, nothing (an empty file, as of an AMI, too), or one that is lost."""
+
+    FILE = "file"
+    NOTHING = "nothing"
+    LOST = "lost"
 
 
 class Disk(Protocol):
@@ -87,7 +96,8 @@ def install(
         if stands is None:
             disk.write_env_file(accepted.data)
             stands = Installed(accepted.facts, accepted.source, clock.wall(), clock.moment())
-        installed = state._replace(installed=stands._replace(source=accepted.source))
+        stands = stands._replace(source=accepted.source, sha256=digest(accepted.data))
+        installed = state._replace(installed=stands)
         installed = closed(installed) if close else installed
         # Before it is recorded: a run that finds the file installed need not ask for the mark.
         disk.mark(checked=True)
@@ -111,20 +121,34 @@ def standing(disk: Disk, state: State, accepted: Accepted) -> Optional[Installed
 
 def closed(state: State) -> State:
     """Return the state with the change ended: what is installed now is what a later failure goes back to."""
-    return state._replace(in_progress=None, previous=None, agent_before=False, on_terms=None)
+    return state._replace(in_progress=None, previous=None, agent_before=False, on_terms=None, had_file=None)
 
 
-def has_past(disk: Disk, state: State) -> bool:
-    """Tell whether the open change has something to go back to: an empty file, as of an AMI, is nothing."""
-    return state.in_progress is not None and bool(disk.pre_image())
+def past(disk: Disk, state: State) -> Past:
+    """Return what the open change goes back to.
+
+    A pre-image that is not there means that no file was there only where the record does not say otherwise.
+    """
+    if state.in_progress is None:
+        return Past.NOTHING
+    pre_image = disk.pre_image()
+    if state.previous is not None and not state.previous.is_of(pre_image):
+        return Past.LOST
+    if pre_image is None:
+        return Past.LOST if state.had_file else Past.NOTHING
+    return Past.FILE if pre_image else Past.NOTHING
 
 
 def take_back(disk: Disk, state: State, now: Moment, restore: Callable[[], None] = lambda: None) -> State:
     """Put the pre-image back in the env-file's place, `restore` the agent that reads it there, and end the change.
 
     A file that is still as it was is not written: the disk may be full. What is installed again is so since `now`: a
-    service that was started before has read another file.
+    service that was started before has read another file. With a pre-image that is lost the env-file stays, and the
+    change stays open: removing the file would make its loss complete.
     """
+    if past(disk, state) is Past.LOST:
+        disk.remember(state)
+        return state
     if state.in_progress is None:
         # What stopped the opening of a change may have come after the state was recorded.
         restore()
@@ -169,6 +193,7 @@ def _open(disk: Disk, state: State, accepted: Accepted, *, agent: bool) -> State
         on_terms=accepted.source,
         previous=state.installed if ours else None,
         pre_image_mode=disk.env_file_mode(),
+        had_file=before is not None,
         agent_before=agent,
     )
     disk.remember(state)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from bootstrap.core.acceptance import Accepted
 from bootstrap.core.approval import approve
-from bootstrap.core.errors import UnreachableError
+from bootstrap.core.errors import InvalidError, UnreachableError
 from bootstrap.core.state import PRIVATE
 
 if TYPE_CHECKING:
@@ -33,9 +33,10 @@ def last_good(silence: UnreachableError, demand: Demand, disk: Disk, state: Stat
     """
     good = _find(disk, state)
     if good is None:
-        raise UnreachableError(
-            silence.message, *silence.hints, "no file was installed and proved good here before, to go on with"
-        )
+        lack = "no file was installed and proved good here before, to go on with"
+        if state.installed is not None and state.in_progress is None:
+            lack = "the verified copy of the installed file is gone or damaged, so it is not gone on with"
+        raise UnreachableError(silence.message, *silence.hints, lack)
     age = now - _confirmed(good.installed, state)
     reason = _unfit(good.installed, demand, age)
     if reason is not None:
@@ -46,22 +47,49 @@ def last_good(silence: UnreachableError, demand: Demand, disk: Disk, state: Stat
     return Accepted(good.installed.facts, good.data, good.installed.source, is_new, findings, stale_for=max(0, age))
 
 
+def registered(disk: Disk, state: State) -> Optional[Accepted]:
+    """Return the installed file if an agent has registered with it, checked once more; None if there is none.
+
+    Not while a change is open: that is gone on with, or taken back.
+    """
+    installed = state.installed
+    if state.in_progress is not None or installed is None or not installed.facts.is_same_object(state.verified):
+        return None
+    good = _find(disk, state)
+    if good is None:
+        return None
+    try:
+        findings = approve(good.data, installed.source.env_file)
+    except InvalidError:
+        return None
+    standing = disk.env_file() == good.data and disk.env_file_mode() == PRIVATE
+    return Accepted(installed.facts, good.data, installed.source, not standing, findings)
+
+
 def _find(disk: Disk, state: State) -> Optional[_Good]:
-    """Return the file whose bytes and record belong together.
+    """Return the file whose bytes and record belong together; a damaged copy is none.
 
     A run that was killed while it changed the file may have left the bytes of one version under the record of another:
     then what was there before the change is what is known.
     """
     in_progress, installed = state.in_progress, state.installed
     if installed is not None and (in_progress is None or _is_of(installed, state)):
-        copy = disk.verified_copy()
+        copy = _copy(installed, disk)
         if copy is not None:
             return _Good(installed, copy)
     if in_progress is not None and state.previous is not None:
         pre_image = disk.pre_image()
-        if pre_image is not None:
+        if pre_image is not None and state.previous.is_of(pre_image):
             return _Good(state.previous, pre_image)
     return None
+
+
+def _copy(installed: Installed, disk: Disk) -> Optional[bytes]:
+    """Return the installed bytes, from the verified copy or, where that is damaged, from the env-file."""
+    copy, standing = disk.verified_copy(), disk.env_file()
+    if installed.is_of(copy):
+        return copy
+    return standing if installed.sha256 is not None and installed.is_of(standing) else None
 
 
 def _is_of(installed: Installed, state: State) -> bool:

@@ -8,29 +8,39 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
-from bootstrap.core import installation
+from bootstrap.core import installation, rejection
 from bootstrap.core.agent_health import Health, Registration, Verdict
 from bootstrap.core.errors import EcsauthError, LaunchError
+from bootstrap.core.installation import Past
 from bootstrap.core.last_words import last_words
 from bootstrap.core.patience import Clock, Deadline
-from bootstrap.core.state import Rejected, State
 
 if TYPE_CHECKING:
     from bootstrap.core.installation import Disk
     from bootstrap.core.plan import Command, Plan, Step
+    from bootstrap.core.state import State
     from bootstrap.core.trust import ObjectFacts
 
 _POLL = 0.25
 _UNDO = 60.0
-# Seconds before an agent that failed, with none of before to go back to, is tried again.
-_FIRST_REST, _LONGEST_REST = 600, 6 * 3600
+# Seconds for which a previous agent is watched: connection refused by ECS ends the real one after about 13.
+_WATCHED = 20.0
+# Seconds in which an agent that exits again and again shows with which status.
+_STATUS_SHOWS = 5.0
+_ALL_IS_BACK = "what was there before is back"
+_FILE_IS = {
+    Past.FILE: "the previous env-file is back; ",
+    Past.NOTHING: "",
+    Past.LOST: "the kept copy of the previous env-file is gone or damaged, so the env-file stays as it is; ",
+}
 
 
 class Terms(NamedTuple):
     """How the agent is to be started. `wait` is in seconds; `cluster` is the env-file's, whose bytes are `data`.
 
     `writes` tells whether the env-file is going to be written before. `undisturbed` makes a context in which a signal
-    waits: half a way back is none.
+    waits: half a way back is none. `revives`: the version registered before and none runs now, while another one is
+    rejected or cannot be started; an agent that is there is started as it is, and the rejection stays.
     """
 
     cluster: str
@@ -41,6 +51,7 @@ class Terms(NamedTuple):
     abandon_tasks: bool = False
     rollback_on_timeout: bool = False
     undisturbed: Callable[[], AbstractContextManager[Any]] = nullcontext
+    revives: bool = False
 
     def __repr__(self) -> str:
         return f"Terms({self.cluster!r}, ***)"
@@ -62,6 +73,14 @@ class Way(Protocol):
         """Whether there is an agent now, which a change that fails goes back to."""
 
     @property
+    def runs(self) -> bool:
+        """Whether an agent runs, or is started again by docker or the supervisor without us."""
+
+    @property
+    def is_looping(self) -> bool:
+        """Whether it has exited and waits for its next start."""
+
+    @property
     def only_queues(self) -> bool:
         """Whether the agent starts only after this run has ended, so that nothing can be verified in it."""
 
@@ -71,11 +90,19 @@ class Way(Protocol):
     def judge(self) -> tuple[Verdict, Optional[Registration]]:
         """Return how the agent is that the plan leads to, and what it says of itself."""
 
-    def is_back(self) -> bool:
-        """Tell whether the agent of before runs, after the way back."""
+    def previous(self) -> Verdict:
+        """Return how the previous agent is, after the way back; PENDING: it is up."""
 
     def log(self) -> str:
         """Return the end of what the agent has written, which may hold secrets; nothing where there is no log."""
+
+
+class FailedAgentError(LaunchError):
+    """The agent was started and failed, as the verdict says."""
+
+    def __init__(self, verdict: Verdict, message: str, *hints: str, log: tuple[str, ...] = ()) -> None:
+        super().__init__(message, *hints, log=log)
+        self.verdict = verdict
 
 
 class Launch:
@@ -103,9 +130,19 @@ class Launch:
         """Return all that makes the agent except the object's version, in short."""
         return self._way.fingerprint
 
-    def has_come_up(self) -> bool:
-        """Tell whether the wanted agent has registered without a run that saw it: docker goes on starting one."""
-        return self.is_done and self._way.judge()[0].health is Health.REGISTERED
+    @property
+    def runs(self) -> bool:
+        """Tell whether an agent runs, or is started again by docker or the supervisor without us."""
+        return self._way.runs
+
+    @property
+    def is_up(self) -> bool:
+        """Tell whether an agent runs that does not just wait for its next start."""
+        return self._way.runs and not self._way.is_looping
+
+    def now(self) -> Verdict:
+        """Return how the wanted agent is without a run that saw it: docker goes on starting one."""
+        return self._way.judge()[0] if self.is_done else Verdict(Health.FAILED, "it does not run")
 
     def prepare(self) -> None:
         """Run the steps that change nothing that runs, before the env-file is written; raise LaunchError."""
@@ -115,17 +152,18 @@ class Launch:
     def execute(self, state: State) -> tuple[Verdict, Optional[Registration]]:
         """Run the plan and wait for the agent; return how it is: registered, or pending and left to itself.
 
-        Raises LaunchError if a command failed or the agent did not come up.
+        Raises LaunchError if a command failed, FailedAgentError if the agent did not come up.
         """
         done: list[Step] = []
         try:
             verdict, registration = self._carry_out(state, done)
-        except _FailedAgentError as fault:
-            with self._terms.undisturbed():
-                raise self._failure(fault, done, state) from None
+        except FailedAgentError as fault:
+            raise self._failure(fault, done, state) from None
         except LaunchError as fault:
             with self._terms.undisturbed():
-                raise LaunchError(f"{fault.message}; {self._go_back(done, state)}", *fault.hints) from None
+                past = self._past(state)
+                self._go_back(done, state)
+            raise LaunchError(f"{fault.message}; {self._told(past, self._watch())}", *fault.hints) from None
         except BaseException:
             self._go_back(done, state)
             raise
@@ -134,13 +172,21 @@ class Launch:
             self._conclude(state)
         return verdict, registration
 
-    def _failure(self, fault: LaunchError, done: list[Step], state: State) -> LaunchError:
+    def _failure(self, fault: FailedAgentError, done: list[Step], state: State) -> FailedAgentError:
         """Go back, and return the fault that tells of it; the failed agent is asked for its last words before."""
-        said, tried = self._last_words(), _on_trial(state)
+        tried, past = _on_trial(state), self._past(state)
         which = f" (version {tried.identity})" if tried is not None else ""
-        came_back = self._go_back(done, state, rejected=fault.message)
-        what = f"the agent did not come up: {fault.message}{which}; {came_back}"
-        return LaunchError(what, *fault.hints, log=said)
+        with self._terms.undisturbed():
+            said = self._last_words()
+            state = self._go_back(done, state, fault.verdict)
+        previous = self._watch()
+        told = self._told(past, previous)
+        if tried is None and past is Past.NOTHING and not self.plan.previous:
+            told = "it registered with this version before, so the version is not rejected"
+        elif tried is not None and previous is not None and clears(self._disk, state, fault.verdict, previous):
+            told += ": it fails like the new one, so the version is not rejected"
+        what = f"the agent did not come up: {fault.message}{which}; {told}"
+        return FailedAgentError(fault.verdict, what, *fault.hints, log=said)
 
     def _carry_out(self, state: State, done: list[Step]) -> tuple[Verdict, Optional[Registration]]:
         """Note each step in `done` before it runs: one that fails may have had half of its effect."""
@@ -154,14 +200,31 @@ class Launch:
         verdict, registration = self._wait()
         timed_out = verdict.health is Health.PENDING and self._terms.rollback_on_timeout
         if timed_out or verdict.health is Health.FAILED:
-            raise _FailedAgentError(verdict.reason)
+            raise FailedAgentError(verdict._replace(health=Health.FAILED), verdict.reason)
         return verdict, registration
 
     def _wait(self) -> tuple[Verdict, Optional[Registration]]:
-        deadline = Deadline(self._clock, self._terms.wait)
+        verdict, registration = self._poll(self._way.judge, self._terms.wait, _is_pending)
+        if verdict.health is Health.FAILED and verdict.final is None:
+            return self._poll(self._way.judge, _STATUS_SHOWS, _hides_status)
+        return verdict, registration
+
+    def _watch(self) -> Optional[Verdict]:
+        """Return how the previous agent is, None where there was none; one that registers need not be watched."""
+        if not self.plan.previous:
+            return None
+        return self._poll(lambda: (self._way.previous(), None), _WATCHED, _is_pending)[0]
+
+    def _poll(
+        self,
+        look: Callable[[], tuple[Verdict, Optional[Registration]]],
+        seconds: float,
+        goes_on: Callable[[Verdict], bool],
+    ) -> tuple[Verdict, Optional[Registration]]:
+        deadline = Deadline(self._clock, seconds)
         while True:
-            verdict, registration = self._way.judge()
-            if verdict.health is not Health.PENDING or not deadline.left():
+            verdict, registration = look()
+            if not goes_on(verdict) or not deadline.left():
                 return verdict, registration
             self._clock.sleep(min(_POLL, deadline.left()))
 
@@ -171,43 +234,49 @@ class Launch:
         Recorded first: an agent whose predecessor has gone must never count as one on trial.
         """
         facts = state.installed and state.installed.facts
-        self._disk.remember(installation.closed(state._replace(applied=facts, verified=facts, rejected=None)))
+        rejected = state.rejected if self._terms.revives else None
+        self._disk.remember(installation.closed(state._replace(applied=facts, verified=facts, rejected=rejected)))
         for step in self.plan.finish:
             self._try(step.command)
 
-    def _go_back(self, done: list[Step], state: State, rejected: Optional[str] = None) -> str:
-        """Undo in reverse order, and say what is now; `rejected` is the reason why a started agent failed.
+    def _past(self, state: State) -> Past:
+        return installation.past(self._disk, state)
+
+    def _go_back(self, done: list[Step], state: State, failed: Optional[Verdict] = None) -> State:
+        """Undo in reverse order and return what is recorded; `failed` tells how a started agent failed.
 
         With nothing to go back to, an agent that was started stays, as evidence; one that could not be is removed.
         """
-        has_past = self.plan.previous or installation.has_past(self._disk, state)
-        if has_past or rejected is None:
+        has_past = self.plan.previous or self._past(state) is Past.FILE
+        if has_past or failed is None:
             undo = [command for step in reversed(done) for command in step.undo]
             for command in (*undo, *self.plan.back):
                 self._try(command)
         tried = _on_trial(state)
         if has_past:
             state = installation.take_back(self._disk, state, self._clock.moment(), self._restore)
-        if rejected is not None and tried is not None:
-            state = state._replace(rejected=self._rejected(state.rejected, tried, rejected, final=has_past))
-            self._disk.remember(state)
-        if not has_past:
-            return "there was nothing before to go back to"
-        if self.plan.previous and not self._way.is_back():
-            return "the env-file of before is back, but the agent of before does not start"
-        return "what was there before is back"
+        if failed is None or tried is None:
+            return state
+        # With no agent to go back to nothing is final: another try takes none away.
+        final, now = bool(failed.final) and has_past, self._clock.wall()
+        record = rejection.rejected(state.rejected, tried, self.fingerprint, failed.reason, now, final=final)
+        state = state._replace(rejected=record)
+        self._disk.remember(state)
+        return state
 
-    def _rejected(self, before: Optional[Rejected], facts: ObjectFacts, reason: str, *, final: bool) -> Rejected:
-        """Return the record of a version that failed.
-
-        With an agent of before back in its place it is not tried again by itself: each try would take a working agent
-        away. With none, what stood in the way may pass, and the wait doubles from try to try.
-        """
-        again = before is not None and facts.is_same_object(before.facts) and before.plan == self.fingerprint
-        tries = before.tries + 1 if before is not None and again else 1
-        now = self._clock.wall()
-        retry_after = None if final else now + min(_LONGEST_REST, _FIRST_REST * 2 ** (tries - 1))
-        return Rejected(facts, self.fingerprint, reason, now, tries, retry_after)
+    def _told(self, past: Past, previous: Optional[Verdict]) -> str:
+        """Say what there is after the way back; what was there before is back only where its agent has stayed up."""
+        file = _FILE_IS[past]
+        if previous is None:
+            return {Past.LOST: file.rstrip("; "), Past.NOTHING: "there was nothing before to go back to"}.get(
+                past, _ALL_IS_BACK
+            )
+        if previous.health is Health.FAILED:
+            return f"{file}the previous agent does not stay up: {previous.reason}"
+        if previous.health is Health.QUEUED:
+            return f"{file}the service is queued"
+        back = f"{file}the previous agent is back" if past is Past.LOST else _ALL_IS_BACK
+        return back if previous.health is Health.REGISTERED else f"{back}, but {previous.reason}"
 
     def _last_words(self) -> tuple[str, ...]:
         """Return what the agent wrote last; the log of a service goes back to the one with the file of before."""
@@ -236,5 +305,20 @@ def _on_trial(state: State) -> Optional[ObjectFacts]:
     return None if installed is None or installed.is_same_object(state.verified) else installed
 
 
-class _FailedAgentError(LaunchError):
-    """The agent was started and failed."""
+def clears(disk: Disk, state: State, failed: Verdict, previous: Verdict) -> bool:
+    """Tell whether the previous agent fails like the new one, and forget then that the new version was rejected.
+
+    The version is not to blame, and a pause would keep it from the machine when ECS is well again.
+    """
+    if state.rejected is None or not previous.is_like(failed):
+        return False
+    disk.remember(state._replace(rejected=None))
+    return True
+
+
+def _is_pending(verdict: Verdict) -> bool:
+    return verdict.health is Health.PENDING
+
+
+def _hides_status(verdict: Verdict) -> bool:
+    return verdict.health is Health.FAILED and verdict.final is None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Optional, Protocol
 
 from bootstrap.core import agent_health, agent_service, agent_state, readers
-from bootstrap.core.agent_health import Health
+from bootstrap.core.agent_health import Health, Verdict
 from bootstrap.core.agent_state import Mount
 from bootstrap.core.errors import LaunchError
 
 if TYPE_CHECKING:
     from bootstrap.core.acceptance import Accepted
     from bootstrap.core.agent_container import Container
-    from bootstrap.core.agent_health import Agent, Registration, Verdict
+    from bootstrap.core.agent_health import Agent, Registration
     from bootstrap.core.agent_service import Service
     from bootstrap.core.agent_state import Kept
     from bootstrap.core.container_way import Engine
@@ -80,14 +80,20 @@ class ServiceWay:
         installed = state.installed.moment if state.installed is not None else None
         is_right = not terms.writes and not terms.force and agent_service.has_file(service, installed, now)
         self.has_agent = service.running
+        self.runs = service.running or service.queued or service.looping
+        self.is_looping = service.looping
         self.only_queues = service.booting and not is_right
-        previous = service.running if state.in_progress is None else state.agent_before
+        # One that has stopped in an outage of ECS, and registered before, has to run after the way back as well.
+        ran = service.running if state.in_progress is None else state.agent_before
+        previous = ran or state.verified is not None
         self.plan = agent_service.plan(service, is_right=is_right, previous=previous)
         # A service that has read the file already is judged by what it is, not by whether it starts anew.
         self._before = service._replace(started=0.0, running=False) if is_right else service
         old = self._running() if service.running and not is_right else None
         self._old_container = old.container_id if old is not None else None
         self._containers: set[str] = set()
+        self._last = service
+        self._of_failed: Optional[set[str]] = None
         kept = old.kept if old is not None else None
         wanted = _kept(terms.data)
         if service.running and not is_right and (not wanted.lack if kept is None else kept.is_found_by(wanted)):
@@ -99,7 +105,8 @@ class ServiceWay:
 
     def judge(self) -> tuple[Verdict, Optional[Registration]]:
         """Return how the service is, and what the agent says of itself once it is the one that was started."""
-        verdict = agent_service.judge(self._supervision.look(), self._before)
+        self._last = self._supervision.look()
+        verdict = agent_service.judge(self._last, self._before)
         if verdict.health is not Health.PENDING or verdict.reason:
             return verdict, None
         container = self._container()
@@ -118,13 +125,27 @@ class ServiceWay:
             return verdict._replace(health=Health.FAILED, reason=f"it exited {exits} times")
         return verdict
 
-    def is_back(self) -> bool:
-        """Tell whether the service runs, or is about to."""
+    def previous(self) -> Verdict:
+        """Return how the service is that was told to start with the previous file, and the agent in it."""
+        if self.only_queues:
+            return Verdict(Health.QUEUED)
+        if self._of_failed is None:
+            self._of_failed, self._containers = {*self._containers, self._old_container or ""}, set()
         try:
-            service = self._supervision.look()
-        except LaunchError:
-            return False
-        return service.running or service.queued
+            verdict = agent_service.previous(self._supervision.look(), self._last)
+        except LaunchError as fault:
+            return Verdict(Health.PENDING, fault.message)
+        if verdict.health is not Health.PENDING or verdict.reason:
+            return verdict
+        container = self._container()
+        if container is not None and container not in self._of_failed:
+            self._containers.add(container)
+        if len(self._containers) > 1:
+            return Verdict(Health.FAILED, "the agent exited, and the service starts it again")
+        registration = self._agent.registration()
+        if registration is not None and registration.container_instance is not None:
+            return Verdict(Health.REGISTERED)
+        return Verdict(Health.PENDING, "the agent has not registered yet")
 
     def log(self) -> str:
         """Return the end of what the service has written."""

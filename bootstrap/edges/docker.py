@@ -31,6 +31,7 @@ _VARIABLES = (
 )
 _TEMPLATE = (
     '{"container_id":{{json .Id}},"running":{{json .State.Running}},"exit_code":{{json .State.ExitCode}},'
+    '"restarting":{{json .State.Restarting}},'
     '"restart_count":{{json .RestartCount}},"started_at":{{json .State.StartedAt}},'
     '"restart_policy":{{json .HostConfig.RestartPolicy.Name}},'
     '"retries":{{json .HostConfig.RestartPolicy.MaximumRetryCount}},'
@@ -86,6 +87,7 @@ class Docker:
             plan=labels.get(agent_container.PLAN_LABEL, ""),
             kept=_kept(shown),
             auto_remove=shown["auto_remove"],
+            restarting=shown["restarting"],
         )
 
     def environment(self) -> Optional[dict[str, Secret]]:

@@ -16,6 +16,7 @@ from tales import Told, distinct, runs
 
 from bootstrap.core.boot import Outcome
 from bootstrap.core.errors import DeniedError, ExitCode, LaunchError, UnreachableError
+from bootstrap.core.rejection import LONGEST_PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,16 +88,22 @@ def assert_ends_well(world: ServiceWorld, told: Told, number: int) -> None:
     world.stand(told.standing)
     offer = Offer(number, allow_older=number < told.newest)
     rejected = world.disk.state().rejected
-    has_come_up = world.unit.running and world.unit.given == body(number)
-    if rejected is not None and rejected.facts == facts(number) and not has_come_up:
+    if rejected is not None and rejected.facts == facts(number) and runs_another(world, number):
         with pytest.raises(LaunchError, match="was started before"):
             world.boot(offer)
-        offer = offer._replace(force=True)
+        assert world.unit.running, told.story
+        world.rest(LONGEST_PAUSE)
     world.boot(offer)
     assert_converged(world, number, told.story)
     before = world.unit
     assert world.boot(offer._replace(force=False)).outcome is Outcome.UNCHANGED, told.story
     assert world.unit == before, told.story
+
+
+def runs_another(world: ServiceWorld, number: int) -> bool:
+    """Tell whether the service runs, no change is open, and it has not read that version."""
+    is_other = world.unit.running and world.unit.given != body(number)
+    return is_other and world.disk.state().in_progress is None
 
 
 @STARTS

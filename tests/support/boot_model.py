@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from bootstrap.core.s3_uri import S3URI
     from bootstrap.core.state import State
 
+_EXITS = {"broken": 1, "terminal": 5}
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1"
+# Seconds in which an agent that exits again and again has used up docker's restarts.
+USED_UP = 120
 # What a killed run leaves of a file that it was writing.
 TEMPORARY = ".ecsauth-0123456789abcdef"
 
@@ -64,12 +67,23 @@ class Life:
 
 
 class Offer(NamedTuple):
-    """What one run finds: the number of the version in S3 (None: S3 does not answer), its agent, and its flags."""
+    """What one run finds: the number of the version in S3 (None: S3 does not answer), its agent, its flags, and ECS.
+
+    The agent of the version is healthy, slow, broken (it exits with 1) or terminal (it exits with 5). While ECS refuses
+    connections or denies the agent's requests every agent exits with 1, again and again; while it is silent none
+    registers.
+    """
 
     number: Optional[int]
     agent: str = "healthy"
     force: bool = False
     allow_older: bool = False
+    ecs: str = "well"
+
+    @property
+    def ends_agents(self) -> bool:
+        """Whether every agent exits."""
+        return self.ecs in {"refuses", "denies"}
 
 
 class Standing(NamedTuple):
@@ -98,6 +112,8 @@ class Place:
         for place in self.places.values():
             place.mkdir(mode=0o700)
         self.env_path = str(self.places["ecs"] / "ecs.config")
+        # Seconds for which the instance has been left alone since it was made to stand as it does.
+        self.rested = 0
         self.warnings: list[str] = []
         self.disk = MortalDisk(self, Life())
 
@@ -142,7 +158,7 @@ class World(Place):
         disk.after = after
         docker = _Docker(self.docker, offer, life)
         starter = ContainerStarter(docker, docker, "agent:1")
-        edges = Edges(Nobody(), Store(offer.number), disk, starter, _Clock())
+        edges = Edges(Nobody(), Store(offer.number), disk, starter, _Clock(self.rested))
         self.warnings.clear()
         try:
             return Boot(Request(demand, deadline=1, wait=0), edges, self.warnings.append).run()
@@ -157,6 +173,13 @@ class World(Place):
         """Make it stand as it did."""
         self.put_files(standing.files)
         self.docker.containers = dict(standing.containers)
+        self.rested = 0
+
+    def rest(self, seconds: int, ecs: str = "well") -> None:
+        """Leave the instance alone; docker gives up an agent that exits for minutes."""
+        self.rested += seconds
+        if Offer(None, ecs=ecs).ends_agents and seconds > USED_UP:
+            self.docker.use_up()
 
 
 class MortalDisk(Disk):
@@ -215,27 +238,38 @@ class _Docker:
     def look(self, image: str) -> Found:
         """Return what docker shows."""
         del image
-        return Found(has_image=True, agent=self._model.shown(NAME), parked=self._model.shown(PARKED))
+        agent = self._model.shown(NAME)
+        looping = agent is not None and agent.running and self._offer.ends_agents
+        found = agent and agent._replace(restarting=looping)
+        return Found(has_image=True, agent=found, parked=self._model.shown(PARKED))
 
     def agent(self) -> Optional[Container]:
-        """Return the agent's container, which has exited if it is a broken one."""
+        """Return the agent's container, which has exited if it is a broken one, and exits again if ECS ends it."""
         shown = self._model.shown(NAME)
-        if shown is None or not (self._is_offered(shown) and self._offer.agent == "broken"):
-            return shown
-        return shown._replace(running=False, exit_code=1)
+        if shown is not None and self._is_offered(shown) and self._offer.agent in _EXITS:
+            return shown._replace(running=False, exit_code=_EXITS[self._offer.agent])
+        if shown is not None and shown.running and self._offer.ends_agents:
+            return shown._replace(exit_code=1, restart_count=3, restarting=True)
+        return shown
 
     def run(self, command: Command, seconds: float) -> None:
         """Run one command of a plan; raise LaunchError if it fails."""
         del seconds
         self._life.spend()
         self._life.spend(lambda: self._model.do(command, Failure.INTERRUPTED))
-        if not self._model.do(command):
+        done = self._model.do(command)
+        if self._offer.ecs == "denies":
+            # It exits within a second: one that is started before it has its policy back is not started again.
+            self._model.end_for_good()
+        if not done:
             raise LaunchError(f"docker {command[1]} failed")
 
     def registration(self) -> Optional[Registration]:
         """Return what a running agent says of itself."""
         agent = self.agent()
-        if agent is None or not agent.running or (self._is_offered(agent) and self._offer.agent == "slow"):
+        if agent is None or not agent.running or self._offer.ecs != "well":
+            return None
+        if self._is_offered(agent) and self._offer.agent == "slow":
             return None
         return Registration("demo", "arn:instance", "1")
 
@@ -275,18 +309,19 @@ class Nobody:
 
 
 class _Clock:
-    """Time that passes by waiting only."""
+    """Time that passes by waiting only; `rested` are the seconds before the run."""
 
-    def __init__(self) -> None:
+    def __init__(self, rested: int) -> None:
         self._now = 0.0
+        self._rested = rested
 
     def now(self) -> float:
         """Return the seconds waited."""
         return self._now
 
     def wall(self) -> int:
-        """Return the same second, so that what stands after a run does not depend on when it was."""
-        return 1_700_000_000
+        """Return the same second in a run, so that what stands after it does not depend on when in it that was."""
+        return 1_700_000_000 + self._rested
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

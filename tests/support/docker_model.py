@@ -79,6 +79,16 @@ class DockerModel:
             self.containers[command[-1]] = _changed(one, command, failure)
         return one is not None and failure is None
 
+    def use_up(self) -> None:
+        """Let running agents exit until docker starts them no more: on-failure has an end, always has none."""
+        for name, one in self.containers.items():
+            self.containers[name] = one._replace(running=one.running and one.policy in {"always", "unless-stopped"})
+
+    def end_for_good(self) -> None:
+        """Let running agents exit that docker does not start again."""
+        for name, one in self.containers.items():
+            self.containers[name] = one._replace(running=one.running and one.policy != "no")
+
     def settle(self) -> None:
         """Let what is under way end."""
         for name, one in self.containers.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
 
-from boot_model import KEY, Life, MortalDisk, Nobody, Offer, Place, Store, body
+from boot_model import KEY, USED_UP, Life, MortalDisk, Nobody, Offer, Place, Store, body
 
 from bootstrap.core import s3_uri
 from bootstrap.core.acceptance import Demand
@@ -95,7 +95,8 @@ class ServiceWorld(Place):
         self.unit = self.unit._replace(running=False, given=None)
         given = self.disk.env_file()
         if job == "restart" and self.places["ecsauth"].joinpath("checked").exists():
-            alive = not (offer.agent == "broken" and offer.number is not None and given == body(offer.number))
+            ends = offer.agent in {"broken", "terminal"}
+            alive = not (ends and offer.number is not None and given == body(offer.number))
             self.unit = Unit(given if alive else None, alive, not alive, self.time)
 
     def standing(self) -> Standing:
@@ -106,6 +107,13 @@ class ServiceWorld(Place):
         """Make it stand as it did."""
         self.put_files(standing.files)
         self.unit, self.time, self.job = standing.unit, standing.time, None
+        self.rested = 0
+
+    def rest(self, seconds: int, ecs: str = "well") -> None:
+        """Leave the instance alone; systemd gives up a service that exits for minutes."""
+        self.rested += seconds
+        if Offer(None, ecs=ecs).ends_agents and seconds > USED_UP and self.unit.running:
+            self.unit = self.unit._replace(running=False, failed=True, given=None)
 
     def disk_of(self, life: Life) -> MortalDisk:
         """Return the disk as a run of that life has it."""
@@ -124,13 +132,17 @@ class _Systemd:
         """Return what systemd shows."""
         self._world.settle(self._offer)
         unit = self._world.unit
+        looping = unit.running and self._offer.ends_agents
+        status = 5 if self._offer.agent == "terminal" else 1
         return Service(
             Supervisor.SYSTEMD,
-            running=unit.running,
+            running=unit.running and not looping,
             started=unit.started,
             queued=self._world.job is not None,
             failed=unit.failed,
-            exit_status=int(unit.failed),
+            looping=looping,
+            restarts=3 if looping else 0,
+            exit_status=status if unit.failed or looping else 0,
             booting=self._world.booting,
         )
 
@@ -149,7 +161,8 @@ class _Systemd:
         """Return what a running agent says of itself."""
         unit, number = self._world.unit, self._offer.number
         slow = self._offer.agent == "slow" and number is not None and unit.given == body(number)
-        return Registration("demo", "arn:instance", "1") if unit.running and not slow else None
+        answers = unit.running and not slow and self._offer.ecs == "well"
+        return Registration("demo", "arn:instance", "1") if answers else None
 
     def running_tasks(self) -> Optional[int]:
         """Return that there are none."""
@@ -160,8 +173,8 @@ class _Systemd:
         return self._world.time
 
     def wall(self) -> int:
-        """Return the same second."""
-        return 1_700_000_000
+        """Return the same second in a run."""
+        return 1_700_000_000 + self._world.rested
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -25,6 +25,9 @@ class World(Protocol):
     def boot(self, offer: Offer, life: Life, after: Callable[[], object]) -> Report:
         """Boot to the end; `after` is called after each change."""
 
+    def rest(self, seconds: int, ecs: str) -> None:
+        """Leave the instance alone for so long, with ECS as it is."""
+
     def standing(self) -> Any:
         """Return what stands now."""
 

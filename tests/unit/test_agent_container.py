@@ -92,7 +92,12 @@ def _undo(plan: Plan) -> list[str]:
             id="somebody else's, which docker does not restart",
         ),
         pytest.param(
-            WRONG._replace(running=False), None, False, [HOLD, PARK, RUN], [RM, UNPARK, POLICY], id="wrong, stopped"
+            WRONG._replace(running=False),
+            None,
+            False,
+            [HOLD, PARK, RUN],
+            [RM, UNPARK, POLICY, STOP, START],
+            id="wrong, stopped",
         ),
         pytest.param(
             WRONG._replace(running=False, restart_policy="no"),

@@ -92,10 +92,11 @@ def _goes_back_to(agent: Optional[One], parked: Optional[One], how: dict[str, bo
     is_right = agent is not None and agent.container_id == "right" and not how.get("force")
     if parked is not None and (agent is None or is_right or not agent.running or how.get("on_trial")):
         return parked._replace(running=True, policy=POLICY if parked.policy == "no" else parked.policy)
-    if agent is not None and agent.is_ours and agent.policy == "no":
-        # Of ours only a killed run takes the policy away, and what it stopped has to run again.
-        return agent._replace(running=agent.running or not is_right, policy=POLICY)
-    return agent
+    if agent is None:
+        return None
+    # Of ours only a killed run takes the policy away; whatever had stopped the agent, it has to run again.
+    policy = POLICY if agent.is_ours and agent.policy == "no" else agent.policy
+    return agent._replace(running=agent.running or not is_right, policy=policy)
 
 
 def _agent(engine: Engine) -> Optional[One]:

@@ -6,13 +6,15 @@ import pytest
 
 from bootstrap.core import agent_health
 from bootstrap.core.agent_container import Container
-from bootstrap.core.agent_health import Health, Registration
+from bootstrap.core.agent_health import Health, Registration, Verdict
 from bootstrap.core.agent_state import Kept
 
 ARN = "arn:aws:ecs:eu-west-1:111122223333:container-instance/prod/0123456789abcdef"
 RUNNING = Container("c1", True, 0, 0, "2026-01-01T00:00:00Z", "on-failure:10", "v1", "plan", Kept("/d"))
 REGISTERED = Registration("prod", ARN, "1.105.1")
 WAITING = REGISTERED._replace(container_instance=None)
+LOOPING = RUNNING._replace(exit_code=1, restart_count=3, restarting=True)
+TERMINAL = LOOPING._replace(exit_code=5, restart_count=1)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,10 @@ WAITING = REGISTERED._replace(container_instance=None)
         pytest.param(RUNNING._replace(exit_code=5, restart_count=1), None, Health.FAILED, "no restart", id="terminal"),
         pytest.param(RUNNING._replace(restart_count=3), None, Health.FAILED, "exited 3 times", id="crash loop"),
         pytest.param(RUNNING._replace(restart_count=3), WAITING, Health.FAILED, "3 times", id="crash loop, answers"),
+        pytest.param(
+            LOOPING._replace(restart_count=1), None, Health.PENDING, "starts it again", id="between two starts"
+        ),
+        pytest.param(LOOPING, None, Health.FAILED, "3 times, last with status 1", id="crash loop, between two starts"),
         pytest.param(RUNNING, REGISTERED._replace(cluster="test"), Health.FAILED, "in cluster test", id="cluster"),
         pytest.param(RUNNING, WAITING._replace(cluster="test"), Health.FAILED, "in cluster test", id="cluster, early"),
     ],
@@ -43,6 +49,56 @@ def test_judge(container: Container | None, answer: Registration | None, health:
     assert verdict.health is health
     assert reason in verdict.reason
     assert bool(verdict.reason) is (health is not Health.REGISTERED)
+
+
+@pytest.mark.parametrize(
+    ("container", "answer", "final"),
+    [
+        pytest.param(LOOPING, None, False, id="exits with 1 again and again"),
+        pytest.param(LOOPING._replace(running=False), None, False, id="given up by docker"),
+        pytest.param(RUNNING._replace(restart_count=3), None, None, id="exits again and again, runs just now"),
+        pytest.param(None, None, False, id="gone"),
+        pytest.param(TERMINAL, None, True, id="exits with 5"),
+        pytest.param(TERMINAL._replace(running=False), None, True, id="has exited with 5"),
+        pytest.param(RUNNING, REGISTERED._replace(cluster="test"), True, id="has joined another cluster"),
+    ],
+)
+def test_what_is_final(container: Container | None, answer: Registration | None, final: bool | None) -> None:
+    """Only an agent that says so itself, by exit status 5, and one in another cluster cannot be helped by a restart."""
+    verdict = agent_health.judge(container, answer, "prod")
+    assert (verdict.health, verdict.final) == (Health.FAILED, final)
+
+
+@pytest.mark.parametrize(
+    ("container", "answer", "health", "reason"),
+    [
+        pytest.param(RUNNING, REGISTERED, Health.REGISTERED, "", id="registered"),
+        pytest.param(RUNNING, REGISTERED._replace(cluster="own"), Health.REGISTERED, "", id="in a cluster of its own"),
+        pytest.param(RUNNING._replace(restart_count=2), REGISTERED, Health.REGISTERED, "", id="exits of long ago"),
+        pytest.param(RUNNING, None, Health.PENDING, "not registered", id="up"),
+        pytest.param(RUNNING, WAITING, Health.PENDING, "not registered", id="up and answers"),
+        pytest.param(LOOPING, None, Health.FAILED, "it exited with status 1", id="waits for its next start"),
+        pytest.param(RUNNING._replace(restart_count=3), None, Health.FAILED, "exited 3 times", id="has exited since"),
+        pytest.param(LOOPING._replace(running=False), None, Health.FAILED, "status 1", id="stopped"),
+        pytest.param(None, None, Health.FAILED, "gone", id="gone"),
+    ],
+)
+def test_previous(container: Container | None, answer: Registration | None, health: Health, reason: str) -> None:
+    """A previous agent is up that has not exited since it was put back; one exit is enough to say otherwise."""
+    verdict = agent_health.previous(container, answer, exits=2)
+    assert verdict.health is health
+    assert reason in verdict.reason
+
+
+def test_failing_alike() -> None:
+    """Two agents fail alike where both exits may pass, or none of them."""
+    outage, unknown = Verdict(Health.FAILED, "1"), Verdict(Health.FAILED, "?", final=None)
+    final, up = Verdict(Health.FAILED, "5", final=True), Verdict(Health.PENDING)
+    assert outage.is_like(unknown)
+    assert final.is_like(final)
+    assert not final.is_like(outage)
+    assert not up.is_like(outage)
+    assert not outage.is_like(up)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,37 @@ def test_judge(service: Service, before: Service, health: Health, reason: str) -
     assert bool(verdict.reason) is bool(reason)
 
 
+@pytest.mark.parametrize(
+    ("service", "health", "final"),
+    [
+        pytest.param(AGAIN, Health.PENDING, False, id="started anew: its answer counts"),
+        pytest.param(RUNNING, Health.PENDING, False, id="the failed one still runs"),
+        pytest.param(STOPPED._replace(queued=True), Health.PENDING, False, id="queued"),
+        pytest.param(
+            STOPPED._replace(looping=True, exit_status=1), Health.FAILED, False, id="waits for its next start"
+        ),
+        pytest.param(STOPPED._replace(looping=True, exit_status=5), Health.FAILED, True, id="the same, after a 5"),
+        pytest.param(STOPPED._replace(failed=True, exit_status=1), Health.FAILED, False, id="failed"),
+        pytest.param(STOPPED._replace(failed=True, exit_status=5), Health.FAILED, True, id="failed for good"),
+        pytest.param(STOPPED, Health.FAILED, False, id="stopped"),
+    ],
+)
+def test_previous(service: Service, health: Health, final: bool) -> None:
+    """A service that was told to start with the previous file does not stay up if it exits once."""
+    verdict = agent_service.previous(service, RUNNING)
+    assert (verdict.health, verdict.final) == (health, final)
+
+
+@pytest.mark.parametrize(("status", "final"), [(1, False), (5, True)])
+@pytest.mark.parametrize(
+    "service", [STOPPED._replace(failed=True), STOPPED._replace(looping=True, restarts=3), STOPPED]
+)
+def test_what_is_final(service: Service, status: int, final: bool) -> None:
+    """Of a service only exit status 5 says that no restart helps."""
+    verdict = agent_service.judge(service._replace(exit_status=status), STOPPED)
+    assert (verdict.health, verdict.final) == (Health.FAILED, final)
+
+
 NOW = Moment("this boot", 500.0)
 
 
