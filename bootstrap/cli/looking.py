@@ -113,11 +113,15 @@ def _container(container: Optional[Container], environment: Optional[dict[str, S
 
     if container is None:
         return Runs(None)
+    # docker says of a container that it will start again that it runs.
+    running = container.running and not container.restarting
+    why = f": it exited with status {container.exit_code}"
+    why += ", and docker starts it again" if container.restarting else ""
     return Runs(
         Way.CONTAINER,
-        running=container.running,
-        since=epoch(container.started_at) if container.running else None,
-        not_running="" if container.running else f": it exited with status {container.exit_code}",
+        running=running,
+        since=epoch(container.started_at) if running else None,
+        not_running="" if running else why,
         is_ours=bool(container.plan),
         version=container.version,
         environment=environment,
@@ -130,6 +134,7 @@ def _as_service(service: Service, installed: Optional[Installed], now: int, mome
 
     why = ": a condition of its unit, as the gate's, does not hold" if service.held_back else ""
     why = f": it failed with status {service.exit_status}" if service.failed else why
+    why = f": it exited with status {service.exit_status}, and systemd starts it again" if service.looping else why
     why = ": it is about to start" if service.queued else why
     installed_at = installed.moment if installed is not None else None
     return Runs(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from bootstrap.core import agent_container, readers, spans
+from bootstrap.core import agent_container, readers, rejection, spans
 from bootstrap.core.agent_health import same_cluster
 from bootstrap.core.checks.names import shown
 from bootstrap.core.command_hint import FILE, S3URI, CommandHint
@@ -166,9 +166,11 @@ def _rejected(state: State, now: int) -> Topic:
     if rejected is None:
         raise AssertionError("asked only where a version was rejected")
     said = f"version {rejected.facts.identity} was tried {_ago(now, rejected.at)}: {rejected.reason}"
-    if rejected.retry_after is not None:
-        left = rejected.retry_after - now
-        said += f"; it is tried again in {spans.in_words(left)}" if left > 0 else "; it is tried again by the next run"
+    left = rejection.seconds_left(rejected, now)
+    if left is None:
+        said += "; it is not tried again by itself"
+    else:
+        said += f"; it is tried again in {spans.in_words(left)}" if left else "; it is tried again by the next run"
     return Topic(
         "rejected",
         said,

@@ -115,9 +115,15 @@ def given(**changes: str) -> dict[str, Secret]:
             "push a mended file, or try this one again: ecsauth boot S3URI --force",
         ),
         (
-            WELL._replace(state=STATE._replace(rejected=REJECTED._replace(retry_after=None))),
+            WELL._replace(state=STATE._replace(rejected=REJECTED._replace(retry_after=None, final=True))),
             "rejected",
-            "it exited with status 1",
+            "it exited with status 1; it is not tried again by itself",
+            "push a mended file, or try this one again: ecsauth boot S3URI --force",
+        ),
+        (
+            WELL._replace(state=STATE._replace(rejected=REJECTED._replace(retry_after=10**12))),
+            "rejected",
+            "it exited with status 1; it is tried again by the next run",
             "push a mended file, or try this one again: ecsauth boot S3URI --force",
         ),
         (
