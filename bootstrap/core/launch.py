@@ -35,6 +35,9 @@ _FILE_IS = {
 }
 
 
+_Look = Callable[[], tuple[Verdict, Optional[Registration]]]
+
+
 class Terms(NamedTuple):
     """How the agent is to be started. `wait` is in seconds; `cluster` is the env-file's, whose bytes are `data`.
 
@@ -197,29 +200,25 @@ class Launch:
         self._disk.remember(state)
         if self._way.only_queues:
             return Verdict(Health.QUEUED), None
-        verdict, registration = self._wait()
+        verdict, registration = self._wait(self._way.judge, self._terms.wait)
         timed_out = verdict.health is Health.PENDING and self._terms.rollback_on_timeout
         if timed_out or verdict.health is Health.FAILED:
             raise FailedAgentError(verdict._replace(health=Health.FAILED), verdict.reason)
-        return verdict, registration
-
-    def _wait(self) -> tuple[Verdict, Optional[Registration]]:
-        verdict, registration = self._poll(self._way.judge, self._terms.wait, _is_pending)
-        if verdict.health is Health.FAILED and verdict.final is None:
-            return self._poll(self._way.judge, _STATUS_SHOWS, _hides_status)
         return verdict, registration
 
     def _watch(self) -> Optional[Verdict]:
         """Return how the previous agent is, None where there was none; one that registers need not be watched."""
         if not self.plan.previous:
             return None
-        return self._poll(lambda: (self._way.previous(), None), _WATCHED, _is_pending)[0]
+        return self._wait(lambda: (self._way.previous(), None), _WATCHED)[0]
+
+    def _wait(self, look: _Look, seconds: float) -> tuple[Verdict, Optional[Registration]]:
+        """Look until the agent has registered or failed; whether it failed for good is worth some seconds more."""
+        verdict, registration = self._poll(look, seconds, _is_pending)
+        return self._poll(look, _STATUS_SHOWS, _hides_status) if _hides_status(verdict) else (verdict, registration)
 
     def _poll(
-        self,
-        look: Callable[[], tuple[Verdict, Optional[Registration]]],
-        seconds: float,
-        goes_on: Callable[[Verdict], bool],
+        self, look: _Look, seconds: float, goes_on: Callable[[Verdict], bool]
     ) -> tuple[Verdict, Optional[Registration]]:
         deadline = Deadline(self._clock, seconds)
         while True:

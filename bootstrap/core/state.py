@@ -1,7 +1,7 @@
 """What ecsauth remembers between runs: which object it accepted, installed, launched and saw verified.
 
-No value of the env-file is in it; the digests of files are for root alone. A state that cannot be read is damaged, which is something else than none: what it protects
-from, an older object above all, is not known then.
+No value of the env-file is in it; the digests of files are for root alone. A state that cannot be read is damaged,
+which is something else than none: what it protects from, an older object above all, is not known then.
 """
 
 from __future__ import annotations
