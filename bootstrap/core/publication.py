@@ -112,7 +112,8 @@ class Published(NamedTuple):
 def publish(shelf: Shelf, uri: S3URI, draft: Draft, sleep: Callable[[float], None]) -> Published:
     """Put the draft, if nobody else was faster, and read back what S3 made of it.
 
-    Raises ConflictError, with who and when, if somebody was; DeniedError and UnreachableError with nothing put.
+    Raises ConflictError, with who and when, if somebody was, and where the store refuses a condition that holds;
+    DeniedError and UnreachableError with nothing put.
     """
     for number in range(_TRIES):
         try:
@@ -127,6 +128,8 @@ def publish(shelf: Shelf, uri: S3URI, draft: Draft, sleep: Callable[[float], Non
                 return found
             is_unchanged = (found.facts.etag if found else None) == draft.replaces
             if not refusal.is_busy or not is_unchanged or number == _TRIES - 1:
+                if is_unchanged and not refusal.is_busy:
+                    raise _no_conditions(uri, draft) from None
                 raise _conflict(uri, found, refusal, is_unchanged=is_unchanged) from None
         except UnreachableError:
             # No answer says nothing about what was done.
@@ -192,6 +195,18 @@ def _superseded(shelf: Shelf, uri: S3URI, draft: Draft) -> Optional[Published]:
 
 def _is_own(held: Held, draft: Draft) -> bool:
     return held.mark.nonce is not None and held.mark.nonce == draft.mark.nonce
+
+
+def _no_conditions(uri: S3URI, draft: Draft) -> ConflictError:
+    """Say that the store refuses a condition which holds: it will do so at every try."""
+    what, condition = (
+        ("it is unchanged", "If-Match") if draft.replaces else ("there is no such object", "If-None-Match")
+    )
+    return ConflictError(
+        f"cannot put {uri}: the store refuses the condition {condition}, but {what}",
+        "this store does not support conditional writes as Amazon S3 does; ecsauth puts on a condition only, so that"
+        " nobody's change is lost: use a store that does",
+    )
 
 
 def _conflict(uri: S3URI, now: Optional[Held], refusal: RefusedPutError, *, is_unchanged: bool) -> ConflictError:

@@ -64,6 +64,13 @@ def test_what_is_put(operator: Operator) -> None:
     assert {name: operator.put.headers.get(name) for name in expected} == expected
 
 
+def test_a_checksum_whatever_the_environment_says(operator: Operator) -> None:
+    """The SDK's variable that leaves checksums out does not count: instances verify the object by its checksum."""
+    operator.env["AWS_REQUEST_CHECKSUM_CALCULATION"] = "when_required"
+    assert operator.push().status == 0
+    assert "x-amz-checksum-crc32" in operator.put.headers
+
+
 def test_what_replaces_is_put_on_condition(operator: Operator) -> None:
     """A put over an object holds only for the object that was looked at."""
     operator.push()

@@ -84,3 +84,16 @@ def test_what_was_made_is_looked_at(operator: Operator, fault: dict[str, str | N
     done = operator.push()
     assert done.status == 4
     assert said in done.err
+
+
+@pytest.mark.parametrize("standing", [FILE, None], ids=["over an object", "over nothing"])
+def test_a_store_without_conditional_writes(operator: Operator, standing: bytes | None) -> None:
+    """A condition that is refused though it holds is told as the store's own, not as somebody else's change."""
+    if standing:
+        operator.bucket.put(standing)
+    operator.proxy.inject(faults.PRECONDITION_FAILED, operation="PutObject")
+    done = operator.push(CHANGED)
+    assert done.status == 9
+    assert "somebody" not in done.err
+    condition = "If-Match, but it is unchanged" if standing else "If-None-Match, but there is no such object"
+    assert f"cannot put {URI}: the store refuses the condition {condition}" in done.err

@@ -114,7 +114,9 @@ def test_done(shelf: Scripted, result: Published) -> None:
             Scripted([refusal()], [OTHER]), "first: version version-other, 1970-01-01T00:00:00Z, by arn:you", id="412"
         ),
         pytest.param(Scripted([refusal()], [None]), "somebody deleted it meanwhile", id="deleted"),
-        pytest.param(Scripted([refusal()], [OLD]), "too late", id="unchanged, S3 says otherwise"),
+        pytest.param(
+            Scripted([refusal()], [OLD]), "refuses the condition If-Match, but it is unchanged", id="unchanged"
+        ),
         pytest.param(Scripted([refusal()], [DENIAL]), "too late", id="may not be looked at"),
         pytest.param(
             Scripted([refusal(busy=True)], [OTHER]), "somebody else changed it first", id="busy, then changed"
