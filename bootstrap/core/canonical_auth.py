@@ -16,7 +16,6 @@ from bootstrap.core.auth.auth_problem import ProblemKind
 from bootstrap.core.auth.go_json import Kind
 from bootstrap.core.auth.key_problems import flaw
 from bootstrap.core.auth.registry_key import (
-    CANONICAL_HUB_KEY,
     HUB_HOSTS,
     HUB_KEY,
     canonical_registry,
@@ -91,11 +90,9 @@ def _members(value: Value) -> list[tuple[str, Member]]:
 
 
 def _key(key: str) -> str:
-    """Return the name that is meant, if that is clear."""
+    """Return the name that is meant, if that is clear; one that the agent looks up stays as it is written."""
     meant = canonical_registry(key)
-    if meant == CANONICAL_HUB_KEY or (flaw(key) in _MENDED_KEYS and not flaw(meant)):
-        return meant
-    return key
+    return meant if flaw(key) in _MENDED_KEYS and not flaw(meant) else key
 
 
 def _render(members: list[tuple[str, Member]], text: str) -> str:

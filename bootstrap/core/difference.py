@@ -48,11 +48,26 @@ def _registry_changes(before: dict[str, str], after: dict[str, str]) -> list[Cha
     old, new = _credentials(before), _credentials(after)
     changes = [
         Change(_AUTH_DATA, what, shown_registry(key) or "with a name that is not shown")
-        for key in sorted({*old, *new})
-        for what in _entry_changes(old.get(key), new.get(key))
+        for registry in sorted({*old, *new})
+        for key, one, other in _pairs(old.get(registry, {}), new.get(registry, {}))
+        for what in _entry_changes(one, other)
     ]
     both_set = _AUTH_DATA in before and _AUTH_DATA in after
     return changes or ([Change(_AUTH_DATA, "written differently, with the same credentials")] if both_set else [])
+
+
+def _pairs(
+    old: dict[str, Credential], new: dict[str, Credential]
+) -> list[tuple[str, Optional[Credential], Optional[Credential]]]:
+    """Return the entries of one registry that are to be compared, by the name to show; none if nothing has changed.
+
+    The agent cuts the scheme of a name off: in another spelling an entry is the same one.
+    """
+    if old and new and {*old.values()} == {*new.values()}:
+        return []
+    if len(old) == len(new) == 1:
+        return [(next(iter(new)), next(iter(old.values())), next(iter(new.values())))]
+    return [(key, old.get(key), new.get(key)) for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
 
 
 def _entry_changes(old: Optional[Credential], new: Optional[Credential]) -> list[str]:
@@ -66,6 +81,10 @@ def _environment(data: bytes) -> dict[str, str]:
     return {name: value.reveal() for name, value in readers.docker(data).environment().items()}
 
 
-def _credentials(environment: dict[str, str]) -> dict[str, Credential]:
+def _credentials(environment: dict[str, str]) -> dict[str, dict[str, Credential]]:
+    """Return the credentials by registry, as the agent knows it, and then by name, as it is written."""
     auth = registry_auth.parse(environment.get(_AUTH_TYPE), environment.get(_AUTH_DATA))
-    return {entry.key: entry.credential for entry in auth.entries}
+    found: dict[str, dict[str, Credential]] = {}
+    for entry in auth.entries:
+        found.setdefault(entry.registry, {})[entry.key] = entry.credential
+    return found

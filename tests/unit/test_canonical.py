@@ -78,6 +78,11 @@ def _canonical(text: str) -> str:
             _auth("docker", f'{{{_HUB}:{{"username":"u","password":"p"}},{_ONE}}}'),
             id="Docker Hub",
         ),
+        *(
+            pytest.param(_auth("docker", text), _auth("docker", text), id=f"{key} is looked up as it is")
+            for key in ("index.docker.io/v1/", "http://index.docker.io/v1/", "https://reg.example.com")
+            for text in [f'{{"{key}":{{"username":"u","password":"p"}}}}']
+        ),
         pytest.param(
             _auth("docker", '{"HTTPS://reg.example.com/v2/":{"username":"u","password":"p"}}'),
             _auth("docker", f"{{{_ONE}}}"),

@@ -63,6 +63,21 @@ def test_variables(old: bytes, new: bytes, changes: list[Change]) -> None:
             id="several",
         ),
         pytest.param(
+            {"http://index.docker.io/v1/": USER, "r.io": USER},
+            {HUB: USER, "https://r.io": USER},
+            [(None, "written differently, with the same credentials")],
+            id="other schemes, which the agent cuts off",
+        ),
+        pytest.param(
+            {"r.io": USER, "http://r.io": USER},
+            {"r.io": USER},
+            [(None, "written differently, with the same credentials")],
+            id="one registry named twice",
+        ),
+        pytest.param(
+            {"http://r.io": USER}, {"r.io": {**USER, "password": "q"}}, [("r.io", "password changed")], id="and changed"
+        ),
+        pytest.param(
             {HUB: USER}, {HUB: {**USER, "x": 1}}, [(None, "written differently, with the same credentials")], id="form"
         ),
         pytest.param(
