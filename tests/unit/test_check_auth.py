@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 import pytest
@@ -213,3 +214,33 @@ def test_misspelt_names_do_not_hide_what_is_in_them() -> None:
 def test_no_note_of_absence_where_a_line_was_to_set_them(text: str) -> None:
     """A line that is lost has its own finding."""
     assert "A301" not in [finding.code for finding in check(f"ECS_CLUSTER=prod\n{text}".encode())]
+
+
+_PAIR = base64.b64encode(b"user:${PASSWORD}").decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry", "codes"),
+    [
+        pytest.param("docker", '{"username":"u","password":"${PASSWORD}"}', ["A366"], id="password"),
+        pytest.param("docker", '{"username":"${USER}","password":"${PASSWORD}"}', ["A366"], id="one slip"),
+        pytest.param("docker", '{"username":"u","password":"$REGISTRY_PASSWORD"}', ["A366"], id="shell"),
+        pytest.param("docker", '{"username":"u","password":"{{ password }}"}', ["A366"], id="Jinja"),
+        pytest.param("docker", '{"username":"u","password":"<password>"}', ["A366"], id="a document"),
+        pytest.param("docker", '{"identitytoken":"${TOKEN}"}', ["A362", "A366"], id="token"),
+        pytest.param("dockercfg", f'{{"auth":"{_PAIR}"}}', ["A366"], id="within auth"),
+        pytest.param("dockercfg", '{"auth":"${AUTH}"}', ["A356"], id="auth, which is lost"),
+        pytest.param("docker", '{"username":"u","password":"a${b}"}', [], id="within a password"),
+        pytest.param("docker", '{"username":"u","password":"$Ab1<x"}', [], id="a password"),
+    ],
+)
+def test_a_placeholder(kind: str, entry: str, codes: list[str]) -> None:
+    """What a template has left in the place of a credential is told, once for a registry, where it is the whole."""
+    assert [finding.code for finding in _found(kind, f'{{"reg.example.com":{entry}}}')] == codes
+
+
+def test_a_placeholder_for_auth_says_so() -> None:
+    """A value that is lost because nobody has filled it in is not said to be encoded wrongly."""
+    (finding,) = _found("dockercfg", '{"reg.example.com":{"auth":"${AUTH}"}}')
+    assert "a placeholder that nobody has filled in" in finding.message
+    assert finding.fix == "let the script that writes the file fill it in:\necsauth explain A366"

@@ -151,6 +151,7 @@ _PROBLEMS = [
         "identitytoken",
     ),
     ("dockercfg", f'{{"{_R}":{{"auth":‸"{_b64("oauth2accesstoken:t")}"}}}}', [ProblemKind.EXPIRING_LOGIN], None),
+    ("docker", f'{{"{_R}":{{"username":"u","password":‸"${{PASSWORD}}"}}}}', [ProblemKind.PLACEHOLDER], "password"),
     ("docker", f'{{"{_R}":{{{_PLAIN},‸"colour":"red"}}}}', [ProblemKind.FIELD_IGNORED], None),
     ("docker", f'{{"{_R}":{{{_PLAIN},"auth":‸"dTpw"}}}}', [ProblemKind.FIELD_IGNORED], "auth"),
     ("dockercfg", f'{{"{_R}":{{"auth":"dTpw",‸"username":"u"}}}}', [ProblemKind.FIELD_IGNORED], "username"),

@@ -62,7 +62,7 @@ class ProblemKind(Enum):
     AUTH_URLSAFE = "auth-urlsafe"  # the other base64 alphabet
     AUTH_WHITE_SPACE = "auth-white-space"
     AUTH_PADDING = "auth-padding"  # "=" missing or too many, or a value that was cut
-    AUTH_NOT_BASE64 = "auth-not-base64"
+    AUTH_NOT_BASE64 = "auth-not-base64"  # detail: what it is, if that is clear
     AUTH_DOUBLE_ENCODED = "auth-double-encoded"
     AUTH_EXAMPLE = "auth-example"  # the placeholder of the AWS page
     AUTH_NO_COLON = "auth-no-colon"
@@ -103,6 +103,7 @@ class ProblemKind(Enum):
     IDENTITY_TOKEN = "identity-token"  # noqa: S105 - a code; detail: identitytoken or registrytoken
     TOKEN_IGNORED = "token-ignored"  # noqa: S105 - a code; dockercfg drops it; detail: the field
     EXPIRING_LOGIN = "expiring-login"  # the user name of a cloud's short-lived token
+    PLACEHOLDER = "placeholder"  # ${PASSWORD} and its like, whole; detail: the field
 
     # Works, but not the way that it reads.
     PATH_KEY_SERVES_HOST = "path-key-serves-host"  # the only key of its host serves images outside its path too

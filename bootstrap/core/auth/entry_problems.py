@@ -32,6 +32,9 @@ _MEANT: Mapping[str, str] = {
 """Letters of names that people write, and the field that they mean."""
 
 _ESCAPED_BYTE = "[\udc80-\udcff]"
+PLACEHOLDER = r"\$\{[A-Za-z_!][^{}]*\}|\$[A-Z_][A-Z0-9_]+|\{\{.*\}\}|<[^<>]+>|%[A-Z_][A-Z0-9_]*%"
+"""What templates and scripts leave of a value that nobody has given: of a shell, Terraform, Jinja, a document."""
+_UNFILLED = "a placeholder that nobody has filled in"
 _TOKENS = ("identitytoken", "registrytoken")
 _ECR_USER = "AWS"
 _EXPIRING_USERS = frozenset({"oauth2accesstoken", "00000000-0000-0000-0000-000000000000"})
@@ -110,6 +113,7 @@ def _docker(draft: Draft) -> Iterator[Problem]:
     tokens = [name for name in _TOKENS if draft.text(name)]
     for name in tokens:
         yield draft.problem(ProblemKind.IDENTITY_TOKEN, draft.column_of(name), name)
+        yield from _placeholder(draft, name, draft.text(name))
     username, password = draft.text("username"), draft.text("password")
     explained = {problem.detail for problem in unread if problem.kind is ProblemKind.FIELD_MISSPELT} | draft.wrong
     explained |= {"username", "password"} if tokens else set()
@@ -128,7 +132,9 @@ def _dockercfg(draft: Draft) -> Iterator[Problem]:
     explained = {problem.kind for problem in unread} & {ProblemKind.FIELD_MISSPELT, ProblemKind.TOKEN_IGNORED}
     if text:
         pair = auth_value.decode(text)
-        if pair.refusal is not None:
+        if pair.refusal is not None and re.fullmatch(PLACEHOLDER, text):
+            yield draft.problem(ProblemKind.AUTH_NOT_BASE64, column, _UNFILLED)
+        elif pair.refusal is not None:
             yield draft.problem(auth_value.cause(text, pair.refusal), column)
         else:
             yield from _pair(draft, pair.username, pair.password.reveal(), {"password"} if explained else set())
@@ -147,6 +153,7 @@ def _pair(draft: Draft, username: str, password: str, explained: Collection[Opti
         column = draft.column_of(name if name in draft.fields else "auth")
         if not text and name not in explained:
             yield draft.problem(empty, column)
+        yield from _placeholder(draft, name, text)
         if name == "username" and ":" in text:
             yield draft.problem(ProblemKind.USERNAME_COLON, column)
         if name == "username" and _expires(text, draft.key):
@@ -157,6 +164,12 @@ def _pair(draft: Draft, username: str, password: str, explained: Collection[Opti
             yield draft.problem(ProblemKind.NUL_CHARACTER, column, name)
         if not text.isascii() and re.search(_ESCAPED_BYTE, text):
             yield draft.problem(ProblemKind.AUTH_NOT_UTF8, column, name)
+
+
+def _placeholder(draft: Draft, name: str, text: str) -> Iterator[Problem]:
+    """Yield a problem for a text that is a placeholder as a whole: within one, it may well belong to a password."""
+    if text and re.fullmatch(PLACEHOLDER, text):
+        yield draft.problem(ProblemKind.PLACEHOLDER, draft.column_of(name if name in draft.fields else "auth"), name)
 
 
 def _expires(username: str, key: str) -> bool:

@@ -53,6 +53,7 @@ _SAME_SLIP: dict[ProblemKind, Callable[[Problem], object]] = {
     ProblemKind.REGISTRY_KEY_MISSING: lambda _: None,
     ProblemKind.LINE_BREAK: _registry,
     ProblemKind.NUL_CHARACTER: _registry,
+    ProblemKind.PLACEHOLDER: _registry,
     ProblemKind.PATH_PREFIX_NO_BOUNDARY: _host,
 }
 """What problems of one kind share if they come from one slip; all other problems are one each."""
@@ -109,6 +110,7 @@ CODES: dict[ProblemKind, str] = {
     ProblemKind.TOKEN_IGNORED: "A363",
     ProblemKind.EXPIRING_LOGIN: "A364",
     ProblemKind.AUTH_EXAMPLE: "A365",
+    ProblemKind.PLACEHOLDER: "A366",
     ProblemKind.HUB_KEY_NEVER_USED: "A370",
     ProblemKind.KEY_EMPTY: "A371",
     ProblemKind.KEY_HAS_USERINFO: "A372",
@@ -151,6 +153,7 @@ _FIXES = {
     "A341": 'keep only what stands inside auths, as ECS_ENGINE_AUTH_DATA={{"registry":{{…}}}}, with'
     f" {TYPE}={{detail}}:\necsauth check --fix FILE",
     "A348": _SET_TYPE,
+    "A356": "let the script that writes the file fill it in:\necsauth explain A366",
     "A390": 'write the field as "{detail}"',
 }
 """Fixes that say more where a problem has a detail."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bootstrap.core.rules.rule import ERROR, NOTE, WARNING, Rule, docker, dockercfg, encoded, pair
+from bootstrap.core.rules.rule import ERROR, FILL_IN, NOTE, WARNING, Rule, docker, dockercfg, encoded, pair
 
 _AUTH = "amazon-ecs-agent agent/dockerclient/dockerauth/dockerauth.go"
 _PARSE = f"{_AUTH}, parseAuthData"
@@ -180,6 +180,16 @@ RULES = (
         _PARSE,
         dockercfg(encoded(_HOST, _EXAMPLE)),
         _CFG,
+    ),
+    Rule(
+        "A366",
+        WARNING,
+        "a placeholder in the place of a credential",
+        f"nobody has filled it in: docker sends the text as it stands, and most probably {_REFUSED}",
+        f"write the credential, or {FILL_IN}; accept one that really reads so with --ignore A366",
+        f"{_PARSE}; nothing there expands a value",
+        docker(pair(_HOST, "example", "${PASSWORD}")),
+        _GOOD,
     ),
     Rule(
         "A390",

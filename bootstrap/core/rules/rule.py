@@ -32,6 +32,13 @@ CLUSTER = "ECS_CLUSTER=prod\n"
 """The first line of most examples: without it every one would also be found to join the cluster `default`."""
 
 
+FILL_IN = (
+    "let the script that writes the file fill it in: the shell leaves a placeholder in a here-document whose mark is"
+    " quoted (<<'EOF'), Terraform one with $$, CloudFormation one without Fn::Sub or with ${!…}"
+)
+"""What to do about a placeholder."""
+
+
 def auth(kind: str, data: str) -> str:
     """Return an env-file with registry credentials."""
     return f"{CLUSTER}ECS_ENGINE_AUTH_TYPE={kind}\nECS_ENGINE_AUTH_DATA={data}\n"

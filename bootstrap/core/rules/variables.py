@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bootstrap.core.rules.rule import CLUSTER, ERROR, NOTE, WARNING, Rule, docker, pair
+from bootstrap.core.rules.rule import CLUSTER, ERROR, FILL_IN, NOTE, WARNING, Rule, docker, pair
 
 _CONFIG = "amazon-ecs-agent agent/config/config.go"
 _PARSE = "amazon-ecs-agent agent/config/parse.go"
@@ -225,9 +225,7 @@ RULES = (
         ERROR,
         "a placeholder that nobody has filled in",
         "the agent takes it for the name, cannot register and exits: the instance never joins a cluster",
-        "write the name, or let the script that writes the file fill it in: the shell leaves a placeholder in a"
-        " here-document whose mark is quoted (<<'EOF'), Terraform one with $$, CloudFormation one without Fn::Sub or"
-        " with ${!…}; ecsauth boot takes what differs between instances as --set NAME=VALUE",
+        f"write the name, or {FILL_IN}; ecsauth boot takes what differs between instances as --set NAME=VALUE",
         "docker/cli pkg/kvfile/kvfile.go; amazon-ecs-agent ecs-init/docker/docker.go, getEnvVars; Amazon ECS API"
         " Reference, CreateCluster",
         "ECS_CLUSTER=${STAGE}\n",
