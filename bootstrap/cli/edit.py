@@ -32,8 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Edit and push; raise an EcsauthError with nothing put, and nothing left on this machine in any case."""
     from bootstrap.cli import console
     from bootstrap.cli.publishing import Present, Proposal
-    from bootstrap.edges.scratch import scratch_file
+    from bootstrap.edges.scratch import remove_leftovers, scratch_file
 
+    for folder in remove_leftovers():
+        console.warn(f"removed {folder}: an edit that was killed had left the env-file there")
     publishing.refuse_version(arguments)
     place = publishing.place_of(arguments)
     read = place.shelf.read(place.uri)

@@ -7,6 +7,8 @@ that a flash drive has put aside, and in what the editor itself has written else
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import shutil
 import stat
@@ -24,6 +26,10 @@ _IN_MEMORY = frozenset(("tmpfs", "ramfs"))
 # The same as what may be pushed.
 _LONGEST = 256 * 1024
 _WIPED = 1 << 22
+_PREFIX = "ecsauth-edit-"
+_PRIVATE = 0o700
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_TRIES = 5
 
 
 class ScratchFile:
@@ -44,8 +50,10 @@ class ScratchFile:
                 raise LocalError("the editor left something that is no plain file")
             with open(descriptor, "rb", closefd=False) as file:
                 data = file.read(_LONGEST + 1)
+        except OSError as fault:
+            raise LocalError(f"cannot read what the editor left: {_reason(fault)}") from None
         finally:
-            os.close(descriptor)
+            _close(descriptor)
         if len(data) > _LONGEST:
             raise LocalError(f"the edited file is larger than {_LONGEST // 1024} KiB: it is no env-file")
         return data
@@ -54,11 +62,9 @@ class ScratchFile:
 @contextlib.contextmanager
 def scratch_file(name: str, data: bytes) -> Iterator[ScratchFile]:
     """Give a file with the data, to be edited; at the end it is overwritten and removed, with all that is beside it."""
-    place = _place()
+    place = next(_places_in_memory(), None)
     try:
-        folder = tempfile.mkdtemp(prefix="ecsauth-", dir=place)
-        # As the file below it: a umask may have taken from the owner's rights.
-        os.chmod(folder, 0o700)
+        folder, lock = _held_folder(place)
     except OSError as fault:
         raise LocalError(f"cannot make a directory for the editor: {_reason(fault)}") from None
     try:
@@ -72,16 +78,75 @@ def scratch_file(name: str, data: bytes) -> Iterator[ScratchFile]:
             # The first signal interrupts; those that follow are ignored.
             _remove(folder)
             raise
+        finally:
+            _close(lock)
 
 
-def _place() -> Optional[str]:
-    """Return a directory in memory in which one may write, None where there is none."""
+def remove_leftovers() -> tuple[str, ...]:
+    """Remove what killed runs of this user have left, and return the directories."""
+    removed = []
+    for place in dict.fromkeys((*_places_in_memory(), tempfile.gettempdir())):
+        with contextlib.suppress(OSError):
+            names = sorted(name for name in os.listdir(place) if name.startswith(_PREFIX))
+            removed += [path for path in (os.path.join(place, name) for name in names) if _is_left_and_removed(path)]
+    return tuple(removed)
+
+
+def _is_left_and_removed(path: str) -> bool:
+    """Remove a directory that is ours, and that no process holds any more; tell whether that was done."""
+    try:
+        lock = os.open(path, _DIRECTORY)
+    except OSError:
+        return False
+    try:
+        found = os.fstat(lock)
+        if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) != _PRIVATE or not _is_held(lock):
+            return False
+        _remove(path)
+    except (OSError, LocalError):
+        return False
+    finally:
+        _close(lock)
+    return True
+
+
+def _held_folder(place: Optional[str]) -> tuple[str, int]:
+    """Make a directory, and lock it for as long as this process lives: the system lets go of what a killed one holds.
+
+    Until it is locked, somebody who removes leftovers may take it for one.
+    """
+    for _ in range(_TRIES):
+        folder = tempfile.mkdtemp(prefix=_PREFIX, dir=place)
+        # As the file below it: a umask may have taken from the owner's rights.
+        os.chmod(folder, _PRIVATE)
+        lock = os.open(folder, _DIRECTORY)
+        if _is_held(lock):
+            return folder, lock
+        _close(lock)
+    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+
+def _is_held(lock: int) -> bool:
+    """Lock a directory; tell whether it is ours alone now, and still there."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return os.fstat(lock).st_nlink > 0
+
+
+def _close(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
+
+
+def _places_in_memory() -> Iterator[str]:
+    """Yield the directories in memory in which one may write."""
     for folder in (os.environ.get("XDG_RUNTIME_DIR"), _SHARED_MEMORY):
         if not folder or not os.path.isabs(folder) or not os.access(folder, os.W_OK | os.X_OK):
             continue
         if _kind(os.path.realpath(folder)) in _IN_MEMORY:
-            return folder
-    return None
+            yield folder
 
 
 def _kind(folder: str) -> str:

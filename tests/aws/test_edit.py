@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import s3_faults as faults
-from program import run_here
+from program import ROOT, command, run_here
 from pseudo_terminal import PseudoTerminal
 from pushing import CHANGED, FILE, URI, env_file
 
@@ -31,7 +32,7 @@ class Desk:
     def __init__(self, operator: Operator, folder: Path, place: Path) -> None:
         self.operator = operator
         self._editor, self._notes = folder / "my editor", folder / "notes"
-        self._place = place
+        self.place = place
 
     def env(self, script: str, **more: str) -> dict[str, str]:
         """Return an environment with an editor that runs the shell script on `$1`."""
@@ -41,7 +42,7 @@ class Desk:
         )
         self._editor.chmod(0o755)
         kept = {name: value for name, value in self.operator.env.items() if name not in ("VISUAL", "EDITOR")}
-        return {**kept, "EDITOR": f"'{self._editor}'", "XDG_RUNTIME_DIR": str(self._place), **more}
+        return {**kept, "EDITOR": f"'{self._editor}'", "XDG_RUNTIME_DIR": str(self.place), **more}
 
     def edit(self, script: str, *options: str, **more: str) -> Ended:
         """Edit without a terminal."""
@@ -70,7 +71,7 @@ class Desk:
         assert file.startswith("600 ")
         assert kind == "tmpfs"
         assert not Path(directory.partition(" ")[2]).exists()
-        assert list(self._place.iterdir()) == []
+        assert list(self.place.iterdir()) == []
 
 
 @pytest.fixture
@@ -322,3 +323,64 @@ def test_no_place_in_memory(desk: Desk, tmp_path: Path, monkeypatch: pytest.Monk
     assert done.status == 0
     assert "warning: there is no place in memory for the file" in done.err
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("ecsauth-")]
+
+
+def test_what_the_editor_would_leak(desk: Desk, tmp_path: Path) -> None:
+    """The editor inherits neither a core dump nor the log of TLS keys."""
+    seen = tmp_path / "seen"
+    done = desk.edit(f'echo "$(ulimit -c) ${{SSLKEYLOGFILE-none}}" > {seen}', SSLKEYLOGFILE=str(tmp_path / "keys"))
+    assert done.status == 0, done.err
+    # A shell counts in blocks: of one byte there is none.
+    assert seen.read_text() == "0 none\n"
+
+
+class Killed:
+    """What an edit leaves that is killed while the editor is open."""
+
+    def __init__(self, desk: Desk) -> None:
+        env = {**desk.env("exec sleep 600"), "PYTHONPATH": str(ROOT)}
+        with subprocess.Popen([*command("edit"), "edit", URI], env=env, start_new_session=True) as child:
+            desk.wait_for_the_editor()
+            os.killpg(child.pid, signal.SIGKILL)
+        self.folder = Path(desk.notes[0].partition(" ")[2])
+        assert (self.folder / "ecs.config").read_bytes() == FILE
+
+
+def test_what_a_killed_edit_has_left(desk: Desk) -> None:
+    """The next edit removes it, and says so."""
+    left = Killed(desk).folder
+    done = desk.edit(f'sed -i {CHANGE} "$1"')
+    assert done.status == 0, done.err
+    assert f"warning: removed {left}: an edit that was killed had left the env-file there" in done.err
+    assert not left.exists()
+
+
+def test_what_an_edit_holds_that_goes_on(desk: Desk, tmp_path: Path) -> None:
+    """A file that is being edited stays, whoever edits meanwhile."""
+    (tmp_path / "other").mkdir()
+    other = Desk(desk.operator, tmp_path / "other", desk.place)
+    env = {
+        **desk.env(f'while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; sed -i {CHANGE} "$1"'),
+        "PYTHONPATH": str(ROOT),
+    }
+    with subprocess.Popen([*command("edit"), "edit", URI], env=env, stderr=subprocess.PIPE, text=True) as child:
+        desk.wait_for_the_editor()
+        done = other.edit("true")
+        (tmp_path / "go").touch()
+        _, err = child.communicate(timeout=60)
+    assert "removed" not in done.err
+    assert child.returncode == 0, err
+    assert desk.operator.bucket.get() == CHANGED
+
+
+def test_what_is_not_surely_an_edits_file(desk: Desk, memory: Path) -> None:
+    """What only looks like one, by its name, its mode or its kind, is left alone."""
+    strangers = [memory / "ecsauth-edit-open", memory / "ecsauth-edit-file", memory / "ecsauth-other"]
+    strangers[0].mkdir(mode=0o755)
+    strangers[1].touch(mode=0o600)
+    strangers[2].mkdir(mode=0o700)
+    assert "removed" not in desk.edit("true").err
+    assert all(stranger.exists() for stranger in strangers)
+    strangers[1].unlink()
+    for stranger in (strangers[0], strangers[2]):
+        stranger.rmdir()
