@@ -44,17 +44,21 @@ def _main(argv: Optional[Sequence[str]]) -> int:
         standard_output.give_up(sys.stdout)
         return 128 + int(signal.SIGPIPE)
     except Exception as bug:  # noqa: BLE001 - the one boundary: an exception's text may hold a secret
+        refusal = _of_system(bug)
+        if refusal is not None:
+            return _report(refusal, "text")
         console.say(f"error: this is a bug in ecsauth: {_where(bug)}")
         console.say("hint: please report this line; it holds no value of your file")
         return ExitCode.BUG
 
 
 def _run(argv: Optional[Sequence[str]]) -> int:
-    from bootstrap.cli import signals
+    from bootstrap.cli import leaks, signals
     from bootstrap.cli.parser import make_parser
 
     arguments = make_parser().parse_args(argv)
     try:
+        leaks.stop()
         signals.catch()
         status: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -67,7 +71,19 @@ def _run(argv: Optional[Sequence[str]]) -> int:
         if not packed.PACKAGES:
             raise
         return _report(UsageError(packed.lack(lack.name or "a module"), packed.HINT), arguments.format)
+    except (OSError, MemoryError, RuntimeError, ImportError) as trouble:
+        refusal = None if isinstance(trouble, BrokenPipeError) else _of_system(trouble)
+        if refusal is None:
+            raise
+        return _report(refusal, arguments.format)
     return status
+
+
+def _of_system(trouble: Exception) -> Optional[EcsauthError]:
+    """Return the fault of this machine that an exception is which nobody has caught, None where it is a bug."""
+    from bootstrap.core.system_faults import of_system
+
+    return of_system(trouble, _places(trouble))
 
 
 def _have_streams() -> None:
@@ -114,9 +130,13 @@ def _show_fault(document: dict[str, Any]) -> None:
 
 def _where(bug: Exception) -> str:
     """Return the exception's type and the places it came through, never its text."""
+    return f"{type(bug).__name__} at {_places(bug)}"
+
+
+def _places(bug: Exception) -> str:
     places, trace = [], bug.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
         places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}")
         trace = trace.tb_next
-    return f"{type(bug).__name__} at {' < '.join(reversed(places[-5:]))}"
+    return " < ".join(reversed(places[-5:]))

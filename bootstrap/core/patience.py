@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Callable, Optional, Protocol, TypeVar
 
 from bootstrap.core.errors import EcsauthError, NotYetError, SettlingError, TimeUpError, UnreachableError
+from bootstrap.core.system_faults import no_thread
 
 if TYPE_CHECKING:
     from bootstrap.core.state import Moment
@@ -69,7 +70,8 @@ def within(seconds: float, action: Callable[[], Result], silence: Callable[[], U
     """Return what `action` returns, or raise what `silence` says of it after `seconds`.
 
     Name resolution and an answer that drips escape the timeouts of sockets; a thread that is left behind does not
-    escape this one. What the action has noted on the way is told with its silence.
+    escape this one. What the action has noted on the way is told with its silence. Raises LocalError where the system
+    starts no thread.
     """
     outcome: list[Result] = []
     faults: list[BaseException] = []
@@ -83,7 +85,10 @@ def within(seconds: float, action: Callable[[], Result], silence: Callable[[], U
             faults.append(fault)
 
     thread = threading.Thread(target=run, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as fault:
+        raise no_thread(fault) or fault from None
     thread.join(seconds)
     if faults:
         raise faults[0]

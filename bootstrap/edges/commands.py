@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bootstrap.core.complaint import complaint, lacks_rights
 from bootstrap.core.errors import LaunchError
 from bootstrap.core.plan import Ended
+from bootstrap.core.system_faults import reason_of
 
 if TYPE_CHECKING:
     from bootstrap.core.plan import Command
@@ -36,7 +37,7 @@ class Commands:
         self._sbin = sbin
 
     def call(self, command: Command, seconds: float) -> Ended:
-        """Run a command to its end, whatever its status; raise LaunchError if it is absent or takes longer."""
+        """Run a command to its end, whatever its status; raise LaunchError if it cannot be run, or takes longer."""
         name = command[0]
         kept = {variable: os.environ[variable] for variable in _KEPT if variable in os.environ}
         path = f"{kept.get('PATH', os.defpath)}:{self._sbin}"
@@ -59,6 +60,9 @@ class Commands:
         except PermissionError:
             refusal = LaunchError(f"{name} cannot be executed")
             raise refusal.for_want_of_root(is_root=os.geteuid() == 0) from None
+        except OSError as fault:
+            # No process, no descriptor, no memory: the command is not at fault.
+            raise LaunchError(f"{_name(command)} cannot be run: {reason_of(fault)}") from None
         except subprocess.TimeoutExpired:
             raise LaunchError(f"{_name(command)} did not end within {seconds:.0f} s") from None
         return Ended(done.returncode, done.stdout, done.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -18,6 +19,9 @@ def read(path: str, otherwise: str = "it is no env-file") -> bytes:
     """
     try:
         if path == "-":
+            if sys.stdin is None:
+                # Started with it closed, as by `<&-`.
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             data = sys.stdin.buffer.read(LONGEST + 1)
         else:
             with open(path, "rb") as file:

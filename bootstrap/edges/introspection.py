@@ -8,7 +8,7 @@ import json
 from typing import Any, Optional
 
 from bootstrap.core.agent_health import Registration
-from bootstrap.core.errors import UnreachableError
+from bootstrap.core.errors import LocalError, UnreachableError
 from bootstrap.core.patience import within
 
 _PLACE = ("127.0.0.1", 51678)
@@ -41,7 +41,7 @@ def _ask(path: str) -> Optional[dict[str, Any]]:
     """Return the JSON object at the path; an answer that drips escapes the socket's timeout, and not the whole one."""
     try:
         document = within(_LONGEST_TIME, lambda: _get(path), lambda: UnreachableError("the agent does not answer"))
-    except (OSError, http.client.HTTPException, ValueError, RecursionError, UnreachableError):
+    except (OSError, http.client.HTTPException, ValueError, RecursionError, UnreachableError, LocalError):
         return None
     return document if isinstance(document, dict) else None
 

@@ -20,6 +20,7 @@ from bootstrap.core.command_hint import INSTANCE, CommandHint
 from bootstrap.core.endpoint import is_loopback
 from bootstrap.core.errors import DeniedError, EcsauthError, NotYetError, UnreachableError, UsageError
 from bootstrap.core.patience import within
+from bootstrap.core.system_faults import FORBIDDEN, SCARCE, reason_of
 
 _IPV4, _IPV6 = "http://169.254.169.254", "http://[fd00:ec2::254]"
 _DOCUMENT = "/latest/dynamic/instance-identity/document"
@@ -151,14 +152,19 @@ def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str)
     def ask() -> Result:
         timeout = max(0.1, min(_LONGEST_TRY, seconds))
         connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=timeout)
-        with contextlib.closing(connection):
+        with contextlib.ExitStack() as stack:
+            stack.callback(_close, connection)
             try:
                 return question(_Service(connection, elsewhere))
             except ConnectionRefusedError:
                 raise UnreachableError("the instance metadata service refuses the connection", elsewhere) from None
             except (ConnectionError, http.client.HTTPException):
                 raise UnreachableError("the instance metadata service breaks the connection", elsewhere) from None
-            except OSError:
+            except OSError as fault:
+                if fault.errno in SCARCE | FORBIDDEN:
+                    raise UnreachableError(
+                        f"the instance metadata service cannot be asked: {reason_of(fault)}", elsewhere
+                    ) from None
                 raise _silence(elsewhere) from None
             except ValueError:
                 # http.client's word for a token that cannot be sent back in a header.
@@ -169,6 +175,12 @@ def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str)
 
 def _is_off() -> bool:
     return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
+
+
+def _close(connection: http.client.HTTPConnection) -> None:
+    """Close the connection; what was asked is answered, whatever the system says to that."""
+    with contextlib.suppress(OSError):
+        connection.close()
 
 
 def _silence(elsewhere: str) -> UnreachableError:

@@ -19,6 +19,7 @@ from bootstrap.core import proxy as proxies
 from bootstrap.core.errors import UnreachableError
 from bootstrap.core.patience import Deadline, within
 from bootstrap.core.registry_login.exchange import Answer, Failing, Failure
+from bootstrap.core.system_faults import SCARCE, no_thread, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -84,8 +85,14 @@ class RegistryClient:
                         ended.put((number, _Bug(bug)))
 
         # Of a pool the interpreter would wait for, on its way out after an interrupt.
-        for _ in range(min(_AT_ONCE, len(dialogues))):
-            threading.Thread(target=work, daemon=True).start()
+        for begun in range(min(_AT_ONCE, len(dialogues))):
+            try:
+                threading.Thread(target=work, daemon=True).start()
+            except RuntimeError as fault:
+                # One does the work of all, only slower.
+                if not begun:
+                    raise no_thread(fault) or fault from None
+                break
         for _ in dialogues:
             number, made = ended.get()
             if isinstance(made, _Bug):
@@ -179,7 +186,9 @@ class _Exchange:
             return Failure(Failing.SILENT, f"cannot be asked: {self._proxy.detail}")
         try:
             self._connection = self._connect()
-        except OSError:
+        except OSError as fault:
+            if fault.errno in SCARCE and not isinstance(fault, ssl.SSLError):
+                return Failure(Failing.SILENT, f"cannot be asked: {reason_of(fault)}")
             folder = self._contexts.folder(self._ask.certificates)
             detail = f"cannot be asked: a certificate or key in {folder} cannot be read"
             return Failure(Failing.UNTRUSTED, detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import stat
@@ -185,6 +186,17 @@ def test_a_relative_path_is_fixed_at_once(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir("/")
     disk.write_env_file(NEW)
     assert (tmp_path / "ecs.config").read_bytes() == NEW
+
+
+def test_what_a_killed_run_left_beside_an_operators_file(tmp_path: Path) -> None:
+    """The next write removes it; what another process is writing, and other files' leftovers, stay."""
+    left, held, other = (tmp_path / f".{name}.ecsauth-{number}" for name, number in (("a", 1), ("a", 2), ("b", 3)))
+    for path in (left, held, other):
+        path.write_bytes(OLD)
+    with held.open("rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        write_private(str(tmp_path / "a"), NEW)
+    assert _names(tmp_path) == sorted([held.name, other.name, "a"])
 
 
 def test_an_operators_file_is_written_private(tmp_path: Path) -> None:

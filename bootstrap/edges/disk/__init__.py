@@ -54,7 +54,7 @@ class Disk:
                 self._own.sweep(name)
             yield
         finally:
-            os.close(lock)
+            ways.close(lock)
 
     def state(self) -> State:
         """Return what the last run recorded; raise DamagedError if that is not known.

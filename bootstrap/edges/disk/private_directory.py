@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import stat
@@ -46,15 +47,15 @@ class PrivateDirectory:
         except OSError as fault:
             raise ways.local("open the directory", self.path, fault) from None
         try:
-            ways.refuse_shared(self.path, os.fstat(descriptor))
+            ways.refuse_shared(self.path, _looked_at(descriptor, self.path))
             ways.refuse_open_way(self.path)
             yield descriptor
         finally:
-            os.close(descriptor)
+            ways.close(descriptor)
 
     def read(self, name: str) -> Optional[bytes]:
         """Return the file's bytes, None if there is none; raise LocalError if it is no plain file of ours."""
-        if not os.path.lexists(self.path):
+        if not self._is_there():
             return None
         path = os.path.join(self.path, name)
         with self.opened() as directory:
@@ -72,7 +73,7 @@ class PrivateDirectory:
         except OSError as fault:
             raise ways.local("read", path, fault) from None
         finally:
-            os.close(descriptor)
+            ways.close(descriptor)
 
     def mode(self, name: str) -> int:
         """Return the permission bits of a file, 0600 if there is none; raise LocalError."""
@@ -100,7 +101,7 @@ class PrivateDirectory:
 
     def sweep(self, name: str) -> None:
         """Remove the temporary files that killed runs left beside `name`."""
-        if not os.path.lexists(self.path):
+        if not self._is_there():
             return
         with self.opened() as directory:
             try:
@@ -112,6 +113,16 @@ class PrivateDirectory:
                     with contextlib.suppress(OSError):
                         os.unlink(leftover, dir_fd=directory)
 
+    def _is_there(self) -> bool:
+        """Tell whether anything stands at the path; raise LocalError where that cannot be seen: it may be there."""
+        try:
+            os.lstat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as fault:
+            raise ways.local("look at", self.path, fault) from None
+        return True
+
 
 def write_private(path: str, data: bytes) -> None:
     """Replace an operator's file in one step, 0600; raise LocalError with the old file still in place."""
@@ -119,11 +130,34 @@ def write_private(path: str, data: bytes) -> None:
     try:
         directory = os.open(folder, _DIRECTORY)
         try:
+            _remove_leftovers(directory, name)
             _replace(directory, name, data)
         finally:
-            os.close(directory)
+            ways.close(directory)
     except OSError as fault:
         raise ways.local("write", path, fault, "name another file") from None
+
+
+def _remove_leftovers(directory: int, name: str) -> None:
+    """Remove the temporary files that killed runs left beside a file; one that is being written is locked."""
+    for leftover in os.listdir(directory):
+        if leftover.startswith(_temporary_prefix(name)):
+            with contextlib.suppress(OSError):
+                descriptor = os.open(
+                    leftover, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory
+                )
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(leftover, dir_fd=directory)
+                finally:
+                    ways.close(descriptor)
+
+
+def _looked_at(descriptor: int, path: str) -> os.stat_result:
+    try:
+        return os.fstat(descriptor)
+    except OSError as fault:
+        raise ways.local("look at", path, fault) from None
 
 
 def _make(path: str, mode: int) -> None:
@@ -134,7 +168,7 @@ def _make(path: str, mode: int) -> None:
     try:
         os.mkdir(path, mode)
     except FileExistsError:
-        if not os.path.isdir(path):
+        if not stat.S_ISDIR(os.stat(path).st_mode):
             raise
     else:
         if stat.S_IMODE(os.stat(path).st_mode) != mode:
@@ -151,6 +185,9 @@ def _replace(directory: int, name: str, data: bytes, mode: int = states.PRIVATE)
     descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            # Against `_remove_leftovers`: it is none as long as this process lives.
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             file.write(data)
             file.flush()
             # 0600, too: a umask may have taken from it.

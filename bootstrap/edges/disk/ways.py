@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -92,6 +93,12 @@ def refuse_unusual(path: str, found: os.stat_result) -> None:
         raise LocalError(f"{path} is not a plain file", "move it away: only plain files are replaced")
     if found.st_uid not in (0, os.geteuid()):
         raise LocalError(f"{path} belongs to another user", f"chown root {path}, or move it away")
+
+
+def close(descriptor: int) -> None:
+    """Close what was opened. What a system says then is of no use: what had to be kept was fsynced before."""
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
 
 
 def local(verb: str, path: str, fault: OSError, elsewhere: str = "") -> LocalError:

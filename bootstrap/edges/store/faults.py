@@ -24,12 +24,14 @@ from bootstrap.core.errors import (
     ConflictError,
     DeniedError,
     EcsauthError,
+    LocalError,
     NoCredentialsError,
     NotYetError,
     SettlingError,
     UnreachableError,
     UsageError,
 )
+from bootstrap.core.system_faults import FORBIDDEN, SCARCE, reason_of
 from bootstrap.edges.store import denials
 from bootstrap.edges.store.attempt import Attempt, Operation
 
@@ -171,6 +173,9 @@ _BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
     ),
     (sdk.HTTPClientError, sdk.IncompleteReadError, sdk.ResponseStreamingError, HTTPError): _BROKE,
     (ResponseParserError,): _FOREIGN,
+    (sdk.DataNotFoundError, sdk.UnknownServiceError): _Known(
+        LocalError, "the data of the AWS SDK cannot be read", ("is ecsauth installed as a whole? install it again",)
+    ),
 }
 
 
@@ -207,7 +212,11 @@ def _not_connected(fault: Any, what: Attempt) -> EcsauthError:
         hints = ("see AWS_ENDPOINT_URL", _ROUTE)
         return _Known(UnreachableError, f"{host} refuses the connection", hints).told(what)
     if not isinstance(fault, sdk.SSLError):
-        return _Known(UnreachableError, f"no connection to {host}", (_ROUTE,)).told(what)
+        own = next(
+            (reason_of(one) for one in causes if isinstance(one, OSError) and one.errno in SCARCE | FORBIDDEN), ""
+        )
+        reason = f"no connection to {host}" + (f": {own}" if own else "")
+        return _Known(UnreachableError, reason, (_ROUTE,)).told(what)
     if any(isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for cause in causes):
         return _BROKE.told(what)
     if any(isinstance(cause, ssl.SSLError) and (cause.reason or "").startswith(_NOT_TLS) for cause in causes):

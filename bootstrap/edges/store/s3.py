@@ -14,12 +14,14 @@ from urllib3.exceptions import HTTPError
 from bootstrap.core.acceptance import Fetched, Identity
 from bootstrap.core.errors import (
     InvalidError,
+    LocalError,
     NoCredentialsError,
     SettlingError,
     TimeUpError,
     UsageError,
 )
 from bootstrap.core.patience import within
+from bootstrap.core.system_faults import reason_of
 from bootstrap.core.trust import ObjectFacts
 from bootstrap.edges.store.attempt import Operation, at
 from bootstrap.edges.store.faults import expired, foreign, translate
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 64 * 1024
 _NOT_MODIFIED = "304"
+# The SDK's words for credentials that say of themselves that their time is over (botocore/credentials.py).
+_EXPIRED = "Credentials were refreshed, but"
 
 
 class Kind(NamedTuple):
@@ -129,10 +133,13 @@ def translated(what: Attempt) -> Iterator[None]:
     except (BotoCoreError, ClientError, HTTPError, ResponseParserError) as fault:
         raise translate(fault, what) from None
     except RuntimeError as fault:
-        if type(fault) is not RuntimeError:
+        if not str(fault).startswith(_EXPIRED):
             raise
-        # The SDK's word for credentials that say of themselves that their time is over.
         raise expired(what) from None
+    except OSError as fault:
+        # Of this machine: what is wrong on the way to S3, the SDK puts into exceptions of its own.
+        name = f" {fault.filename}:" if isinstance(fault.filename, str) else ""
+        raise LocalError(f"cannot {what}:{name} {reason_of(fault)}") from None
     except ValueError:
         # The SDK's word for an address or an ARN that it cannot make sense of.
         raise UsageError(f"cannot {what}: the endpoint or a name in it is malformed") from None

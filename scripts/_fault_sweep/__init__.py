@@ -1,0 +1,1 @@
+"""The parts of scripts/fault-sweep, which runs this directory: `python scripts/_fault_sweep`."""
