@@ -39,21 +39,26 @@ def _main(argv: Optional[Sequence[str]]) -> int:
         number = next(iter(interrupt.args), signal.SIGINT)
         console.say(f"error: interrupted by {signal.Signals(number).name}")
         return 128 + int(number)
-    except BrokenPipeError:
-        # Whoever read stdout has gone.
+    except standard_output.NoReaderError:
         standard_output.give_up(sys.stdout)
         return 128 + int(signal.SIGPIPE)
-    except Exception as bug:  # noqa: BLE001 - the one boundary: an exception's text may hold a secret
-        refusal = _of_system(bug)
-        if refusal is not None:
-            return _report(refusal, "text")
+    except Exception as trouble:  # noqa: BLE001 - the one boundary: an exception's text may hold a secret
+        return _at_the_boundary(trouble)
+
+
+def _at_the_boundary(trouble: Exception) -> int:
+    from bootstrap.cli import console
+
+    try:
+        return _refused(trouble, "text")
+    except Exception as bug:  # noqa: BLE001 - as above
         console.say(f"error: this is a bug in ecsauth: {_where(bug)}")
         console.say("hint: please report this line; it holds no value of your file")
         return ExitCode.BUG
 
 
 def _run(argv: Optional[Sequence[str]]) -> int:
-    from bootstrap.cli import leaks, signals
+    from bootstrap.cli import leaks, signals, standard_output
     from bootstrap.cli.parser import make_parser
 
     arguments = make_parser().parse_args(argv)
@@ -69,21 +74,23 @@ def _run(argv: Optional[Sequence[str]]) -> int:
         return _report(fault, arguments.format)
     except ModuleNotFoundError as lack:
         if not packed.PACKAGES:
-            raise
+            return _refused(lack, arguments.format)
         return _report(UsageError(packed.lack(lack.name or "a module"), packed.HINT), arguments.format)
+    except standard_output.NoReaderError:
+        raise
     except (OSError, MemoryError, RuntimeError, ImportError) as trouble:
-        refusal = None if isinstance(trouble, BrokenPipeError) else _of_system(trouble)
-        if refusal is None:
-            raise
-        return _report(refusal, arguments.format)
+        return _refused(trouble, arguments.format)
     return status
 
 
-def _of_system(trouble: Exception) -> Optional[EcsauthError]:
-    """Return the fault of this machine that an exception is which nobody has caught, None where it is a bug."""
+def _refused(trouble: Exception, style: str) -> int:
+    """Report what the system refuses and no edge has caught; raise what is a bug."""
     from bootstrap.core.system_faults import of_system
 
-    return of_system(trouble, _places(trouble))
+    refusal = of_system(trouble, _places(trouble))
+    if refusal is None:
+        raise trouble
+    return _report(refusal, style)
 
 
 def _have_streams() -> None:
@@ -124,7 +131,7 @@ def _show_fault(document: dict[str, Any]) -> None:
         sys.stdout.flush()
     except LocalError as second:
         console.explain_fault(second)
-    except BrokenPipeError:
+    except standard_output.NoReaderError:
         standard_output.give_up(sys.stdout)
 
 

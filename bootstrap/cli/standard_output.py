@@ -32,7 +32,7 @@ def watched() -> Iterator[None]:
             # argparse's, once it has written its help: it holds its tongue about a reader that has gone.
             watcher.flush()
             if watcher.has_no_reader:
-                raise BrokenPipeError from None
+                raise NoReaderError from None
             raise
         watcher.flush()
     finally:
@@ -45,6 +45,10 @@ def give_up(stream: Any) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+class NoReaderError(BrokenPipeError):
+    """Whoever read standard output has gone: another pipe or connection that breaks is another matter."""
+
+
 class _Watched:
     """A stream, text or bytes, that is the other one in all but the words of its failures."""
 
@@ -54,7 +58,7 @@ class _Watched:
         self.has_no_reader = False
 
     def write(self, data: Any) -> int:
-        """Write; raise LocalError, and BrokenPipeError where the reader has gone."""
+        """Write; raise LocalError, and NoReaderError where the reader has gone."""
         with self._told():
             written: int = self._stream.write(data)
         return written
@@ -78,7 +82,7 @@ class _Watched:
             yield
         except BrokenPipeError:
             self.has_no_reader = True
-            raise
+            raise NoReaderError from None
         except OSError as fault:
             give_up(self._whole)
             reason = (os.strerror(fault.errno) if fault.errno else "unknown error").lower()

@@ -85,7 +85,7 @@ def scratch_file(name: str, data: bytes) -> Iterator[ScratchFile]:
 def remove_leftovers() -> tuple[str, ...]:
     """Remove what killed runs of this user have left, and return the directories."""
     removed = []
-    for place in dict.fromkeys((*_places_in_memory(), tempfile.gettempdir())):
+    for place in dict.fromkeys(_places()):
         with contextlib.suppress(OSError):
             names = sorted(name for name in os.listdir(place) if name.startswith(_PREFIX))
             removed += [path for path in (os.path.join(place, name) for name in names) if _is_left_and_removed(path)]
@@ -138,6 +138,13 @@ def _is_held(lock: int) -> bool:
 def _close(descriptor: int) -> None:
     with contextlib.suppress(OSError):
         os.close(descriptor)
+
+
+def _places() -> Iterator[str]:
+    """Yield every directory in which an edit may have had its file."""
+    yield from _places_in_memory()
+    with contextlib.suppress(OSError):
+        yield tempfile.gettempdir()
 
 
 def _places_in_memory() -> Iterator[str]:

@@ -136,6 +136,8 @@ def translated(what: Attempt) -> Iterator[None]:
         if not str(fault).startswith(_EXPIRED):
             raise
         raise expired(what) from None
+    except (ConnectionError, TimeoutError) as fault:
+        raise UnreachableError(f"cannot {what}: {reason_of(fault)}") from None
     except OSError as fault:
         # Of this machine: what is wrong on the way to S3, the SDK puts into exceptions of its own.
         name = f" {fault.filename}:" if isinstance(fault.filename, str) else ""
