@@ -16,6 +16,7 @@ from bootstrap.cli import main
 from bootstrap.core.errors import EcsauthError, LaunchError, LocalError, UnreachableError
 from bootstrap.core.system_faults import of_system
 from bootstrap.edges.commands import Commands
+from bootstrap.edges.store.attempt import Attempt, Operation
 from bootstrap.edges.store.s3 import translated
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def test_a_standard_input_that_is_closed(capsys: pytest.CaptureFixture[str], mon
 
 def test_a_runtime_error_is_no_end_of_credentials() -> None:
     """Only the SDK's own words for it are read so."""
-    with pytest.raises(RuntimeError), translated("get s3://b/k"):
+    with pytest.raises(RuntimeError), translated(Attempt(Operation.GET, "s3://b/k")):
         raise RuntimeError("can't start new thread")
 
 
@@ -133,6 +134,6 @@ def test_a_runtime_error_is_no_end_of_credentials() -> None:
 )
 def test_a_refusal_within_the_sdk(trouble: OSError, message: str) -> None:
     """It names what was tried, and the file where there is one."""
-    with pytest.raises(LocalError) as raised, translated("get s3://b/k"):
+    with pytest.raises(LocalError) as raised, translated(Attempt(Operation.GET, "s3://b/k")):
         raise trouble
     assert raised.value.message == message

@@ -18,6 +18,7 @@ from bootstrap.core.errors import (
     NoCredentialsError,
     SettlingError,
     TimeUpError,
+    UnreachableError,
     UsageError,
 )
 from bootstrap.core.patience import within
