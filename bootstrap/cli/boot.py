@@ -84,9 +84,7 @@ def _add_agent(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--no-host-rules", action="store_true", help="docker: leave out sysctl and iptables, and task roles with them"
     )
-    group.add_argument(
-        "--abandon-tasks", action="store_true", help="stop an agent whose tasks the new one does not find"
-    )
+    group.add_argument("--abandon-tasks", action="store_true", help="stop an agent whose tasks the new one would lose")
     group.add_argument("--rollback-on-timeout", action="store_true", help="go back if it has not registered in time")
 
 

@@ -266,7 +266,7 @@ def test_machine(verdict: Verdict, outcome: Outcome) -> None:
         (Kept("/var/lib/ecs/data"), "replace the instance: with its saved state"),
         (
             Kept("", "ECS_DATADIR is not set"),
-            "run ecsauth boot: it keeps no state (ECS_DATADIR is not set), so it takes",
+            "the agent keeps no state (ECS_DATADIR is not set), so it takes another cluster: ecsauth boot S3URI",
         ),
     ],
 )

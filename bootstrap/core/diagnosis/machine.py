@@ -114,7 +114,8 @@ def agent(runs: Runs, answer: Optional[Registration], cluster: Optional[str], *,
     verdict = by_its_answer(answer, cluster or answer.cluster)
     if verdict.health is Health.FAILED:
         if runs.kept is not None and runs.kept.lack:
-            return failed(verdict.reason, f"{_BOOT}: it keeps no state ({runs.kept.lack}), so it takes another cluster")
+            why = f"the agent keeps no state ({runs.kept.lack}), so it takes another cluster"
+            return failed(verdict.reason, CommandHint(why, *_BOOT.words))
         return failed(verdict.reason, "replace the instance: with its saved state an agent told another cluster exits")
     if verdict.health is Health.PENDING:
         return warning(verdict.reason, CommandHint("can it reach ECS? see", "docker", "logs", "ecs-agent"))
