@@ -110,7 +110,7 @@ class Examination:
             Check("ordering", self._ordering),
             Check("timer", self._timer),
             # The last: a private subnet without an endpoint for STS keeps it waiting, and no boot needs it.
-            Check("caller", self._caller, ("sdk", "role", "region")),
+            Check("caller", self._caller, ("sdk", "role", "region"), spare=True),
         )
 
     def _recorded_uri(self) -> Optional[S3URI]:

@@ -333,7 +333,7 @@ def test_nobody_listens(exporter: Exporter) -> None:
 @pytest.mark.parametrize("status", [200, 403, 502])
 def test_a_portal(exporter: Exporter, status: int) -> None:
     """A page that answers in its place is told by the name of the service that was asked."""
-    exporter.proxy.inject(faults.Page(status))
+    exporter.proxy.inject(s3_faults.Page(status))
     done = exporter.export()
     assert done.status == 5
     assert f"cannot look at secret {NAME}: what answers is not Secrets Manager\n" in done.err

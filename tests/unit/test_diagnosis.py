@@ -26,7 +26,7 @@ from bootstrap.core.diagnosis import (
 )
 from bootstrap.core.diagnosis.instance import OFF, SILENT, Metadata, Offset, Role
 from bootstrap.core.diagnosis.machine import GATE, Order, Timer
-from bootstrap.core.errors import DeniedError, EcsauthError, LaunchError, LocalError
+from bootstrap.core.errors import DeniedError, EcsauthError, LaunchError, LocalError, UnreachableError
 from bootstrap.core.observed import Placed, Runs, Way
 from bootstrap.edges.clock import SystemClock
 
@@ -96,6 +96,15 @@ def test_a_fault_is_a_failure_with_its_first_hint() -> None:
     """What an edge raises is what the check says."""
     found = outcomes(Check("a", fails(DeniedError("no", "ask", "beg"))), Check("b", fails(DeniedError("no"))))
     assert list(found.values()) == [failed("no", "ask"), failed("no")]
+
+
+def test_what_no_boot_depends_on_is_no_failure() -> None:
+    """A check that is spare is skipped where it cannot be told."""
+    found = outcomes(
+        Check("a", fails(UnreachableError("no answer")), spare=True), Check("b", probe(ok("fine")), ("a",))
+    )
+    assert found["a"] == skipped("no answer")
+    assert found["b"].outcome is Outcome.SKIPPED
 
 
 @pytest.mark.parametrize(

@@ -43,12 +43,16 @@ class Verdict(NamedTuple):
 
 
 class Check(NamedTuple):
-    """A check: its probe takes the seconds that are left; `needs` are the checks that have to hold before it."""
+    """A check: its probe takes the seconds that are left; `needs` are the checks that have to hold before it.
+
+    Where it is `spare` no boot depends on it: that it cannot be told is no failure.
+    """
 
     name: str
     probe: Callable[[float], Verdict]
     needs: tuple[str, ...] = ()
     seconds: float = 5.0
+    spare: bool = False
 
 
 class Result(NamedTuple):
@@ -107,4 +111,4 @@ def _verdict(check: Check, before: dict[str, Verdict], left: float) -> Verdict:
             seconds, lambda: check.probe(seconds), lambda: UnreachableError(f"no answer within {seconds:.0f} s")
         )
     except EcsauthError as fault:
-        return blame(fault)
+        return skipped(fault.message) if check.spare else blame(fault)

@@ -10,17 +10,22 @@ if TYPE_CHECKING:
 
 
 class Service(NamedTuple):
-    """A service: its name, the endpoint that leads to it from a private subnet, and what its region is that of."""
+    """A service: its name, the endpoint that leads to it from a private subnet, and what its region is that of.
+
+    `foreign` is what is said of a page in its place.
+    """
 
     name: str
     endpoint: str
     region_of: str
+    foreign: str
 
 
-S3 = Service("S3", "a gateway endpoint", "the bucket")
-CLOUDFORMATION = Service("CloudFormation", "an interface endpoint", "the stack")
-SECRETS_MANAGER = Service("Secrets Manager", "an interface endpoint", "the secret")
-STS = Service("STS", "an interface endpoint", "the bucket")
+_INTERFACE = "an interface endpoint"
+S3 = Service("S3", "a gateway endpoint", "the bucket", "what answers is not S3")
+CLOUDFORMATION = Service("CloudFormation", _INTERFACE, "the stack", "what answers is not CloudFormation")
+SECRETS_MANAGER = Service("Secrets Manager", _INTERFACE, "the secret", "what answers is not Secrets Manager")
+STS = Service("STS", _INTERFACE, "the bucket", "what answers is not STS")
 
 
 class Operation(Enum):

@@ -65,7 +65,12 @@ class _Known(NamedTuple):
     def told(self, what: Attempt) -> EcsauthError:
         """Return the fault."""
         service = what.service
-        names = {"service": service.name, "endpoint": service.endpoint, "owner": service.region_of}
+        names = {
+            "service": service.name,
+            "endpoint": service.endpoint,
+            "owner": service.region_of,
+            "foreign": service.foreign,
+        }
         hints = (_about(hint, what) if isinstance(hint, CommandHint) else hint.format(**names) for hint in self.hints)
         return _told(self.error, what, self.reason.format(**names), *hints)
 
@@ -88,7 +93,7 @@ _CREDENTIALS = (CommandHint("see which credentials are in use", "aws", "sts", "g
 _PUSH = CommandHint("push it first", "ecsauth", "push", FILE, S3URI)
 _HISTORY = CommandHint("see the versions", "ecsauth", "history", S3URI)
 _LOOK_AGAIN = ("look at what is there now, then push again",)
-_FOREIGN = _Known(UnreachableError, "what answers is not {service}", ("is there a proxy on the way?",))
+_FOREIGN = _Known(UnreachableError, "{foreign}", ("is there a proxy on the way?",))
 _DELETE_MARKER = _Known(
     DeniedError, "this version is a delete marker: the object was deleted", ("name another version, or none",)
 )
@@ -121,7 +126,7 @@ _BY_CODE = {
         ("KMS.InvalidKeyUsageException", "KMS.UnsupportedOperationException"),
         _Known(
             DeniedError,
-            "the KMS key cannot encrypt: {service} takes a symmetric ENCRYPT_DECRYPT key",
+            "the KMS key cannot encrypt: S3 takes a symmetric ENCRYPT_DECRYPT key",
             (_describe_key("see its KeySpec and KeyUsage"),),
         ),
     ),
@@ -263,7 +268,7 @@ def _refused(response: Any, what: Attempt) -> EcsauthError:
         return _told(
             UnreachableError,
             what,
-            f"{what.service.name} asks to come back later ({code or status})",
+            f"S3 asks to come back later ({code or status})",
             "run the same command again; if it lasts, see the AWS Health Dashboard for S3 and KMS in this region",
         )
     if code in _WRONG_REGION:
@@ -293,7 +298,7 @@ def _denied(code: str, status: int, said: str, what: Attempt) -> Optional[Ecsaut
         return _told(denial, what, "KMS denies the use of the key" + _quoted(said), needed)
     if status == HTTPStatus.FORBIDDEN or code in ("AccessDenied", "AllAccessDisabled"):
         causes = denials.causes(what, said)
-        fault = _told(denial, what, f"{what.service.name} denies access" + _quoted(said), *causes)
+        fault = _told(denial, what, "S3 denies access" + _quoted(said), *causes)
         fault.is_unexplained = True
         return fault
     return None
@@ -308,7 +313,7 @@ def _told_by_status(code: str, status: int, said: str, what: Attempt) -> Ecsauth
         return _DELETE_MARKER.told(what)
     if status == HTTPStatus.NOT_FOUND:
         return _told(DeniedError, what, "there is no such object, version or bucket", "is the URI right?")
-    return _told(DeniedError, what, f"{what.service.name} answers {code or status}" + _quoted(said))
+    return _told(DeniedError, what, f"S3 answers {code or status}" + _quoted(said))
 
 
 def _wrong_region(region: Optional[str], what: Attempt) -> EcsauthError:
