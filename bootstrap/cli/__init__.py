@@ -39,10 +39,10 @@ def _main(argv: Optional[Sequence[str]]) -> int:
         number = next(iter(interrupt.args), signal.SIGINT)
         console.say(f"error: interrupted by {signal.Signals(number).name}")
         return 128 + int(number)
-    except standard_output.NoReaderError:
-        standard_output.give_up(sys.stdout)
-        return 128 + int(signal.SIGPIPE)
     except Exception as trouble:  # noqa: BLE001 - the one boundary: an exception's text may hold a secret
+        if isinstance(trouble, BrokenPipeError) and standard_output.has_no_reader(trouble):
+            standard_output.give_up(sys.stdout)
+            return 128 + int(signal.SIGPIPE)
         return _at_the_boundary(trouble)
 
 
@@ -76,9 +76,9 @@ def _run(argv: Optional[Sequence[str]]) -> int:
         if not packed.PACKAGES:
             return _refused(lack, arguments.format)
         return _report(UsageError(packed.lack(lack.name or "a module"), packed.HINT), arguments.format)
-    except standard_output.NoReaderError:
-        raise
     except (OSError, MemoryError, RuntimeError, ImportError) as trouble:
+        if isinstance(trouble, BrokenPipeError) and standard_output.has_no_reader(trouble):
+            raise
         return _refused(trouble, arguments.format)
     return status
 
@@ -131,7 +131,7 @@ def _show_fault(document: dict[str, Any]) -> None:
         sys.stdout.flush()
     except LocalError as second:
         console.explain_fault(second)
-    except standard_output.NoReaderError:
+    except BrokenPipeError:
         standard_output.give_up(sys.stdout)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -13,6 +14,9 @@ from bootstrap.core.errors import LocalError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
+
+
+_NAME = "standard output"
 
 
 @contextlib.contextmanager
@@ -32,7 +36,7 @@ def watched() -> Iterator[None]:
             # argparse's, once it has written its help: it holds its tongue about a reader that has gone.
             watcher.flush()
             if watcher.has_no_reader:
-                raise NoReaderError from None
+                raise _no_reader() from None
             raise
         watcher.flush()
     finally:
@@ -45,8 +49,13 @@ def give_up(stream: Any) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-class NoReaderError(BrokenPipeError):
-    """Whoever read standard output has gone: another pipe or connection that breaks is another matter."""
+def has_no_reader(fault: BrokenPipeError) -> bool:
+    """Tell whether it is the reader of standard output that has gone, and not another pipe or connection."""
+    return bool(fault.filename == _NAME)
+
+
+def _no_reader() -> BrokenPipeError:
+    return BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE), _NAME)
 
 
 class _Watched:
@@ -58,7 +67,7 @@ class _Watched:
         self.has_no_reader = False
 
     def write(self, data: Any) -> int:
-        """Write; raise LocalError, and NoReaderError where the reader has gone."""
+        """Write; raise LocalError, and BrokenPipeError where the reader has gone."""
         with self._told():
             written: int = self._stream.write(data)
         return written
@@ -82,7 +91,7 @@ class _Watched:
             yield
         except BrokenPipeError:
             self.has_no_reader = True
-            raise NoReaderError from None
+            raise _no_reader() from None
         except OSError as fault:
             give_up(self._whole)
             reason = (os.strerror(fault.errno) if fault.errno else "unknown error").lower()

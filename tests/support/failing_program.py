@@ -95,7 +95,9 @@ class Loader:
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(TIMEOUT_S)
+        # It ends with its input; this waits for it and closes the rest.
+        with self._process:
+            pass
 
     def run(self, *arguments: str, env: Mapping[str, str], trace: str, fails: Optional[Point] = None) -> Ended:
         """Run the program to its end; the traces of its threads go into the folder `trace`."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bootstrap.cli import main
+from bootstrap.cli.standard_output import has_no_reader
 from bootstrap.core.errors import EcsauthError, LaunchError, LocalError, UnreachableError
 from bootstrap.core.system_faults import of_system
 from bootstrap.edges.commands import Commands
@@ -137,3 +138,11 @@ def test_a_refusal_within_the_sdk(trouble: OSError, message: str) -> None:
     with pytest.raises(LocalError) as raised, translated(Attempt(Operation.GET, "s3://b/k")):
         raise trouble
     assert raised.value.message == message
+
+
+def test_a_broken_connection_is_no_reader_that_has_gone() -> None:
+    """Only standard output's own broken pipe ends a command without a word, with the signal's status."""
+    assert not has_no_reader(BrokenPipeError(errno.EPIPE, "x"))
+    found = of_system(BrokenPipeError(errno.EPIPE, "x"))
+    assert found is not None
+    assert found.message == "a connection broke: broken pipe"
