@@ -52,12 +52,13 @@ class Verdict(NamedTuple):
     """The agent's health and, unless it is registered, why.
 
     Of one that failed, `final` tells whether another start cannot help; None: it is not known yet, the exit status
-    shows only between two starts.
+    shows only between two starts. One that is pending and not `seen` was not seen to run.
     """
 
     health: Health
     reason: str = ""
     final: Optional[bool] = False
+    seen: bool = True
 
     def is_like(self, other: Verdict) -> bool:
         """Tell whether both agents failed, and both for good or both for a cause that may pass."""

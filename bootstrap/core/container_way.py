@@ -139,7 +139,7 @@ class ContainerWay:
         try:
             agent = self._engine.agent()
         except LaunchError as fault:
-            return Verdict(Health.PENDING, fault.message)
+            return Verdict(Health.PENDING, fault.message, seen=False)
         if self._exits is None:
             self._exits = agent.restart_count if agent is not None else 0
         return agent_health.previous(agent, registration, self._exits)

@@ -272,6 +272,8 @@ class Launch:
             )
         if previous.health is Health.FAILED:
             return f"{file}the previous agent does not stay up: {previous.reason}"
+        if not previous.seen:
+            return f"{file}the previous agent was not seen to run: {previous.reason}"
         if previous.health is Health.QUEUED:
             return f"{file}the service is queued"
         back = f"{file}the previous agent is back" if past is Past.LOST else _ALL_IS_BACK

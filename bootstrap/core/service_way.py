@@ -134,9 +134,9 @@ class ServiceWay:
         try:
             verdict = agent_service.previous(self._supervision.look(), self._last)
         except LaunchError as fault:
-            return Verdict(Health.PENDING, fault.message)
+            return Verdict(Health.PENDING, fault.message, seen=False)
         if verdict.health is not Health.PENDING or verdict.reason:
-            return verdict
+            return verdict._replace(seen=False)
         container = self._container()
         if container is not None and container not in self._of_failed:
             self._containers.add(container)
