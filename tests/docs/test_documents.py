@@ -65,7 +65,8 @@ def test_messages_are_those_of_the_program(heading: str) -> None:
     texts = [*_texts(), *system]
     assert messages
     for message in messages:
-        for part in re.sub(r"^cannot (get|write) …", "…", message).split("…"):
+        # Where a message is put together, its pieces meet at an ellipsis, a semicolon or a "but".
+        for part in re.split("…|; |, but ", re.sub(r"^cannot (get|write) …", "…", message)):
             words = part.strip(": ;")
             assert any(words in text for text in texts), f"{message}: {words}"
 
