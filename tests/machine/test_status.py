@@ -241,7 +241,8 @@ def test_nothing_yet(bare_machine: Machine) -> None:
     """On a machine that has never booted there is nothing to agree on, and nothing is made by asking."""
     done = status(bare_machine, "--remote", PATH=str(bare_machine.folder))
     assert done.status == DISAGREE
-    assert "\nfix: ecsauth boot S3URI --kms-key ARN  # boot\n" in done.out
+    places = f"--file {bare_machine.env_file} --state-dir {bare_machine.state_place}"
+    assert f"\nfix: ecsauth boot S3URI --kms-key ARN {places}  # boot\n" in done.out
     assert "docker is not installed" in done.out
     assert done.err == ""
     assert not bare_machine.place.exists()
