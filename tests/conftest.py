@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import resource
 from typing import TYPE_CHECKING, Callable
 
 import docker_engine
@@ -44,6 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
         if lack is not None:
             raise pytest.UsageError(f"--own-host: {lack}")
         own_host.enter()
+    # Commands that run in this process give up core dumps for it, for good; a test of that needs one that has not.
+    limit = resource.setrlimit
+    resource.setrlimit = lambda kind, limits: None if kind == resource.RLIMIT_CORE else limit(kind, limits)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from bootstrap.core import agent_container, agent_state
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from bootstrap.core.plan import Command, Ended
 
 _LOOK = 30.0
+_UPDATE = ("docker", "update")
+# Seconds between the tries of an update: docker starts an agent again after 0.1 s, then after twice that, and so on.
+_PAUSES = (0.2, 0.5, 1.0)
 # Of this container only, so of this file; the first error stands before the tries that follow it.
 _LOG_LINES = 200
 _OF_STATE = " ".join(f'(eq $name "{name}")' for name in agent_state.VARIABLES)
@@ -45,7 +49,20 @@ class Docker:
 
     def __init__(self, call: Callable[[Command, float], Ended], run: Callable[[Command, float], None]) -> None:
         self._call = call
-        self.run = run
+        self._run = run
+
+    def run(self, command: Command, seconds: float) -> None:
+        """Run a command; raise LaunchError if it fails or takes longer.
+
+        An update is tried again: docker refuses it for a container that exits at that moment, as an agent does that
+        ends again and again (moby, daemon/update.go: it still runs for docker, and is gone for containerd).
+        """
+        for pause in _PAUSES if command[:2] == _UPDATE else ():
+            try:
+                return self._run(command, seconds)
+            except LaunchError:
+                time.sleep(pause)
+        return self._run(command, seconds)
 
     def look(self, image: str) -> Found:
         """Return what docker shows; raise LaunchError if it is absent or does not answer."""

@@ -171,7 +171,21 @@ def copy_lost(machine: Machine) -> None:
     (machine.state_place / "verified").unlink()
 
 
-@pytest.mark.parametrize("prepare", [nothing, foreign, forgotten, copy_lost])
+def copy_lost_and_edited(machine: Machine) -> None:
+    """Lose the private copy, and change the file itself."""
+    copy_lost(machine)
+    machine.env_file.write_bytes(FIRST + b"ECS_LOGLEVEL=debug\n")
+
+
+def test_good_file_without_its_copy(machine: Machine) -> None:
+    """Where the private copy is lost the env-file itself is known to be good by its recorded SHA-256."""
+    copy_lost(machine)
+    done = during_outage(machine)
+    assert done.status == STALE, done.err
+    assert machine.env_file.read_bytes() == FIRST
+
+
+@pytest.mark.parametrize("prepare", [nothing, foreign, forgotten, copy_lost_and_edited])
 def test_no_good_file(machine: Machine, prepare: Callable[[Machine], None]) -> None:
     """Without a file that is known to be good no agent is started."""
     prepare(machine)

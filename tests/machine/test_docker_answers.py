@@ -50,3 +50,29 @@ def test_a_container_that_is_absent_is_none(answering: Docker) -> None:
     """Words of docker tell it, not the status of its command."""
     assert answering.agent() is None
     assert answering.environment() is None
+
+
+# Fails until the second try.
+ONCE = (
+    'echo x >> "$0.tries"; test "$(wc -l < "$0.tries")" -ge 2 || { echo "Error: Cannot update container" >&2; exit 1; }'
+)
+
+
+@pytest.mark.parametrize("answering", [ONCE], indirect=True)
+def test_an_update_is_tried_again(answering: Docker) -> None:
+    """Docker refuses it for a container that exits at that moment."""
+    answering.run(("docker", "update", "--restart=no", NAME), 30.0)
+
+
+@pytest.mark.parametrize("answering", [ONCE], indirect=True)
+def test_other_commands_are_not_tried_again(answering: Docker) -> None:
+    """A start that failed is not made twice."""
+    with pytest.raises(LaunchError, match="Cannot update"):
+        answering.run(("docker", "start", NAME), 30.0)
+
+
+@pytest.mark.parametrize("answering", ["echo no >&2; exit 1"], indirect=True)
+def test_an_update_that_is_always_refused(answering: Docker) -> None:
+    """The tries end."""
+    with pytest.raises(LaunchError, match="no"):
+        answering.run(("docker", "update", "--restart=no", NAME), 30.0)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import resource
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,32 +17,29 @@ import pytest
 from needs import need
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from certificates import Certificates
     from machine import Machine
     from s3_proxy import S3Proxy
 
-_UNLIMITED = "unlimited"
-
 
 @pytest.fixture
-def dumps_are_allowed() -> None:
-    """Need a process that may be dumped in the first place."""
+def core_limit() -> str:
+    """Return the largest size of a core dump that this process may allow, as prlimit takes it."""
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
-    need(None if os.geteuid() == 0 or hard == resource.RLIM_INFINITY else "core dumps are forbidden here")
+    need(None if hard == resource.RLIM_INFINITY or hard > 1 else "core dumps are forbidden here")
+    return "unlimited" if hard == resource.RLIM_INFINITY else str(hard)
 
 
-@pytest.mark.usefixtures("dumps_are_allowed")
-def test_no_core_dump(tmp_path: Path) -> None:
+def test_no_core_dump(core_limit: str, tmp_path: Path) -> None:
     """A command that dies while it reads a file leaves no core; at a limit of 1 the kernel starts no helper either."""
     file = tmp_path / "ecs.config"
     os.mkfifo(file)
-    allow = ["prlimit", f"--core={_UNLIMITED}:{_UNLIMITED}"]
+    allow = ["prlimit", f"--core={core_limit}:{core_limit}"]
     env = {**os.environ, "PYTHONPATH": str(program.ROOT)}
-    with (
-        subprocess.Popen([*allow, *program.command("check"), "check", str(file)], env=env, cwd=tmp_path) as child,
-        # Opened when the command has opened it, too.
-        file.open("wb"),
-    ):
+    child = subprocess.Popen([*allow, *program.command("check"), "check", str(file)], env=env, cwd=tmp_path)
+    with child, opened_by(child, file):
         limits = Path(f"/proc/{child.pid}/limits").read_text(encoding="ascii")
         child.send_signal(signal.SIGABRT)
         child.wait(60)
@@ -47,6 +47,26 @@ def test_no_core_dump(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["ecs.config"]
     (core,) = (line.split() for line in limits.splitlines() if line.startswith("Max core file size"))
     assert core[4:6] == ["1", "1"]
+
+
+@contextlib.contextmanager
+def opened_by(child: subprocess.Popen[bytes], pipe: Path) -> Iterator[None]:
+    """Hold the other end of a pipe from the moment in which the child has opened it."""
+    end = time.monotonic() + 60
+    descriptor = None
+    while descriptor is None:
+        assert child.poll() is None
+        assert time.monotonic() < end
+        try:
+            descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as fault:
+            if fault.errno != errno.ENXIO:
+                raise
+            time.sleep(0.02)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def test_no_log_of_tls_keys(
