@@ -185,14 +185,21 @@ def test_good_file_without_its_copy(machine: Machine) -> None:
     assert machine.env_file.read_bytes() == FIRST
 
 
-@pytest.mark.parametrize("prepare", [nothing, foreign, forgotten, copy_lost_and_edited])
-def test_no_good_file(machine: Machine, prepare: Callable[[Machine], None]) -> None:
+NONE_KNOWN = "no file was installed and proved good here before, to go on with"
+COPY_GONE = "the verified copy of the installed file is gone or damaged, so it is not gone on with"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "hint"),
+    [(nothing, NONE_KNOWN), (foreign, NONE_KNOWN), (forgotten, NONE_KNOWN), (copy_lost_and_edited, COPY_GONE)],
+)
+def test_no_good_file(machine: Machine, prepare: Callable[[Machine], None], hint: str) -> None:
     """Without a file that is known to be good no agent is started."""
     prepare(machine)
     before = machine.standing()
     done = during_outage(machine)
     assert done.status == UNREACHABLE
-    assert "ecsauth: hint: no file was installed and proved good here before, to go on with\n" in done.err
+    assert f"ecsauth: hint: {hint}\n" in done.err
     assert machine.standing() == before
     assert before.agents == {}
     assert_recovers(machine, FIRST)
