@@ -55,7 +55,7 @@ def _read(name: str) -> bytes:
 
 
 def _manifest(parts: list[Part]) -> bytes:
-    (version,) = re.findall(r'^__version__ = "(.+)"$', _read("bootstrap/__init__.py").decode(), re.MULTILINE)
+    (version,) = re.findall(r'^__version__ = "(.+)"$', _read("bootstrap/ecsauth/__init__.py").decode(), re.MULTILINE)
     pythons = {
         part.version: {
             "compiled_by": part.compiled_by,

@@ -11,17 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
+_SOURCES = ROOT / "bootstrap"
 # All other commands are an operator's, and need more packages.
 COMMANDS = ("boot", "check", "doctor", "explain", "status", "unpersist", "verify", "which")
-_ENTRIES = ("bootstrap.cli", "bootstrap.cli.parser", *(f"bootstrap.cli.{name}" for name in COMMANDS))
+_ENTRIES = ("ecsauth.cli", "ecsauth.cli.parser", *(f"ecsauth.cli.{name}" for name in COMMANDS))
 
 
 @functools.cache
 def files() -> Mapping[str, bytes]:
     """Return the package's files by path: modules that may be imported, and their data. Read once for all Pythons."""
     modules = _closure()
-    data = {path for path in (ROOT / "bootstrap").rglob("*.json") if _name_of(path) in modules}
-    return {str(path.relative_to(ROOT)): path.read_bytes() for path in sorted({*modules.values(), *data})}
+    data = {path for path in _SOURCES.rglob("*.json") if _name_of(path) in modules}
+    return {str(path.relative_to(_SOURCES)): path.read_bytes() for path in sorted({*modules.values(), *data})}
 
 
 def _closure() -> dict[str, Path]:
@@ -40,12 +41,12 @@ def _closure() -> dict[str, Path]:
 
 def _path_of(name: str) -> Path | None:
     """Return the file of a module, None if the name is that of something in a module."""
-    place = ROOT.joinpath(*name.split("."))
+    place = _SOURCES.joinpath(*name.split("."))
     return next((path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file()), None)
 
 
 def _name_of(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(path.relative_to(_SOURCES).with_suffix("").parts)
 
 
 def _imports(path: Path) -> Iterator[str]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from contest import Contender
 from metadata_service import Instance
 
-from bootstrap.core import s3_uri, user_data
-from bootstrap.core.units import UnitFile
+from ecsauth.core import s3_uri, user_data
+from ecsauth.core.units import UnitFile
 
 if TYPE_CHECKING:
     from s3_server import S3Server

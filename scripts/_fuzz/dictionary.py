@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from bootstrap.core import agent_variables
-from bootstrap.core.auth.auth_document import FIELDS
+from ecsauth.core import agent_variables
+from ecsauth.core.auth.auth_document import FIELDS
 
 _WORDS = (
     *("docker", "dockercfg", "true", "false", "null", "auths", "credsStore", "credHelpers", "localhost", "docker.io"),

@@ -6,7 +6,7 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["bootstrap"]):
+with atheris.instrument_imports(include=["ecsauth"]):
     from _fuzz import target
     from _fuzz.mutator import mutate
 
@@ -17,7 +17,7 @@ _BYTEWISE = 3
 def main() -> None:
     """Take the target's name and libFuzzer's arguments from the command line."""
     name, *arguments = sys.argv[1:]
-    with atheris.instrument_imports(include=["bootstrap"]):
+    with atheris.instrument_imports(include=["ecsauth"]):
         loaded = target.load(name)
     atheris.Setup(["fuzz", *arguments], loaded.run, custom_mutator=_mutated)
     atheris.Fuzz()

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 from _fuzz.seeds import auth_data, cases
 from _fuzz.target import holds
-from bootstrap.core.auth import go_json, image_match, registry_auth
-from bootstrap.core.auth.auth_document import DOCKER, DOCKERCFG
-from bootstrap.core.auth.auth_problem import ProblemKind
-from bootstrap.core.auth.registry_key import HUB_HOSTS, HUB_KEY, printable
+from ecsauth.core.auth import go_json, image_match, registry_auth
+from ecsauth.core.auth.auth_document import DOCKER, DOCKERCFG
+from ecsauth.core.auth.auth_problem import ProblemKind
+from ecsauth.core.auth.registry_key import HUB_HOSTS, HUB_KEY, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bootstrap.core.auth.credential import Entry
-    from bootstrap.core.auth.registry_auth import RegistryAuth
+    from ecsauth.core.auth.credential import Entry
+    from ecsauth.core.auth.registry_auth import RegistryAuth
 
 _ABOUT_TYPE = (ProblemKind.TYPE_IS_DATA, ProblemKind.TYPE_MISSPELT, ProblemKind.TYPE_UNKNOWN)
 # Two walks over a map of so many entries are 120 x 120 orders.

@@ -8,19 +8,19 @@ from _fuzz.on_check import check_agreement, errors_of, spoken
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from bootstrap.core import readers
-from bootstrap.core.auth import image_match, registry_auth
-from bootstrap.core.auth.registry_key import host_of, is_valid_host, is_valid_path, path_of
-from bootstrap.core.canonical import canonical
-from bootstrap.core.check import check
-from bootstrap.core.errors import InvalidError
-from bootstrap.core.go_space import GO_SPACE
+from ecsauth.core import readers
+from ecsauth.core.auth import image_match, registry_auth
+from ecsauth.core.auth.registry_key import host_of, is_valid_host, is_valid_path, path_of
+from ecsauth.core.canonical import canonical
+from ecsauth.core.check import check
+from ecsauth.core.errors import InvalidError
+from ecsauth.core.go_space import GO_SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bootstrap.core.auth.credential import Credential
-    from bootstrap.core.auth.registry_auth import RegistryAuth
+    from ecsauth.core.auth.credential import Credential
+    from ecsauth.core.auth.registry_auth import RegistryAuth
 
 seeds = env_files
 _TYPE, _DATA = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_DATA"

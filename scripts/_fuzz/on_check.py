@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from bootstrap.core import readers, rules
-from bootstrap.core.check import Target, check
-from bootstrap.core.diagnostics import Severity
-from bootstrap.core.go_space import GO_SPACE
+from ecsauth.core import readers, rules
+from ecsauth.core.check import Target, check
+from ecsauth.core.diagnostics import Severity
+from ecsauth.core.go_space import GO_SPACE
 
 if TYPE_CHECKING:
-    from bootstrap.core.diagnostics import Finding
+    from ecsauth.core.diagnostics import Finding
 
 seeds = env_files
 _CODES = frozenset(rule.code for rule in rules.RULES)

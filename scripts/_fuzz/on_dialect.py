@@ -8,13 +8,13 @@ from _fuzz.on_check import errors_of
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from bootstrap.core import authoring, readers
-from bootstrap.core.check import check
-from bootstrap.core.errors import InvalidError
-from bootstrap.edges import dotenv_dialect
+from ecsauth.core import authoring, readers
+from ecsauth.core.check import check
+from ecsauth.core.errors import InvalidError
+from ecsauth.edges import dotenv_dialect
 
 if TYPE_CHECKING:
-    from bootstrap.edges.dotenv_dialect import DotenvReading
+    from ecsauth.edges.dotenv_dialect import DotenvReading
 
 seeds = env_files
 

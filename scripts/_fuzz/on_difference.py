@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from bootstrap.core import readers
-from bootstrap.core.difference import difference
+from ecsauth.core import readers
+from ecsauth.core.difference import difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import cases, catalogue, variables
 from _fuzz.target import holds
-from bootstrap.core import agent_config, agent_variables
-from bootstrap.core.agent_config import Verdict
+from ecsauth.core import agent_config, agent_variables
+from ecsauth.core.agent_config import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

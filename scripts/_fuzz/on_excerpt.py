@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from bootstrap.core.check import check
-from bootstrap.core.excerpt import Excerpts
+from ecsauth.core.check import check
+from ecsauth.core.excerpt import Excerpts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

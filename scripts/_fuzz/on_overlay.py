@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from bootstrap.core import overlay, readers
-from bootstrap.core.errors import UsageError
+from ecsauth.core import overlay, readers
+from ecsauth.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bootstrap.core.overlay import Setting
+    from ecsauth.core.overlay import Setting
 
 
 def seeds() -> Iterator[bytes]:

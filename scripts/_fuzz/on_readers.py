@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from bootstrap.core import readers
+from ecsauth.core import readers
 
 if TYPE_CHECKING:
-    from bootstrap.core.readers import Reading
+    from ecsauth.core.readers import Reading
 
 seeds = env_files
 _HOST = {"ECS_HOST_VAR": "from-host"}

@@ -7,16 +7,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import bootstrap
-from bootstrap.core import readers
-from bootstrap.core.auth import go_base64, go_json
-from bootstrap.core.auth.auth_document import FIELDS, known_field
-from bootstrap.core.checks.names import shown, shown_registry
+import ecsauth
+from ecsauth.core import readers
+from ecsauth.core.auth import go_base64, go_json
+from ecsauth.core.auth.auth_document import FIELDS, known_field
+from ecsauth.core.checks.names import shown, shown_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bootstrap.core.auth.go_json import Value
+    from ecsauth.core.auth.go_json import Value
 
 SHORTEST = 6
 """Characters of a text that is long enough to be nobody's accident."""
@@ -110,5 +110,5 @@ def _keys(value: Value) -> Iterator[str]:
 def _own_words() -> str:
     """Return everything that the program can say by itself."""
     types = [f"ECS_ENGINE_AUTH_TYPE={kind}" for kind in FIELDS]
-    sources = [*Path(bootstrap.__file__).parent.rglob("*.py"), *Path(bootstrap.__file__).parent.rglob("*.json")]
+    sources = [*Path(ecsauth.__file__).parent.rglob("*.py"), *Path(ecsauth.__file__).parent.rglob("*.json")]
     return "\n".join((*types, *(source.read_text(encoding="utf-8") for source in sources)))

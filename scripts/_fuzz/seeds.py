@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.core import agent_variables, rules
+from ecsauth.core import agent_variables, rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

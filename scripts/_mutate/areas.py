@@ -46,7 +46,7 @@ AREAS = {
     "store": ("edges/store/*.py",),
     "cli": ("cli/*.py",),
 }
-"""Patterns below `bootstrap`, by area."""
+"""Patterns below `bootstrap/ecsauth`, by area."""
 
 STAGES = {
     "quick": ("-m", "quick"),
@@ -65,9 +65,9 @@ def files(root: Path) -> dict[str, tuple[str, ...]]:
     for area, patterns in AREAS.items():
         names: list[str] = []
         for pattern in patterns:
-            paths = sorted((root / "bootstrap").glob(pattern))
+            paths = sorted((root / "bootstrap" / "ecsauth").glob(pattern))
             if not paths:
-                raise ValueError(f"no file of bootstrap is {pattern}")
+                raise ValueError(f"no file of bootstrap/ecsauth is {pattern}")
             names += (path.relative_to(root).as_posix() for path in paths)
         found[area] = tuple(dict.fromkeys(names))
     return found

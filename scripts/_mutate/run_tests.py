@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # As --import-mode=importlib names the modules of the tests.
-_OURS = ("bootstrap.", "tests.")
+_OURS = ("ecsauth.", "tests.")
 
 
 class Chosen:

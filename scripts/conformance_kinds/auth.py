@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, Optional
 
-from bootstrap.core.auth import image_match, registry_auth
+from ecsauth.core.auth import image_match, registry_auth
 
 if TYPE_CHECKING:
-    from bootstrap.core.auth.credential import Credential
+    from ecsauth.core.auth.credential import Credential
 
 _FIELDS = ("username", "password", "auth", "email", "serveraddress", "identitytoken", "registrytoken")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from bootstrap.core.agent_config import Effect, Verdict, effect
+from ecsauth.core.agent_config import Effect, Verdict, effect
 
 # Field of Go's config.Config that a boolean, integer or duration ends up in.
 _FIELDS = {

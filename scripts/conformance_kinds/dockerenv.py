@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Optional
 
-from bootstrap.core import readers
+from ecsauth.core import readers
 from conformance_kinds._env_file import difference, file_of, process_difference, strings
 
 if TYPE_CHECKING:

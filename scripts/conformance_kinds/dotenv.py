@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from bootstrap.edges import dotenv_dialect
+from ecsauth.edges import dotenv_dialect
 from conformance_kinds._env_file import difference, file_of
 
 _WARNING = "WARNING python-dotenv could not parse statement starting at line {line}"

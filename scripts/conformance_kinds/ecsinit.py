@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any, Optional
 
-from bootstrap.core import readers
-from bootstrap.core.readers.reading import as_sent
+from ecsauth.core import readers
+from ecsauth.core.readers.reading import as_sent
 from conformance_kinds._env_file import difference, file_of, process_difference
 
 

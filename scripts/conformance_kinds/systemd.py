@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from bootstrap.core import readers
+from ecsauth.core import readers
 from conformance_kinds._env_file import difference, file_of, strings
 
 _MESSAGES = {

@@ -9,11 +9,10 @@ import pytest
 import sdk_data
 from aws_environment import OPERATOR, aws_environment
 from bucket import Bucket
+from ecsauth.edges.store.s3 import InstanceStore
+from ecsauth.edges.store.sdk import InstanceClients
 from fetching import Instance
 from pushing import Operator
-
-from bootstrap.edges.store.s3 import InstanceStore
-from bootstrap.edges.store.sdk import InstanceClients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,6 +14,8 @@ import s3_faults as faults
 from aws_environment import OPERATOR, aws_environment
 from bucket import KMS_KEY
 from canary import Canary
+from ecsauth.core import rules
+from ecsauth.core.diagnostics import Severity
 from fetching import STANDING, Instance, trace
 from loopback_server import Answer, answer
 from machine import auth_file
@@ -21,9 +23,6 @@ from metadata_service import Behaviour
 from program import run_here
 from s3_proxy import S3Proxy
 from s3_server import ACCOUNT
-
-from bootstrap.core import rules
-from bootstrap.core.diagnostics import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

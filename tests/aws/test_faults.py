@@ -16,12 +16,8 @@ import pytest
 import s3_faults as faults
 from botocore.config import Config
 from certificates import Certificates
-from loopback_server import LoopbackServer
-from s3_proxy import S3Proxy
-from s3_server import ACCOUNT, REGION
-
-from bootstrap.core.acceptance import Identity
-from bootstrap.core.errors import (
+from ecsauth.core.acceptance import Identity
+from ecsauth.core.errors import (
     ConflictError,
     DeniedError,
     EcsauthError,
@@ -31,9 +27,12 @@ from bootstrap.core.errors import (
     UnreachableError,
     UsageError,
 )
-from bootstrap.core.s3_uri import S3URI
-from bootstrap.edges.store.s3 import InstanceStore, Objects
-from bootstrap.edges.store.sdk import InstanceClients, safe
+from ecsauth.core.s3_uri import S3URI
+from ecsauth.edges.store.s3 import InstanceStore, Objects
+from ecsauth.edges.store.sdk import InstanceClients, safe
+from loopback_server import LoopbackServer
+from s3_proxy import S3Proxy
+from s3_server import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

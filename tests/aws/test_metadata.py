@@ -6,13 +6,12 @@ import time
 from typing import Any, Callable
 
 import pytest
+from ecsauth.core.acceptance import Identity
+from ecsauth.core.errors import DeniedError, EcsauthError, NotYetError, UnreachableError, UsageError
+from ecsauth.edges.metadata import MetadataService, endpoint, proxy_exemptions
 from loopback_server import Answer, answer
 from metadata_service import ROLE_PATH, TTL_HEADER, Behaviour, Instance
 from metadata_service import MetadataService as StandIn
-
-from bootstrap.core.acceptance import Identity
-from bootstrap.core.errors import DeniedError, EcsauthError, NotYetError, UnreachableError, UsageError
-from bootstrap.edges.metadata import MetadataService, endpoint, proxy_exemptions
 
 DOCUMENT = "/latest/dynamic/instance-identity/document"
 ENDPOINT = "AWS_EC2_METADATA_SERVICE_ENDPOINT"

@@ -10,13 +10,12 @@ import pytest
 import s3_faults as faults
 from aws_environment import OPERATOR, aws_environment
 from bucket import KMS_KEY
+from ecsauth.core import rules
+from ecsauth.core.diagnostics import Severity
 from program import run, run_here
 from pushing import CHANGED, FILE, URI, Operator, env_file
 from s3_proxy import S3Proxy
 from s3_server import ACCOUNT
-
-from bootstrap.core import rules
-from bootstrap.core.diagnostics import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

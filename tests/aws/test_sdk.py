@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 import pytest
 import s3_faults as faults
 from aws_environment import aws_environment
-from hurried import hurried
-from loopback_server import Answer, LoopbackServer, QuietHandler, answer
-from metadata_service import ROLE_PATH, Behaviour, MetadataService
-from program import run
-from s3_server import ACCOUNT, REGION
-
-from bootstrap.core.acceptance import Identity
-from bootstrap.core.errors import (
+from ecsauth.core.acceptance import Identity
+from ecsauth.core.errors import (
     DeniedError,
     EcsauthError,
     NotYetError,
@@ -28,12 +22,17 @@ from bootstrap.core.errors import (
     UnreachableError,
     UsageError,
 )
-from bootstrap.core.patience import Deadline, persist
-from bootstrap.core.s3_uri import S3URI
-from bootstrap.edges import metadata as metadata_edge
-from bootstrap.edges.clock import SystemClock
-from bootstrap.edges.store.s3 import InstanceStore
-from bootstrap.edges.store.sdk import InstanceClients, OperatorClients
+from ecsauth.core.patience import Deadline, persist
+from ecsauth.core.s3_uri import S3URI
+from ecsauth.edges import metadata as metadata_edge
+from ecsauth.edges.clock import SystemClock
+from ecsauth.edges.store.s3 import InstanceStore
+from ecsauth.edges.store.sdk import InstanceClients, OperatorClients
+from hurried import hurried
+from loopback_server import Answer, LoopbackServer, QuietHandler, answer
+from metadata_service import ROLE_PATH, Behaviour, MetadataService
+from program import run
+from s3_server import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

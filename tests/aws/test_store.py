@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 import s3_faults as faults
-from metadata_service import Behaviour, MetadataService
-from s3_server import ACCOUNT, REGION
-
-from bootstrap.core.acceptance import Identity
-from bootstrap.core.errors import (
+from ecsauth.core.acceptance import Identity
+from ecsauth.core.errors import (
     DeniedError,
     EcsauthError,
     InvalidError,
@@ -20,9 +17,11 @@ from bootstrap.core.errors import (
     TimeUpError,
     UnreachableError,
 )
-from bootstrap.core.s3_uri import S3URI
-from bootstrap.edges.store.s3 import ENV_FILE, InstanceStore
-from bootstrap.edges.store.sdk import InstanceClients
+from ecsauth.core.s3_uri import S3URI
+from ecsauth.edges.store.s3 import ENV_FILE, InstanceStore
+from ecsauth.edges.store.sdk import InstanceClients
+from metadata_service import Behaviour, MetadataService
+from s3_server import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from threading import Event

@@ -6,23 +6,21 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 import s3_faults as faults
-from s3_server import ACCOUNT, REGION
-
-from bootstrap.core.acceptance import Identity
-from bootstrap.core.errors import (
+from ecsauth.core.acceptance import Identity
+from ecsauth.core.errors import (
     DeniedError,
     EcsauthError,
 )
-from bootstrap.core.s3_uri import S3URI
-from bootstrap.edges.store.probes import OPERATIONS, Probes
-from bootstrap.edges.store.sdk import InstanceClients, OperatorClients
-from bootstrap.edges.store.shelf import Shelf
+from ecsauth.core.s3_uri import S3URI
+from ecsauth.edges.store.probes import OPERATIONS, Probes
+from ecsauth.edges.store.sdk import InstanceClients, OperatorClients
+from ecsauth.edges.store.shelf import Shelf
+from s3_server import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from bucket import Bucket
+    from ecsauth.edges.store.s3 import InstanceStore
     from s3_proxy import S3Proxy
-
-    from bootstrap.edges.store.s3 import InstanceStore
 
 Live = Callable[[dict[str, str]], None]
 BODY = b"ECS_CLUSTER=prod\nECS_ENGINE_AUTH_DATA=canary-of-the-body\n"

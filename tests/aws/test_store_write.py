@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 import s3_faults as faults
+from ecsauth.core.errors import DeniedError
+from ecsauth.core.publication import Draft, Mark, RefusedPutError
+from ecsauth.core.s3_uri import S3URI
+from ecsauth.edges.store.bucket import BucketSettings
+from ecsauth.edges.store.sdk import OperatorClients
+from ecsauth.edges.store.shelf import Shelf
 from s3_server import ACCOUNT, REGION
-
-from bootstrap.core.errors import DeniedError
-from bootstrap.core.publication import Draft, Mark, RefusedPutError
-from bootstrap.core.s3_uri import S3URI
-from bootstrap.edges.store.bucket import BucketSettings
-from bootstrap.edges.store.sdk import OperatorClients
-from bootstrap.edges.store.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,12 +10,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import ecsauth
 import pytest
-
-import bootstrap
-from bootstrap.cli.options import Parser
-from bootstrap.cli.parser import COMMANDS, module_of
-from bootstrap.core import rules
+from ecsauth.cli.options import Parser
+from ecsauth.cli.parser import COMMANDS, module_of
+from ecsauth.core import rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +74,7 @@ def test_changelog_has_this_version() -> None:
     """The change log begins with what is not released, and knows the package's version with a date."""
     headings = re.findall(r"^## (.*)$", _text("CHANGELOG.md"), flags=re.MULTILINE)
     assert headings[0] == "[Unreleased]"
-    assert any(re.fullmatch(rf"\[{re.escape(bootstrap.__version__)}\] - \d{{4}}-\d\d-\d\d", each) for each in headings)
+    assert any(re.fullmatch(rf"\[{re.escape(ecsauth.__version__)}\] - \d{{4}}-\d\d-\d\d", each) for each in headings)
 
 
 def test_benchmarks_say_how_they_were_made() -> None:

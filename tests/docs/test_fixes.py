@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from bootstrap.core import rules
-from bootstrap.core.check import check
+from ecsauth.core import rules
+from ecsauth.core.check import check
 
 _ROOT = Path(__file__).parents[2]
 _ON_THE_FILE = ("sed ", "(umask ", "ecsauth check --fix ")
@@ -33,7 +32,7 @@ def test_the_command_of_a_fix_mends_the_example(code: str, tmp_path: Path) -> No
     path = tmp_path / "ecs.config"
     path.touch(mode=0o600)
     path.write_bytes(rule.before.encode("utf-8", "surrogateescape"))
-    shell = f'ecsauth() {{ "{sys.executable}" -m bootstrap "$@"; }}; {_COMMANDS[code].replace("FILE", str(path))}'
+    shell = f'ecsauth() {{ "{sys.executable}" -m ecsauth "$@"; }}; {_COMMANDS[code].replace("FILE", str(path))}'
     done = subprocess.run(["sh", "-c", shell], cwd=_ROOT, check=False, capture_output=True, text=True)
     assert [finding.code for finding in check(path.read_bytes()) if finding.code not in ("A301", "V201")] == [], done
     assert path.stat().st_mode & 0o777 == 0o600

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from ecsauth.cli.parser import COMMANDS
 from needs import lack_of, need
-
-from bootstrap.cli.parser import COMMANDS
 
 _ROOT = Path(__file__).parents[2]
 _PAGE = _ROOT / "docs" / "ecsauth.1"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bootstrap.cli.parser import COMMANDS
-from bootstrap.core import errors, rules
-from bootstrap.core.diagnostics import Severity
-from bootstrap.core.errors import EcsauthError, ExitCode
+from ecsauth.cli.parser import COMMANDS
+from ecsauth.core import errors, rules
+from ecsauth.core.diagnostics import Severity
+from ecsauth.core.errors import EcsauthError, ExitCode
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import program
 import pytest
 import sdk_data
+from ecsauth.edges.disk import Disk
 from machine import FIRST, Machine
-
-from bootstrap.edges.disk import Disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

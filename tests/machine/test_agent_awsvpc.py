@@ -6,8 +6,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
-from bootstrap.core import agent_container
-from bootstrap.core.agent_container import Wanted
+from ecsauth.core import agent_container
+from ecsauth.core.agent_container import Wanted
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,9 @@ import boot_archive
 import instance as instances
 import pytest
 import yaml
+from ecsauth.core import units
 from instance_boots import FOLDER
 from machine import FIRST
-
-from bootstrap.core import units
 
 if TYPE_CHECKING:
     from instance import Instance

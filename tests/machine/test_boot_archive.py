@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boot_archive
 import pytest
+from ecsauth import __version__
+from ecsauth.edges.store.probes import OPERATIONS
 from machine import FIRST, Machine
 from needs import lack_of, need
 from program import ROOT
 from s3_server import ACCESS_KEY, SECRET_KEY
-
-from bootstrap import __version__
-from bootstrap.edges.store.probes import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +38,7 @@ MOST_BYTES_A_PYTHON = 1_300_000
 SOURCES = ("LICENSE", "bootstrap", "scripts/_archive", "scripts/_venv", "scripts/build-archive")
 PINS = sorted(path.name for path in (ROOT / "scripts").glob("archive-pins-*.txt"))
 # What must be imported neither from PYTHONPATH nor from the user's own folder.
-POISONED = ("bootstrap", "botocore", "dateutil", "jmespath", "json", "six", "ssl")
+POISONED = ("ecsauth", "botocore", "dateutil", "jmespath", "json", "six", "ssl")
 POISON = "import os\nos.write(2, b'poisoned: ' + __name__.encode() + b'\\n')\nraise SystemExit(99)\n"
 # What the machine's Python imports when it starts, by a .pth file, and what would be of no use to the program.
 AT_START = ("awscrt", "certifi", "urllib3")
@@ -309,7 +308,7 @@ def test_profiles(bare_machine: Machine, archive: Path, profile: str, status: in
 # switches.
 ENDPOINTS = """\
 import itertools, os, sys
-from bootstrap.edges.store.sdk import InstanceClients
+from ecsauth.edges.store.sdk import InstanceClients
 switches = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 for values in itertools.product(("false", "true"), repeat=2):
     os.environ.update(zip(switches, values))
@@ -335,7 +334,15 @@ def endpoints(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     """Give what the whole SDK and the archive say of all regions; each has loaded its data once for it."""
     home = tmp_path_factory.mktemp("home")
     env = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
-    whole = run(sys.executable, "-c", ENDPOINTS, archive, *REGIONS, env={**env, "PYTHONPATH": str(ROOT)}, home=home)
+    whole = run(
+        sys.executable,
+        "-c",
+        ENDPOINTS,
+        archive,
+        *REGIONS,
+        env={**env, "PYTHONPATH": str(ROOT / "bootstrap")},
+        home=home,
+    )
     packed = run(sys.executable, "-c", ENTER + ENDPOINTS, archive, *REGIONS, env=env, home=home)
     assert (whole.returncode, packed.returncode) == (0, 0), whole.stderr + packed.stderr
     return {"whole": whole.stdout.splitlines(), "packed": packed.stdout.splitlines()}

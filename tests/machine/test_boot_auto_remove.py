@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from docker_engine import AGENT
+from ecsauth.core.state import State
 from machine import FIRST
-
-from bootstrap.core.state import State
 
 if TYPE_CHECKING:
     from machine import Machine

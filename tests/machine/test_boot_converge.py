@@ -11,9 +11,8 @@ from docker_engine import AGENT
 from machine import FIRST, auth_file
 
 if TYPE_CHECKING:
+    from ecsauth.core.state import State
     from machine import Machine
-
-    from bootstrap.core.state import State
 
 IN_A_ROW = 100
 # Of the hundred, those that run as a process each.

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import program
 import pytest
 from docker_engine import AGENT
+from ecsauth.core import host_rules
+from ecsauth.edges.commands import Commands
+from ecsauth.edges.host import HostRules
 from machine import FIRST, HOST_RULES, REGISTRY, SECOND, auth_file
 from s3_server import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY
-
-from bootstrap.core import host_rules
-from bootstrap.edges.commands import Commands
-from bootstrap.edges.host import HostRules
 
 if TYPE_CHECKING:
     from machine import Machine

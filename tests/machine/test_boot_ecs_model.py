@@ -12,11 +12,10 @@ import pytest
 import tales
 from boot_model import USED_UP, Offer, World, body, facts
 from docker_model import One
+from ecsauth.core.agent_container import NAME
+from ecsauth.core.errors import LaunchError, UnreachableError
+from ecsauth.core.rejection import FIRST_PAUSE, LONGEST_PAUSE
 from tales import Told, distinct
-
-from bootstrap.core.agent_container import NAME
-from bootstrap.core.errors import LaunchError, UnreachableError
-from bootstrap.core.rejection import FIRST_PAUSE, LONGEST_PAUSE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 import pytest
 from boot_model import Offer, body, facts
+from ecsauth.core.errors import LaunchError
+from ecsauth.core.rejection import FIRST_PAUSE, LONGEST_PAUSE
 from service_model import ServiceWorld, Unit
 from tales import Told, distinct, runs
-
-from bootstrap.core.errors import LaunchError
-from bootstrap.core.rejection import FIRST_PAUSE, LONGEST_PAUSE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,11 +13,10 @@ import pytest
 import tales
 from boot_model import TEMPORARY, Offer, World, body, facts
 from docker_model import One
+from ecsauth.core.agent_container import NAME
+from ecsauth.core.errors import ExitCode, LaunchError, UnreachableError
+from ecsauth.core.rejection import LONGEST_PAUSE
 from tales import Told, distinct
-
-from bootstrap.core.agent_container import NAME
-from bootstrap.core.errors import ExitCode, LaunchError, UnreachableError
-from bootstrap.core.rejection import LONGEST_PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 from boot_model import TEMPORARY, Offer, body, facts
+from ecsauth.core.boot import Outcome
+from ecsauth.core.errors import DeniedError, ExitCode, LaunchError, UnreachableError
+from ecsauth.core.rejection import LONGEST_PAUSE
 from service_model import ServiceWorld, Unit, accepted_number
 from tales import Told, distinct, runs
-
-from bootstrap.core.boot import Outcome
-from bootstrap.core.errors import DeniedError, ExitCode, LaunchError, UnreachableError
-from bootstrap.core.rejection import LONGEST_PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Callable, Optional
 import pytest
 from boot_model import Killed, Life, Offer, World, body, facts
 from docker_engine import AGENT
+from ecsauth.core.errors import LaunchError
 from machine import FIRST, KEY, SECOND, auth_file
-
-from bootstrap.core.errors import LaunchError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ecsauth.core.trust import ObjectFacts
     from machine import Machine
     from watch import Watched
-
-    from bootstrap.core.trust import ObjectFacts
 
 KILLED, LAUNCH = -9, 7
 THIRD = auth_file("third-password")

@@ -34,7 +34,7 @@ def test_no_systemd(bare_machine: Machine) -> None:
 def test_program_of_this_shell_only(bare_machine: Machine, tmp_path: Path) -> None:
     """Units are not written for a program that is found by PYTHONPATH, also in a rehearsal."""
     borrowed = tmp_path / "borrowed"
-    shutil.copytree(program.ROOT / "bootstrap", borrowed / "bootstrap", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(program.SOURCES / "ecsauth", borrowed / "ecsauth", ignore=shutil.ignore_patterns("__pycache__"))
     for options in (("--persist",), ("--persist", "--dry-run")):
         done = subprocess.run(
             bare_machine.command("--launch=none", *options),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import instance as instances
 import pytest
+from ecsauth.core import units
 from instance import Instance
 from instance_boots import (
     FOLDER,
@@ -29,8 +30,6 @@ from instance_boots import (
 from machine import FIRST, SECOND, auth_file
 from s3_faults import ACCESS_DENIED, Late
 from s3_server import S3Server
-
-from bootstrap.core import units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,8 @@ from machine import FIRST, SECOND
 
 if TYPE_CHECKING:
     from canary import Recorder
+    from ecsauth.core.state import Rejected
     from machine import Machine
-
-    from bootstrap.core.state import Rejected
 
 LAUNCH = 7
 FIRST_REST, LONGEST_REST = 600, 6 * 3600

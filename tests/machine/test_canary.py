@@ -256,7 +256,7 @@ def test_processes_of_the_operator(bare_machine: Machine, canary: Canary, tmp_pa
         ("pull", machine.uri),
         ("history", machine.uri, "--diff"),
     ):
-        done = canaries.run([sys.executable, "-m", "bootstrap", *arguments], env=env)
+        done = canaries.run([sys.executable, "-m", "ecsauth", *arguments], env=env)
         assert done.returncode == 0, done.stderr
         canary.assert_not_shown_by(done)
     canary.assert_not_under(machine.folder, apart_from=[given])

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+from ecsauth.cli.parser import COMMANDS
 from needs import lack_of, need
 from program import run_here
-
-from bootstrap.cli.parser import COMMANDS
 
 SHELLS = {"bash": ("--version",), "zsh": ("--version",), "fish": ("--version",)}
 PATIENCE_S = 60.0
@@ -159,5 +158,5 @@ def test_completes_options(shell: str, folder: Path) -> None:
 
 def test_only_this_command_needs_the_library() -> None:
     """No other command imports what writes the scripts."""
-    program = "import sys\nfrom bootstrap.cli import main\nmain(['explain', 'A341'])\nassert 'shtab' not in sys.modules"
+    program = "import sys\nfrom ecsauth.cli import main\nmain(['explain', 'A341'])\nassert 'shtab' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL, timeout=PATIENCE_S, check=True)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 import helper_scripts
 import pytest
+from ecsauth.core.auth.credential import Credential
+from ecsauth.core.errors import LocalError
+from ecsauth.core.secret import Secret
+from ecsauth.edges.credential_helper import CredentialHelpers
 from needs import lack_of, need
-
-from bootstrap.core.auth.credential import Credential
-from bootstrap.core.errors import LocalError
-from bootstrap.core.secret import Secret
-from bootstrap.edges.credential_helper import CredentialHelpers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,12 +14,11 @@ from typing import Callable, Optional
 import pytest
 import unprivileged
 from aws_environment import aws_environment
+from ecsauth.core.errors import DamagedError, LocalError
+from ecsauth.core.state import State
+from ecsauth.core.trust import ObjectFacts
+from ecsauth.edges.disk import BACKUP_SUFFIX, Disk, PrivateDirectory, ways, write_private
 from needs import need
-
-from bootstrap.core.errors import DamagedError, LocalError
-from bootstrap.core.state import State
-from bootstrap.core.trust import ObjectFacts
-from bootstrap.edges.disk import BACKUP_SUFFIX, Disk, PrivateDirectory, ways, write_private
 
 ROOT_ONLY = None if os.geteuid() == 0 else "needs root"
 NOBODY = 65_534

@@ -9,15 +9,14 @@ import subprocess
 from typing import TYPE_CHECKING, Optional
 
 import pytest
+from ecsauth.core import installation
+from ecsauth.core.acceptance import Accepted
+from ecsauth.core.errors import EcsauthError, LocalError
+from ecsauth.core.state import PRIVATE, Source, State
+from ecsauth.core.trust import ObjectFacts
+from ecsauth.edges.clock import SystemClock
+from ecsauth.edges.disk import BACKUP_SUFFIX, Disk
 from needs import need
-
-from bootstrap.core import installation
-from bootstrap.core.acceptance import Accepted
-from bootstrap.core.errors import EcsauthError, LocalError
-from bootstrap.core.state import PRIVATE, Source, State
-from bootstrap.core.trust import ObjectFacts
-from bootstrap.edges.clock import SystemClock
-from bootstrap.edges.disk import BACKUP_SUFFIX, Disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,10 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
+from ecsauth.core.errors import UnreachableError
+from ecsauth.edges.disk import BACKUP_SUFFIX, Disk
 from needs import need
-
-from bootstrap.core.errors import UnreachableError
-from bootstrap.edges.disk import BACKUP_SUFFIX, Disk
 
 ROOT_ONLY = None if os.geteuid() == 0 else "needs root"
 NOBODY = 65_534
@@ -59,7 +58,7 @@ def test_leftovers_are_swept(disk: Disk, place: Path) -> None:
 
 KILLED = """
 import sys
-from bootstrap.edges.disk import Disk
+from ecsauth.edges.disk import Disk
 disk = Disk(sys.argv[1], sys.argv[2])
 with disk.locked(5):
     print("ready", flush=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap.core.errors import LaunchError
-from bootstrap.edges.commands import Commands
-from bootstrap.edges.docker import Docker
+from ecsauth.core.errors import LaunchError
+from ecsauth.edges.commands import Commands
+from ecsauth.edges.docker import Docker
 
 if TYPE_CHECKING:
     from pathlib import Path

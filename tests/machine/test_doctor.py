@@ -483,7 +483,7 @@ def test_clock(settled: Machine, seconds: int, outcome: str, said: str) -> None:
 
 def test_no_sdk(settled: Machine) -> None:
     """Where botocore cannot be imported that is the cause, and the rest of the machine is examined all the same."""
-    program = "import sys; sys.modules['botocore'] = None; from bootstrap.cli import main; sys.exit(main(sys.argv[1:]))"
+    program = "import sys; sys.modules['botocore'] = None; from ecsauth.cli import main; sys.exit(main(sys.argv[1:]))"
     argv = [sys.executable, "-c", program, *arguments(settled, "--format=json")]
     done = subprocess.run(argv, env=settled.environment(), capture_output=True, text=True, timeout=60, check=False)
     found = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
@@ -607,7 +607,7 @@ def test_deadline(settled: Machine) -> None:
 def test_changes_nothing(settled: Machine, watch: Callable[..., Watched], tmp_path: Path) -> None:
     """No file is made, written, renamed, removed or locked, by any of its processes."""
     before = traces(settled)
-    argv = [sys.executable, "-B", "-m", "bootstrap", *arguments(settled)]
+    argv = [sys.executable, "-B", "-m", "ecsauth", *arguments(settled)]
     done = watch(argv, env=settled.environment())
     assert done.returncode == 0, done.stderr
     written = [event for event in done.events if not event.failed and (event.creates or event.writes)]

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import instance as instances
 import pytest
+from ecsauth.core import units
 from machine import FIRST, SECOND
 from s3_faults import ACCESS_DENIED
-
-from bootstrap.core import units
 
 if TYPE_CHECKING:
     from instance import Instance

@@ -15,11 +15,10 @@ import canary as canaries
 import helper_scripts
 import program
 import pytest
+from ecsauth.core import readers
+from ecsauth.core.auth import image_match, registry_auth
 from loopback_server import LoopbackServer, QuietHandler, answer
 from needs import lack_of, need
-
-from bootstrap.core import readers
-from bootstrap.core.auth import image_match, registry_auth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,8 +101,8 @@ def test_terminal(workstation: Workstation, reveal: bool) -> None:
         workstation.logged_in({"credsStore": "noting"})
     master, terminal = pty.openpty()
     done = subprocess.run(
-        [sys.executable, "-m", "bootstrap", "import", *["--reveal"] * reveal],
-        env={**workstation.environment, "PYTHONPATH": str(program.ROOT)},
+        [sys.executable, "-m", "ecsauth", "import", *["--reveal"] * reveal],
+        env={**workstation.environment, "PYTHONPATH": str(program.SOURCES)},
         stdin=subprocess.DEVNULL,
         stdout=terminal,
         stderr=subprocess.PIPE,
@@ -314,8 +313,8 @@ def test_passwords_are_seen_nowhere(workstation: Workstation, canary: Canary, wh
     helper_scripts.install(workstation.bin, "talking", f"echo {canary.password}")
     workstation.logged_in(make(canary.password))
     helpers = list(workstation.bin.iterdir())
-    command = [sys.executable, "-m", "bootstrap", "import"]
-    environment = {**workstation.environment, "PYTHONPATH": str(program.ROOT)}
+    command = [sys.executable, "-m", "ecsauth", "import"]
+    environment = {**workstation.environment, "PYTHONPATH": str(program.SOURCES)}
     workstation.env_file.write_text("ECS_CLUSTER=prod\n")
     for arguments in (["--into", str(workstation.env_file)], ["-o", str(workstation.home / "new"), "--format=json"]):
         done = canaries.run([*command, *arguments], env=environment)

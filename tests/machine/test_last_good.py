@@ -6,15 +6,14 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap.core import installation, overlay, s3_uri
-from bootstrap.core.acceptance import Accepted, Demand
-from bootstrap.core.errors import UnreachableError
-from bootstrap.core.last_good import last_good
-from bootstrap.core.state import Source
-from bootstrap.core.trust import ObjectFacts
-from bootstrap.edges.clock import SystemClock
-from bootstrap.edges.disk import Disk
+from ecsauth.core import installation, overlay, s3_uri
+from ecsauth.core.acceptance import Accepted, Demand
+from ecsauth.core.errors import UnreachableError
+from ecsauth.core.last_good import last_good
+from ecsauth.core.state import Source
+from ecsauth.core.trust import ObjectFacts
+from ecsauth.edges.clock import SystemClock
+from ecsauth.edges.disk import Disk
 
 if TYPE_CHECKING:
     from pathlib import Path

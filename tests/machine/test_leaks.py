@@ -37,7 +37,7 @@ def test_no_core_dump(core_limit: str, tmp_path: Path) -> None:
     file = tmp_path / "ecs.config"
     os.mkfifo(file)
     allow = ["prlimit", f"--core={core_limit}:{core_limit}"]
-    env = {**os.environ, "PYTHONPATH": str(program.ROOT)}
+    env = {**os.environ, "PYTHONPATH": str(program.SOURCES)}
     child = subprocess.Popen([*allow, *program.command("check"), "check", str(file)], env=env, cwd=tmp_path)
     with child, opened_by(child, file):
         limits = Path(f"/proc/{child.pid}/limits").read_text(encoding="ascii")

@@ -6,10 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap.cli import looking
-from bootstrap.core.observed import Way
-from bootstrap.core.state import Moment
+from ecsauth.cli import looking
+from ecsauth.core.observed import Way
+from ecsauth.core.state import Moment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +24,7 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, script in scripts.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
-    monkeypatch.setattr("bootstrap.edges.supervisor._UNITS", (str(tmp_path),))
+    monkeypatch.setattr("ecsauth.edges.supervisor._UNITS", (str(tmp_path),))
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     return tmp_path / "shown"
 

@@ -36,7 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _run(place: Path, home: Path) -> subprocess.CompletedProcess[str]:
     """Print a policy with the package of that place."""
     return subprocess.run(
-        [sys.executable, "-m", "bootstrap", "iam", "instance-role-trust", "--region", "cn-north-1"],
+        [sys.executable, "-m", "ecsauth", "iam", "instance-role-trust", "--region", "cn-north-1"],
         cwd=home,
         env={**aws_environment(home, endpoint="http://127.0.0.1:1"), "PYTHONPATH": str(place)},
         capture_output=True,
@@ -49,9 +49,9 @@ def _run(place: Path, home: Path) -> subprocess.CompletedProcess[str]:
 def test_wheel(wheel: Path, tmp_path: Path) -> None:
     """The wheel has every file of the folder as it is, and the program in it prints them."""
     with zipfile.ZipFile(wheel) as archive:
-        packed = {name: archive.read(name) for name in archive.namelist() if name.startswith("bootstrap/iam/")}
+        packed = {name: archive.read(name) for name in archive.namelist() if name.startswith("ecsauth/iam/")}
         archive.extractall(tmp_path / "site")
-    assert packed == {f"bootstrap/iam/{name}": (ROOT / "iam" / name).read_bytes() for name in FILES}
+    assert packed == {f"ecsauth/iam/{name}": (ROOT / "iam" / name).read_bytes() for name in FILES}
     done = _run(tmp_path / "site", tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["Statement"][0]["Principal"] == {"Service": "ec2.amazonaws.com.cn"}
@@ -76,5 +76,5 @@ def test_unreadable_file(wheel: Path, tmp_path: Path) -> None:
     """A file that is not text as it should be is no file that is missing: no other one takes its place."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
-    (tmp_path / "site/bootstrap/iam/instance-role-trust.json").write_bytes(b"\xff")
+    (tmp_path / "site/ecsauth/iam/instance-role-trust.json").write_bytes(b"\xff")
     assert _run(tmp_path / "site", tmp_path).returncode == 6

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from program import ROOT
+from program import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SAY = (
     "import json\n"
-    "from bootstrap.core.errors import LocalError\n"
-    "from bootstrap.edges.disk.program import absolute_argv\n"
+    "from ecsauth.core.errors import LocalError\n"
+    "from ecsauth.edges.disk.program import absolute_argv\n"
     "try:\n"
     "    print(json.dumps(absolute_argv()))\n"
     "except LocalError as fault:\n"
@@ -62,14 +62,14 @@ def make_place(root: Path) -> Place:
     """Make it in the directory."""
     subprocess.run([BASE, "-m", "venv", "--without-pip", str(root)], check=True, timeout=120)
     (packages,) = root.glob("lib/python3*/site-packages")
-    shutil.copytree(ROOT / "bootstrap", packages / "bootstrap", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(SOURCES / "ecsauth", packages / "ecsauth", ignore=shutil.ignore_patterns("__pycache__"))
     (packages / "botocore").mkdir()
     (packages / "botocore" / "__init__.py").touch()
     for path in [root, *root.rglob("*")]:
         if not path.is_symlink():
             path.chmod(path.stat().st_mode & ~0o022)
     # What the package's own command line would do is not asked here.
-    (packages / "bootstrap" / "__main__.py").write_text(SAY)
+    (packages / "ecsauth" / "__main__.py").write_text(SAY)
     return Place(root, root / "bin" / "python", packages)
 
 
@@ -109,8 +109,8 @@ def test_a_link_to_a_console_script(place: Place, tmp_path: Path) -> None:
 
 
 def test_a_module_that_is_installed(place: Place) -> None:
-    """`python -m bootstrap` is named by the same Python: of the virtual environment, not the one behind it."""
-    assert _say(place.python, "-m", "bootstrap") == [str(place.python), "-m", "bootstrap"]
+    """`python -m ecsauth` is named by the same Python: of the virtual environment, not the one behind it."""
+    assert _say(place.python, "-m", "ecsauth") == [str(place.python), "-m", "ecsauth"]
 
 
 @pytest.mark.parametrize("by", ["PYTHONPATH", "directory"])
@@ -118,9 +118,9 @@ def test_a_module_that_is_borrowed(place: Place, tmp_path: Path, by: str) -> Non
     """A package that only this shell finds would not be found at boot."""
     other = tmp_path / "checkout"
     shutil.copytree(place.packages, other)
-    shutil.rmtree(place.packages / "bootstrap")
+    shutil.rmtree(place.packages / "ecsauth")
     more = {"PYTHONPATH": str(other)} if by == "PYTHONPATH" else {}
-    assert "PYTHONPATH" in _refusal(_say(place.python, "-m", "bootstrap", cwd=other, **more))
+    assert "PYTHONPATH" in _refusal(_say(place.python, "-m", "ecsauth", cwd=other, **more))
 
 
 def test_a_console_script_with_a_borrowed_package(place: Place, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_console_script_with_a_borrowed_package(place: Place, tmp_path: Path) 
 def test_a_module_without_what_it_needs(place: Place) -> None:
     """The package alone is no program: the SDK has to be there as well."""
     shutil.rmtree(place.packages / "botocore")
-    assert "PYTHONPATH" in _refusal(_say(place.python, "-m", "bootstrap"))
+    assert "PYTHONPATH" in _refusal(_say(place.python, "-m", "ecsauth"))
 
 
 def _archive(place: Place, mode: int) -> Path:
@@ -143,7 +143,7 @@ def _archive(place: Place, mode: int) -> Path:
     with path.open("wb") as file:
         file.write(f"#!{place.python}\n".encode())
         with zipfile.ZipFile(file, "w") as archive:
-            for one in (place.packages / "bootstrap").rglob("*.py"):
+            for one in (place.packages / "ecsauth").rglob("*.py"):
                 archive.write(one, one.relative_to(place.packages))
             archive.writestr("__main__.py", SAY)
     path.chmod(mode)
@@ -174,7 +174,7 @@ def _open_root(place: Place) -> None:
 
 
 def _open_package(place: Place) -> None:
-    (place.packages / "bootstrap").chmod(0o775)
+    (place.packages / "ecsauth").chmod(0o775)
 
 
 def _open_packages(place: Place) -> None:

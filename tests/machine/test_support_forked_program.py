@@ -70,7 +70,7 @@ def test_the_command_reads_what_its_caller_opened(command: Path, env: dict[str, 
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-"])
 def test_a_stream_that_is_closed_stays_so(command: Path, env: dict[str, str], closed: str) -> None:
     """Started with a stream closed it ends as the whole program does, and writes nowhere else."""
-    environment = {**env, "PYTHONPATH": str(program.ROOT)}
+    environment = {**env, "PYTHONPATH": str(program.SOURCES)}
     done = [
         subprocess.run(
             ["sh", "-c", f"{words} check - {closed}"],

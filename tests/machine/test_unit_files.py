@@ -7,11 +7,10 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap.core import units
-from bootstrap.core.errors import LocalError
-from bootstrap.core.units import UnitFile
-from bootstrap.edges.disk.unit_files import UnitFiles
+from ecsauth.core import units
+from ecsauth.core.errors import LocalError
+from ecsauth.core.units import UnitFile
+from ecsauth.edges.disk.unit_files import UnitFiles
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecsauth.core import units
 from instance_boots import moment
-
-from bootstrap.core import units
 
 if TYPE_CHECKING:
     from instance import Instance

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Callable
 import program
 import pytest
 from certificates import Certificates
+from ecsauth.core.registry_login import dialogue, place
+from ecsauth.core.registry_login.target import targets
+from ecsauth.edges.clock import SystemClock
+from ecsauth.edges.registry_client import RegistryClient
 from loopback_server import HOST, Answer, answer
 from odd_registry import Behaviour, Odd, OddRegistry, Seen, challenge, welcome
 from registry_file import ENVIRONMENT, only, pair, verify, write
 from tunnel_proxy import TunnelProxy
-
-from bootstrap.core.registry_login import dialogue, place
-from bootstrap.core.registry_login.target import targets
-from bootstrap.edges.clock import SystemClock
-from bootstrap.edges.registry_client import RegistryClient
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -298,8 +297,8 @@ def test_interrupt_ends_at_once(tmp_path: Path) -> None:
     with OddRegistry(lambda _: Odd.HANG) as registry:
         file = write(tmp_path, {registry.name: pair("u", "p")})
         process = subprocess.Popen(
-            [sys.executable, "-m", "bootstrap", "verify", str(file), "--timeout=60"],
-            env={**ENVIRONMENT, "PYTHONPATH": str(program.ROOT)},
+            [sys.executable, "-m", "ecsauth", "verify", str(file), "--timeout=60"],
+            env={**ENVIRONMENT, "PYTHONPATH": str(program.SOURCES)},
             stderr=subprocess.PIPE,
         )
         registry.seen.wait_for(lambda _: True)
@@ -315,8 +314,8 @@ def test_progress(tmp_path: Path) -> None:
     with OddRegistry(after_login(welcome())) as registry:
         file = write(tmp_path, {registry.name: pair("u", "p")})
         subprocess.run(
-            [sys.executable, "-m", "bootstrap", "verify", str(file)],
-            env={**ENVIRONMENT, "PYTHONPATH": str(program.ROOT)},
+            [sys.executable, "-m", "ecsauth", "verify", str(file)],
+            env={**ENVIRONMENT, "PYTHONPATH": str(program.SOURCES)},
             stderr=terminal,
             stdout=subprocess.DEVNULL,
             check=True,

@@ -8,13 +8,13 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from program import ROOT
+from program import SOURCES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ERROR, HINT = "ecsauth: error: ", "ecsauth: hint: "
-COMMAND = (sys.executable, "-m", "bootstrap", "check", "s3://bucket/key?versionId=")
+COMMAND = (sys.executable, "-m", "ecsauth", "check", "s3://bucket/key?versionId=")
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_priorities(tmp_path: Path, stream: str, marks: tuple[str, str]) -> None
     with (tmp_path / "stderr").open("w+") as words:
         found = os.fstat(words.fileno())
         named = stream.format(device=found.st_dev, inode=found.st_ino)
-        env = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "JOURNAL_STREAM": named}
+        env = {"PATH": os.defpath, "PYTHONPATH": str(SOURCES), "JOURNAL_STREAM": named}
         done = subprocess.run(COMMAND, env=env, cwd="/", stderr=words, timeout=60, check=False)
         words.seek(0)
         lines = words.read().splitlines()

@@ -62,7 +62,7 @@ def test_clock_off(instance: RealInstance, offset: int, way: str) -> None:
     assert instance.push(FIRST).status == 0
     shifted = (shutil.which("faketime") or "faketime", "-m", "--exclude-monotonic", "-f", f"{offset:+d}s")
     done = subprocess.run(
-        [*shifted, sys.executable, "-m", "bootstrap", "doctor", instance.uri, "--launch=none"],
+        [*shifted, sys.executable, "-m", "ecsauth", "doctor", instance.uri, "--launch=none"],
         # No systemctl to be found: what Python waits for a child with breaks under faketime.
         env=instance.environment(PATH=str(instance.folder)),
         capture_output=True,

@@ -14,13 +14,12 @@ import pytest
 import recipe
 from auto_scaling import SERVICE, AutoScaling
 from canary import Canary, sampling
+from ecsauth.core import units
 from instance_boots import FOLDER, assert_agent_has, moment, recorded, starts, wait_ended
 from launched_instance import HTTPS_PORT, PROGRAM, LaunchedInstance
 from machine import FIRST
 from metadata_service import Behaviour
 from s3_faults import ACCESS_DENIED, CutBody, Fault, Late, Reset, SlowDrip
-
-from bootstrap.core import units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

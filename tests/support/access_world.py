@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import policy_evaluator
+from ecsauth.core.policies import POLICIES, fill
+from ecsauth.core.policy_values import Values
 from policy_evaluator import Asked, Policy, Value
-
-from bootstrap.core.policies import POLICIES, fill
-from bootstrap.core.policy_values import Values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

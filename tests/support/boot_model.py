@@ -9,27 +9,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
 
 from docker_model import DockerModel, Failure, One
-
-from bootstrap.core import s3_uri
-from bootstrap.core.acceptance import Demand, Fetched
-from bootstrap.core.agent_container import NAME, PARKED
-from bootstrap.core.agent_health import Registration
-from bootstrap.core.boot import Boot, Edges, Request
-from bootstrap.core.container_way import ContainerStarter, Found
-from bootstrap.core.errors import LaunchError, UnreachableError
-from bootstrap.core.state import PRIVATE, Moment
-from bootstrap.core.trust import ObjectFacts
-from bootstrap.edges.disk import Disk
+from ecsauth.core import s3_uri
+from ecsauth.core.acceptance import Demand, Fetched
+from ecsauth.core.agent_container import NAME, PARKED
+from ecsauth.core.agent_health import Registration
+from ecsauth.core.boot import Boot, Edges, Request
+from ecsauth.core.container_way import ContainerStarter, Found
+from ecsauth.core.errors import LaunchError, UnreachableError
+from ecsauth.core.state import PRIVATE, Moment
+from ecsauth.core.trust import ObjectFacts
+from ecsauth.edges.disk import Disk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bootstrap.core.acceptance import Identity
-    from bootstrap.core.agent_container import Container
-    from bootstrap.core.boot import Report
-    from bootstrap.core.plan import Command
-    from bootstrap.core.s3_uri import S3URI
-    from bootstrap.core.state import State
+    from ecsauth.core.acceptance import Identity
+    from ecsauth.core.agent_container import Container
+    from ecsauth.core.boot import Report
+    from ecsauth.core.plan import Command
+    from ecsauth.core.s3_uri import S3URI
+    from ecsauth.core.state import State
 
 _EXITS = {"broken": 1, "terminal": 5}
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1"

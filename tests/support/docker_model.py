@@ -9,12 +9,12 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
-from bootstrap.core import agent_state
-from bootstrap.core.agent_container import NAME, PARKED, PLAN_LABEL, VERSION_LABEL, Container
-from bootstrap.core.agent_state import Kept
+from ecsauth.core import agent_state
+from ecsauth.core.agent_container import NAME, PARKED, PLAN_LABEL, VERSION_LABEL, Container
+from ecsauth.core.agent_state import Kept
 
 if TYPE_CHECKING:
-    from bootstrap.core.plan import Command
+    from ecsauth.core.plan import Command
 
 
 class Failure(Enum):

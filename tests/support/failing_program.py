@@ -167,10 +167,9 @@ def _load() -> None:
     import unittest.mock  # noqa: F401
 
     import botocore.session
+    import ecsauth
 
-    import bootstrap
-
-    for module in pkgutil.walk_packages(bootstrap.__path__, "bootstrap."):
+    for module in pkgutil.walk_packages(ecsauth.__path__, "ecsauth."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     botocore.session.Session().create_client("s3", region_name="us-east-1").close()
@@ -190,7 +189,7 @@ def _be_the_program(order: dict[str, Any]) -> NoReturn:
     # Where a process may look at its own children only, it has to be allowed to (prctl(2), PR_SET_PTRACER).
     ctypes.CDLL(None).prctl(ctypes.c_int(0x59616D61), ctypes.c_ulong(-1))
     os.kill(os.getpid(), signal.SIGSTOP)
-    from bootstrap.cli import main as program
+    from ecsauth.cli import main as program
 
     status = 1
     hurries = hurried.HURRIED in sys.argv

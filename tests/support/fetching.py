@@ -6,10 +6,9 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from bucket import Bucket
+from ecsauth.core import state as states
 from machine import Machine, auth_file
 from program import Ended, run_here
-
-from bootstrap.core import state as states
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -134,7 +134,7 @@ class _Handler(BaseRequestHandler):
 
 def _run(arguments: list[str]) -> int:
     """Do what the interpreter does around the program."""
-    from bootstrap.cli import main
+    from ecsauth.cli import main
 
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         setattr(sys, name, _stream(number))
@@ -174,11 +174,10 @@ class _Server(ForkingMixIn, UnixStreamServer):
 def main() -> None:
     """Load everything, then fork until told to stop."""
     import boto3
+    import ecsauth
     import sdk_data
 
-    import bootstrap
-
-    for module in pkgutil.walk_packages(bootstrap.__path__, "bootstrap."):
+    for module in pkgutil.walk_packages(ecsauth.__path__, "ecsauth."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     with sdk_data.read_once(), _Server(sys.argv[-1], _Handler) as server:

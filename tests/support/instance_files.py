@@ -116,8 +116,8 @@ def _system() -> dict[str, Entry]:
 
 def _program() -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
-    for name in ("bootstrap", *SDK):
-        found = ROOT / name if name == "bootstrap" else _place(name)
+    for name in ("ecsauth", *SDK):
+        found = ROOT / "bootstrap" / name if name == "ecsauth" else _place(name)
         for path in _files(found):
             inside = path.relative_to(found.parent)
             of_service = inside.parts[2] if inside.parts[:2] == _DATA and len(inside.parts) > len(_DATA) + 1 else None

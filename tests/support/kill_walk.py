@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import program
 from docker_engine import AGENT
+from ecsauth.core.state import State
 from machine import auth_file
 from watch import command_points, kill_points, watch
-
-from bootstrap.core.state import State
 
 if TYPE_CHECKING:
     from machine import Machine

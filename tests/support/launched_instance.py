@@ -11,11 +11,10 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from certificates import Certificates
+from ecsauth.cli import main
 from instance import Instance
 from s3_server import REGION
 from seaweed_server import SeaweedServer, Witness
-
-from bootstrap.cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path

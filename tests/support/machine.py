@@ -14,19 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 import program
 from aws_environment import aws_environment
 from docker_engine import AGENT, DockerEngine
-
-from bootstrap.core import state as states
+from ecsauth.core import state as states
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from ecsauth.core.state import State
     from metadata_service import MetadataService
     from program import Ended
     from s3_proxy import S3Proxy
     from s3_server import S3Server
-
-    from bootstrap.core.state import State
 
 KEY = "prod/ecs.config"
 # Not an option of the program: leaves out --no-host-rules, with which tests boot otherwise.
@@ -111,7 +109,7 @@ class Machine:
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment of the program; `more` is added last."""
         kept = aws_environment(self.folder / "home", endpoint=self.proxy.url, metadata=self.metadata.url)
-        return {**kept, "PYTHONPATH": str(program.ROOT), **more}
+        return {**kept, "PYTHONPATH": str(program.SOURCES), **more}
 
     def boot_arguments(self, *options: str) -> tuple[str, ...]:
         """Return the arguments of a boot from the object into this machine's places; `options` come last."""

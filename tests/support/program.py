@@ -16,13 +16,13 @@ from unittest import mock
 
 import boot_archive
 import hurried
-
-from bootstrap.cli import main
+from ecsauth.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ROOT / "bootstrap"
 TIMEOUT_S = 120.0
 # How the program is run: as the package of this tree, or from the boot archive, built of it.
 FROM_ARCHIVE = os.environ.get("ECSAUTH_TESTS_PROGRAM") == "archive"
@@ -50,7 +50,7 @@ def command(name: str = "boot") -> tuple[str, ...]:
 def _program(name: str) -> tuple[str, ...]:
     if FROM_ARCHIVE and name in boot_archive.COMMANDS:
         return (str(boot_archive.built()),)
-    return ("-m", "bootstrap")
+    return ("-m", "ecsauth")
 
 
 def run(*arguments: str, env: Mapping[str, str], stdin: bytes = b"", timeout_s: float = TIMEOUT_S) -> Ended:
@@ -59,7 +59,7 @@ def run(*arguments: str, env: Mapping[str, str], stdin: bytes = b"", timeout_s: 
     arguments = tuple(argument for argument in arguments if argument != hurried.HURRIED)
     done = subprocess.run(
         [sys.executable, *by, *_program(*arguments[:1]), *arguments],
-        env={**env, "PYTHONPATH": str(ROOT)},
+        env={**env, "PYTHONPATH": str(SOURCES)},
         input=stdin,
         capture_output=True,
         timeout=timeout_s,

@@ -34,8 +34,8 @@ class PseudoTerminal:
     def __init__(self, *arguments: str, env: Mapping[str, str], term: str = "dumb") -> None:
         self._ours, theirs = pty.openpty()
         self._seen = b""
-        command = [sys.executable, "-m", "bootstrap", *arguments]
-        own = {**env, "PYTHONPATH": str(program.ROOT), "TERM": term, "COLUMNS": "100"}
+        command = [sys.executable, "-m", "ecsauth", *arguments]
+        own = {**env, "PYTHONPATH": str(program.SOURCES), "TERM": term, "COLUMNS": "100"}
         # A test run in the background ignores SIGINT, and its children with it. -c: the terminal is its own.
         front = ("env", "--default-signal=INT,TERM,HUP,QUIT", "setsid", "-c")
         self.child = subprocess.Popen([*front, *command], stdin=theirs, stdout=theirs, stderr=theirs, env=own)

@@ -9,22 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
 
 from boot_model import KEY, USED_UP, Life, MortalDisk, Nobody, Offer, Place, Store, body
-
-from bootstrap.core import s3_uri
-from bootstrap.core.acceptance import Demand
-from bootstrap.core.agent_health import Registration
-from bootstrap.core.agent_service import Service, Supervisor
-from bootstrap.core.boot import Boot, Edges, Request
-from bootstrap.core.errors import LaunchError
-from bootstrap.core.service_way import ServiceStarter
-from bootstrap.core.state import Moment
+from ecsauth.core import s3_uri
+from ecsauth.core.acceptance import Demand
+from ecsauth.core.agent_health import Registration
+from ecsauth.core.agent_service import Service, Supervisor
+from ecsauth.core.boot import Boot, Edges, Request
+from ecsauth.core.errors import LaunchError
+from ecsauth.core.service_way import ServiceStarter
+from ecsauth.core.state import Moment
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bootstrap.core.acceptance import Accepted
-    from bootstrap.core.boot import Report
-    from bootstrap.core.plan import Command
+    from ecsauth.core.acceptance import Accepted
+    from ecsauth.core.boot import Report
+    from ecsauth.core.plan import Command
 
 
 class Unit(NamedTuple):

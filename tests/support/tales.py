@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
 
 from boot_model import Killed, Life
-
-from bootstrap.core.errors import EcsauthError
+from ecsauth.core.errors import EcsauthError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from boot_model import Offer
-
-    from bootstrap.core.boot import Report
+    from ecsauth.core.boot import Report
 
 # More than any run has.
 MOST_POINTS = 200

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from program import ROOT, TIMEOUT_S, Ended
+from program import SOURCES, TIMEOUT_S, Ended
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,14 +15,14 @@ NOBODY = 65534
 # Everything is loaded before the privileges go: the interpreter itself may be where only root may read.
 _PROGRAM = f"""
 import _strptime, email.utils, encodings.ascii, encodings.idna, encodings.latin_1, encodings.raw_unicode_escape
-import http.client, importlib, os, pkgutil, sys, bootstrap
-for module in pkgutil.walk_packages(bootstrap.__path__, "bootstrap."):
+import http.client, importlib, os, pkgutil, sys, ecsauth
+for module in pkgutil.walk_packages(ecsauth.__path__, "ecsauth."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 os.setgroups([])
 os.setgid({NOBODY})
 os.setuid({NOBODY})
-from bootstrap.cli import main
+from ecsauth.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -31,7 +31,7 @@ def run(*arguments: str, env: Mapping[str, str]) -> Ended:
     """Run the program to its end as nobody."""
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, *arguments],
-        env={**env, "PYTHONPATH": str(ROOT)},
+        env={**env, "PYTHONPATH": str(SOURCES)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         cwd="/",

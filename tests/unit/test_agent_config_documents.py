@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from ecsauth.core.agent_config import Effect, Verdict, effect
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core.agent_config import Effect, Verdict, effect
 
 _TAKEN = Effect(Verdict.QUIET)
 _QUIET, _WARNED, _FATAL = Verdict.QUIET, Verdict.WARNED, Verdict.FATAL

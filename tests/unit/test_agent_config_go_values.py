@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from bootstrap.core.agent_config.go_values import (
+from ecsauth.core.agent_config.go_values import (
     Number,
     atoi,
     parse_bool,
@@ -16,6 +13,8 @@ from bootstrap.core.agent_config.go_values import (
     to_lower,
     trim_space,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 _SECOND = 1_000_000_000
 _MINUTE = 60 * _SECOND

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from bootstrap.core.agent_config import Effect, Verdict, effect
+from ecsauth.core.agent_config import Effect, Verdict, effect
 
 _SECOND = 1_000_000_000
 _MINUTE = 60 * _SECOND

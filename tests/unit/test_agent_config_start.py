@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ecsauth.core import agent_variables
+from ecsauth.core.agent_config import Effect, StartFault, Verdict, effect, start_faults
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core import agent_variables
-from bootstrap.core.agent_config import Effect, StartFault, Verdict, effect, start_faults
 
 _ROOT = Path(__file__).parents[2]
 

@@ -6,12 +6,11 @@ import shlex
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap.core import agent_container
-from bootstrap.core.agent_container import Container, Wanted
+from ecsauth.core import agent_container
+from ecsauth.core.agent_container import Container, Wanted
 
 if TYPE_CHECKING:
-    from bootstrap.core.plan import Command, Plan
+    from ecsauth.core.plan import Command, Plan
 
 WANTED = Wanted(agent_container.IMAGE, "/etc/ecs/ecs.config", "v2", frozenset({"ECS_CLUSTER"}))
 STARTED, POLICY_NAME, FINGERPRINT = "2026-01-01T00:00:00Z", "on-failure:10", agent_container.fingerprint(WANTED)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 
 import pytest
-
-from bootstrap.core import agent_container
-from bootstrap.core.agent_container import Wanted
+from ecsauth.core import agent_container
+from ecsauth.core.agent_container import Wanted
 
 USUAL = Wanted(agent_container.IMAGE, "/etc/ecs/ecs.config", "v2", frozenset({"ECS_CLUSTER"}))
 WANTED = USUAL._replace(awsvpc=True)

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Optional
 
 import pytest
 from docker_model import DockerModel, Failure, One
-
-from bootstrap.core import agent_container
-from bootstrap.core.agent_container import NAME, PARKED, Wanted
+from ecsauth.core import agent_container
+from ecsauth.core.agent_container import NAME, PARKED, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bootstrap.core.plan import Command, Plan, Step
+    from ecsauth.core.plan import Command, Plan, Step
 
 WANTED = Wanted(agent_container.IMAGE, "/etc/ecs/ecs.config", "v2", frozenset({"ECS_CLUSTER"}))
 POLICY = "on-failure:10"

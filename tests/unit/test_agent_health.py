@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-
-from bootstrap.core import agent_health
-from bootstrap.core.agent_container import Container
-from bootstrap.core.agent_health import Health, Registration, Verdict
-from bootstrap.core.agent_state import Kept
+from ecsauth.core import agent_health
+from ecsauth.core.agent_container import Container
+from ecsauth.core.agent_health import Health, Registration, Verdict
+from ecsauth.core.agent_state import Kept
 
 ARN = "arn:aws:ecs:eu-west-1:111122223333:container-instance/prod/0123456789abcdef"
 RUNNING = Container("c1", True, 0, 0, "2026-01-01T00:00:00Z", "on-failure:10", "v1", "plan", Kept("/d"))

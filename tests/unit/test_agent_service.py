@@ -6,14 +6,13 @@ import shlex
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap.core import agent_service
-from bootstrap.core.agent_health import Health
-from bootstrap.core.agent_service import Service, Supervisor
-from bootstrap.core.state import Moment
+from ecsauth.core import agent_service
+from ecsauth.core.agent_health import Health
+from ecsauth.core.agent_service import Service, Supervisor
+from ecsauth.core.state import Moment
 
 if TYPE_CHECKING:
-    from bootstrap.core.plan import Plan
+    from ecsauth.core.plan import Plan
 
 STOPPED = Service(Supervisor.SYSTEMD, running=False)
 RUNNING = Service(Supervisor.SYSTEMD, running=True, started=100.0)

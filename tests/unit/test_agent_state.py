@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from bootstrap.core import agent_container, agent_state
-from bootstrap.core.agent_state import Kept, Mount
+from ecsauth.core import agent_container, agent_state
+from ecsauth.core.agent_state import Kept, Mount
 
 PLACE = Kept("/var/lib/ecs/data")
 DATA = Mount("/var/lib/ecs/data", "/data")

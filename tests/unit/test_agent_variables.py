@@ -8,13 +8,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import ecsauth
 import pytest
+from ecsauth.core import agent_variables
+from ecsauth.core.agent_config.go_values import parse_duration
 from hypothesis import given
 from hypothesis import strategies as st
-
-import bootstrap
-from bootstrap.core import agent_variables
-from bootstrap.core.agent_config.go_values import parse_duration
 
 _ALL = [variable for name in agent_variables.names() if (variable := agent_variables.find(name)) is not None]
 
@@ -184,12 +183,12 @@ def test_a_lost_character_is_never_taken_for_another_variable(name: str, data: s
 
 def test_reads_its_data_from_a_zip_archive(tmp_path: Path) -> None:
     """The boot archive is a zip: the data comes through the importer, not from a path."""
-    package = Path(bootstrap.__file__).parent
+    package = Path(ecsauth.__file__).parent
     archive = tmp_path / "boot.zip"
     with zipfile.ZipFile(archive, "w") as file:
         for name in ("__init__.py", "core/__init__.py", "core/agent_variables.py", "core/agent_variables.json"):
-            file.write(package / name, f"bootstrap/{name}")
-    program = "from bootstrap.core import agent_variables as a; print(a.__file__, a.find('ECS_CLUSTER').default)"
+            file.write(package / name, f"ecsauth/{name}")
+    program = "from ecsauth.core import agent_variables as a; print(a.__file__, a.find('ECS_CLUSTER').default)"
     environment = {"PYTHONPATH": str(archive)}
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True, cwd=tmp_path

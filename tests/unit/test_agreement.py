@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap.core import agreement
-from bootstrap.core.agent_health import Registration
-from bootstrap.core.agent_state import Kept
-from bootstrap.core.diagnosis import Outcome
-from bootstrap.core.observed import S3, File, Observed, Placed, Remote, Runs, Unreadable, Way, compared, epoch
-from bootstrap.core.secret import Secret
-from bootstrap.core.state import Failure, Installed, Moment, Rejected, Source, State
-from bootstrap.core.trust import ObjectFacts
+from ecsauth.core import agreement
+from ecsauth.core.agent_health import Registration
+from ecsauth.core.agent_state import Kept
+from ecsauth.core.diagnosis import Outcome
+from ecsauth.core.observed import S3, File, Observed, Placed, Remote, Runs, Unreadable, Way, compared, epoch
+from ecsauth.core.secret import Secret
+from ecsauth.core.state import Failure, Installed, Moment, Rejected, Source, State
+from ecsauth.core.trust import ObjectFacts
 
 if TYPE_CHECKING:
-    from bootstrap.core.agreement import Topic
+    from ecsauth.core.agreement import Topic
 
 PASSWORD = "hunter2-the-password"
 DATA = f'ECS_CLUSTER=prod\nECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={{"r.io":"{PASSWORD}"}}\n'.encode()

@@ -9,8 +9,7 @@ from typing import Any
 import hcl2
 import pytest
 import yaml
-
-from bootstrap.core import units
+from ecsauth.core import units
 
 FOLDER = Path(__file__).parents[2] / "scripts" / "ami"
 BAKE = (FOLDER / "bake").read_text(encoding="utf-8")

@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn, Optional
 
 import pytest
-
-from bootstrap.core.agent_container import Container
-from bootstrap.core.agent_health import Registration
-from bootstrap.core.agent_service import Service, Supervisor
-from bootstrap.core.agent_state import Kept
-from bootstrap.core.errors import LaunchError
-from bootstrap.core.launch import Terms
-from bootstrap.core.service_way import ServiceWay
-from bootstrap.core.state import Moment, State
+from ecsauth.core.agent_container import Container
+from ecsauth.core.agent_health import Registration
+from ecsauth.core.agent_service import Service, Supervisor
+from ecsauth.core.agent_state import Kept
+from ecsauth.core.errors import LaunchError
+from ecsauth.core.launch import Terms
+from ecsauth.core.service_way import ServiceWay
+from ecsauth.core.state import Moment, State
 
 if TYPE_CHECKING:
-    from bootstrap.core.container_way import Found
-    from bootstrap.core.plan import Command
+    from ecsauth.core.container_way import Found
+    from ecsauth.core.plan import Command
 
 FILE = b"ECS_CLUSTER=prod\n"
 BY_ECS_INIT = Kept("/var/lib/ecs/data")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from ecsauth.core import auth_lines, readers
+from ecsauth.core.auth import registry_auth
+from ecsauth.core.auth.credential import Credential
+from ecsauth.core.errors import InvalidError
+from ecsauth.core.secret import Secret
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core import auth_lines, readers
-from bootstrap.core.auth import registry_auth
-from bootstrap.core.auth.credential import Credential
-from bootstrap.core.errors import InvalidError
-from bootstrap.core.secret import Secret
 
 NEW = {"r.example": Credential("u", Secret("p"))}
 DOCKER = b'ECS_ENGINE_AUTH_DATA={"r.example":{"username":"u","password":"p"}}'

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from ecsauth.core.auth import auth_writer, registry_auth
+from ecsauth.core.auth.credential import Credential
+from ecsauth.core.errors import InvalidError
+from ecsauth.core.secret import Secret
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core.auth import auth_writer, registry_auth
-from bootstrap.core.auth.credential import Credential
-from bootstrap.core.errors import InvalidError
-from bootstrap.core.secret import Secret
 
 _TEXT = st.text().filter(lambda text: not any("\ud800" <= character <= "\udfff" for character in text))
 _KEYS = st.lists(_TEXT, unique=True, max_size=3)

@@ -7,14 +7,13 @@ from typing import Optional
 
 import pytest
 from dotenv import dotenv_values
+from ecsauth.core import authoring, readers
+from ecsauth.core.authoring import Binding, Written
+from ecsauth.core.errors import InvalidError
+from ecsauth.core.secret import Secret
+from ecsauth.edges import dotenv_dialect
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core import authoring, readers
-from bootstrap.core.authoring import Binding, Written
-from bootstrap.core.errors import InvalidError
-from bootstrap.core.secret import Secret
-from bootstrap.edges import dotenv_dialect
 
 
 def _write(authored: bytes) -> Written:

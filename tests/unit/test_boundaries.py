@@ -10,17 +10,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import ecsauth
 import pytest
+from ecsauth.cli.parser import COMMANDS
+from ecsauth.core.errors import EcsauthError
 
-import bootstrap
-from bootstrap.cli.parser import COMMANDS
-from bootstrap.core.errors import EcsauthError
-
-PACKAGE = Path(bootstrap.__file__).parent
-MODULES = sorted(module.name for module in pkgutil.walk_packages([str(PACKAGE)], "bootstrap."))
-CORE = [name for name in MODULES if name.startswith("bootstrap.core.")]
-EDGES = [name for name in MODULES if name.startswith("bootstrap.edges.")]
-CLI = [name for name in MODULES if name.startswith("bootstrap.cli")]
+PACKAGE = Path(ecsauth.__file__).parent
+MODULES = sorted(module.name for module in pkgutil.walk_packages([str(PACKAGE)], "ecsauth."))
+CORE = [name for name in MODULES if name.startswith("ecsauth.core.")]
+EDGES = [name for name in MODULES if name.startswith("ecsauth.edges.")]
+CLI = [name for name in MODULES if name.startswith("ecsauth.cli")]
 
 SDK = frozenset({"boto3", "botocore", "s3transfer", "urllib3", "jmespath", "moto"})
 IO = frozenset({"socket", "ssl", "http", "subprocess", "tempfile", "fcntl", "dotenv"})
@@ -39,7 +38,7 @@ def _tree(name: str) -> ast.Module:
     return ast.parse(_file(name).read_text())
 
 
-def _imports(name: str, of: str = "bootstrap") -> set[str]:
+def _imports(name: str, of: str = "ecsauth") -> set[str]:
     """Return all that a module imports (of this package), in functions and under TYPE_CHECKING too."""
     found: set[str] = set()
     for node in ast.walk(_tree(name)):
@@ -78,7 +77,7 @@ def test_command_layer_imports_no_sdk(name: str) -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)])
 def test_help_loads_no_sdk(arguments: list[str]) -> None:
     """Help is there at once."""
-    code = f"from bootstrap.cli import main\ntry:\n    main({arguments!r})\nexcept SystemExit:\n    pass"
+    code = f"from ecsauth.cli import main\ntry:\n    main({arguments!r})\nexcept SystemExit:\n    pass"
     assert not _loaded_by(code) & (SDK | IO)
 
 
@@ -86,14 +85,14 @@ def test_check_loads_no_sdk(tmp_path: Path) -> None:
     """`ecsauth check` of a file runs without the SDK, and without anything slow."""
     file = tmp_path / "ecs.config"
     file.write_text('ECS_CLUSTER=x\nECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={"r.io":{"username":"u"}}\n')
-    loaded = _loaded_by(f"from bootstrap.cli import main\nmain(['check', {str(file)!r}])")
+    loaded = _loaded_by(f"from ecsauth.cli import main\nmain(['check', {str(file)!r}])")
     assert not loaded & (SDK | IO | SLOW)
 
 
 @pytest.mark.parametrize("name", CORE)
 def test_core_imports_no_edge_and_no_command(name: str) -> None:
     """Arrows point inward: the core knows neither edges nor commands, not even for types."""
-    assert not [one for one in _imports(name) if one.startswith(("bootstrap.edges", "bootstrap.cli"))]
+    assert not [one for one in _imports(name) if one.startswith(("ecsauth.edges", "ecsauth.cli"))]
 
 
 def _edge(name: str) -> str:
@@ -104,18 +103,18 @@ def _edge(name: str) -> str:
 @pytest.mark.parametrize("name", EDGES)
 def test_edges_do_not_know_each_other(name: str) -> None:
     """An edge imports the core and itself; only the command layer wires edges together."""
-    others = {_edge(one) for one in _imports(name) if one.startswith("bootstrap.edges.")}
+    others = {_edge(one) for one in _imports(name) if one.startswith("ecsauth.edges.")}
     assert others <= {_edge(name)}
-    assert not [one for one in _imports(name) if one.startswith("bootstrap.cli")]
+    assert not [one for one in _imports(name) if one.startswith("ecsauth.cli")]
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("bootstrap.edges.store")])
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("ecsauth.edges.store")])
 def test_one_edge_names_the_sdk(name: str) -> None:
     """Everything about S3's client is in one place."""
     assert not {one.partition(".")[0] for one in _imports(name, of="")} & SDK
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name != "bootstrap.__main__"])
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "ecsauth.__main__"])
 def test_exceptions_have_one_base(name: str) -> None:
     """Whoever catches EcsauthError has caught all that the package raises."""
     classes = [one for _, one in inspect.getmembers(importlib.import_module(name), inspect.isclass)]

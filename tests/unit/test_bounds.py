@@ -14,17 +14,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Union
 
 import pytest
-
-from bootstrap.core import agent_config, readers
-from bootstrap.core.auth import image_match, registry_auth
-from bootstrap.core.auth.auth_problem import ProblemKind
-from bootstrap.core.canonical import canonical
-from bootstrap.core.check import check
-from bootstrap.core.checks.file import LARGEST
-from bootstrap.core.diagnostics import Severity
-from bootstrap.core.difference import difference
-from bootstrap.core.errors import InvalidError
-from bootstrap.core.excerpt import Excerpts
+from ecsauth.core import agent_config, readers
+from ecsauth.core.auth import image_match, registry_auth
+from ecsauth.core.auth.auth_problem import ProblemKind
+from ecsauth.core.canonical import canonical
+from ecsauth.core.check import check
+from ecsauth.core.checks.file import LARGEST
+from ecsauth.core.diagnostics import Severity
+from ecsauth.core.difference import difference
+from ecsauth.core.errors import InvalidError
+from ecsauth.core.excerpt import Excerpts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

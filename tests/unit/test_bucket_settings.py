@@ -6,9 +6,8 @@ import json
 from typing import Any
 
 import pytest
-
-from bootstrap.core.bucket_settings import Settings, Unseen, risks
-from bootstrap.core.s3_uri import S3URI
+from ecsauth.core.bucket_settings import Settings, Unseen, risks
+from ecsauth.core.s3_uri import S3URI
 
 URI = S3URI("fleet", "prod/ecs.config")
 BLOCKED = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)

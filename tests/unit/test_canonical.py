@@ -7,21 +7,20 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from ecsauth.core import readers, rules
+from ecsauth.core.auth import image_match, registry_auth
+from ecsauth.core.canonical import canonical
+from ecsauth.core.check import check
+from ecsauth.core.diagnostics import Severity
+from ecsauth.core.errors import InvalidError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from bootstrap.core import readers, rules
-from bootstrap.core.auth import image_match, registry_auth
-from bootstrap.core.canonical import canonical
-from bootstrap.core.check import check
-from bootstrap.core.diagnostics import Severity
-from bootstrap.core.errors import InvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bootstrap.core.auth.credential import Credential
-    from bootstrap.core.readers import Reading
+    from ecsauth.core.auth.credential import Credential
+    from ecsauth.core.readers import Reading
 
 _ONE = '"reg.example.com":{"username":"u","password":"p"}'
 _HUB = '"https://index.docker.io/v1/"'

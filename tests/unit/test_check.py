@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ecsauth.core import agent_variables, readers
+from ecsauth.core.approval import approve
+from ecsauth.core.check import Target, check
+from ecsauth.core.diagnostics import Severity
+from ecsauth.core.errors import InvalidError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from bootstrap.core import agent_variables, readers
-from bootstrap.core.approval import approve
-from bootstrap.core.check import Target, check
-from bootstrap.core.diagnostics import Severity
-from bootstrap.core.errors import InvalidError
 
 _AWS = Path(__file__).parents[1] / "fixtures" / "aws"
 _ONE = '{"registry.example.com":{"username":"example","password":"not-a-secret"}}'

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from bootstrap.core.check import check
+from ecsauth.core.check import check
 
 _BAD = "ECS_DISABLE_METRICS=yes\n"
 

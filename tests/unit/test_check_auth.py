@@ -6,14 +6,13 @@ import base64
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap.core.auth.auth_problem import ProblemKind
-from bootstrap.core.check import check
-from bootstrap.core.checks.auth import CODES
-from bootstrap.core.rules import find
+from ecsauth.core.auth.auth_problem import ProblemKind
+from ecsauth.core.check import check
+from ecsauth.core.checks.auth import CODES
+from ecsauth.core.rules import find
 
 if TYPE_CHECKING:
-    from bootstrap.core.diagnostics import Finding
+    from ecsauth.core.diagnostics import Finding
 
 _ENTRY = '{"username":"example","password":"not-a-secret"}'
 _PREFIX = len("ECS_ENGINE_AUTH_DATA=")

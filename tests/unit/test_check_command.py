@@ -8,9 +8,8 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
+from ecsauth.core import readers
 from program import Ended, run, run_here
-
-from bootstrap.core import readers
 
 if TYPE_CHECKING:
     from pathlib import Path

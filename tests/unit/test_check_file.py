@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap.core.check import check
+from ecsauth.core.check import check
 
 if TYPE_CHECKING:
-    from bootstrap.core.diagnostics import Finding
+    from ecsauth.core.diagnostics import Finding
 
 _DATA = '{"registry.example.com":{"username":"example","password":"not-a-secret"}}'
 _AUTH = f"ECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={_DATA}\n"

@@ -6,16 +6,15 @@ import base64
 from typing import TYPE_CHECKING
 
 import pytest
+from ecsauth.core import rules
+from ecsauth.core.canonical import canonical
+from ecsauth.core.check import check
+from ecsauth.core.errors import InvalidError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootstrap.core import rules
-from bootstrap.core.canonical import canonical
-from bootstrap.core.check import check
-from bootstrap.core.errors import InvalidError
-
 if TYPE_CHECKING:
-    from bootstrap.core.diagnostics import Finding
+    from ecsauth.core.diagnostics import Finding
 
 _WORD = "cAnArY7hunter"
 _CANARY = f"{_WORD}!x"

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap.core import agent_variables
-from bootstrap.core.check import Target, check
-from bootstrap.core.diagnostics import Severity
+from ecsauth.core import agent_variables
+from ecsauth.core.check import Target, check
+from ecsauth.core.diagnostics import Severity
 
 if TYPE_CHECKING:
-    from bootstrap.core.diagnostics import Finding
+    from ecsauth.core.diagnostics import Finding
 
 
 def _found(text: str, target: Target = Target.ALL) -> list[Finding]:

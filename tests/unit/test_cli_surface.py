@@ -11,10 +11,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap import __version__
-from bootstrap.cli.parser import COMMANDS, make_parser
-from bootstrap.core.errors import ExitCode
+from ecsauth import __version__
+from ecsauth.cli.parser import COMMANDS, make_parser
+from ecsauth.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +33,7 @@ def _exit(arguments: list[str]) -> int:
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "bootstrap", *arguments],
+        [sys.executable, "-m", "ecsauth", *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -175,7 +174,7 @@ def test_usage_faults_found_later(arguments: list[str], reason: str) -> None:
 
 
 def test_runs_as_a_module() -> None:
-    """`python -m bootstrap` is the same program, and leaves its status to the shell."""
+    """`python -m ecsauth` is the same program, and leaves its status to the shell."""
     done = _run("--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"ecsauth {__version__}\n", "")
     assert _run("check", "/nonexistent/file").returncode == 6
@@ -192,7 +191,7 @@ def test_messages_of_a_fault_keep_their_form() -> None:
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-"])
 def test_closed_streams(closed: str) -> None:
     """With nobody to tell, the status alone tells."""
-    command = f"{shlex.quote(sys.executable)} -m bootstrap check /nowhere {closed}"
+    command = f"{shlex.quote(sys.executable)} -m ecsauth check /nowhere {closed}"
     assert subprocess.run(command, shell=True, check=False, timeout=60).returncode == 6  # noqa: S602 - closes streams
 
 
@@ -219,7 +218,7 @@ def test_full_disk_behind_standard_output(arguments: tuple[str, ...]) -> None:
     """What cannot be written is a fault of this machine, said in one line by every command, help included."""
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "bootstrap", *arguments],
+            [sys.executable, "-m", "ecsauth", *arguments],
             input=b"ECS_CLUSTER=prod\r\n",
             stdout=full,
             stderr=subprocess.PIPE,
@@ -239,7 +238,7 @@ def test_reader_that_has_gone() -> None:
         there, here = os.pipe()
         os.close(there)
         done = subprocess.run(
-            [sys.executable, "-m", "bootstrap", *arguments],
+            [sys.executable, "-m", "ecsauth", *arguments],
             stdout=here,
             stderr=subprocess.PIPE,
             timeout=60,
@@ -267,7 +266,7 @@ def test_standard_error_that_takes_nothing(arguments: tuple[str, ...], status: i
     there, here = os.pipe()
     os.close(there)
     with open("/dev/full", "wb") as full:
-        command = [sys.executable, "-m", "bootstrap", *arguments]
+        command = [sys.executable, "-m", "ecsauth", *arguments]
         file, nowhere = b"ECS_CLUSTER=prod\r\n", full if end == "full disk" else here
         done = subprocess.run(command, input=file, stdout=subprocess.PIPE, stderr=nowhere, timeout=60, check=False)
         heard = subprocess.run(command, input=file, capture_output=True, timeout=60, check=False)
@@ -283,7 +282,7 @@ def test_failed_command_whose_data_cannot_be_written(end: str) -> None:
     os.close(there)
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "bootstrap", "pull", "s3://bucket/key", "--format=json"],
+            [sys.executable, "-m", "ecsauth", "pull", "s3://bucket/key", "--format=json"],
             env={**os.environ, "AWS_ACCESS_KEY_ID": "half of the credentials", "AWS_CONFIG_FILE": os.devnull},
             stdout=full if end == "full disk" else here,
             stderr=subprocess.PIPE,
@@ -305,7 +304,7 @@ def test_file_that_the_encoding_cannot_show(tmp_path: Path, name: str, style: st
     file = tmp_path / name
     file.write_bytes(b"ecs_cluster=prod\n")
     done = subprocess.run(
-        [sys.executable, "-m", "bootstrap", "check", "--format", style, file],
+        [sys.executable, "-m", "ecsauth", "check", "--format", style, file],
         env={**os.environ, "PYTHONIOENCODING": f"{encoding}:strict"},
         capture_output=True,
         timeout=60,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from bootstrap.core.complaint import NO_REASON, complaint
+from ecsauth.core.complaint import NO_REASON, complaint
 
 DAEMON = "Error response from daemon: "
 PORT = (

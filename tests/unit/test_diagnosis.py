@@ -7,11 +7,10 @@ import time
 from typing import TYPE_CHECKING, Optional
 
 import pytest
-
-from bootstrap.core.acceptance import Identity
-from bootstrap.core.agent_health import Registration
-from bootstrap.core.agent_state import Kept
-from bootstrap.core.diagnosis import (
+from ecsauth.core.acceptance import Identity
+from ecsauth.core.agent_health import Registration
+from ecsauth.core.agent_state import Kept
+from ecsauth.core.diagnosis import (
     Check,
     Outcome,
     Verdict,
@@ -24,11 +23,11 @@ from bootstrap.core.diagnosis import (
     skipped,
     warning,
 )
-from bootstrap.core.diagnosis.instance import OFF, SILENT, Metadata, Offset, Role
-from bootstrap.core.diagnosis.machine import GATE, Order, Timer
-from bootstrap.core.errors import DeniedError, EcsauthError, LaunchError, LocalError, UnreachableError
-from bootstrap.core.observed import Placed, Runs, Way
-from bootstrap.edges.clock import SystemClock
+from ecsauth.core.diagnosis.instance import OFF, SILENT, Metadata, Offset, Role
+from ecsauth.core.diagnosis.machine import GATE, Order, Timer
+from ecsauth.core.errors import DeniedError, EcsauthError, LaunchError, LocalError, UnreachableError
+from ecsauth.core.observed import Placed, Runs, Way
+from ecsauth.edges.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

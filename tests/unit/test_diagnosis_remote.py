@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Optional
 
 import pytest
-
-from bootstrap.core.diagnosis import Outcome, remote
-from bootstrap.core.diagnosis.remote import Answer, BucketAnswers, ObjectAnswers
-from bootstrap.core.s3_uri import S3URI
-from bootstrap.core.trust import ObjectFacts, Pins
+from ecsauth.core.diagnosis import Outcome, remote
+from ecsauth.core.diagnosis.remote import Answer, BucketAnswers, ObjectAnswers
+from ecsauth.core.s3_uri import S3URI
+from ecsauth.core.trust import ObjectFacts, Pins
 
 URI, OWNER, REGION = S3URI("fleet", "prod/ecs.config"), "111122223333", "eu-west-1"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"

@@ -6,10 +6,9 @@ import base64
 import json
 
 import pytest
+from ecsauth.core.difference import Change, difference
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core.difference import Change, difference
 
 DATA = "ECS_ENGINE_AUTH_DATA"
 HUB = "https://index.docker.io/v1/"

@@ -7,12 +7,11 @@ import json
 from typing import Any
 
 import pytest
-
-from bootstrap.core import docker_config
-from bootstrap.core.auth.credential import Credential
-from bootstrap.core.docker_config import DockerConfig, Login
-from bootstrap.core.errors import InvalidError
-from bootstrap.core.secret import Secret
+from ecsauth.core import docker_config
+from ecsauth.core.auth.credential import Credential
+from ecsauth.core.docker_config import DockerConfig, Login
+from ecsauth.core.errors import InvalidError
+from ecsauth.core.secret import Secret
 
 HUB = "https://index.docker.io/v1/"
 SECRET = "hunter2hunter2"

@@ -10,12 +10,11 @@ from typing import Optional
 
 import pytest
 from dotenv import dotenv_values
+from ecsauth.core.readers import Refusal, RefusalReason
+from ecsauth.edges import dotenv_dialect
+from ecsauth.edges.dotenv_dialect import Unparsable
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core.readers import Refusal, RefusalReason
-from bootstrap.edges import dotenv_dialect
-from bootstrap.edges.dotenv_dialect import Unparsable
 
 
 def _environment(data: bytes) -> dict[str, Optional[str]]:
@@ -76,7 +75,7 @@ def test_nothing_is_logged_or_shown(caplog: pytest.LogCaptureFixture, capfd: pyt
 
 def test_python_dotenv_is_loaded_for_a_file_only() -> None:
     """Importing the edge does not load the library."""
-    program = "import sys; import bootstrap.edges.dotenv_dialect; sys.exit('dotenv' in sys.modules)"
+    program = "import sys; import ecsauth.edges.dotenv_dialect; sys.exit('dotenv' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

@@ -6,11 +6,10 @@ import time
 from typing import Optional
 
 import pytest
+from ecsauth.core.excerpt import Excerpt, Excerpts
+from ecsauth.core.masked_json import masked
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core.excerpt import Excerpt, Excerpts
-from bootstrap.core.masked_json import masked
 
 WIDE = 1000
 AUTH = "ECS_ENGINE_AUTH_DATA="

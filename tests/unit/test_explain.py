@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
+from ecsauth.core import rules
 from program import run_here
-
-from bootstrap.core import rules
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 

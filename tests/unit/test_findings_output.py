@@ -12,12 +12,11 @@ import termios
 from typing import TYPE_CHECKING, Any, Optional
 
 import pytest
-
-from bootstrap.cli import findings, prose, subject, terminal
-from bootstrap.cli.terminal import Style
-from bootstrap.cli.workflow_commands import workflow_commands
-from bootstrap.core.check import check
-from bootstrap.core.diagnostics import Finding, Severity
+from ecsauth.cli import findings, prose, subject, terminal
+from ecsauth.cli.terminal import Style
+from ecsauth.cli.workflow_commands import workflow_commands
+from ecsauth.core.check import check
+from ecsauth.core.diagnostics import Finding, Severity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -228,7 +227,7 @@ def _on_terminal(columns: int, file: Path, **environment: str) -> str:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "TERM")}
     with subprocess.Popen(
-        [sys.executable, "-m", "bootstrap", "check", str(file)], stderr=theirs, env={**kept, **environment}
+        [sys.executable, "-m", "ecsauth", "check", str(file)], stderr=theirs, env={**kept, **environment}
     ) as program:
         os.close(theirs)
         written = bytearray()

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from ecsauth.core.canonical import canonical
+from ecsauth.core.errors import InvalidError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from bootstrap.core.canonical import canonical
-from bootstrap.core.errors import InvalidError
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 

@@ -6,10 +6,9 @@ import base64
 from typing import Optional
 
 import pytest
+from ecsauth.core.auth import go_base64
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core.auth import go_base64
 
 
 @pytest.mark.parametrize(

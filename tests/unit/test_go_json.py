@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from ecsauth.core.auth import go_json
+from ecsauth.core.auth.go_json import Flaw, JsonError, Kind, Value
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core.auth import go_json
-from bootstrap.core.auth.go_json import Flaw, JsonError, Kind, Value
 
 _MEGABYTE = 1_000_000
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Optional
 
 import pytest
-
-from bootstrap.core import helper_answer
-from bootstrap.core.auth.credential import ANONYMOUS, Credential
-from bootstrap.core.secret import Secret
+from ecsauth.core import helper_answer
+from ecsauth.core.auth.credential import ANONYMOUS, Credential
+from ecsauth.core.secret import Secret
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap.core import host_rules
+from ecsauth.core import host_rules
 
 if TYPE_CHECKING:
-    from bootstrap.core.host_rules import HostRule
+    from ecsauth.core.host_rules import HostRule
 
 FILTER = "INPUT --dst 127.0.0.0/8 ! --src 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP"
 DROP = "INPUT -p tcp --dport 51678 ! -i lo -j DROP"

@@ -6,14 +6,13 @@ import itertools
 from typing import Optional
 
 import pytest
+from ecsauth.core.auth import image_match, registry_auth
+from ecsauth.core.auth.credential import ANONYMOUS, Credential, Entry
+from ecsauth.core.auth.image_match import StepKind
+from ecsauth.core.auth.registry_auth import RegistryAuth
+from ecsauth.core.auth.registry_key import strip_scheme
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core.auth import image_match, registry_auth
-from bootstrap.core.auth.credential import ANONYMOUS, Credential, Entry
-from bootstrap.core.auth.image_match import StepKind
-from bootstrap.core.auth.registry_auth import RegistryAuth
-from bootstrap.core.auth.registry_key import strip_scheme
 
 _HUB = "https://index.docker.io/v1/"
 

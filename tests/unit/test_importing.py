@@ -7,17 +7,16 @@ import json
 from typing import TYPE_CHECKING, Any, Optional
 
 import pytest
+from ecsauth.core import auth_lines, docker_config, importing, readers
+from ecsauth.core.auth import image_match, registry_auth
+from ecsauth.core.auth.credential import ANONYMOUS, Credential
+from ecsauth.core.errors import InvalidError, LocalError, UsageError
+from ecsauth.core.secret import Secret
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core import auth_lines, docker_config, importing, readers
-from bootstrap.core.auth import image_match, registry_auth
-from bootstrap.core.auth.credential import ANONYMOUS, Credential
-from bootstrap.core.errors import InvalidError, LocalError, UsageError
-from bootstrap.core.secret import Secret
-
 if TYPE_CHECKING:
-    from bootstrap.core.importing import Import
+    from ecsauth.core.importing import Import
 
 HUB = "https://index.docker.io/v1/"
 SECRET = "hunter2hunter2"

@@ -6,8 +6,7 @@ import base64
 import json
 
 import pytest
-
-from bootstrap.core.last_words import MOST_LINES, last_words
+from ecsauth.core.last_words import MOST_LINES, last_words
 
 PASSWORD = 'hunter2 "quoted" \\ and é'
 

@@ -7,10 +7,9 @@ import json
 from typing import Any, Optional
 
 import pytest
-
-from bootstrap.core import lasting
-from bootstrap.core.auth.credential import Credential
-from bootstrap.core.secret import Secret
+from ecsauth.core import lasting
+from ecsauth.core.auth.credential import Credential
+from ecsauth.core.secret import Secret
 
 
 def _jwt(claims: Any) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from bootstrap.core import rules
-from bootstrap.core.masked_file import masked_lines
+from ecsauth.core import rules
+from ecsauth.core.masked_file import masked_lines
 
 
 @pytest.mark.parametrize(

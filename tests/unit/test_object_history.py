@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from bootstrap.core.object_history import Edition, is_unversioned, merged
+from ecsauth.core.object_history import Edition, is_unversioned, merged
 
 
 def edition(name: str, seconds: int, *, current: bool = False) -> Edition:

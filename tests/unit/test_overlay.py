@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from ecsauth.core import overlay, readers
+from ecsauth.core.errors import UsageError
+from ecsauth.core.overlay import Setting
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core import overlay, readers
-from bootstrap.core.errors import UsageError
-from bootstrap.core.overlay import Setting
 
 CLUSTER = Setting("ECS_CLUSTER", "prod")
 

@@ -7,14 +7,13 @@ import re
 import shlex
 from pathlib import Path
 
+import ecsauth
 import pytest
-
-import bootstrap
-from bootstrap.cli import pasteable
-from bootstrap.cli.parser import COMMANDS, make_parser
-from bootstrap.core.command_hint import FILE, INSTANCE, KEY, S3URI, CommandHint
-from bootstrap.core.state import Installed, Source, State
-from bootstrap.core.trust import ObjectFacts
+from ecsauth.cli import pasteable
+from ecsauth.cli.parser import COMMANDS, make_parser
+from ecsauth.core.command_hint import FILE, INSTANCE, KEY, S3URI, CommandHint
+from ecsauth.core.state import Installed, Source, State
+from ecsauth.core.trust import ObjectFacts
 
 ARN = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 OTHER = ARN.replace("eu-west-1", "us-west-2")
@@ -28,7 +27,7 @@ STATE = State(
     leaves_agent=True,
     region="eu-west-1",
 )
-PACKAGE = Path(bootstrap.__file__).parent
+PACKAGE = Path(ecsauth.__file__).parent
 
 
 def completed(hint: CommandHint, *argv: str, state: State | None = None) -> str:

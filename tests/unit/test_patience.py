@@ -6,8 +6,7 @@ import threading
 from typing import Callable, Optional
 
 import pytest
-
-from bootstrap.core.errors import (
+from ecsauth.core.errors import (
     DeniedError,
     EcsauthError,
     InvalidError,
@@ -18,8 +17,8 @@ from bootstrap.core.errors import (
     TimeUpError,
     UnreachableError,
 )
-from bootstrap.core.patience import Deadline, note, persist, within
-from bootstrap.core.state import Moment
+from ecsauth.core.patience import Deadline, note, persist, within
+from ecsauth.core.state import Moment
 
 
 class StillClock:

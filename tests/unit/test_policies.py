@@ -6,10 +6,9 @@ import json
 from typing import Any, Optional
 
 import pytest
-
-from bootstrap.core import policies
-from bootstrap.core.errors import UsageError
-from bootstrap.core.policy_values import Values
+from ecsauth.core import policies
+from ecsauth.core.errors import UsageError
+from ecsauth.core.policy_values import Values
 
 KEYS = ("arn:aws:kms:eu-central-1:111122223333:key/1", "arn:aws:kms:eu-central-1:111122223333:key/2")
 ATTACH = "aws iam attach-role-policy --role-name ROLE --policy-arn"

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import policy_lint
 import pytest
 from botocore.session import Session
-
-from bootstrap.core import policies
-from bootstrap.core.bucket_settings import Settings, risks
-from bootstrap.core.policy_values import Values
-from bootstrap.core.s3_uri import S3URI
+from ecsauth.core import policies
+from ecsauth.core.bucket_settings import Settings, risks
+from ecsauth.core.policy_values import Values
+from ecsauth.core.s3_uri import S3URI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Callable, Optional
 
 import pytest
-
-from bootstrap.core import policy_values
-from bootstrap.core.errors import UsageError
-from bootstrap.core.policy_values import Values, settled
+from ecsauth.core import policy_values
+from ecsauth.core.errors import UsageError
+from ecsauth.core.policy_values import Values, settled
 
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 FOREIGN_KEY = KEY.replace("111122223333", "444455556666")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 import pytest
-
-from bootstrap.core import proxy
+from ecsauth.core import proxy
 
 PROXY = "http://proxy.example.com:8080"
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Optional
 
 import pytest
-
-from bootstrap.core.errors import ConflictError, DeniedError, EcsauthError, UnreachableError
-from bootstrap.core.publication import Draft, Held, Mark, Published, RefusedPutError, author, mark_of, publish
-from bootstrap.core.s3_uri import S3URI
-from bootstrap.core.trust import ObjectFacts
+from ecsauth.core.errors import ConflictError, DeniedError, EcsauthError, UnreachableError
+from ecsauth.core.publication import Draft, Held, Mark, Published, RefusedPutError, author, mark_of, publish
+from ecsauth.core.s3_uri import S3URI
+from ecsauth.core.trust import ObjectFacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

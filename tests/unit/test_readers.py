@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from ecsauth.core import readers
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core import readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

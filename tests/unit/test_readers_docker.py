@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from bootstrap.core import readers
-from bootstrap.core.readers import Refusal, RefusalReason, Skipped, SkipReason
+from ecsauth.core import readers
+from ecsauth.core.readers import Refusal, RefusalReason, Skipped, SkipReason
 
 _LONGEST = 65_535
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ecsauth.core import readers
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core import readers
 
 
 class _Step(NamedTuple):

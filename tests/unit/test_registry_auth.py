@@ -7,12 +7,11 @@ import json
 from typing import Optional
 
 import pytest
+from ecsauth.core.auth import registry_auth
+from ecsauth.core.auth.auth_problem import Problem, ProblemKind
+from ecsauth.core.auth.credential import Credential
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core.auth import registry_auth
-from bootstrap.core.auth.auth_problem import Problem, ProblemKind
-from bootstrap.core.auth.credential import Credential
 
 _CARET = "‸"  # stands before the character that a problem must point at
 _R = "reg.example.com"

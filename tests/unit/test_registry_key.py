@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from ecsauth.core.auth import registry_key
+from ecsauth.core.auth.key_problems import flaw
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core.auth import registry_key
-from bootstrap.core.auth.key_problems import flaw
 
 _HUB = "https://index.docker.io/v1/"
 

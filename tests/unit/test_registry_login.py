@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple, Optional, Union
 
 import pytest
-
-from bootstrap.core.auth.credential import ANONYMOUS, Credential
-from bootstrap.core.errors import ExitCode
-from bootstrap.core.registry_login import dialogue, place, verdict
-from bootstrap.core.registry_login.exchange import Answer, Ask, Failing, Failure, Reply
-from bootstrap.core.registry_login.target import Target, image
-from bootstrap.core.registry_login.verdict import Result, Verdict
-from bootstrap.core.secret import Secret
+from ecsauth.core.auth.credential import ANONYMOUS, Credential
+from ecsauth.core.errors import ExitCode
+from ecsauth.core.registry_login import dialogue, place, verdict
+from ecsauth.core.registry_login.exchange import Answer, Ask, Failing, Failure, Reply
+from ecsauth.core.registry_login.target import Target, image
+from ecsauth.core.registry_login.verdict import Result, Verdict
+from ecsauth.core.secret import Secret
 
 PASSWORD = "canary-password"
 BOB = Credential(username="bob", password=Secret(PASSWORD))

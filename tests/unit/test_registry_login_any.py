@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional, Union
 
+from ecsauth.core.auth.credential import Credential
+from ecsauth.core.registry_login import dialogue, place
+from ecsauth.core.registry_login.exchange import Answer, Failing, Failure
+from ecsauth.core.registry_login.target import Target, image
+from ecsauth.core.secret import Secret
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.core.auth.credential import Credential
-from bootstrap.core.registry_login import dialogue, place
-from bootstrap.core.registry_login.exchange import Answer, Failing, Failure
-from bootstrap.core.registry_login.target import Target, image
-from bootstrap.core.secret import Secret
-
 if TYPE_CHECKING:
-    from bootstrap.core.registry_login.exchange import Ask
-    from bootstrap.core.registry_login.verdict import Result
+    from ecsauth.core.registry_login.exchange import Ask
+    from ecsauth.core.registry_login.verdict import Result
 
 MOST_REQUESTS = 6
 REGISTRY, NAMED = "r.example", "auth.example"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from bootstrap.core.registry_login.challenge import Challenge, parse
+from ecsauth.core.registry_login.challenge import Challenge, parse
 
 REALM = "https://auth.example.com/token"
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from bootstrap.core.errors import UsageError
-from bootstrap.core.registry_login import place
-from bootstrap.core.registry_login.exchange import Url
+from ecsauth.core.errors import UsageError
+from ecsauth.core.registry_login import place
+from ecsauth.core.registry_login.exchange import Url
 
 NOBODY = place.Trust()
 

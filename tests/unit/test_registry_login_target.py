@@ -6,9 +6,8 @@ import json
 from typing import Any
 
 import pytest
-
-from bootstrap.core.errors import UsageError
-from bootstrap.core.registry_login.target import Image, image, targets
+from ecsauth.core.errors import UsageError
+from ecsauth.core.registry_login.target import Image, image, targets
 
 HUB = "https://index.docker.io/v1/"
 DIGEST = "sha256:" + "0" * 64

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Optional
 
 import pytest
-
-from bootstrap.core import rejection
-from bootstrap.core.rejection import FIRST_PAUSE, LONGEST_PAUSE
-from bootstrap.core.state import Rejected
-from bootstrap.core.trust import ObjectFacts
+from ecsauth.core import rejection
+from ecsauth.core.rejection import FIRST_PAUSE, LONGEST_PAUSE
+from ecsauth.core.state import Rejected
+from ecsauth.core.trust import ObjectFacts
 
 NOW = 1_700_000_000
 FACTS, OTHER = ObjectFacts('"e1"', 1000, "v1"), ObjectFacts('"e2"', 2000, "v2")

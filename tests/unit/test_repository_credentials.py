@@ -7,11 +7,10 @@ import json
 from typing import Any, Optional
 
 import pytest
-
-from bootstrap.core import repository_credentials
-from bootstrap.core.errors import InvalidError, UsageError
-from bootstrap.core.repository_credentials import Login
-from bootstrap.core.secret import Secret
+from ecsauth.core import repository_credentials
+from ecsauth.core.errors import InvalidError, UsageError
+from ecsauth.core.repository_credentials import Login
+from ecsauth.core.secret import Secret
 
 PASSWORD = "p"
 HUB = "https://index.docker.io/v1/"

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap.core import rules
-from bootstrap.core.check import check
+from ecsauth.core import rules
+from ecsauth.core.check import check
 
 if TYPE_CHECKING:
-    from bootstrap.core.rules import Rule
+    from ecsauth.core.rules import Rule
 
 _NOTE_OF_ABSENCE = "A301"
 """Found in every example without registry credentials."""

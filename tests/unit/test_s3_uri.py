@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from ecsauth.core import s3_uri
+from ecsauth.core.errors import UsageError
+from ecsauth.core.s3_uri import S3URI
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core import s3_uri
-from bootstrap.core.errors import UsageError
-from bootstrap.core.s3_uri import S3URI
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,10 @@ import re
 from typing import Any, Callable
 
 import pytest
-
-from bootstrap import __version__
-from bootstrap.cli.sarif import sarif
-from bootstrap.core import rules
-from bootstrap.core.check import check
+from ecsauth import __version__
+from ecsauth.cli.sarif import sarif
+from ecsauth.core import rules
+from ecsauth.core.check import check
 
 Check = Callable[[Any], None]
 

@@ -9,9 +9,8 @@ import traceback
 from typing import Callable
 
 import pytest
-
-from bootstrap.core.auth.credential import Credential
-from bootstrap.core.secret import Secret
+from ecsauth.core.auth.credential import Credential
+from ecsauth.core.secret import Secret
 
 TEXT = "hunter2"
 SECRET = Secret(TEXT)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Callable, Optional
 
 import pytest
-
-from bootstrap.core import agent_variables, overlay, sensitive, unit_words
-from bootstrap.core.check import check
-from bootstrap.core.errors import UsageError
-from bootstrap.core.last_words import last_words
+from ecsauth.core import agent_variables, overlay, sensitive, unit_words
+from ecsauth.core.check import check
+from ecsauth.core.errors import UsageError
+from ecsauth.core.last_words import last_words
 
 VALUE = "canary7value"
 SECRET = [

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from bootstrap.core import spans
-from bootstrap.core.errors import UsageError
+from ecsauth.core import spans
+from ecsauth.core.errors import UsageError
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,9 @@ import pytest
 from botocore import xform_name
 from botocore.session import Session
 from cloudformation import PLACES, POLICIES, ROOT, Place, Stack
+from ecsauth.core import s3_uri
+from ecsauth.core.bucket_settings import Settings, risks
 from program import run_here
-
-from bootstrap.core import s3_uri
-from bootstrap.core.bucket_settings import Settings, risks
 
 if TYPE_CHECKING:
     from pathlib import Path

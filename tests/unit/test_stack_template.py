@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from bootstrap.core.errors import UsageError
-from bootstrap.core.policy_values import Values
-from bootstrap.core.stack_template import parameters, with_defaults
+from ecsauth.core.errors import UsageError
+from ecsauth.core.policy_values import Values
+from ecsauth.core.stack_template import parameters, with_defaults
 
 TEMPLATE = """\
 # A comment: it stays.

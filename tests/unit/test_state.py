@@ -7,13 +7,12 @@ import json
 from typing import Any
 
 import pytest
+from ecsauth.core import state as states
+from ecsauth.core.errors import DamagedError, LocalError
+from ecsauth.core.state import Failure, Installed, Moment, Rejected, Source, State
+from ecsauth.core.trust import ObjectFacts
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bootstrap.core import state as states
-from bootstrap.core.errors import DamagedError, LocalError
-from bootstrap.core.state import Failure, Installed, Moment, Rejected, Source, State
-from bootstrap.core.trust import ObjectFacts
 
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 FACTS = ObjectFacts('"e1"', 1000, "v1", "aws:kms", KEY, "CRC32")

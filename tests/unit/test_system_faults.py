@@ -11,14 +11,13 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bootstrap.cli import main
-from bootstrap.cli.standard_output import has_no_reader
-from bootstrap.core.errors import EcsauthError, LaunchError, LocalError, UnreachableError
-from bootstrap.core.system_faults import of_system
-from bootstrap.edges.commands import Commands
-from bootstrap.edges.store.attempt import Attempt, Operation
-from bootstrap.edges.store.s3 import translated
+from ecsauth.cli import main
+from ecsauth.cli.standard_output import has_no_reader
+from ecsauth.core.errors import EcsauthError, LaunchError, LocalError, UnreachableError
+from ecsauth.core.system_faults import of_system
+from ecsauth.edges.commands import Commands
+from ecsauth.edges.store.attempt import Attempt, Operation
+from ecsauth.edges.store.s3 import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-
-from bootstrap.core import trust
-from bootstrap.core.errors import UsageError
-from bootstrap.core.trust import ObjectFacts, Pins
+from ecsauth.core import trust
+from ecsauth.core.errors import UsageError
+from ecsauth.core.trust import ObjectFacts, Pins
 
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 OTHER_KEY = "arn:aws:kms:eu-west-1:111122223333:key/00000000-12ab-34cd-56ef-1234567890ab"

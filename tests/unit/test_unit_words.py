@@ -6,12 +6,11 @@ from typing import Callable
 
 import pytest
 import systemd_model
+from ecsauth.core import unit_words
+from ecsauth.core.errors import UsageError
 from hypothesis import given
 from hypothesis import strategies as st
 from needs import need
-
-from bootstrap.core import unit_words
-from bootstrap.core.errors import UsageError
 
 PROGRAM = "/usr/local/bin/ecsauth"
 NASTY = [

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import systemd_model
+from ecsauth.core import units
+from ecsauth.core.errors import UsageError
+from ecsauth.core.units import Order
 from needs import lack_of, need
-
-from bootstrap.core import units
-from bootstrap.core.errors import UsageError
-from bootstrap.core.units import Order
 
 if TYPE_CHECKING:
     from pathlib import Path

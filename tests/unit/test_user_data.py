@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import pytest
 import yaml
+from ecsauth.cli import main
+from ecsauth.cli.parser import make_parser
+from ecsauth.core import s3_uri, units, user_data
+from ecsauth.core.errors import ExitCode, UsageError
+from ecsauth.core.user_data import Archive, Order
 from hypothesis import given
 from hypothesis import strategies as st
 from needs import lack_of, need
-
-from bootstrap.cli import main
-from bootstrap.cli.parser import make_parser
-from bootstrap.core import s3_uri, units, user_data
-from bootstrap.core.errors import ExitCode, UsageError
-from bootstrap.core.user_data import Archive, Order
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,8 @@
+"""Run the command with `python -m ecsauth`."""
+
+import sys
+
+from ecsauth.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""What `ecsauth check` says of one file or of several, in each of its formats."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from ecsauth.core.diagnostics import Finding, Severity
+from ecsauth.core.errors import EcsauthError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class Report(NamedTuple):
+    """What there is to say of one file: `found`, about `data`; `fault` is why it was not checked, or not mended.
+
+    is_authored: it is in another dialect than docker's, of which `data` has the lines only. can_fix: --fix may help.
+    """
+
+    file: str
+    found: tuple[Finding, ...] = ()
+    data: bytes = b""
+    is_authored: bool = False
+    can_fix: bool = False
+    fault: Optional[EcsauthError] = None
+
+    @property
+    def has_error(self) -> bool:
+        """Tell whether an error was found."""
+        return any(one.severity is Severity.ERROR for one in self.found)
+
+    @property
+    def status(self) -> ExitCode:
+        """Return the exit status that this file alone has."""
+        if self.fault is not None:
+            return self.fault.exit_code
+        return ExitCode.INVALID if self.has_error else ExitCode.OK
+
+
+def show(report: Report, style: str) -> None:
+    """Write the findings of the only file."""
+    if style != "text":
+        _show_data([report], style)
+        return
+    if _tell(report):
+        _point_at_explain({one.code for one in report.found})
+        _advise(report)
+
+
+def show_all(reports: Iterable[Report], style: str) -> int:
+    """Write the findings of several files, for people as soon as they are there; return the highest status of all."""
+    kept = []
+    for report in reports:
+        if style == "text" and report.found:
+            _tell(report)
+            _advise(report)
+        if report.fault is not None:
+            _tell_fault(report.file, report.fault)
+        # The bytes are not needed any more.
+        kept.append(report._replace(data=b""))
+    if style == "text":
+        _sum_up(kept)
+    else:
+        _show_data(kept, style)
+    return max(report.status for report in kept)
+
+
+def _show_data(reports: Sequence[Report], style: str) -> None:
+    """Write what programs read, to standard output."""
+    from ecsauth.cli import console, findings
+
+    addressed = [(report.file, _addressed(report)) for report in reports]
+    if style == "sarif":
+        from ecsauth.cli.sarif import sarif
+
+        console.show_document(sarif(addressed))
+    elif style == "github":
+        from ecsauth.cli.workflow_commands import workflow_commands
+
+        sys.stdout.write("".join(workflow_commands(found, file) for file, found in addressed))
+    elif len(reports) == 1:
+        console.show(findings.document(addressed[0][1], reports[0].file))
+    else:
+        every = tuple(one for _, found in addressed for one in found)
+        files = [_document(report, found) for report, (_, found) in zip(reports, addressed)]
+        status = max(report.status for report in reports)
+        console.show({"status": status, "files": files, "summary": findings.document(every, "")["summary"]})
+
+
+def _document(report: Report, found: tuple[Finding, ...]) -> dict[str, Any]:
+    """Return the JSON of one file among others: that of a file alone, and why it failed if it did."""
+    from ecsauth.cli import findings
+
+    document = findings.document(found, report.file)
+    if report.fault is None:
+        return document
+    fault = report.fault
+    return {
+        **document,
+        "outcome": "failed",
+        "status": fault.exit_code,
+        "error": fault.message,
+        "hints": list(fault.hints),
+    }
+
+
+def _addressed(report: Report) -> tuple[Finding, ...]:
+    """Return the findings with the file's name in what is to be pasted."""
+    from ecsauth.cli import findings
+
+    if report.is_authored:
+        # The lines are those of the authored file, the columns are not.
+        return tuple(one._replace(column=None) for one in report.found)
+    return tuple(one._replace(fix=findings.addressed(one.fix, report.file)) for one in report.found)
+
+
+def _tell(report: Report) -> bool:
+    """Write the findings of a file for people; tell whether there are any."""
+    from ecsauth.cli import console, subject
+
+    name = subject.for_people(report.file)
+    if not report.found:
+        console.say(f"{name}: nothing wrong")
+        return False
+    from ecsauth.cli import findings
+
+    sys.stderr.write(findings.text(_addressed(report), name, None if report.is_authored else report.data))
+    console.say(f"{name}: {findings.summary(report.found)}")
+    return True
+
+
+def _advise(report: Report) -> None:
+    """Say what --fix would mend, unless the only finding says so itself."""
+    from ecsauth.cli import console, fix
+
+    if not report.can_fix or report.is_authored:
+        return
+    says_it = len(report.found) == 1 and "check --fix" in report.found[0].fix
+    advice = None if says_it else fix.advice(report.found, report.data, report.file)
+    if advice:
+        console.say(f"hint: {advice}")
+
+
+def _point_at_explain(codes: set[str]) -> None:
+    from ecsauth.cli import console
+
+    console.say(f"hint: ecsauth explain {codes.pop() if len(codes) == 1 else 'CODE'} tells more")
+
+
+def _tell_fault(file: str, fault: EcsauthError) -> None:
+    """Say why one file among others was not checked or not mended, with its name."""
+    from ecsauth.cli import console, subject
+
+    message = fault.message if file in fault.message else f"{subject.for_people(file)}: {fault.message}"
+    console.say(f"error: {message}")
+    for hint in fault.hints:
+        console.say(f"hint: {hint}")
+
+
+def _sum_up(reports: Sequence[Report]) -> None:
+    """Say the counts of all files together."""
+    from ecsauth.cli import console, findings
+
+    found = tuple(one for report in reports for one in report.found)
+    failed = sum(report.fault is not None for report in reports)
+    parts = [findings.summary(found)] if found else []
+    parts += [f"{failed} failed"] if failed else []
+    console.say(f"{len(reports)} files: {', '.join(parts) or 'nothing wrong'}")
+    if found:
+        _point_at_explain({one.code for one in found})

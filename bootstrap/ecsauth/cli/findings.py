@@ -1,0 +1,151 @@
+"""Findings as text for people, and as the JSON of `check`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Optional
+
+from ecsauth.core.diagnostics import Severity
+
+if TYPE_CHECKING:
+    from ecsauth.cli.terminal import Style
+    from ecsauth.core.diagnostics import Finding
+    from ecsauth.core.excerpt import Excerpts
+
+_COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.NOTE: "1;36"}
+_BOLD, _FRAME = "1", "1;34"
+_NOT_SHOWN = "(not shown: it may hold a secret)"
+_PLACEHOLDER = r"\bFILE\b"
+
+
+def text(findings: tuple[Finding, ...], subject: str, data: Optional[bytes] = None) -> str:
+    """Return each finding with its place, consequence and fix, as compilers do; with `data` also the masked line.
+
+    What was said of an earlier finding is not said again.
+    """
+    from ecsauth.cli import terminal
+
+    excerpts = None
+    if data is not None and findings:
+        from ecsauth.core.excerpt import Excerpts
+
+        excerpts = Excerpts(data)
+    pages = _Pages(terminal.printable(subject), excerpts, terminal.style(sys.stderr))
+    return "".join(map(pages.page, findings)) + pages.end()
+
+
+def document(findings: tuple[Finding, ...], subject: str) -> dict[str, Any]:
+    """Return the JSON of `check`."""
+    return {
+        "file": subject,
+        "findings": [{**finding._asdict(), "severity": finding.severity.value} for finding in findings],
+        "summary": {f"{severity.value}s": count(findings, severity) for severity in Severity},
+    }
+
+
+def count(findings: tuple[Finding, ...], severity: Severity) -> int:
+    """Return how many findings are of that severity."""
+    return sum(1 for finding in findings if finding.severity is severity)
+
+
+def summary(findings: tuple[Finding, ...]) -> str:
+    """Return the counts in words, as `2 errors, 1 warning`."""
+    counts = [(count(findings, severity), severity.value) for severity in Severity]
+    return ", ".join(f"{number} {word}{'s' if number > 1 else ''}" for number, word in counts if number)
+
+
+def line(finding: Finding, subject: str) -> str:
+    """Return a finding in one line, for the messages of commands that do something else; its severity goes before."""
+    return f"{subject}: {finding.message} [{finding.code}]"
+
+
+def of(findings: tuple[Finding, ...], severity: Severity) -> tuple[Finding, ...]:
+    """Return the findings of that severity."""
+    return tuple(finding for finding in findings if finding.severity is severity)
+
+
+def tell(findings: tuple[Finding, ...], subject: str) -> None:
+    """Tell warnings and notes, each in one line and as what it is."""
+    from ecsauth.cli import console
+
+    for finding in findings:
+        console.say(f"{finding.severity.value}: {line(finding, subject)}")
+
+
+def addressed(fix: str, file: str) -> str:
+    """Return a fix with the file's own name, as a shell takes it, for FILE; as it is where there is no such file."""
+    import re
+
+    from ecsauth.cli import subject
+
+    word = subject.for_shell(file)
+    return fix if word is None else re.sub(_PLACEHOLDER, lambda _: word, fix)
+
+
+class _Pages:
+    """Writes findings one after the other."""
+
+    def __init__(self, subject: str, excerpts: Optional[Excerpts], style: Style) -> None:
+        self._subject = subject
+        self._excerpts = excerpts
+        self._style = style
+        self._said: dict[tuple[str, str, str], Optional[int]] = {}
+        self._in_short = False
+
+    def page(self, finding: Finding) -> str:
+        """Return a finding: in full, without what was said before, or in one line if even its line was shown."""
+        advice = (finding.code, finding.consequence, finding.fix)
+        is_new = advice not in self._said
+        if not is_new and self._said[advice] == finding.line:
+            self._in_short = True
+            return f"{self._head(finding)} {self._frame('-->')} {self._place(finding)}\n"
+        self._said[advice] = finding.line
+        margin = " " * len(str(finding.line or " "))
+        lines = [self._head(finding), f"{margin}{self._frame('-->')} {self._place(finding)}"]
+        lines += self._source(finding, margin)
+        if is_new:
+            lines += self._advice(finding, margin)
+        return self.end() + "\n".join(lines) + "\n\n"
+
+    def end(self) -> str:
+        """Return the blank line that ends a run of findings in short."""
+        gap = "\n" * self._in_short
+        self._in_short = False
+        return gap
+
+    def _head(self, finding: Finding) -> str:
+        code = self._style.paint(_COLOURS[finding.severity], f"{finding.severity.value}[{finding.code}]")
+        return code + self._style.paint(_BOLD, f": {finding.message}")
+
+    def _place(self, finding: Finding) -> str:
+        return ":".join(str(part) for part in (self._subject, finding.line, finding.column) if part is not None)
+
+    def _frame(self, mark: str) -> str:
+        return self._style.paint(_FRAME, mark)
+
+    def _source(self, finding: Finding, margin: str) -> list[str]:
+        """Return the line with every value masked, and a caret under the place; nothing where it may not be shown."""
+        if self._excerpts is None or finding.line is None:
+            return []
+        width = self._style.width - len(margin) - len(" | ")
+        shown = self._excerpts.excerpt(finding.line, finding.column, width)
+        bar, number = f"{margin} {self._frame('|')}", self._frame(f"{finding.line} |")
+        if shown is None:
+            return [bar, f"{number} {_NOT_SHOWN}", bar]
+        caret = self._style.paint(_COLOURS[finding.severity], "^")
+        mark = bar if shown.mark is None else f"{bar} {' ' * shown.mark}{caret}"
+        return [bar, f"{number} {shown.text}", mark]
+
+    def _advice(self, finding: Finding, margin: str) -> list[str]:
+        from ecsauth.cli import prose
+
+        width = self._style.width - len(margin) - len(" = ")
+        consequence = prose.wrapped(finding.consequence, width - len("consequence: "))
+        fix = prose.instructions(finding.fix, width - len("fix: "))
+        return [*self._item("consequence", consequence, margin), *self._item("fix", fix, margin)]
+
+    def _item(self, name: str, content: list[str], margin: str) -> list[str]:
+        first, *rest = content or [""]
+        indent = margin + " " * len(f" = {name}: ")
+        label = self._style.paint(_BOLD, f"{name}:")
+        return [f"{margin} {self._frame('=')} {label} {first}", *(f"{indent}{line}" for line in rest)]

@@ -1,0 +1,124 @@
+"""Logins at registries, for the commands that make them, and how their results are shown."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Optional
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ecsauth.core.registry_login.target import Target
+    from ecsauth.core.registry_login.verdict import Result
+
+TIMEOUT = 10.0
+"""Seconds for each registry."""
+
+BOUND = 30.0
+"""Seconds for all of them, where something waits for the end: a boot, a push."""
+
+
+def check(data: bytes, *, total: Optional[float] = BOUND) -> tuple[Result, ...]:
+    """Log in with every credential that docker would hand to the agent; the file has to be approved before."""
+    from ecsauth.core.registry_login import target
+
+    return verify(target.targets(data), TIMEOUT, total=total)
+
+
+def verify(
+    targets: Sequence[Target], timeout: float, *, insecure: Sequence[str] = (), total: Optional[float] = None
+) -> tuple[Result, ...]:
+    """Log in at each target, a few at once, and return the results in order; a terminal is shown how far it is."""
+    from ecsauth.core.registry_login import dialogue, place
+    from ecsauth.edges.clock import SystemClock
+    from ecsauth.edges.registry_client import RegistryClient
+
+    trust = place.insecure(insecure)
+    client = RegistryClient(SystemClock(), timeout, total)
+    # A wrong password that stands under several keys of a host is tried once: some registries lock out who errs often.
+    same = [(place.api(each.registry), each.credential, each.image) for each in targets]
+    logins = dict(zip(same, targets))
+    results: dict[object, Result] = {}
+    progress = _Progress(len(logins))
+    try:
+        for number, result in client.run([dialogue.login(each, trust) for each in logins.values()]):
+            results[list(logins)[number]] = result
+            progress.show(len(results))
+    finally:
+        progress.clear()
+    return tuple(results[key]._replace(registry=each.shown) for key, each in zip(same, targets))
+
+
+def document(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Return the results for programs; without a username nobody logged in, without an image none was looked for."""
+    return [
+        {
+            "registry": each.registry,
+            **({"username": each.username} if each.username else {}),
+            "result": each.verdict.value,
+            "detail": each.detail,
+            "consequence": each.consequence or None,
+            "fix": each.fix or None,
+            **({"image": each.image} if each.image else {}),
+        }
+        for each in results
+    ]
+
+
+def text(results: Sequence[Result]) -> str:
+    """Return the results for people."""
+    from ecsauth.cli.terminal import printable
+
+    lines = []
+    for each in results:
+        lines.append(printable(str(each)))
+        lines += [f"  consequence: {each.consequence}", f"  fix: {each.fix}"] if each.consequence else []
+    return "".join(f"{line}\n" for line in lines)
+
+
+class Gate:
+    """The logins before a push or a boot goes on: a no, or silence, is only told, or refuses the file."""
+
+    def __init__(self, *, refuses: bool) -> None:
+        self._refuses = refuses
+
+    def check(self, data: bytes) -> None:
+        """Return where all is well, or where it is enough to tell; raise DeniedError or UnreachableError."""
+        from ecsauth.cli import console
+        from ecsauth.core.errors import DeniedError, ExitCode, UnreachableError
+        from ecsauth.core.registry_login import verdict
+
+        results = check(data)
+        failed = [each for each in results if each.exit_code is not ExitCode.OK]
+        if not failed:
+            return
+        if not self._refuses:
+            for each in failed:
+                console.warn(f"{each.told}; {each.consequence}")
+                console.say(f"hint: {each.fix}")
+            return
+        worst = verdict.exit_code(results)
+        fault = DeniedError if worst is ExitCode.DENIED else UnreachableError
+        first, *others = sorted(failed, key=lambda each: each.exit_code is not worst)
+        raise fault(f"the login fails at {first.told}", first.fix, *(each.told for each in others))
+
+
+class _Progress:
+    """One line of a terminal that is written over and taken away; nothing where standard error is none."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._shows = sys.stderr.isatty() and count > 0
+        self.show(0)
+
+    def show(self, done: int) -> None:
+        """Say how far it is."""
+        if self._shows:
+            sys.stderr.write(f"\r\033[Kecsauth: {done} of {self._count} logins")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Leave no trace."""
+        if self._shows:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()

@@ -1,0 +1,183 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, TypeVar
+
+from ecsauth.core.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Value = TypeVar("Value")
+
+ENV_FILE = "/etc/ecs/ecs.config"
+STATE_DIRECTORY = "/var/lib/ecsauth"
+_DAY = 24 * 3600
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal; argparse would load compression libraries to find that out."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = int(os.environ.get("COLUMNS", "")) or os.get_terminal_size().columns
+        except (ValueError, OSError):
+            columns = 80
+        super().__init__(prog, width=min(columns, 100) - 2)
+        # argparse forgets that commands are indented more than options: the longest would stand on a line of its own.
+        self._action_max_length = 14
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that repeats nothing it did not understand, for that may be a secret.
+
+    `fill` adds its arguments, and is called when it is used: a command pays for its own options only.
+    """
+
+    def __init__(self, fill: Optional[Callable[[Parser], None]] = None, **kwargs: Any) -> None:
+        super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **kwargs)
+        self._fill = fill
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Add the arguments, then parse."""
+        self._add_own()
+        return super().parse_known_args(args, namespace)
+
+    def commands(self) -> dict[str, tuple[Parser, str]]:
+        """Return its subcommands by name, with their arguments, and what each does in short."""
+        self._add_own()
+        found: dict[str, tuple[Parser, str]] = {}
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse has no other way to ask
+                helps = {one.dest: one.help or "" for one in action._get_subactions()}  # noqa: SLF001 - nor for this
+                found.update({name: (parser, helps.get(name, "")) for name, parser in action.choices.items()})
+        for parser, _ in found.values():
+            parser.commands()
+        return found
+
+    def _add_own(self) -> None:
+        if self._fill is not None:
+            self._fill(self)
+            self._fill = None
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2; a screen of usage would bury the reason."""
+        unknown = "unrecognized arguments:"
+        if message.startswith(unknown):
+            names = re.findall(r"(?<!\S)(?:--[a-z][a-z0-9-]*|-[A-Za-z])", message[len(unknown) :])
+            message = " ".join([unknown, *names])
+        # argparse quotes what it was given: before the list of choices, or at the end.
+        message = re.sub(r""":? (['"]).*\1(?= \(choose from |$)""", "", message, flags=re.DOTALL)
+        self.exit(ExitCode.USAGE, f"ecsauth: error: {message}\necsauth: hint: see {self.prog} --help\n")
+
+
+def file_name(text: str) -> str:
+    """Return a FILE of several; an option and its value in one word, which argparse takes for one, is none."""
+    if text.startswith("-") and len(text.split()) > 1:
+        raise argparse.ArgumentError(None, f"unrecognized arguments: {text}")
+    return text
+
+
+def add_format(parser: Parser, choices: Sequence[str] = ("text", "json")) -> None:
+    """Add `--format`."""
+    parser.add_argument(
+        "--format", choices=choices, default="text", help="text for people (default), json for programs"
+    )
+
+
+def add_places(parser: Parser) -> None:
+    """Add where the env-file and ecsauth's own files are, for a command that only looks."""
+    parser.add_argument(
+        "--file", metavar="PATH", help=f"the env-file (default: the one that is installed, else {ENV_FILE})"
+    )
+    parser.add_argument("--state-dir", metavar="PATH", default=STATE_DIRECTORY, help=f"default: {STATE_DIRECTORY}")
+
+
+def add_uri(parser: Parser, form: str = "s3://bucket/key") -> None:
+    """Add the S3URI that a command works on."""
+    from ecsauth.core import s3_uri
+
+    parser.add_argument("uri", metavar="S3URI", type=parsed(s3_uri.parse), help=form)
+
+
+def add_bucket_owner(parser: Parser) -> None:
+    """Add `--bucket-owner`."""
+    from ecsauth.core import trust
+
+    parser.add_argument(
+        "--bucket-owner",
+        metavar="ACCOUNT",
+        type=parsed(trust.account),
+        help="account that has to own the bucket",
+    )
+
+
+def add_pinned_keys(parser: argparse._ActionsContainer) -> None:
+    """Add `--kms-key` as an instance needs it: at least one full ARN."""
+    from ecsauth.core import trust
+
+    parser.add_argument(
+        "--kms-key",
+        metavar="ARN",
+        action="append",
+        required=True,
+        type=parsed(trust.key_arn),
+        help="the KMS key it is encrypted with; repeat it while keys change",
+    )
+
+
+def add_dialect(parser: Parser) -> None:
+    """Add `--dialect`."""
+    parser.add_argument(
+        "--dialect",
+        choices=("docker", "dotenv"),
+        default="docker",
+        help="how FILE is written: as docker reads it (default), or as python-dotenv does, with quotes and comments",
+    )
+
+
+def add_check_login(parser: argparse._ActionsContainer, before: str) -> None:
+    """Add `--check-login`; `before` says before what the logins are tried."""
+    parser.add_argument(
+        "--check-login",
+        choices=("warn", "fail"),
+        help=f"log in at each registry before {before}; tell what fails, or refuse the file",
+    )
+
+
+def add_aws(parser: Parser, region: str = "the bucket's region") -> None:
+    """Add what every AWS tool takes; `region` says what of."""
+    parser.add_argument("--profile", metavar="NAME", help="profile of ~/.aws to use")
+    parser.add_argument("--region", metavar="REGION", help=region)
+
+
+def region(arguments: argparse.Namespace) -> Optional[str]:
+    """Return the region that was named: by the option, or by the variable that all SDKs but Python's read."""
+    return arguments.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds; raise UsageError."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= _DAY:
+        raise UsageError("takes a number of seconds, at most a day")
+    return number
+
+
+def parsed(parse: Callable[[str], Value]) -> Callable[[str], Value]:
+    """Make a parser of the core usable as an argument's `type`."""
+
+    def convert(text: str) -> Value:
+        try:
+            return parse(text)
+        except UsageError as fault:
+            raise argparse.ArgumentTypeError("; ".join((fault.message, *fault.hints)).replace("%", "%%")) from None
+
+    return convert

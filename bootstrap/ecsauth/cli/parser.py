@@ -1,0 +1,152 @@
+"""The command line: one subcommand a module, imported only when it is the one that is run."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from keyword import iskeyword
+from typing import TYPE_CHECKING, Callable
+
+from ecsauth import __version__, packed
+from ecsauth.cli.options import Parser
+from ecsauth.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    import argparse
+
+_EPILOG = """\
+exit status: 0 ok, 2 usage, 3 invalid env-file, 4 denied or not to be trusted, 5 unreachable (try again),
+6 local (disk, permission), 7 launch (the previous configuration is back), 8 on the last good file, 9 conflict;
+128 + n for signal n
+"""
+# name: (what it does, an example). The module of the same name has `add_arguments` and `run`.
+COMMANDS = {
+    "check": (
+        "find what is wrong with an env-file",
+        "ecsauth check ecs.config",
+    ),
+    "explain": (
+        "explain one rule of check",
+        "ecsauth explain A341",
+    ),
+    "which": (
+        "show which credential the agent would send for an image",
+        "ecsauth which nginx registry.example.com/team/app:1 --file ecs.config",
+    ),
+    "import": (
+        "turn what docker is logged in to into lines of an env-file",
+        "ecsauth import --into ecs.config",
+    ),
+    "verify": (
+        "log in at each registry of an env-file, for real",
+        "ecsauth verify ecs.config --image registry.example.com/team/app:1",
+    ),
+    "push": (
+        "check an env-file and put it into S3, encrypted with a KMS key",
+        "ecsauth push ecs.config s3://bucket/prod/ecs.config",
+    ),
+    "pull": (
+        "show the env-file in S3, masked, or get its bytes into a private file",
+        "ecsauth pull s3://bucket/prod/ecs.config -o ecs.config",
+    ),
+    "edit": (
+        "edit the env-file in S3, check it and put it back",
+        "ecsauth edit s3://bucket/prod/ecs.config",
+    ),
+    "diff": (
+        "tell what two env-files say differently, never a value",
+        "ecsauth diff ecs.config s3://bucket/prod/ecs.config",
+    ),
+    "history": (
+        "list the versions of the env-file in S3: when, who, what changed",
+        "ecsauth history s3://bucket/prod/ecs.config --diff",
+    ),
+    "rollback": (
+        "make what an older version holds the newest version",
+        "ecsauth rollback s3://bucket/prod/ecs.config VERSION",
+    ),
+    "export": (
+        "put a registry's credential into Secrets Manager, for tasks that name it",
+        "ecsauth export secretsmanager ecs.config --registry registry.example.com",
+    ),
+    "iam": (
+        "print the policies of an environment, or the stack that makes it",
+        "ecsauth iam instance-role --stack ecsauth -o instance-role.json",
+    ),
+    "archive": (
+        "put the boot archive into S3, encrypted with a KMS key",
+        "ecsauth archive publish s3://bucket/prod/ecsauth",
+    ),
+    "user-data": (
+        "write what an instance is told at its launch, so that it boots",
+        "ecsauth user-data s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
+    ),
+    "boot": (
+        "fetch the env-file, prove it, check it, install it and start the agent",
+        "ecsauth boot s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
+    ),
+    "status": (
+        "tell whether the env-file, S3 and the agent that runs agree",
+        "ecsauth status --remote",
+    ),
+    "doctor": (
+        "find out why an instance does not boot, one line a cause",
+        "ecsauth doctor s3://bucket/prod/ecs.config",
+    ),
+    "unpersist": (
+        "remove the units that boot --persist made, and the gate of the service",
+        "ecsauth unpersist",
+    ),
+    "completion": (
+        "print what completes the command line in a shell",
+        "ecsauth completion bash",
+    ),
+}
+
+
+def make_parser() -> Parser:
+    """Return the parser of the whole command line; `run` in its result is the command."""
+    parser = Parser(
+        prog="ecsauth",
+        description="Registry credentials for Amazon ECS container instances, checked before the agent starts.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (summary, example) in COMMANDS.items():
+        commands.add_parser(
+            name,
+            fill=_filler(name),
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog=f"example:\n  {example}",
+        )
+    return parser
+
+
+def module_of(command: str) -> str:
+    """Return the name of a command's module; one that is a word of Python's has an underscore behind it."""
+    return f"ecsauth.cli.{command.replace('-', '_')}{'_' * iskeyword(command)}"
+
+
+def _version() -> str:
+    """Return this program's version, and of the boot archive what is packed with it."""
+    if not packed.PACKAGES:
+        return f"ecsauth {__version__}"
+    packages = ", ".join(f"{name} {version}" for name, version in packed.PACKAGES.items())
+    return f"ecsauth {__version__} (boot archive; Python {sys.version_info[0]}.{sys.version_info[1]}: {packages})"
+
+
+def _filler(name: str) -> Callable[[Parser], None]:
+    def fill(parser: Parser) -> None:
+        try:
+            module = importlib.import_module(module_of(name))
+        except ModuleNotFoundError:
+            if not packed.PACKAGES:
+                raise
+            parser.exit(ExitCode.USAGE, f"ecsauth: error: {packed.lack(name)}\necsauth: hint: {packed.HINT}\n")
+        module.add_arguments(parser)
+        run: Callable[[argparse.Namespace], int] = module.run
+        parser.set_defaults(run=run, format="text")
+
+    return fill

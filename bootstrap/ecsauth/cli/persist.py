@@ -1,0 +1,180 @@
+"""`boot --persist`: the units that run the same boot at every boot of the machine and from a timer.
+
+They are written before anything is fetched: an instance whose first boot fails is tried again by its units.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from ecsauth.core.plan import Command, Step
+    from ecsauth.core.units import UnitFile, Units
+    from ecsauth.edges.supervisor import Systemd
+
+# What leads to S3 and docker here, and is no secret.
+_ENVIRONMENT = (
+    "AWS_CA_BUNDLE",
+    "AWS_DEFAULT_REGION",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_REGION",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+    "DOCKER_HOST",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "https_proxy",
+    "http_proxy",
+    "no_proxy",
+)
+
+
+class Change(NamedTuple):
+    """What has to be done for the units to be as a boot wants them; nothing where they are.
+
+    `wanted` are all units; those of them in `write` are not there yet, `stale` are there and not wanted any more.
+    """
+
+    wanted: Units
+    write: tuple[UnitFile, ...]
+    stale: tuple[str, ...]
+    stop: tuple[Step, ...]
+    steps: tuple[Step, ...]
+
+
+def environment() -> tuple[tuple[str, str], ...]:
+    """Return what the units keep of the environment; to be asked before the SDK is made ready, which changes it."""
+    return tuple((name, os.environ[name]) for name in _ENVIRONMENT if os.environ.get(name))
+
+
+def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Change:
+    """Look at the units and plan; raise LocalError, UsageError or LaunchError. `kept` is of the environment."""
+    from ecsauth.cli import logins, starting
+    from ecsauth.core import units
+    from ecsauth.edges.commands import Commands
+    from ecsauth.edges.disk.program import absolute_argv
+    from ecsauth.edges.disk.unit_files import UnitFiles
+    from ecsauth.edges.supervisor import Systemd
+
+    commands, files = Commands(), UnitFiles()
+    systemd = Systemd(commands.call, commands.run)
+    version = _version(systemd)
+    order = units.Order(
+        program=absolute_argv(),
+        arguments=tuple(_words(arguments)),
+        mode=starting.mode(arguments),
+        deadline=arguments.deadline + (logins.BOUND if arguments.check_login else 0.0),
+        wait=arguments.wait,
+        systemd=version,
+        environment=kept,
+    )
+    wanted = units.render(order)
+    write = tuple(unit for unit in wanted.files if not files.has(unit))
+    names = {unit.name for unit in wanted.files} | {units.GATE}
+    stale = tuple(name for name in files.names() if name not in names)
+    in_force = not write and not stale and systemd.follows(tuple(unit.name for unit in wanted.files), wanted.enable)
+    return Change(wanted, write, stale, units.deactivation(stale), () if in_force else units.enabling(wanted))
+
+
+def _version(systemd: Systemd) -> Optional[int]:
+    from ecsauth.core.errors import LaunchError
+
+    try:
+        return systemd.version()
+    except LaunchError as fault:
+        raise LaunchError(
+            f"--persist needs systemd, which would run its units: {fault.message}",
+            "without it leave out --persist, and run the same command at each boot and from cron",
+        ) from None
+
+
+class Beside(NamedTuple):
+    """What is done beside the boot itself: in words, before it and after it; the files written, the commands run."""
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    commands: tuple[Command, ...] = ()
+
+
+def beside(change: Optional[Change], gate: Optional[str]) -> Beside:
+    """Tell of a change to the units, and of the gate that is written."""
+    from ecsauth.core import units
+    from ecsauth.edges.disk.unit_files import UnitFiles
+
+    gates = () if gate is None else (gate,)
+    lines = [f"write {path}, which holds the service back until a checked file is there" for path in gates]
+    if change is None:
+        return Beside(before=tuple(lines), units=gates)
+    files, steps = UnitFiles(), (*change.stop, *change.steps)
+    written = tuple(files.path(unit.name) for unit in change.write)
+    lines += [f"write {path}" for path in written]
+    lines += [_line(step) for step in change.stop]
+    lines += [f"remove {files.path(name)}" for name in change.stale]
+    lines += [_line(step) for step in change.steps]
+    last = units.starting(change.wanted.start) if change.steps else ()
+    return Beside(tuple(lines), tuple(map(_line, last)), (*gates, *written), tuple(step.command for step in steps))
+
+
+def _line(step: Step) -> str:
+    import shlex
+
+    return f"{step.why}: {shlex.join(step.command)}"
+
+
+def install(change: Change) -> None:
+    """Write the units and enable them; raise LocalError or LaunchError."""
+    from ecsauth.cli import console
+    from ecsauth.edges.commands import Commands
+    from ecsauth.edges.disk.unit_files import UnitFiles
+
+    commands, files = Commands(), UnitFiles()
+    for unit in change.write:
+        files.write(unit)
+    for step in change.stop:
+        commands.run(step.command, step.seconds)
+    for name in change.stale:
+        files.remove(name)
+    for step in change.steps:
+        commands.run(step.command, step.seconds)
+    for note in change.wanted.notes if change.steps else ():
+        console.warn(note)
+
+
+def start(names: tuple[str, ...]) -> None:
+    """Start units without waiting for them; raise LaunchError."""
+    from ecsauth.core import units
+    from ecsauth.edges.commands import Commands
+
+    for step in units.starting(names):
+        Commands().run(step.command, step.seconds)
+
+
+def _words(arguments: argparse.Namespace) -> Iterator[str]:
+    """Yield the arguments of this boot, less those that are meant for one run only."""
+    yield str(arguments.uri)
+    for key in arguments.kms_key:
+        yield from ("--kms-key", key)
+    for setting in arguments.set:
+        yield from ("--set", setting)
+    for name in ("bucket_owner", "profile", "region", "check_login"):
+        if getattr(arguments, name) is not None:
+            yield from (f"--{name.replace('_', '-')}", getattr(arguments, name))
+    if arguments.max_stale is not None:
+        yield from ("--max-stale", f"{arguments.max_stale:.0f}s")
+    yield from ("--file", os.path.abspath(arguments.file), "--state-dir", os.path.abspath(arguments.state_dir))
+    yield from ("--image", arguments.image)
+    yield from ("--deadline", f"{arguments.deadline:g}", "--wait", f"{arguments.wait:g}")
+    for name in ("awsvpc", "no_host_rules", "rollback_on_timeout"):
+        if getattr(arguments, name):
+            yield f"--{name.replace('_', '-')}"

@@ -1,0 +1,162 @@
+"""JSON lists and objects, as agent/config/parse.go and ecs-init read them with Go's encoding/json."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ecsauth.core.agent_config.effect import Effect, Verdict, fatal, lost
+from ecsauth.core.agent_config.go_values import parse_uint
+from ecsauth.core.auth import go_json
+from ecsauth.core.auth.go_json import Flaw, JsonError, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ecsauth.core.agent_variables import Variable
+
+    Environment = Mapping[str, str]
+
+_TAKEN = Effect(Verdict.QUIET)
+_PORT_BITS = 16
+# What a valid array is made of; strings are skipped whole, so that their commas are not seen.
+_STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{},]')
+# How the values of a valid document begin, numbers apart.
+_KINDS = {
+    "[": Kind.ARRAY,
+    "{": Kind.OBJECT,
+    '"': Kind.STRING,
+    "n": Kind.NULL,
+    "t": Kind.BOOLEAN,
+    "f": Kind.BOOLEAN,
+}
+# One element of an array: its kind, and what it holds for a string, else how it is written.
+_Element = tuple[Kind, str]
+
+
+def json_value(variable: Variable, value: str, _other: Environment) -> Effect:
+    """Return what a JSON list or object comes to; `parsing` says of what, and what a bad one does."""
+    if not value:
+        return _TAKEN
+    parsing = variable.parsing
+    try:
+        root = _decode(value, first_only=parsing["reads"] == "first")
+    except JsonError as error:
+        # io.EOF of a Decoder is no warning, but for one variable that does not ask.
+        if error.flaw is Flaw.EMPTY and parsing["reads"] == "first" and parsing.get("blank") != "bad":
+            return _TAKEN
+        return _bad(variable, f"not valid JSON at character {error.offset + 1} ({error.flaw.value})")
+    if root.kind is Kind.NULL:
+        return _empty(variable)
+    if parsing["shape"] == "object":
+        return _object(variable, root)
+    if root.kind is not Kind.ARRAY:
+        return _bad(variable, "not a JSON list")
+    return _LISTS[parsing["of"]](variable, tuple(_elements(value[root.start : root.end])))
+
+
+def _decode(value: str, *, first_only: bool) -> go_json.Value:
+    """Return the JSON value that Go decodes: a Decoder stops behind the first one."""
+    try:
+        return go_json.decode(value)
+    except JsonError as error:
+        if first_only and error.flaw is Flaw.TRAILING:
+            return go_json.decode(value[: error.offset])
+        raise
+
+
+def _elements(array: str) -> Iterator[_Element]:
+    """Yield the elements of a valid array: the pieces between its own commas."""
+    depth, start = 0, 1
+    for match in _STRUCTURE.finditer(array):
+        mark = match.group()
+        if mark in ("[", "{"):
+            depth += 1
+        elif mark in ("]", "}"):
+            depth -= 1
+        if (mark == "," and depth == 1) or depth == 0:
+            piece = array[start : match.start()].strip(go_json.SPACE)
+            start = match.end()
+            if piece:
+                yield _element(piece)
+
+
+def _element(piece: str) -> _Element:
+    """Return the element that the piece is; what stands inside a nested one does not matter."""
+    kind = _KINDS.get(piece[0], Kind.NUMBER)
+    text = go_json.decode(piece).text if kind is Kind.STRING else None
+    return kind, piece if text is None else text.reveal()
+
+
+def _object(variable: Variable, root: go_json.Value) -> Effect:
+    """Return what json.Unmarshal into map[string]string comes to: null is an empty string, all else an error."""
+    if root.kind is not Kind.OBJECT:
+        return _bad(variable, "not a JSON object")
+    if any(member.value.kind not in (Kind.STRING, Kind.NULL) for member in root.members):
+        return _bad(variable, "a value in the object is not a string")
+    return _TAKEN
+
+
+def _ports(variable: Variable, elements: tuple[_Element, ...]) -> Effect:
+    """Return what decoding into []uint16 comes to: a bad element is warned of and becomes 0, null silently so."""
+    if not elements:
+        return _empty(variable)
+    others = [kind for kind, text in elements if kind is not Kind.NUMBER or parse_uint(text, _PORT_BITS) is None]
+    if not others:
+        return _TAKEN
+    warned = any(kind is not Kind.NULL for kind in others)
+    return lost("an element is no port from 0 to 65535 and becomes port 0", warned=warned)
+
+
+def _texts(variable: Variable, elements: tuple[_Element, ...]) -> Effect:
+    """Return what decoding into []string comes to; an element that is no string is an empty one.
+
+    config.go, validateAndOverrideBounds, refuses logging drivers that it does not know.
+    """
+    if not elements:
+        return _empty(variable)
+    known = variable.parsing.get("values")
+    if known is not None and any(kind is not Kind.STRING or text not in known for kind, text in elements):
+        return fatal("a name in the list is not known")
+    if any(kind not in (Kind.STRING, Kind.NULL) for kind, _text in elements):
+        return lost("an element of the list is not a string", warned=True)
+    return _TAKEN
+
+
+def _networks(_variable: Variable, elements: tuple[_Element, ...]) -> Effect:
+    """Return what decoding into []cniTypes.IPNet comes to: every element goes through net.ParseCIDR, null too."""
+    if all(kind is Kind.STRING and _is_cidr(text) for kind, text in elements):
+        return _TAKEN
+    return fatal("an element of the list is no CIDR block")
+
+
+_LISTS = {"port": _ports, "text": _texts, "cidr": _networks}
+
+
+def _is_cidr(text: str) -> bool:
+    """Say whether net.ParseCIDR takes the text: an address without a zone, a slash, decimal digits within its size."""
+    from ipaddress import ip_address  # a millisecond that almost no file needs
+
+    address, _slash, bits = text.partition("/")
+    if "%" in address or not (bits.isascii() and bits.isdigit()):
+        return False
+    try:
+        size = ip_address(address).max_prefixlen
+    except ValueError:
+        return False
+    significant = bits.lstrip("0") or "0"
+    return len(significant) <= len(str(size)) and int(significant) <= size
+
+
+def _bad(variable: Variable, reason: str) -> Effect:
+    """Return the effect of a value that cannot be decoded."""
+    if variable.parsing["bad"] == "fatal":
+        return fatal(reason)
+    return lost(f"{reason}: the default is used", warned=True)
+
+
+def _empty(variable: Variable) -> Effect:
+    """Return the effect of null or an empty list: the zero value of Go counts as not set (config.go, Merge)."""
+    if variable.default in ("", "[]", "{}"):
+        return _TAKEN
+    return lost("an empty list counts as not set: the default is used", warned=False)
