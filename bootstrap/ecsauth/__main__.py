@@ -2,7 +2,7 @@
 
 import sys
 
-from ecsauth.cli import main
+from ecsauth.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

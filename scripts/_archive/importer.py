@@ -90,7 +90,7 @@ def run() -> NoReturn:
     At once: to take all modules apart first is a twentieth of a short run, and does nothing for anybody.
     """
     enter()
-    from ecsauth.cli import main
+    from ecsauth.cli.main import main
 
     status = main()
     for stream in (sys.stdout, sys.stderr):

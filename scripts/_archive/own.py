@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _SOURCES = ROOT / "bootstrap"
 # All other commands are an operator's, and need more packages.
 COMMANDS = ("boot", "check", "doctor", "explain", "status", "unpersist", "verify", "which")
-_ENTRIES = ("ecsauth.cli", "ecsauth.cli.parser", *(f"ecsauth.cli.{name}" for name in COMMANDS))
+_ENTRIES = ("ecsauth.cli.main", "ecsauth.cli.parser", *(f"ecsauth.cli.commands.{name}" for name in COMMANDS))
 
 
 @functools.cache

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from contest import Contender
+from ecsauth import aws_names
+from ecsauth.boot.units import UnitFile
+from ecsauth.deploy import user_data
 from metadata_service import Instance
-
-from ecsauth.core import s3_uri, user_data
-from ecsauth.core.units import UnitFile
 
 if TYPE_CHECKING:
     from s3_server import S3Server
@@ -42,11 +42,11 @@ def contender(scratch: Path, kms_key: str, bucket: str, archive: Path, places: P
     There is no gate, which would be this machine's.
     """
     sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
-    order = user_data.Order(
+    order = user_data.UserDataSpec(
         arguments=(f"s3://{bucket}/prod/ecs.config", "--kms-key", kms_key),
         launch="none",
         kms_keys=(kms_key,),
-        archive=user_data.Archive(s3_uri.parse(f"s3://{bucket}/{KEY}"), sha256),
+        archive=user_data.ArchiveSource(aws_names.parse(f"s3://{bucket}/{KEY}"), sha256),
         region=Instance().region,
         endpoint=places.s3.rpartition(":")[0],
     )

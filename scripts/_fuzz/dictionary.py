@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ecsauth.core import agent_variables
-from ecsauth.core.auth.auth_document import FIELDS
+from ecsauth.agent import variables
+from ecsauth.registry.document import FIELDS
 
 _WORDS = (
     *("docker", "dockercfg", "true", "false", "null", "auths", "credsStore", "credHelpers", "localhost", "docker.io"),
@@ -21,7 +21,7 @@ _WORDS = (
 def words() -> tuple[bytes, ...]:
     """Return the words, names of variables and fields among them."""
     fields = (f'"{field}":' for fields in FIELDS.values() for field in fields)
-    return tuple(word.encode() for word in sorted({*_WORDS, *agent_variables.names(), *fields}))
+    return tuple(word.encode() for word in sorted({*_WORDS, *variables.names(), *fields}))
 
 
 def lines() -> str:

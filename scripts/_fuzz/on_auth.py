@@ -9,18 +9,21 @@ import itertools
 import json
 from typing import TYPE_CHECKING, NoReturn
 
+from ecsauth.go import json as go_json
+from ecsauth.registry import auth as registry_auth
+from ecsauth.registry import match
+from ecsauth.registry.document import DOCKER, DOCKERCFG
+from ecsauth.registry.keys import HUB_HOSTS, HUB_KEY, printable
+from ecsauth.registry.problems import ProblemKind
+
 from _fuzz.seeds import auth_data, cases
 from _fuzz.target import holds
-from ecsauth.core.auth import go_json, image_match, registry_auth
-from ecsauth.core.auth.auth_document import DOCKER, DOCKERCFG
-from ecsauth.core.auth.auth_problem import ProblemKind
-from ecsauth.core.auth.registry_key import HUB_HOSTS, HUB_KEY, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ecsauth.core.auth.credential import Entry
-    from ecsauth.core.auth.registry_auth import RegistryAuth
+    from ecsauth.registry.auth import RegistryAuth
+    from ecsauth.registry.credential import Entry
 
 _ABOUT_TYPE = (ProblemKind.TYPE_IS_DATA, ProblemKind.TYPE_MISSPELT, ProblemKind.TYPE_UNKNOWN)
 # Two walks over a map of so many entries are 120 x 120 orders.
@@ -62,7 +65,7 @@ def _check_parsed(auth: RegistryAuth, kind: str, text: str) -> None:
 
 
 def _check_match(auth: RegistryAuth, image: str) -> None:
-    found = image_match.match(auth, image)
+    found = match.match(auth, image)
     credentials = {credential for _, credential in found.candidates}
     holds(found.candidates, "nothing can be sent, not even nothing")
     holds(found.deterministic == (len(credentials) == 1), "random and certain at once")

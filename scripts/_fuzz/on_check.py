@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecsauth import envfile
+from ecsauth.check import check, rules
+from ecsauth.check.examine import Target
+from ecsauth.finding import Severity
+from ecsauth.go.values import GO_SPACE
+
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from ecsauth.core import readers, rules
-from ecsauth.core.check import Target, check
-from ecsauth.core.diagnostics import Severity
-from ecsauth.core.go_space import GO_SPACE
 
 if TYPE_CHECKING:
-    from ecsauth.core.diagnostics import Finding
+    from ecsauth.finding import Finding
 
 seeds = env_files
 _CODES = frozenset(rule.code for rule in rules.RULES)
@@ -68,7 +70,7 @@ def check_places(found: tuple[Finding, ...], data: bytes) -> None:
 
 def check_agreement(data: bytes, spaced: frozenset[int | None] = frozenset()) -> None:
     """Docker takes the file and gives the agent what ecs-init gives; white space may differ in lines with a finding."""
-    docker, ecs_init = readers.docker(data), readers.ecs_init(data)
+    docker, ecs_init = envfile.docker(data), envfile.ecs_init(data)
     for reading in (docker, ecs_init):
         holds(reading.refusal is None and reading.start_failure is None, "no error, and yet no agent")
     theirs = {one.name: one for one in ecs_init.assignments}

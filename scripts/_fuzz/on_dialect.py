@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecsauth import envfile
+from ecsauth.check import check
+from ecsauth.envfile import dotenv
+from ecsauth.errors import InvalidError
+
 from _fuzz.on_check import errors_of
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from ecsauth.core import authoring, readers
-from ecsauth.core.check import check
-from ecsauth.core.errors import InvalidError
-from ecsauth.edges import dotenv_dialect
 
 if TYPE_CHECKING:
-    from ecsauth.edges.dotenv_dialect import DotenvReading
+    from ecsauth.envfile.dotenv import DotenvReading
 
 seeds = env_files
 
@@ -23,18 +24,18 @@ def run(data: bytes) -> None:
     """Read as python-dotenv does, write it out, and read that as docker does."""
     secret = secrets(data)
     try:
-        authoring.refuse_long_blanks(data)
-        reading = dotenv_dialect.read(data)
+        dotenv.refuse_long_blanks(data)
+        reading = dotenv.read(data)
         _check_places(reading, data)
         if reading.refusal or reading.unparsable:
             return
-        written = authoring.write(data, [authoring.Binding(*entry) for entry in reading.entries])
+        written = dotenv.write(data, [dotenv.AuthoredVariable(*entry) for entry in reading.entries])
     except InvalidError as error:
         assert_hidden(secret, (error.message, *error.hints))
         return
     assert_hidden(secret, (text for _, text in written.differences))
     if not errors_of(check(written.data)):
-        given = {name: value.reveal() for name, value in readers.docker(written.data).environment().items()}
+        given = {name: value.reveal() for name, value in envfile.docker(written.data).environment().items()}
         meant = {name: _one_line(value.reveal()) for name, value in reading.environment().items() if value is not None}
         holds(given == meant, "docker reads something else than was authored")
     lines = data.decode("utf-8-sig").count("\n") + data.count(b"\r") + 1

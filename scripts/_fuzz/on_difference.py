@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecsauth import envfile
+from ecsauth.publish.diff import difference
+
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from ecsauth.core import readers
-from ecsauth.core.difference import difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,6 @@ def run(data: bytes) -> None:
     for one, other in ((old, new), (new, old)):
         changes = difference(one, other)
         assert_hidden(secret, changes)
-        same = readers.docker(one).environment() == readers.docker(other).environment()
+        same = envfile.docker(one).environment() == envfile.docker(other).environment()
         holds(same == (not changes), "a change that is none, or none where there is one")
         holds(not difference(one, one), "a file differs from itself")

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecsauth.agent import config
+from ecsauth.agent import variables as agent_variables
+from ecsauth.agent.config import ConfigVerdict
+
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import cases, catalogue, variables
 from _fuzz.target import holds
-from ecsauth.core import agent_config, agent_variables
-from ecsauth.core.agent_config import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,13 +32,13 @@ def run(data: bytes) -> None:
     lines = [line.partition("=") for line in data.decode("utf-8", "surrogateescape").split("\n")]
     (name, _, value), *rest = lines
     other = {one: text for one, _, text in rest}
-    effect = agent_config.effect(name, value, other)
-    holds(effect == agent_config.effect(name, value, other), "not the same twice")
+    effect = config.effect(name, value, other)
+    holds(effect == config.effect(name, value, other), "not the same twice")
     holds(not effect.lost or effect.reason, "lost without a reason")
-    holds(effect.verdict is not Verdict.FATAL or effect.lost, "fatal and yet in force")
+    holds(effect.verdict is not ConfigVerdict.FATAL or effect.lost, "fatal and yet in force")
     holds(isinstance(effect.effective, (bool, int, type(None))), "no such value")
     assert_hidden(secrets(data), (effect.reason,))
-    faults = agent_config.start_faults({**other, name: value})
+    faults = config.start_faults({**other, name: value})
     holds(all(fault.variable and fault.reason for fault in faults), "a fault without a cause")
     meant = agent_variables.nearest(name)
     holds(meant is None or agent_variables.find(meant) is not None, "an unknown name is suggested")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecsauth.check import check
+from ecsauth.check.excerpt import Excerpts
+
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from ecsauth.core.check import check
-from ecsauth.core.excerpt import Excerpts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

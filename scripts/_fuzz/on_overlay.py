@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecsauth import envfile
+from ecsauth.envfile import overrides
+from ecsauth.errors import UsageError
+
 from _fuzz.secrecy import assert_hidden, secrets
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from ecsauth.core import overlay, readers
-from ecsauth.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ecsauth.core.overlay import Setting
+    from ecsauth.envfile.overrides import Setting
 
 
 def seeds() -> Iterator[bytes]:
@@ -31,20 +33,20 @@ def run(data: bytes) -> None:
     second, _, file = rest.partition(b"\n")
     texts = [line.decode("utf-8", "surrogateescape") for line in (first, second)]
     settings = tuple(one for one in map(_setting, texts) if one is not None)
-    before, result = readers.docker(file), overlay.apply(file, settings)
+    before, result = envfile.docker(file), overrides.apply(file, settings)
     if before.refusal is not None or not settings:
         holds(result == file, "a file that is refused, or not set anything in, changes")
         return
     expected = {name: value.reveal() for name, value in before.environment().items()}
     expected.update({one.name: one.value for one in settings})
-    after = readers.docker(result)
+    after = envfile.docker(result)
     holds(after.refusal is None, "the settings make docker refuse the file")
     holds({name: value.reveal() for name, value in after.environment().items()} == expected, "not what was asked for")
 
 
 def _setting(text: str) -> Setting | None:
     try:
-        setting = overlay.setting(text)
+        setting = overrides.setting(text)
     except UsageError as error:
         name, _, value = text.partition("=")
         hidden = secrets(f"A_NAME={value}".encode("utf-8", "surrogateescape"))

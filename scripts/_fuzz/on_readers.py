@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecsauth import envfile
+
 from _fuzz.seeds import env_files
 from _fuzz.target import holds
-from ecsauth.core import readers
 
 if TYPE_CHECKING:
-    from ecsauth.core.readers import Reading
+    from ecsauth.envfile import Reading
 
 seeds = env_files
 _HOST = {"ECS_HOST_VAR": "from-host"}
@@ -18,13 +19,13 @@ _HOST = {"ECS_HOST_VAR": "from-host"}
 def run(data: bytes) -> None:
     """Read the bytes in each way."""
     lines = data.decode("utf-8", "surrogateescape").split("\n")
-    for reading in (readers.docker(data), readers.ecs_init(data), readers.systemd(data)):
+    for reading in (envfile.docker(data), envfile.ecs_init(data), envfile.systemd(data)):
         _check_places(reading, lines)
         _check_environment(reading)
-    plain, hosted = readers.docker(data), readers.docker(data, _HOST)
+    plain, hosted = envfile.docker(data), envfile.docker(data, _HOST)
     holds(plain.refusal == hosted.refusal, "the host's environment changes a refusal")
     holds(set(hosted.environment()) - set(plain.environment()) <= set(_HOST), "a variable came from nowhere")
-    for read in (readers.docker, readers.ecs_init):
+    for read in (envfile.docker, envfile.ecs_init):
         for one in read(data).assignments:
             written = lines[one.line - 1][one.value_column - 1 :]
             holds(written.startswith(one.value.reveal()), "the value does not stand in its place")

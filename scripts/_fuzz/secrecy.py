@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ecsauth
-from ecsauth.core import readers
-from ecsauth.core.auth import go_base64, go_json
-from ecsauth.core.auth.auth_document import FIELDS, known_field
-from ecsauth.core.checks.names import shown, shown_registry
+from ecsauth import envfile
+from ecsauth.agent.names import shown, shown_registry
+from ecsauth.go import json
+from ecsauth.go import values as go_values
+from ecsauth.registry.document import FIELDS, known_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ecsauth.core.auth.go_json import Value
+    from ecsauth.go.json import Value
 
 SHORTEST = 6
 """Characters of a text that is long enough to be nobody's accident."""
@@ -62,8 +63,8 @@ def assert_hidden(secret: Iterable[str], texts: Iterable[object]) -> None:
             raise AssertionError(f"shown: {text!r} in {everything!r}")
 
 
-def _assignments(data: bytes) -> Iterator[readers.Assignment]:
-    for read in (readers.docker, readers.ecs_init, readers.systemd):
+def _assignments(data: bytes) -> Iterator[envfile.Assignment]:
+    for read in (envfile.docker, envfile.ecs_init, envfile.systemd):
         yield from read(data).assignments
 
 
@@ -82,8 +83,8 @@ def _joined(data: bytes) -> tuple[str, ...]:
 
 def _decoded(value: str) -> Value | None:
     try:
-        return go_json.decode(value)
-    except go_json.JsonError:
+        return json.decode(value)
+    except json.JsonError:
         return None
 
 
@@ -92,7 +93,7 @@ def _texts(value: Value) -> Iterator[str]:
     if value.text is not None:
         text = value.text.reveal()
         yield text
-        pair = go_base64.decode(text)
+        pair = go_values.decode(text)
         if pair is not None:
             yield from pair.decode("utf-8", "surrogateescape").split(":", 1)
     for member in value.members:

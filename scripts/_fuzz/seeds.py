@@ -8,7 +8,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecsauth.core import agent_variables, rules
+from ecsauth.agent import variables as agent_variables
+from ecsauth.check import rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Optional
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ecsauth.core.readers import Reading
-    from ecsauth.core.secret import Secret
+    from ecsauth.envfile import Reading
+    from ecsauth.secret import Secret
 
 # What the started process has from elsewhere is left out of the recorded `process_env`.
 _FROM_ELSEWHERE = ("HOSTNAME", "PATH", "HOME")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, Optional
 
-from ecsauth.core.auth import image_match, registry_auth
+from ecsauth.registry import auth as registry_auth
+from ecsauth.registry import match as registry_match
 
 if TYPE_CHECKING:
-    from ecsauth.core.auth.credential import Credential
+    from ecsauth.registry.credential import Credential
 
 _FIELDS = ("username", "password", "auth", "email", "serveraddress", "identitytoken", "registrytoken")
 
@@ -23,7 +24,7 @@ def disagreement(case: dict[str, Any]) -> Optional[str]:
         return f"stored keys: {len(case['stored_keys'])} recorded, {len(stored)} computed"
     random = False
     for recorded in case["answers"]:
-        match = image_match.match(auth, recorded["image"])
+        match = registry_match.match(auth, recorded["image"])
         expected = {_recorded(answer) for answer in recorded["answers"]}
         computed = {_computed(credential) for _, credential in match.candidates}
         if expected != computed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from ecsauth.core.agent_config import Effect, Verdict, effect
+from ecsauth.agent.config import ConfigVerdict, Effect, effect
 
 # Field of Go's config.Config that a boolean, integer or duration ends up in.
 _FIELDS = {
@@ -63,7 +63,7 @@ _FIELDS = {
     "ZZZ_SKIP_DOMAIN_JOIN_CHECK_NOT_SUPPORTED_IN_PRODUCTION": "GMSACapable",
     "ZZZ_SKIP_DOMAIN_LESS_CHECK_NOT_SUPPORTED_IN_PRODUCTION": "GMSADomainlessCapable",
 }
-_SEVERITY = list(Verdict)
+_SEVERITY = list(ConfigVerdict)
 
 
 def disagreement(case: dict[str, Any]) -> Optional[str]:
@@ -71,7 +71,7 @@ def disagreement(case: dict[str, Any]) -> Optional[str]:
     expected, modelled = _recorded_verdict(case), _modelled_verdict(case)
     if modelled is not expected:
         return f"the agent: {expected.value}; modelled: {modelled.value}"
-    if expected is Verdict.FATAL or case["var"] not in _FIELDS:
+    if expected is ConfigVerdict.FATAL or case["var"] not in _FIELDS:
         return None
     outcome = _outcome(case["var"], case["value"] or "", case["other_env"])
     baseline = _outcome(case["var"], "", {}).default
@@ -80,13 +80,13 @@ def disagreement(case: dict[str, Any]) -> Optional[str]:
     return None if _same(outcome.effective, value) else f"in force: {value}; modelled: {outcome.effective}"
 
 
-def _recorded_verdict(case: dict[str, Any]) -> Verdict:
+def _recorded_verdict(case: dict[str, Any]) -> ConfigVerdict:
     if case["error"]:
-        return Verdict.FATAL
-    return Verdict.WARNED if case["logs"] else Verdict.QUIET
+        return ConfigVerdict.FATAL
+    return ConfigVerdict.WARNED if case["logs"] else ConfigVerdict.QUIET
 
 
-def _modelled_verdict(case: dict[str, Any]) -> Verdict:
+def _modelled_verdict(case: dict[str, Any]) -> ConfigVerdict:
     """Return the worst verdict of all variables; AWS_DEFAULT_REGION counts when it is absent, too."""
     environment = {"AWS_DEFAULT_REGION": "", **case["other_env"], case["var"]: case["value"] or ""}
     verdicts = (_outcome(name, value, environment).verdict for name, value in environment.items())

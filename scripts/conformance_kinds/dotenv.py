@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from ecsauth.edges import dotenv_dialect
+from ecsauth.envfile import dotenv
+
 from conformance_kinds._env_file import difference, file_of
 
 _WARNING = "WARNING python-dotenv could not parse statement starting at line {line}"
@@ -12,7 +13,7 @@ _WARNING = "WARNING python-dotenv could not parse statement starting at line {li
 
 def disagreement(case: dict[str, Any]) -> Optional[str]:
     """Compare the variables in order, the refusal, and the lines that python-dotenv warned of."""
-    reading = dotenv_dialect.read(file_of(case))
+    reading = dotenv.read(file_of(case))
     refused = case["error"] is not None
     if reading.refusal or refused:
         return difference("refusal", reading.refusal is not None, refused)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 from typing import Any, Optional
 
-from ecsauth.core import readers
-from ecsauth.core.readers.reading import as_sent
+from ecsauth import envfile
+from ecsauth.envfile.reading import as_sent
+
 from conformance_kinds._env_file import difference, file_of, process_difference
 
 
 def disagreement(case: dict[str, Any]) -> Optional[str]:
     """Compare the map that ecs-init reads, what the engine is sent, whether it creates and starts, and the process."""
-    reading = readers.ecs_init(file_of(case))
+    reading = envfile.ecs_init(file_of(case))
     ours = {one.name: one.value.reveal() for one in reading.assignments}
     sent = sorted(as_sent(f"{name}={value}") for name, value in ours.items())
     refused_at_create = (case["engine_error"] or "").startswith("400 ")

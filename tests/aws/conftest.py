@@ -9,8 +9,8 @@ import pytest
 import sdk_data
 from aws_environment import OPERATOR, aws_environment
 from bucket import Bucket
-from ecsauth.edges.store.s3 import InstanceStore
-from ecsauth.edges.store.sdk import InstanceClients
+from ecsauth.aws.s3 import InstanceStore
+from ecsauth.aws.session import InstanceClients
 from fetching import Instance
 from pushing import Operator
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 import pytest
-from ecsauth.edges.store.sdk import InstanceClients
+from ecsauth.aws.session import InstanceClients
 
 
 class Sent(Exception):  # noqa: N818 - no error

@@ -14,8 +14,8 @@ import s3_faults as faults
 from aws_environment import OPERATOR, aws_environment
 from bucket import KMS_KEY
 from canary import Canary
-from ecsauth.core import rules
-from ecsauth.core.diagnostics import Severity
+from ecsauth.check import rules
+from ecsauth.finding import Severity
 from fetching import STANDING, Instance, trace
 from loopback_server import Answer, answer
 from machine import auth_file

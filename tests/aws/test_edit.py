@@ -317,7 +317,7 @@ def test_usage(desk: Desk) -> None:
 
 def test_no_place_in_memory(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no place in memory, it is said that the file is on a disk while it is edited."""
-    monkeypatch.setattr("ecsauth.edges.scratch._SHARED_MEMORY", str(tmp_path / "nowhere"))
+    monkeypatch.setattr("ecsauth.host.editor._SHARED_MEMORY", str(tmp_path / "nowhere"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     done = desk.edit(f'sed -i {CHANGE} "$1"', XDG_RUNTIME_DIR=str(tmp_path / "nowhere"))
     assert done.status == 0

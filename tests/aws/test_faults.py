@@ -16,8 +16,11 @@ import pytest
 import s3_faults as faults
 from botocore.config import Config
 from certificates import Certificates
-from ecsauth.core.acceptance import Identity
-from ecsauth.core.errors import (
+from ecsauth.aws.s3 import InstanceStore, Objects
+from ecsauth.aws.session import InstanceClients, safe
+from ecsauth.aws_names import S3URI
+from ecsauth.boot.fetch import Identity
+from ecsauth.errors import (
     ConflictError,
     DeniedError,
     EcsauthError,
@@ -27,9 +30,6 @@ from ecsauth.core.errors import (
     UnreachableError,
     UsageError,
 )
-from ecsauth.core.s3_uri import S3URI
-from ecsauth.edges.store.s3 import InstanceStore, Objects
-from ecsauth.edges.store.sdk import InstanceClients, safe
 from loopback_server import LoopbackServer
 from s3_proxy import S3Proxy
 from s3_server import ACCOUNT, REGION

@@ -6,9 +6,9 @@ import time
 from typing import Any, Callable
 
 import pytest
-from ecsauth.core.acceptance import Identity
-from ecsauth.core.errors import DeniedError, EcsauthError, NotYetError, UnreachableError, UsageError
-from ecsauth.edges.metadata import MetadataService, endpoint, proxy_exemptions
+from ecsauth.aws.metadata import MetadataService, endpoint, proxy_exemptions
+from ecsauth.boot.fetch import Identity
+from ecsauth.errors import DeniedError, EcsauthError, NotYetError, UnreachableError, UsageError
 from loopback_server import Answer, answer
 from metadata_service import ROLE_PATH, TTL_HEADER, Behaviour, Instance
 from metadata_service import MetadataService as StandIn

@@ -10,8 +10,8 @@ import pytest
 import s3_faults as faults
 from aws_environment import OPERATOR, aws_environment
 from bucket import KMS_KEY
-from ecsauth.core import rules
-from ecsauth.core.diagnostics import Severity
+from ecsauth.check import rules
+from ecsauth.finding import Severity
 from program import run, run_here
 from pushing import CHANGED, FILE, URI, Operator, env_file
 from s3_proxy import S3Proxy

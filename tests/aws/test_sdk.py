@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 import pytest
 import s3_faults as faults
 from aws_environment import aws_environment
-from ecsauth.core.acceptance import Identity
-from ecsauth.core.errors import (
+from ecsauth.aws import metadata as metadata_edge
+from ecsauth.aws.s3 import InstanceStore
+from ecsauth.aws.session import InstanceClients, OperatorClients
+from ecsauth.aws_names import S3URI
+from ecsauth.boot.fetch import Identity
+from ecsauth.errors import (
     DeniedError,
     EcsauthError,
     NotYetError,
@@ -22,12 +26,8 @@ from ecsauth.core.errors import (
     UnreachableError,
     UsageError,
 )
-from ecsauth.core.patience import Deadline, persist
-from ecsauth.core.s3_uri import S3URI
-from ecsauth.edges import metadata as metadata_edge
-from ecsauth.edges.clock import SystemClock
-from ecsauth.edges.store.s3 import InstanceStore
-from ecsauth.edges.store.sdk import InstanceClients, OperatorClients
+from ecsauth.host.clock import SystemClock
+from ecsauth.timing import Deadline, persist
 from hurried import hurried
 from loopback_server import Answer, LoopbackServer, QuietHandler, answer
 from metadata_service import ROLE_PATH, Behaviour, MetadataService

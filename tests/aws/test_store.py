@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 import s3_faults as faults
-from ecsauth.core.acceptance import Identity
-from ecsauth.core.errors import (
+from ecsauth.aws.s3 import ENV_FILE, InstanceStore
+from ecsauth.aws.session import InstanceClients
+from ecsauth.aws_names import S3URI
+from ecsauth.boot.fetch import Identity
+from ecsauth.errors import (
     DeniedError,
     EcsauthError,
     InvalidError,
@@ -17,9 +20,6 @@ from ecsauth.core.errors import (
     TimeUpError,
     UnreachableError,
 )
-from ecsauth.core.s3_uri import S3URI
-from ecsauth.edges.store.s3 import ENV_FILE, InstanceStore
-from ecsauth.edges.store.sdk import InstanceClients
 from metadata_service import Behaviour, MetadataService
 from s3_server import ACCOUNT, REGION
 

@@ -6,20 +6,17 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 import s3_faults as faults
-from ecsauth.core.acceptance import Identity
-from ecsauth.core.errors import (
-    DeniedError,
-    EcsauthError,
-)
-from ecsauth.core.s3_uri import S3URI
-from ecsauth.edges.store.probes import OPERATIONS, Probes
-from ecsauth.edges.store.sdk import InstanceClients, OperatorClients
-from ecsauth.edges.store.shelf import Shelf
+from ecsauth.aws.probes import OPERATIONS, Probes
+from ecsauth.aws.s3_operator import S3VersionStore
+from ecsauth.aws.session import InstanceClients, OperatorClients
+from ecsauth.aws_names import S3URI
+from ecsauth.boot.fetch import Identity
+from ecsauth.errors import DeniedError, EcsauthError
 from s3_server import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from bucket import Bucket
-    from ecsauth.edges.store.s3 import InstanceStore
+    from ecsauth.aws.s3 import InstanceStore
     from s3_proxy import S3Proxy
 
 Live = Callable[[dict[str, str]], None]
@@ -123,7 +120,7 @@ def test_operator_who_is_sent_elsewhere_everywhere(
     live_in({name: value for name, value in operator_env.items() if name != "AWS_REGION"})
     s3_proxy.inject(faults.Reply(status, "PermanentRedirect", "elsewhere"))
     with pytest.raises(DeniedError) as caught:
-        Shelf(OperatorClients(None, region).s3()).read(URI)
+        S3VersionStore(OperatorClients(None, region).s3()).read(URI)
     assert s3_proxy.operations == ["GetObject", "HeadBucket"]
     assert caught.value.message.endswith("the bucket is elsewhere")
     assert caught.value.hints == ("give --region REGION, the bucket's region",)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 import s3_faults as faults
-from ecsauth.core.errors import DeniedError
-from ecsauth.core.publication import Draft, Mark, RefusedPutError
-from ecsauth.core.s3_uri import S3URI
-from ecsauth.edges.store.bucket import BucketSettings
-from ecsauth.edges.store.sdk import OperatorClients
-from ecsauth.edges.store.shelf import Shelf
+from ecsauth.aws.s3_operator import BucketSettings, S3VersionStore
+from ecsauth.aws.session import OperatorClients
+from ecsauth.aws_names import S3URI
+from ecsauth.errors import DeniedError
+from ecsauth.publish.put import Mark, NewVersion, RefusedPutError
 from s3_server import ACCOUNT, REGION
 
 if TYPE_CHECKING:
@@ -34,19 +33,19 @@ RULE = (
 
 
 @pytest.fixture
-def shelf(operator_env: dict[str, str], live_in: Callable[[dict[str, str]], None]) -> Iterator[Shelf]:
+def shelf(operator_env: dict[str, str], live_in: Callable[[dict[str, str]], None]) -> Iterator[S3VersionStore]:
     """Give S3 as an operator sees it."""
     live_in(operator_env)
     with contextlib.closing(OperatorClients(None, REGION).s3()) as client:
-        yield Shelf(client, ACCOUNT)
+        yield S3VersionStore(client, ACCOUNT)
 
 
-def draft(bucket: Bucket, replaces: str | None = None, data: bytes = BODY) -> Draft:
+def draft(bucket: Bucket, replaces: str | None = None, data: bytes = BODY) -> NewVersion:
     """Return what is to be put."""
-    return Draft(data, bucket.kms_key, replaces, MARK)
+    return NewVersion(data, bucket.kms_key, replaces, MARK)
 
 
-def test_look(shelf: Shelf, bucket: Bucket) -> None:
+def test_look(shelf: S3VersionStore, bucket: Bucket) -> None:
     """A look gives the same facts as a read, but for the checksum, which takes the bytes to verify."""
     bucket.put(BODY)
     read = shelf.read(URI)
@@ -57,13 +56,13 @@ def test_look(shelf: Shelf, bucket: Bucket) -> None:
 
 
 @pytest.mark.parametrize("uri", [URI, S3URI("nowhere", "ecs.config"), URI._replace(version_id="null")])
-def test_look_at_nothing(shelf: Shelf, bucket: Bucket, uri: S3URI) -> None:
+def test_look_at_nothing(shelf: S3VersionStore, bucket: Bucket, uri: S3URI) -> None:
     """Where there is nothing, a look finds nothing."""
     assert bucket
     assert shelf.look(uri) is None
 
 
-def test_look_at_a_deleted_object(shelf: Shelf, bucket: Bucket) -> None:
+def test_look_at_a_deleted_object(shelf: S3VersionStore, bucket: Bucket) -> None:
     """Under a delete marker there is nothing; the marker itself is no version to look at."""
     bucket.put(BODY)
     marker = bucket.server.s3.delete_object(Bucket="fleet", Key="ecs.config")["VersionId"]
@@ -72,7 +71,7 @@ def test_look_at_a_deleted_object(shelf: Shelf, bucket: Bucket) -> None:
         shelf.look(URI._replace(version_id=marker))
 
 
-def test_look_denied(shelf: Shelf, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+def test_look_denied(shelf: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
     """A denial is never read as absence."""
     bucket.put(BODY)
     s3_proxy.inject(faults.ACCESS_DENIED)
@@ -80,7 +79,7 @@ def test_look_denied(shelf: Shelf, bucket: Bucket, s3_proxy: S3Proxy) -> None:
         shelf.look(URI)
 
 
-def test_put(shelf: Shelf, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+def test_put(shelf: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
     """A new object goes out encrypted, with a checksum and a mark, and only if there still is none."""
     made = shelf.put(URI, draft(bucket))
     (request,) = s3_proxy.requests
@@ -103,7 +102,7 @@ def test_put(shelf: Shelf, bucket: Bucket, s3_proxy: S3Proxy) -> None:
     assert {"if-match", "x-amz-meta-ecsauth-rolled-back-from"}.isdisjoint(request.headers)
 
 
-def test_what_a_put_answers_is_what_is_there(shelf: Shelf, bucket: Bucket) -> None:
+def test_what_a_put_answers_is_what_is_there(shelf: S3VersionStore, bucket: Bucket) -> None:
     """The answer to a put tells the same as a look at what it has made."""
     made = shelf.put(URI, draft(bucket))
     seen = shelf.look(URI)
@@ -112,7 +111,7 @@ def test_what_a_put_answers_is_what_is_there(shelf: Shelf, bucket: Bucket) -> No
     assert made == seen._replace(facts=seen.facts._replace(last_modified=made.facts.last_modified))
 
 
-def test_put_over(shelf: Shelf, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+def test_put_over(shelf: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
     """One that replaces another goes out only if that is still there."""
     bucket.put(BODY)
     held = shelf.look(URI)
@@ -133,7 +132,9 @@ def test_put_over(shelf: Shelf, bucket: Bucket, s3_proxy: S3Proxy) -> None:
     ],
     ids=["appeared", "changed", "deleted"],
 )
-def test_put_too_late(shelf: Shelf, bucket: Bucket, before: bytes | None, replaces: str | None, said: str) -> None:
+def test_put_too_late(
+    shelf: S3VersionStore, bucket: Bucket, before: bytes | None, replaces: str | None, said: str
+) -> None:
     """What somebody else did meanwhile stays done."""
     if before:
         bucket.put(before)
@@ -145,7 +146,7 @@ def test_put_too_late(shelf: Shelf, bucket: Bucket, before: bytes | None, replac
 
 
 @pytest.mark.parametrize("code", ["ConditionalRequestConflict", "OperationAborted"])
-def test_put_while_another_is_under_way(shelf: Shelf, bucket: Bucket, s3_proxy: S3Proxy, code: str) -> None:
+def test_put_while_another_is_under_way(shelf: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy, code: str) -> None:
     """Both of S3's words for it say that a look and another try are worth it; that a try got no answer is known."""
     s3_proxy.inject(faults.Reset(), operation="PutObject", times=1)
     s3_proxy.inject(faults.Reply(409, code, "A conflict"), operation="PutObject")
@@ -155,7 +156,7 @@ def test_put_while_another_is_under_way(shelf: Shelf, bucket: Bucket, s3_proxy: 
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 99])
-def test_editions(shelf: Shelf, bucket: Bucket, count: int) -> None:
+def test_editions(shelf: S3VersionStore, bucket: Bucket, count: int) -> None:
     """Versions and delete markers come newest first, and those of longer keys belong to others."""
     bucket.put(BODY, "ecs.config.old")
     versions = [bucket.put(BODY + b"#" * number) for number in range(3)]
@@ -170,13 +171,13 @@ def test_editions(shelf: Shelf, bucket: Bucket, count: int) -> None:
     assert shelf.recent(URI, 99) == [last, *versions[::-1]]
 
 
-def test_editions_of_nothing(shelf: Shelf, bucket: Bucket) -> None:
+def test_editions_of_nothing(shelf: S3VersionStore, bucket: Bucket) -> None:
     """Where the object has never been there are none."""
     bucket.put(BODY, "ecs.config.old")
     assert shelf.editions(URI, 10) == ()
 
 
-def test_editions_denied(shelf: Shelf, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+def test_editions_denied(shelf: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
     """Who may not list is told the permission."""
     assert bucket
     s3_proxy.inject(faults.ACCESS_DENIED)

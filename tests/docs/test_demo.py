@@ -27,7 +27,7 @@ _ECSAUTH = """\
 #!{python}
 import sys
 sys.path.insert(0, {sources!r})
-from ecsauth.cli import main
+from ecsauth.cli.main import main
 sys.exit(main())
 """
 

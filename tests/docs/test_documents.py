@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import ecsauth
 import pytest
+from ecsauth.check import rules
 from ecsauth.cli.options import Parser
 from ecsauth.cli.parser import COMMANDS, module_of
-from ecsauth.core import rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ecsauth.core import rules
-from ecsauth.core.check import check
+from ecsauth.check import check, rules
 
 _ROOT = Path(__file__).parents[2]
 _ON_THE_FILE = ("sed ", "(umask ", "ecsauth check --fix ")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ecsauth import errors
+from ecsauth.check import rules
 from ecsauth.cli.parser import COMMANDS
-from ecsauth.core import errors, rules
-from ecsauth.core.diagnostics import Severity
-from ecsauth.core.errors import EcsauthError, ExitCode
+from ecsauth.errors import EcsauthError, ExitCode
+from ecsauth.finding import Severity
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ecsauth.core import rules
+from ecsauth.check import rules
 
 _ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import program
 import pytest
 import sdk_data
-from ecsauth.edges.disk import Disk
+from ecsauth.host.disk import LocalDisk
 from machine import FIRST, Machine
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def quick_place(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def disk(place: Path) -> Disk:
+def disk(place: Path) -> LocalDisk:
     """Give the disk of an instance that ecsauth has not seen yet."""
-    return Disk(str(place / "ecs.config"), str(place.parent / "state"))
+    return LocalDisk(str(place / "ecs.config"), str(place.parent / "state"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import boot_archive
 import instance as instances
 import pytest
 import yaml
-from ecsauth.core import units
+from ecsauth.boot import units
 from instance_boots import FOLDER
 from machine import FIRST
 

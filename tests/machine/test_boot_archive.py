@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boot_archive
 import pytest
 from ecsauth import __version__
-from ecsauth.edges.store.probes import OPERATIONS
+from ecsauth.aws.probes import OPERATIONS
 from machine import FIRST, Machine
 from needs import lack_of, need
 from program import ROOT
@@ -308,7 +308,7 @@ def test_profiles(bare_machine: Machine, archive: Path, profile: str, status: in
 # switches.
 ENDPOINTS = """\
 import itertools, os, sys
-from ecsauth.edges.store.sdk import InstanceClients
+from ecsauth.aws.session import InstanceClients
 switches = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 for values in itertools.product(("false", "true"), repeat=2):
     os.environ.update(zip(switches, values))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from docker_engine import AGENT
-from ecsauth.core.state import State
+from ecsauth.boot.state import State
 from machine import FIRST
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from docker_engine import AGENT
 from machine import FIRST, auth_file
 
 if TYPE_CHECKING:
-    from ecsauth.core.state import State
+    from ecsauth.boot.state import State
     from machine import Machine
 
 IN_A_ROW = 100

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import program
 import pytest
 from docker_engine import AGENT
-from ecsauth.core import host_rules
-from ecsauth.edges.commands import Commands
-from ecsauth.edges.host import HostRules
+from ecsauth.boot import host_rules
+from ecsauth.host.commands import Commands
+from ecsauth.host.network import HostRules
 from machine import FIRST, HOST_RULES, REGISTRY, SECOND, auth_file
 from s3_server import ACCESS_KEY, ACCOUNT, REGION, SECRET_KEY
 

@@ -12,9 +12,9 @@ import pytest
 import tales
 from boot_model import USED_UP, Offer, World, body, facts
 from docker_model import One
-from ecsauth.core.agent_container import NAME
-from ecsauth.core.errors import LaunchError, UnreachableError
-from ecsauth.core.rejection import FIRST_PAUSE, LONGEST_PAUSE
+from ecsauth.boot.docker_plan import NAME
+from ecsauth.boot.rejection import FIRST_PAUSE, LONGEST_PAUSE
+from ecsauth.errors import LaunchError, UnreachableError
 from tales import Told, distinct
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 import pytest
 from boot_model import Offer, body, facts
-from ecsauth.core.errors import LaunchError
-from ecsauth.core.rejection import FIRST_PAUSE, LONGEST_PAUSE
+from ecsauth.boot.rejection import FIRST_PAUSE, LONGEST_PAUSE
+from ecsauth.errors import LaunchError
 from service_model import ServiceWorld, Unit
 from tales import Told, distinct, runs
 

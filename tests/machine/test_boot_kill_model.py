@@ -13,9 +13,9 @@ import pytest
 import tales
 from boot_model import TEMPORARY, Offer, World, body, facts
 from docker_model import One
-from ecsauth.core.agent_container import NAME
-from ecsauth.core.errors import ExitCode, LaunchError, UnreachableError
-from ecsauth.core.rejection import LONGEST_PAUSE
+from ecsauth.boot.docker_plan import NAME
+from ecsauth.boot.rejection import LONGEST_PAUSE
+from ecsauth.errors import ExitCode, LaunchError, UnreachableError
 from tales import Told, distinct
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 from boot_model import TEMPORARY, Offer, body, facts
-from ecsauth.core.boot import Outcome
-from ecsauth.core.errors import DeniedError, ExitCode, LaunchError, UnreachableError
-from ecsauth.core.rejection import LONGEST_PAUSE
+from ecsauth.boot import BootOutcome
+from ecsauth.boot.rejection import LONGEST_PAUSE
+from ecsauth.errors import DeniedError, ExitCode, LaunchError, UnreachableError
 from service_model import ServiceWorld, Unit, accepted_number
 from tales import Told, distinct, runs
 
@@ -95,7 +95,7 @@ def assert_ends_well(world: ServiceWorld, told: Told, number: int) -> None:
     world.boot(offer)
     assert_converged(world, number, told.story)
     before = world.unit
-    assert world.boot(offer._replace(force=False)).outcome is Outcome.UNCHANGED, told.story
+    assert world.boot(offer._replace(force=False)).outcome is BootOutcome.UNCHANGED, told.story
     assert world.unit == before, told.story
 
 
@@ -176,13 +176,13 @@ def test_under_cloud_init(world: ServiceWorld) -> None:
     """While cloud-init runs the service is only queued; a run after that finds it right and ends the change."""
     world.booting = True
     report = world.boot(Offer(1))
-    assert (report.outcome, report.exit_code) == (Outcome.QUEUED, ExitCode.OK)
+    assert (report.outcome, report.exit_code) == (BootOutcome.QUEUED, ExitCode.OK)
     assert (world.job, world.unit.running) == ("restart", False)
     assert world.disk.state().in_progress == facts(1)
     world.booting = False
     world.settle(Offer(1))
     started = world.unit.started
-    assert world.boot(Offer(1)).outcome is Outcome.STARTED
+    assert world.boot(Offer(1)).outcome is BootOutcome.STARTED
     assert_converged(world, 1, ())
     assert world.unit.started == started
 
@@ -203,10 +203,10 @@ def test_file_that_has_gone(world: ServiceWorld) -> None:
 
 def test_slow_agent_is_not_restarted(world: ServiceWorld) -> None:
     """An agent that has not registered in time is left to itself, however often one looks."""
-    assert world.boot(Offer(1, "slow")).outcome is Outcome.PENDING
+    assert world.boot(Offer(1, "slow")).outcome is BootOutcome.PENDING
     started = world.unit.started
-    assert world.boot(Offer(1, "slow")).outcome is Outcome.PENDING
-    assert world.boot(Offer(1)).outcome is Outcome.STARTED
+    assert world.boot(Offer(1, "slow")).outcome is BootOutcome.PENDING
+    assert world.boot(Offer(1)).outcome is BootOutcome.STARTED
     assert world.unit.started == started
 
 
@@ -215,6 +215,6 @@ def test_file_edited_by_hand(world: ServiceWorld) -> None:
     booted(world)
     world.disk.write_env_file(FOREIGN_FILE)
     started = world.unit.started
-    assert world.boot(Offer(1)).outcome is Outcome.STARTED
+    assert world.boot(Offer(1)).outcome is BootOutcome.STARTED
     assert_converged(world, 1, ())
     assert world.unit.started > started

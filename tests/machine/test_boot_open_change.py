@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Callable, Optional
 import pytest
 from boot_model import Killed, Life, Offer, World, body, facts
 from docker_engine import AGENT
-from ecsauth.core.errors import LaunchError
+from ecsauth.errors import LaunchError
 from machine import FIRST, KEY, SECOND, auth_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ecsauth.core.trust import ObjectFacts
+    from ecsauth.boot.trust import ObjectFacts
     from machine import Machine
     from watch import Watched
 

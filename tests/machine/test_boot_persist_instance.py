@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import instance as instances
 import pytest
-from ecsauth.core import units
+from ecsauth.boot import units
 from instance import Instance
 from instance_boots import (
     FOLDER,

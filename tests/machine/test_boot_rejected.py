@@ -12,7 +12,7 @@ from machine import FIRST, SECOND
 
 if TYPE_CHECKING:
     from canary import Recorder
-    from ecsauth.core.state import Rejected
+    from ecsauth.boot.state import Rejected
     from machine import Machine
 
 LAUNCH = 7

@@ -158,5 +158,7 @@ def test_completes_options(shell: str, folder: Path) -> None:
 
 def test_only_this_command_needs_the_library() -> None:
     """No other command imports what writes the scripts."""
-    program = "import sys\nfrom ecsauth.cli import main\nmain(['explain', 'A341'])\nassert 'shtab' not in sys.modules"
+    program = (
+        "import sys\nfrom ecsauth.cli.main import main\nmain(['explain', 'A341'])\nassert 'shtab' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL, timeout=PATIENCE_S, check=True)

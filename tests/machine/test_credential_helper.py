@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import helper_scripts
 import pytest
-from ecsauth.core.auth.credential import Credential
-from ecsauth.core.errors import LocalError
-from ecsauth.core.secret import Secret
-from ecsauth.edges.credential_helper import CredentialHelpers
+from ecsauth.errors import LocalError
+from ecsauth.host.credential_helper import CredentialHelpers
+from ecsauth.registry.credential import Credential
+from ecsauth.secret import Secret
 from needs import lack_of, need
 
 if TYPE_CHECKING:

@@ -14,10 +14,11 @@ from typing import Callable, Optional
 import pytest
 import unprivileged
 from aws_environment import aws_environment
-from ecsauth.core.errors import DamagedError, LocalError
-from ecsauth.core.state import State
-from ecsauth.core.trust import ObjectFacts
-from ecsauth.edges.disk import BACKUP_SUFFIX, Disk, PrivateDirectory, ways, write_private
+from ecsauth.boot.state import State
+from ecsauth.boot.trust import ObjectFacts
+from ecsauth.errors import DamagedError, LocalError
+from ecsauth.host import files
+from ecsauth.host.disk import BACKUP_SUFFIX, LocalDisk, PrivateDirectory, write_private
 from needs import need
 
 ROOT_ONLY = None if os.geteuid() == 0 else "needs root"
@@ -37,7 +38,7 @@ def _mode(path: Path) -> int:
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777])
 def test_makes_directories(tmp_path: Path, umask: int) -> None:
     """Whatever the umask, those above are as /etc and /var/lib, and the next run finds nothing to refuse."""
-    disk = Disk(str(tmp_path / "etc" / "deep" / "ecs.config"), str(tmp_path / "var" / "deep" / "state"))
+    disk = LocalDisk(str(tmp_path / "etc" / "deep" / "ecs.config"), str(tmp_path / "var" / "deep" / "state"))
     before = os.umask(umask)
     try:
         for _ in range(2):
@@ -52,7 +53,7 @@ def test_makes_directories(tmp_path: Path, umask: int) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777])
-def test_writes_private_files(disk: Disk, place: Path, umask: int) -> None:
+def test_writes_private_files(disk: LocalDisk, place: Path, umask: int) -> None:
     """Whatever the umask, every file is 0600, and the state's directory 0700."""
     before = os.umask(umask)
     try:
@@ -72,7 +73,7 @@ def test_writes_private_files(disk: Disk, place: Path, umask: int) -> None:
     assert {path.stat().st_uid for path in (*state.iterdir(), *place.iterdir())} == {os.geteuid()}
 
 
-def test_reads_what_was_written(disk: Disk) -> None:
+def test_reads_what_was_written(disk: LocalDisk) -> None:
     """Each file is its own; None removes one, and absence is None."""
     assert (disk.env_file(), disk.verified_copy(), disk.pre_image(), disk.state()) == (None, None, None, State())
     disk.write_env_file(b"1")
@@ -86,7 +87,7 @@ def test_reads_what_was_written(disk: Disk) -> None:
     assert disk.env_file() is None
 
 
-def test_a_wider_file_becomes_private(disk: Disk, place: Path) -> None:
+def test_a_wider_file_becomes_private(disk: LocalDisk, place: Path) -> None:
     """The old file's mode does not survive: the file is a new one."""
     file = place / "ecs.config"
     file.write_bytes(OLD)
@@ -97,7 +98,7 @@ def test_a_wider_file_becomes_private(disk: Disk, place: Path) -> None:
     assert file.stat().st_ino != inode
 
 
-def test_whoever_reads_the_old_file_keeps_it(disk: Disk, place: Path) -> None:
+def test_whoever_reads_the_old_file_keeps_it(disk: LocalDisk, place: Path) -> None:
     """A reader that has the file open sees one whole file, never a mixture."""
     disk.write_env_file(OLD)
     with (place / "ecs.config").open("rb") as file:
@@ -105,7 +106,7 @@ def test_whoever_reads_the_old_file_keeps_it(disk: Disk, place: Path) -> None:
         assert file.read() == OLD
 
 
-def test_a_hard_link_keeps_the_old_bytes(disk: Disk, place: Path) -> None:
+def test_a_hard_link_keeps_the_old_bytes(disk: LocalDisk, place: Path) -> None:
     """Another name of the old file is not written through."""
     disk.write_env_file(OLD)
     os.link(place / "ecs.config", place / "other")
@@ -113,7 +114,7 @@ def test_a_hard_link_keeps_the_old_bytes(disk: Disk, place: Path) -> None:
     assert (place / "other").read_bytes() == OLD
 
 
-def test_backs_up_once(disk: Disk, place: Path) -> None:
+def test_backs_up_once(disk: LocalDisk, place: Path) -> None:
     """The first foreign file is kept, later ones do not replace it."""
     disk.back_up(OLD)
     disk.back_up(EDITED)
@@ -121,7 +122,7 @@ def test_backs_up_once(disk: Disk, place: Path) -> None:
     assert (backup.read_bytes(), _mode(backup)) == (OLD, 0o600)
 
 
-def test_an_unchanged_state_is_not_written(disk: Disk, place: Path) -> None:
+def test_an_unchanged_state_is_not_written(disk: LocalDisk, place: Path) -> None:
     """A run that changes nothing leaves the disk alone."""
     state = State(verified=ObjectFacts("e", 1))
     disk.remember(state)
@@ -131,7 +132,7 @@ def test_an_unchanged_state_is_not_written(disk: Disk, place: Path) -> None:
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_a_damaged_state(disk: Disk, place: Path) -> None:
+def test_a_damaged_state(disk: LocalDisk, place: Path) -> None:
     """A state file of zeros, as a power loss may leave it, is kept aside; the second copy takes its place."""
     state, own = State(verified=ObjectFacts("e", 1)), place.parent / "state"
     disk.remember(state)
@@ -145,7 +146,7 @@ def test_a_damaged_state(disk: Disk, place: Path) -> None:
     assert disk.mend_record() is None
 
 
-def test_a_state_of_which_both_copies_are_damaged(disk: Disk, place: Path) -> None:
+def test_a_state_of_which_both_copies_are_damaged(disk: LocalDisk, place: Path) -> None:
     """Until a run begins a new record, and says what is lost with the old one, the state is unknown, not empty."""
     own = place.parent / "state"
     disk.remember(State(verified=ObjectFacts("e", 1)))
@@ -160,7 +161,7 @@ def test_a_state_of_which_both_copies_are_damaged(disk: Disk, place: Path) -> No
     assert disk.state() == State(applied=ObjectFacts("e", 2))
 
 
-def test_a_second_copy_that_cannot_be_written(disk: Disk, place: Path) -> None:
+def test_a_second_copy_that_cannot_be_written(disk: LocalDisk, place: Path) -> None:
     """The record is what counts: where only the copy has no place the run goes on."""
     (place.parent / "state" / "state.json.second" / "in the way").mkdir(parents=True)
     (place.parent / "state").chmod(0o700)
@@ -170,7 +171,7 @@ def test_a_second_copy_that_cannot_be_written(disk: Disk, place: Path) -> None:
 
 def test_directories_are_made(tmp_path: Path) -> None:
     """On a bare AMI neither directory is there."""
-    disk = Disk(str(tmp_path / "etc" / "ecs" / "ecs.config"), str(tmp_path / "lib" / "ecsauth"))
+    disk = LocalDisk(str(tmp_path / "etc" / "ecs" / "ecs.config"), str(tmp_path / "lib" / "ecsauth"))
     assert disk.env_file() is None
     with disk.locked(1):
         disk.write_env_file(NEW)
@@ -181,7 +182,7 @@ def test_directories_are_made(tmp_path: Path) -> None:
 def test_a_relative_path_is_fixed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A later change of the working directory moves nothing."""
     monkeypatch.chdir(tmp_path)
-    disk = Disk("ecs.config", "state")
+    disk = LocalDisk("ecs.config", "state")
     monkeypatch.chdir("/")
     disk.write_env_file(NEW)
     assert (tmp_path / "ecs.config").read_bytes() == NEW
@@ -237,7 +238,7 @@ def _foreign(path: Path) -> None:
 )
 @pytest.mark.parametrize("which", ["ecs.config", "state.json", "verified", "pre-image"])
 def test_refuses_what_is_no_plain_file_of_ours(
-    disk: Disk, place: Path, make: Callable[[Path], None], reason: str, which: str
+    disk: LocalDisk, place: Path, make: Callable[[Path], None], reason: str, which: str
 ) -> None:
     """A link, a directory, a pipe, somebody else's file: a fault of this machine, told at once, nothing followed."""
     state = place.parent / "state"
@@ -253,7 +254,7 @@ def test_refuses_what_is_no_plain_file_of_ours(
 
 
 @pytest.mark.parametrize("make", [_link, _dangling, Path.mkdir], ids=["link", "dangling link", "directory"])
-def test_refuses_a_lock_that_is_no_plain_file(disk: Disk, place: Path, make: Callable[[Path], None]) -> None:
+def test_refuses_a_lock_that_is_no_plain_file(disk: LocalDisk, place: Path, make: Callable[[Path], None]) -> None:
     """What stands in the lock's place is not followed and not made."""
     state = place.parent / "state"
     state.mkdir(mode=0o700)
@@ -291,7 +292,7 @@ def _given_away(path: Path) -> None:
 )
 @pytest.mark.parametrize("which", ["etc", "state"])
 def test_refuses_a_directory_that_others_can_change(
-    disk: Disk, place: Path, change: Callable[[Path], None], reason: str, which: str
+    disk: LocalDisk, place: Path, change: Callable[[Path], None], reason: str, which: str
 ) -> None:
     """Others who can write beside the file can put another one in its place: nothing is read and nothing written."""
     state = place.parent / "state"
@@ -402,7 +403,7 @@ def test_what_the_system_refuses_comes_with_what_helps(
     number: int, elsewhere: str, root_helps: bool, hints: tuple[str, ...]
 ) -> None:
     """Whom root's rights would help hears so, unless another place is better; a broken disk has no hint."""
-    fault = ways.local("write", "/etc/ecs/ecs.config", OSError(number, os.strerror(number)), elsewhere)
+    fault = files.local("write", "/etc/ecs/ecs.config", OSError(number, os.strerror(number)), elsewhere)
     is_told = root_helps and os.geteuid() != 0
     assert fault.needs_root is is_told
     assert fault.hints == (("run as root",) if is_told else hints)

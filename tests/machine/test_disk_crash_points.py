@@ -9,13 +9,13 @@ import subprocess
 from typing import TYPE_CHECKING, Optional
 
 import pytest
-from ecsauth.core import installation
-from ecsauth.core.acceptance import Accepted
-from ecsauth.core.errors import EcsauthError, LocalError
-from ecsauth.core.state import PRIVATE, Source, State
-from ecsauth.core.trust import ObjectFacts
-from ecsauth.edges.clock import SystemClock
-from ecsauth.edges.disk import BACKUP_SUFFIX, Disk
+from ecsauth.boot import install
+from ecsauth.boot.fetch import Accepted
+from ecsauth.boot.state import PRIVATE, Source, State
+from ecsauth.boot.trust import ObjectFacts
+from ecsauth.errors import EcsauthError, LocalError
+from ecsauth.host.clock import SystemClock
+from ecsauth.host.disk import BACKUP_SUFFIX, LocalDisk
 from needs import need
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def _accepted(data: bytes, number: int) -> Accepted:
     return Accepted(facts, data, Source("s3://b/k", "1", ("key",), "/f", (), "1"), is_new=True)
 
 
-def _install(disk: installation.Disk, data: bytes, number: int) -> State:
+def _install(disk: install.Disk, data: bytes, number: int) -> State:
     """Install as a run with `--launch none` does."""
-    state = installation.install(disk, disk.state(), _accepted(data, number), CLOCK)
-    disk.remember(installation.closed(state))
+    state = install.install(disk, disk.state(), _accepted(data, number), CLOCK)
+    disk.remember(install.closed(state))
     return disk.state()
 
 
@@ -50,7 +50,7 @@ class _Killed(BaseException):
 class Mortal:
     """A disk whose process dies right before its n-th change: nothing that it does afterwards happens."""
 
-    def __init__(self, disk: Disk, changes: int) -> None:
+    def __init__(self, disk: LocalDisk, changes: int) -> None:
         self._disk = disk
         self._left = changes
         self.locked, self.state, self.env_file = disk.locked, disk.state, disk.env_file
@@ -104,13 +104,13 @@ STANDING = [
 ]
 
 
-def _prepare(disk: Disk, standing: Optional[bytes], ours: Optional[bytes]) -> None:
+def _prepare(disk: LocalDisk, standing: Optional[bytes], ours: Optional[bytes]) -> None:
     if ours is not None:
         _install(disk, ours, 1)
     disk.write_env_file(standing)
 
 
-def _fits(disk: Disk, standing: Optional[bytes]) -> None:
+def _fits(disk: LocalDisk, standing: Optional[bytes]) -> None:
     """Assert that the env-file is whole, and that a state that is closed tells the truth about it."""
     assert disk.env_file() in (standing, NEW)
     state = disk.state()
@@ -121,7 +121,7 @@ def _fits(disk: Disk, standing: Optional[bytes]) -> None:
 @pytest.mark.parametrize("changes", CHANGES)
 @pytest.mark.parametrize(("standing", "ours"), STANDING)
 def test_an_install_killed_anywhere_is_finished_by_the_next(
-    disk: Disk, standing: Optional[bytes], ours: Optional[bytes], changes: int
+    disk: LocalDisk, standing: Optional[bytes], ours: Optional[bytes], changes: int
 ) -> None:
     """Killed before any of its changes, an install leaves the old or the new file; the next one completes it."""
     _prepare(disk, standing, ours)
@@ -138,42 +138,42 @@ def test_an_install_killed_anywhere_is_finished_by_the_next(
 @pytest.mark.parametrize("changes", CHANGES)
 @pytest.mark.parametrize(("standing", "ours"), STANDING)
 def test_an_install_killed_anywhere_can_be_taken_back(
-    disk: Disk, standing: Optional[bytes], ours: Optional[bytes], changes: int
+    disk: LocalDisk, standing: Optional[bytes], ours: Optional[bytes], changes: int
 ) -> None:
     """Killed before any of its changes, an install can be taken back by a later run: what stood there stands there."""
     _prepare(disk, standing, ours)
     with contextlib.suppress(_Killed):
-        installation.install(Mortal(disk, changes), disk.state(), _accepted(NEW, 2), CLOCK)
-    installation.take_back(disk, disk.state(), CLOCK.moment())
+        install.install(Mortal(disk, changes), disk.state(), _accepted(NEW, 2), CLOCK)
+    install.take_back(disk, disk.state(), CLOCK.moment())
     _assert_as_before(disk, standing, ours)
 
 
 @pytest.mark.parametrize("changes", CHANGES)
 @pytest.mark.parametrize(("standing", "ours"), STANDING)
 def test_taking_back_killed_anywhere_is_finished_by_the_next(
-    disk: Disk, standing: Optional[bytes], ours: Optional[bytes], changes: int
+    disk: LocalDisk, standing: Optional[bytes], ours: Optional[bytes], changes: int
 ) -> None:
     """An agent failed, and the run was killed while it took the file back: taking it back again completes it."""
     _prepare(disk, standing, ours)
-    installation.install(disk, disk.state(), _accepted(NEW, 2), CLOCK)
+    install.install(disk, disk.state(), _accepted(NEW, 2), CLOCK)
     with contextlib.suppress(_Killed):
-        installation.take_back(Mortal(disk, changes), disk.state(), CLOCK.moment())
+        install.take_back(Mortal(disk, changes), disk.state(), CLOCK.moment())
     assert disk.env_file() in (standing, NEW)
-    installation.take_back(disk, disk.state(), CLOCK.moment())
+    install.take_back(disk, disk.state(), CLOCK.moment())
     _assert_as_before(disk, standing, ours)
 
 
 @pytest.mark.parametrize("changes", CHANGES)
 @pytest.mark.parametrize(("standing", "ours"), STANDING)
 def test_an_install_that_fails_anywhere_takes_itself_back(
-    disk: Disk, standing: Optional[bytes], ours: Optional[bytes], changes: int
+    disk: LocalDisk, standing: Optional[bytes], ours: Optional[bytes], changes: int
 ) -> None:
     """One change fails and all others work: what stood there stands there, or the install is complete."""
     _prepare(disk, standing, ours)
     try:
-        installation.install(Failing(disk, changes), disk.state(), _accepted(NEW, 2), CLOCK)
+        install.install(Failing(disk, changes), disk.state(), _accepted(NEW, 2), CLOCK)
     except EcsauthError:
-        installation.take_back(disk, disk.state(), CLOCK.moment())
+        install.take_back(disk, disk.state(), CLOCK.moment())
         _assert_as_before(disk, standing, ours)
     else:
         assert disk.env_file() == disk.verified_copy() == NEW
@@ -188,7 +188,7 @@ class Failing(Mortal):
             raise LocalError("cannot write: no space left on device")
 
 
-def _assert_as_before(disk: Disk, standing: Optional[bytes], ours: Optional[bytes]) -> None:
+def _assert_as_before(disk: LocalDisk, standing: Optional[bytes], ours: Optional[bytes]) -> None:
     """Assert that the env-file is what it was, and that the record claims no more than that."""
     assert disk.env_file() == standing
     state = disk.state()
@@ -201,7 +201,7 @@ def _assert_as_before(disk: Disk, standing: Optional[bytes], ours: Optional[byte
         assert disk.env_file() is None or disk.env_file() != disk.verified_copy()
 
 
-def test_a_foreign_file_is_backed_up_before_it_is_replaced(disk: Disk, place: Path) -> None:
+def test_a_foreign_file_is_backed_up_before_it_is_replaced(disk: LocalDisk, place: Path) -> None:
     """The AMI's file is kept beside ours, once, 0600; ours never is."""
     (place / "ecs.config").write_bytes(EDITED)
     _install(disk, OLD, 1)
@@ -210,7 +210,7 @@ def test_a_foreign_file_is_backed_up_before_it_is_replaced(disk: Disk, place: Pa
     assert (place / f"ecs.config{BACKUP_SUFFIX}").read_bytes() == EDITED
 
 
-def test_locks_of_other_programs_do_not_matter(disk: Disk, place: Path) -> None:
+def test_locks_of_other_programs_do_not_matter(disk: LocalDisk, place: Path) -> None:
     """A shared lock on the env-file itself, as an editor may hold, keeps nobody out."""
     disk.write_env_file(OLD)
     with (place / "ecs.config").open("rb") as file:
@@ -244,11 +244,11 @@ def _fill(path: Path) -> None:
 
 
 @pytest.fixture
-def small(place: Path) -> Iterator[Disk]:
+def small(place: Path) -> Iterator[LocalDisk]:
     """Give a disk of 64 KiB, mounted at `place`, with our old file on it."""
     with _mounted(place, "size=64k"):
         (place / "ecs").mkdir(mode=0o755)
-        disk = Disk(str(place / "ecs" / "ecs.config"), str(place / "state"))
+        disk = LocalDisk(str(place / "ecs" / "ecs.config"), str(place / "state"))
         _install(disk, OLD, 1)
         yield disk
 
@@ -259,7 +259,7 @@ def _everything(directory: Path) -> dict[str, tuple[bytes, int]]:
     return {str(path.relative_to(directory)): (path.read_bytes(), path.stat().st_mode) for path in files}
 
 
-def test_a_full_disk_keeps_the_old_file(small: Disk, place: Path) -> None:
+def test_a_full_disk_keeps_the_old_file(small: LocalDisk, place: Path) -> None:
     """No space left: the fault says so, and every file is as it was, with nothing beside it."""
     before = _everything(place)
     _fill(place)
@@ -270,7 +270,7 @@ def test_a_full_disk_keeps_the_old_file(small: Disk, place: Path) -> None:
     assert _everything(place) == before
 
 
-def test_an_install_on_a_full_disk_is_taken_back(small: Disk, place: Path) -> None:
+def test_an_install_on_a_full_disk_is_taken_back(small: LocalDisk, place: Path) -> None:
     """With no space the old file stays, and with space again the install goes through."""
     _fill(place)
     with pytest.raises(LocalError, match="no space"):
@@ -282,7 +282,7 @@ def test_an_install_on_a_full_disk_is_taken_back(small: Disk, place: Path) -> No
 
 
 @pytest.mark.parametrize("room", range(1, 6))
-def test_an_install_on_a_nearly_full_disk(small: Disk, place: Path, room: int) -> None:
+def test_an_install_on_a_nearly_full_disk(small: LocalDisk, place: Path, room: int) -> None:
     """Some of an install's files still fit: the env-file is the old one or the new one, and the record says which."""
     _fill(place)
     os.truncate(place / "filler", (place / "filler").stat().st_size - room * 4096)
@@ -296,7 +296,7 @@ def test_an_install_on_a_nearly_full_disk(small: Disk, place: Path, room: int) -
     assert (small.env_file(), small.verified_copy()) == (NEW, NEW)
 
 
-def test_a_read_only_disk_is_a_local_fault(small: Disk, place: Path) -> None:
+def test_a_read_only_disk_is_a_local_fault(small: LocalDisk, place: Path) -> None:
     """Read-only: reading goes on, locking and writing are faults that say so, and nothing changes."""
     before = _everything(place)
     subprocess.run(["mount", "-o", "remount,ro", str(place)], timeout=20, check=True)
@@ -311,12 +311,12 @@ def test_a_read_only_disk_is_a_local_fault(small: Disk, place: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o600])
-def test_a_foreign_file_comes_back_with_its_mode(disk: Disk, place: Path, mode: int) -> None:
+def test_a_foreign_file_comes_back_with_its_mode(disk: LocalDisk, place: Path, mode: int) -> None:
     """What stood there before ecsauth comes back as it was, bytes and mode; in between it is 0600."""
     file = place / "ecs.config"
     file.write_bytes(EDITED)
     file.chmod(mode)
-    state = installation.install(disk, disk.state(), _accepted(NEW, 1), CLOCK)
+    state = install.install(disk, disk.state(), _accepted(NEW, 1), CLOCK)
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (NEW, 0o600)
-    installation.take_back(disk, state, CLOCK.moment())
+    install.take_back(disk, state, CLOCK.moment())
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (EDITED, mode)

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from ecsauth.core.errors import UnreachableError
-from ecsauth.edges.disk import BACKUP_SUFFIX, Disk
+from ecsauth.errors import UnreachableError
+from ecsauth.host.disk import BACKUP_SUFFIX, LocalDisk
 from needs import need
 
 ROOT_ONLY = None if os.geteuid() == 0 else "needs root"
@@ -30,7 +30,7 @@ def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_leftovers_are_swept(disk: Disk, place: Path) -> None:
+def test_leftovers_are_swept(disk: LocalDisk, place: Path) -> None:
     """Temporary files that a killed run left are removed by the next, those of all our files and no others."""
     state = place.parent / "state"
     state.mkdir(mode=0o700)
@@ -58,7 +58,7 @@ def test_leftovers_are_swept(disk: Disk, place: Path) -> None:
 
 KILLED = """
 import sys
-from ecsauth.edges.disk import Disk
+from ecsauth.host.disk import Disk
 disk = Disk(sys.argv[1], sys.argv[2])
 with disk.locked(5):
     print("ready", flush=True)
@@ -68,7 +68,7 @@ with disk.locked(5):
 
 
 @pytest.mark.parametrize("after", [0.0, 0.003, 0.011, 0.02])
-def test_a_killed_writer_leaves_one_whole_file(disk: Disk, place: Path, after: float) -> None:
+def test_a_killed_writer_leaves_one_whole_file(disk: LocalDisk, place: Path, after: float) -> None:
     """SIGKILL in the middle of writing: an old or a new file, whole, 0600; the lock is free, the next run cleans up."""
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(place / "ecs.config"), str(place.parent / "state")], stdout=subprocess.PIPE
@@ -88,7 +88,7 @@ def test_a_killed_writer_leaves_one_whole_file(disk: Disk, place: Path, after: f
         assert _names(place) == (["ecs.config"] if data is not None else [])
 
 
-def test_the_lock_keeps_other_runs_out(disk: Disk, place: Path) -> None:
+def test_the_lock_keeps_other_runs_out(disk: LocalDisk, place: Path) -> None:
     """While another process holds the lock a run waits for its time, and no longer, and says what it waits for."""
     with disk.locked(1):
         began = time.monotonic()
@@ -99,7 +99,7 @@ def test_the_lock_keeps_other_runs_out(disk: Disk, place: Path) -> None:
         assert _mode(place.parent / "state" / "lock") == 0o600
 
 
-def test_the_lock_of_another_process_is_waited_for(disk: Disk, place: Path) -> None:
+def test_the_lock_of_another_process_is_waited_for(disk: LocalDisk, place: Path) -> None:
     """A run that ends in time lets the next one in."""
     holder = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(place / "ecs.config"), str(place.parent / "state")], stdout=subprocess.PIPE
@@ -115,7 +115,7 @@ def test_the_lock_of_another_process_is_waited_for(disk: Disk, place: Path) -> N
             killer.join()
 
 
-def test_the_lock_is_freed_by_a_fault(disk: Disk) -> None:
+def test_the_lock_is_freed_by_a_fault(disk: LocalDisk) -> None:
     """A run that fails does not lock out the next one."""
     with pytest.raises(KeyboardInterrupt), disk.locked(0):
         raise KeyboardInterrupt
@@ -123,7 +123,7 @@ def test_the_lock_is_freed_by_a_fault(disk: Disk) -> None:
         pass
 
 
-def test_the_lock_is_not_inherited(disk: Disk, place: Path) -> None:
+def test_the_lock_is_not_inherited(disk: LocalDisk, place: Path) -> None:
     """A child that outlives the run does not hold the lock."""
     with disk.locked(0), subprocess.Popen(["sleep", "30"], close_fds=False) as child:
         lock = str(place.parent / "state" / "lock")
@@ -138,7 +138,7 @@ def test_another_user_can_read_nothing() -> None:
     with tempfile.TemporaryDirectory() as open_to_all:
         place = Path(open_to_all)
         place.chmod(0o755)
-        disk = Disk(str(place / "ecs.config"), str(place / "state"))
+        disk = LocalDisk(str(place / "ecs.config"), str(place / "state"))
         with disk.locked(1):
             disk.write_env_file(NEW)
         files = [str(place / "ecs.config"), str(place / "state" / "lock")]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from ecsauth.core.errors import LaunchError
-from ecsauth.edges.commands import Commands
-from ecsauth.edges.docker import Docker
+from ecsauth.errors import LaunchError
+from ecsauth.host.commands import Commands
+from ecsauth.host.docker import Docker
 
 if TYPE_CHECKING:
     from pathlib import Path

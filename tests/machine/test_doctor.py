@@ -483,7 +483,9 @@ def test_clock(settled: Machine, seconds: int, outcome: str, said: str) -> None:
 
 def test_no_sdk(settled: Machine) -> None:
     """Where botocore cannot be imported that is the cause, and the rest of the machine is examined all the same."""
-    program = "import sys; sys.modules['botocore'] = None; from ecsauth.cli import main; sys.exit(main(sys.argv[1:]))"
+    program = (
+        "import sys; sys.modules['botocore'] = None; from ecsauth.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
     argv = [sys.executable, "-c", program, *arguments(settled, "--format=json")]
     done = subprocess.run(argv, env=settled.environment(), capture_output=True, text=True, timeout=60, check=False)
     found = {check["check"]: check for check in json.loads(done.stdout)["checks"]}

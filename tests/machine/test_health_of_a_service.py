@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import instance as instances
 import pytest
-from ecsauth.core import units
+from ecsauth.boot import units
 from machine import FIRST, SECOND
 from s3_faults import ACCESS_DENIED
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import network
 import pytest
-from ecsauth.core import host_rules
-from ecsauth.core.errors import LaunchError
-from ecsauth.edges.commands import Commands
-from ecsauth.edges.host import HostRules
+from ecsauth.boot import host_rules
+from ecsauth.errors import LaunchError
+from ecsauth.host.commands import Commands
+from ecsauth.host.network import HostRules
 from needs import need
 from network import Namespace
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ecsauth.core.host_rules import HostRule
+    from ecsauth.boot.host_rules import HostRule
 
 RULES = host_rules.rules({}, ipv6=True)
 INTROSPECTION, CREDENTIALS = 51678, 51679
@@ -188,6 +188,6 @@ def test_a_check_that_fails_is_no_missing_rule(
     fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr("ecsauth.edges.host._CHECK", patience)
+    monkeypatch.setattr("ecsauth.host.network._CHECK", patience)
     with pytest.raises(LaunchError, match=message):
         HostRules(Commands().call).missing(RULES[:1])

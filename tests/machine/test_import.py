@@ -15,8 +15,9 @@ import canary as canaries
 import helper_scripts
 import program
 import pytest
-from ecsauth.core import readers
-from ecsauth.core.auth import image_match, registry_auth
+from ecsauth import envfile
+from ecsauth.registry import auth as registry_auth
+from ecsauth.registry import match as registry_match
 from loopback_server import LoopbackServer, QuietHandler, answer
 from needs import lack_of, need
 
@@ -72,9 +73,9 @@ def workstation(tmp_path: Path) -> Workstation:
 
 def sent(data: bytes, image: str) -> tuple[str, str]:
     """Return the user name and password that the agent sends for an image."""
-    environment = readers.docker(data).environment()
+    environment = envfile.docker(data).environment()
     auth = registry_auth.parse(*(environment[f"ECS_ENGINE_AUTH_{name}"].reveal() for name in ("TYPE", "DATA")))
-    match = image_match.match(auth, image)
+    match = registry_match.match(auth, image)
     assert match.deterministic
     return match.candidates[0][1].username, match.candidates[0][1].password.reveal()
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 SAY = (
     "import json\n"
-    "from ecsauth.core.errors import LocalError\n"
-    "from ecsauth.edges.disk.program import absolute_argv\n"
+    "from ecsauth.errors import LocalError\n"
+    "from ecsauth.host.units import absolute_argv\n"
     "try:\n"
     "    print(json.dumps(absolute_argv()))\n"
     "except LocalError as fault:\n"

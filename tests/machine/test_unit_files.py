@@ -7,10 +7,10 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
-from ecsauth.core import units
-from ecsauth.core.errors import LocalError
-from ecsauth.core.units import UnitFile
-from ecsauth.edges.disk.unit_files import UnitFiles
+from ecsauth.boot import units
+from ecsauth.boot.units import UnitFile
+from ecsauth.errors import LocalError
+from ecsauth.host.units import UnitFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,7 +115,7 @@ def test_an_override_of_somebody_else(files: UnitFiles, folder: Path) -> None:
 def test_only_ours_are_named_and_removed(files: UnitFiles, folder: Path) -> None:
     """All that was written is found again, and nothing else."""
     assert files.names() == ()
-    made = units.render(units.Order(("/bin/true",), ("s3://b/k",), "service", 120.0, 60.0, 252))
+    made = units.render(units.UnitSpec(("/bin/true",), ("s3://b/k",), "service", 120.0, 60.0, 252))
     for unit in (*made.files, GATE):
         files.write(unit)
     (folder / f"{units.TIMER}.d").mkdir()

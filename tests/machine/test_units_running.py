@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ecsauth.core import units
+from ecsauth.boot import units
 from instance_boots import moment
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ exit "${status:-0}"
 
 def install(instance: Instance, mode: str, *, gate: bool = True, **told: str) -> None:
     """Put the units of a mode on the instance and have them enabled from its first boot on."""
-    made = units.render(units.Order((PROGRAM,), ("s3://bucket/a b%$x",), mode, 5.0, 5.0, 252))
+    made = units.render(units.UnitSpec((PROGRAM,), ("s3://bucket/a b%$x",), mode, 5.0, 5.0, 252))
     instance.write(PROGRAM, TOLD, 0o755)
     instance.write("/var/lib/told/log", b"")
     for launch, script in told.items():
@@ -186,7 +186,7 @@ def test_they_come_and_go(instance: Instance) -> None:
     """Activated and deactivated by the planned commands, nothing of them is left, and both can be done twice."""
     install(instance, "service", gate=False)
     instance.boot()
-    made = units.render(units.Order((PROGRAM,), (), "service", 5.0, 5.0, 252))
+    made = units.render(units.UnitSpec((PROGRAM,), (), "service", 5.0, 5.0, 252))
     for step in (*units.enabling(made), *units.starting(made.again)) * 2:
         instance.run(*step.command)
     instance.wait_until(lambda: "service end" in noted(instance), "the look at the agent has ended")

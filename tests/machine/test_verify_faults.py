@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Callable
 import program
 import pytest
 from certificates import Certificates
-from ecsauth.core.registry_login import dialogue, place
-from ecsauth.core.registry_login.target import targets
-from ecsauth.edges.clock import SystemClock
-from ecsauth.edges.registry_client import RegistryClient
+from ecsauth.host.clock import SystemClock
+from ecsauth.host.http import RegistryClient
+from ecsauth.login import client as login_client
+from ecsauth.login import endpoints
+from ecsauth.login.targets import targets
 from loopback_server import HOST, Answer, answer
 from odd_registry import Behaviour, Odd, OddRegistry, Seen, challenge, welcome
 from registry_file import ENVIRONMENT, only, pair, verify, write
@@ -207,7 +208,7 @@ def ask(registry: OddRegistry, certificates: Path) -> tuple[str, str]:
     )
     client = RegistryClient(SystemClock(), LONG_S, environment={}, certificates=str(certificates))
     (target,) = targets(data.encode())
-    result = client.converse(dialogue.login(target, place.Trust()))
+    result = client.converse(login_client.login(target, endpoints.Trust()))
     return result.verdict.value, result.detail
 
 
@@ -219,7 +220,7 @@ def test_the_bound_of_all(tmp_path: Path) -> None:
         # Longer than what follows allows: one login that is not cut off would be seen.
         client = RegistryClient(SystemClock(), 300.0, 1.5, environment={})
         began = time.monotonic()
-        results = dict(client.run([dialogue.login(each, place.Trust()) for each in targets(file)]))
+        results = dict(client.run([login_client.login(each, endpoints.Trust()) for each in targets(file)]))
         assert time.monotonic() - began < 1.5 + SLACK_S
         assert len(results) == 40
         assert {result.verdict.value for result in results.values()} == {"unreachable"}

@@ -14,7 +14,7 @@ import pytest
 import recipe
 from auto_scaling import SERVICE, AutoScaling
 from canary import Canary, sampling
-from ecsauth.core import units
+from ecsauth.boot import units
 from instance_boots import FOLDER, assert_agent_has, moment, recorded, starts, wait_ended
 from launched_instance import HTTPS_PORT, PROGRAM, LaunchedInstance
 from machine import FIRST

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import policy_evaluator
-from ecsauth.core.policies import POLICIES, fill
-from ecsauth.core.policy_values import Values
+from ecsauth.deploy.policies import POLICIES, Values, fill
 from policy_evaluator import Asked, Policy, Value
 
 if TYPE_CHECKING:

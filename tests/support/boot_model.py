@@ -9,26 +9,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
 
 from docker_model import DockerModel, Failure, One
-from ecsauth.core import s3_uri
-from ecsauth.core.acceptance import Demand, Fetched
-from ecsauth.core.agent_container import NAME, PARKED
-from ecsauth.core.agent_health import Registration
-from ecsauth.core.boot import Boot, Edges, Request
-from ecsauth.core.container_way import ContainerStarter, Found
-from ecsauth.core.errors import LaunchError, UnreachableError
-from ecsauth.core.state import PRIVATE, Moment
-from ecsauth.core.trust import ObjectFacts
-from ecsauth.edges.disk import Disk
+from ecsauth import aws_names
+from ecsauth.boot import Boot, Edges, Request
+from ecsauth.boot.docker import ContainerStarter, Found
+from ecsauth.boot.docker_plan import NAME, PARKED
+from ecsauth.boot.fetch import Demand, Fetched
+from ecsauth.boot.health import Registration
+from ecsauth.boot.state import PRIVATE
+from ecsauth.boot.trust import ObjectFacts
+from ecsauth.errors import LaunchError, UnreachableError
+from ecsauth.host.disk import LocalDisk
+from ecsauth.timing import Moment
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ecsauth.core.acceptance import Identity
-    from ecsauth.core.agent_container import Container
-    from ecsauth.core.boot import Report
-    from ecsauth.core.plan import Command
-    from ecsauth.core.s3_uri import S3URI
-    from ecsauth.core.state import State
+    from ecsauth.aws_names import S3URI
+    from ecsauth.boot import BootReport
+    from ecsauth.boot.docker_plan import Container
+    from ecsauth.boot.fetch import Identity
+    from ecsauth.boot.plan import Command
+    from ecsauth.boot.state import State
 
 _EXITS = {"broken": 1, "terminal": 5}
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1"
@@ -147,10 +148,10 @@ class World(Place):
         """Return the disk as a run of that life has it."""
         return MortalDisk(self, life)
 
-    def boot(self, offer: Offer, life: Optional[Life] = None, after: Callable[[], object] = lambda: None) -> Report:
+    def boot(self, offer: Offer, life: Optional[Life] = None, after: Callable[[], object] = lambda: None) -> BootReport:
         """Boot to the end; `after` is called after each change. Raises Killed, or what the boot raises."""
         life = life or Life()
-        uri = s3_uri.parse("s3://bucket/key")
+        uri = aws_names.parse("s3://bucket/key")
         owner, force = "111122223333", offer.force
         demand = Demand(uri, (KEY,), self.env_path, "eu-west-1", owner, allow_older=offer.allow_older, force=force)
         disk = self.disk_of(life)
@@ -181,7 +182,7 @@ class World(Place):
             self.docker.use_up()
 
 
-class MortalDisk(Disk):
+class MortalDisk(LocalDisk):
     """The real disk; each change takes a bit of the run's life."""
 
     def __init__(self, world: Place, life: Life) -> None:

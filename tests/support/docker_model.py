@@ -9,12 +9,12 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
-from ecsauth.core import agent_state
-from ecsauth.core.agent_container import NAME, PARKED, PLAN_LABEL, VERSION_LABEL, Container
-from ecsauth.core.agent_state import Kept
+from ecsauth.boot import agent_state
+from ecsauth.boot.agent_state import Kept
+from ecsauth.boot.docker_plan import NAME, PARKED, PLAN_LABEL, VERSION_LABEL, Container
 
 if TYPE_CHECKING:
-    from ecsauth.core.plan import Command
+    from ecsauth.boot.plan import Command
 
 
 class Failure(Enum):

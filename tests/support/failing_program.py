@@ -189,7 +189,7 @@ def _be_the_program(order: dict[str, Any]) -> NoReturn:
     # Where a process may look at its own children only, it has to be allowed to (prctl(2), PR_SET_PTRACER).
     ctypes.CDLL(None).prctl(ctypes.c_int(0x59616D61), ctypes.c_ulong(-1))
     os.kill(os.getpid(), signal.SIGSTOP)
-    from ecsauth.cli import main as program
+    from ecsauth.cli.main import main as program
 
     status = 1
     hurries = hurried.HURRIED in sys.argv

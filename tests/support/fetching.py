@@ -6,7 +6,7 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from bucket import Bucket
-from ecsauth.core import state as states
+from ecsauth.boot import state as states
 from machine import Machine, auth_file
 from program import Ended, run_here
 

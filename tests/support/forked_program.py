@@ -134,7 +134,7 @@ class _Handler(BaseRequestHandler):
 
 def _run(arguments: list[str]) -> int:
     """Do what the interpreter does around the program."""
-    from ecsauth.cli import main
+    from ecsauth.cli.main import main
 
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         setattr(sys, name, _stream(number))

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from ecsauth.core import units
+from ecsauth.boot import units
 
 if TYPE_CHECKING:
     from instance import Instance

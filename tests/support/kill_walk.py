@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import program
 from docker_engine import AGENT
-from ecsauth.core.state import State
+from ecsauth.boot.state import State
 from machine import auth_file
 from watch import command_points, kill_points, watch
 

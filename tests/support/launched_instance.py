@@ -11,7 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from certificates import Certificates
-from ecsauth.cli import main
+from ecsauth.cli.main import main
 from instance import Instance
 from s3_server import REGION
 from seaweed_server import SeaweedServer, Witness

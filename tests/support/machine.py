@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 import program
 from aws_environment import aws_environment
 from docker_engine import AGENT, DockerEngine
-from ecsauth.core import state as states
+from ecsauth.boot import state as states
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from ecsauth.core.state import State
+    from ecsauth.boot.state import State
     from metadata_service import MetadataService
     from program import Ended
     from s3_proxy import S3Proxy

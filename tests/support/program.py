@@ -16,7 +16,7 @@ from unittest import mock
 
 import boot_archive
 import hurried
-from ecsauth.cli import main
+from ecsauth.cli.main import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

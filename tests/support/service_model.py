@@ -9,21 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
 
 from boot_model import KEY, USED_UP, Life, MortalDisk, Nobody, Offer, Place, Store, body
-from ecsauth.core import s3_uri
-from ecsauth.core.acceptance import Demand
-from ecsauth.core.agent_health import Registration
-from ecsauth.core.agent_service import Service, Supervisor
-from ecsauth.core.boot import Boot, Edges, Request
-from ecsauth.core.errors import LaunchError
-from ecsauth.core.service_way import ServiceStarter
-from ecsauth.core.state import Moment
+from ecsauth import aws_names
+from ecsauth.boot import Boot, Edges, Request
+from ecsauth.boot.fetch import Demand
+from ecsauth.boot.health import Registration
+from ecsauth.boot.service import Service, ServiceStarter, Supervisor
+from ecsauth.errors import LaunchError
+from ecsauth.timing import Moment
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ecsauth.core.acceptance import Accepted
-    from ecsauth.core.boot import Report
-    from ecsauth.core.plan import Command
+    from ecsauth.boot import BootReport
+    from ecsauth.boot.fetch import Accepted
+    from ecsauth.boot.plan import Command
 
 
 class Unit(NamedTuple):
@@ -54,7 +53,7 @@ class ServiceWorld(Place):
         self.booting = False
         self.job: Optional[str] = None
 
-    def boot(self, offer: Offer, life: Optional[Life] = None, after: Callable[[], object] = lambda: None) -> Report:
+    def boot(self, offer: Offer, life: Optional[Life] = None, after: Callable[[], object] = lambda: None) -> BootReport:
         """Boot to the end; `after` is called after each change. Raises Killed, or what the boot raises."""
         life = life or Life()
         disk = self.disk_of(life)
@@ -62,7 +61,7 @@ class ServiceWorld(Place):
         systemd = _Systemd(self, offer, life)
         starter = ServiceStarter(systemd, systemd, _NoEngine(), systemd)
         demand = Demand(
-            s3_uri.parse("s3://bucket/key"),
+            aws_names.parse("s3://bucket/key"),
             (KEY,),
             self.env_path,
             "eu-west-1",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
 
 from boot_model import Killed, Life
-from ecsauth.core.errors import EcsauthError
+from ecsauth.errors import EcsauthError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from boot_model import Offer
-    from ecsauth.core.boot import Report
+    from ecsauth.boot import BootReport
 
 # More than any run has.
 MOST_POINTS = 200
@@ -20,7 +20,7 @@ MOST_POINTS = 200
 class World(Protocol):
     """An instance of a model."""
 
-    def boot(self, offer: Offer, life: Life, after: Callable[[], object]) -> Report:
+    def boot(self, offer: Offer, life: Life, after: Callable[[], object]) -> BootReport:
         """Boot to the end; `after` is called after each change."""
 
     def rest(self, seconds: int, ecs: str) -> None:

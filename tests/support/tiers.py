@@ -32,7 +32,7 @@ QUICK = Tier(
         "tests/aws/test_boot_fetch.py",
         # Files, state and the fallback, in directories of the test's own.
         "tests/machine/test_disk.py",
-        "tests/machine/test_last_good.py",
+        "tests/machine/test_fallback.py",
     ),
     frozenset({"docker", "instance", "once", "slow"}),
 )
@@ -47,7 +47,7 @@ PORTABLE = Tier(
         "tests/aws/test_store",
         # Files and state: system calls, as this Python makes them.
         "tests/machine/test_disk",
-        "tests/machine/test_last_good.py",
+        "tests/machine/test_fallback.py",
         "tests/machine/test_program.py",
         # One boot of each kind that this Python runs: a file without an agent, an agent in docker, one that fails. An
         # instance and an archive bring Pythons of their own.

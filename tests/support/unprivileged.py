@@ -22,7 +22,7 @@ for module in pkgutil.walk_packages(ecsauth.__path__, "ecsauth."):
 os.setgroups([])
 os.setgid({NOBODY})
 os.setuid({NOBODY})
-from ecsauth.cli import main
+from ecsauth.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 

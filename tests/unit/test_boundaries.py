@@ -13,13 +13,37 @@ from pathlib import Path
 import ecsauth
 import pytest
 from ecsauth.cli.parser import COMMANDS
-from ecsauth.core.errors import EcsauthError
+from ecsauth.errors import EcsauthError
 
 PACKAGE = Path(ecsauth.__file__).parent
 MODULES = sorted(module.name for module in pkgutil.walk_packages([str(PACKAGE)], "ecsauth."))
-CORE = [name for name in MODULES if name.startswith("ecsauth.core.")]
-EDGES = [name for name in MODULES if name.startswith("ecsauth.edges.")]
-CLI = [name for name in MODULES if name.startswith("ecsauth.cli")]
+# A module imports from its own room and from the rooms below it, never from one beside it.
+LAYERS = (
+    ("ground",),
+    ("go",),
+    ("agent",),
+    ("registry", "envfile"),
+    ("check", "login"),
+    ("boot",),
+    ("status", "publish", "deploy"),
+    ("doctor",),
+    ("aws", "host"),
+    ("cli",),
+)
+ENTRY = "ecsauth.__main__"
+HEIGHT = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
+
+
+def _room(name: str) -> str:
+    """Return the package below `ecsauth` that a module is in; those beside the packages are the ground of all."""
+    first = name.split(".")[1]
+    return first if (PACKAGE / first).is_dir() else "ground"
+
+
+IO_ROOMS = ("aws", "host")
+COMMAND_LAYER = [name for name in MODULES if _room(name) == "cli"]
+PURE = [name for name in MODULES if _room(name) not in (*IO_ROOMS, "cli") and name not in (ENTRY, "ecsauth.archive")]
+BELOW_COMMANDS = [name for name in MODULES if _room(name) != "cli" and name != ENTRY]
 
 SDK = frozenset({"boto3", "botocore", "s3transfer", "urllib3", "jmespath", "moto"})
 IO = frozenset({"socket", "ssl", "http", "subprocess", "tempfile", "fcntl", "dotenv"})
@@ -60,7 +84,7 @@ def _loaded_by(code: str, *options: str) -> frozenset[str]:
     return frozenset(done.stderr.rpartition("loaded ")[2].split())
 
 
-@pytest.mark.parametrize("name", CORE)
+@pytest.mark.parametrize("name", PURE)
 def test_core_does_no_io_and_needs_nothing_installed(name: str) -> None:
     """Each module of the core, imported alone, loads nothing but the standard library's pure parts."""
     loaded = _loaded_by(f"import {name}", "-S")
@@ -68,7 +92,7 @@ def test_core_does_no_io_and_needs_nothing_installed(name: str) -> None:
     assert not loaded & SLOW
 
 
-@pytest.mark.parametrize("name", CLI)
+@pytest.mark.parametrize("name", COMMAND_LAYER)
 def test_command_layer_imports_no_sdk(name: str) -> None:
     """The command line is parsed without the SDK: each command imports it when it is run."""
     assert not _loaded_by(f"import {name}") & (SDK | IO)
@@ -77,7 +101,7 @@ def test_command_layer_imports_no_sdk(name: str) -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)])
 def test_help_loads_no_sdk(arguments: list[str]) -> None:
     """Help is there at once."""
-    code = f"from ecsauth.cli import main\ntry:\n    main({arguments!r})\nexcept SystemExit:\n    pass"
+    code = f"from ecsauth.cli.main import main\ntry:\n    main({arguments!r})\nexcept SystemExit:\n    pass"
     assert not _loaded_by(code) & (SDK | IO)
 
 
@@ -85,32 +109,40 @@ def test_check_loads_no_sdk(tmp_path: Path) -> None:
     """`ecsauth check` of a file runs without the SDK, and without anything slow."""
     file = tmp_path / "ecs.config"
     file.write_text('ECS_CLUSTER=x\nECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={"r.io":{"username":"u"}}\n')
-    loaded = _loaded_by(f"from ecsauth.cli import main\nmain(['check', {str(file)!r}])")
+    loaded = _loaded_by(f"from ecsauth.cli.main import main\nmain(['check', {str(file)!r}])")
     assert not loaded & (SDK | IO | SLOW)
 
 
-@pytest.mark.parametrize("name", CORE)
-def test_core_imports_no_edge_and_no_command(name: str) -> None:
-    """Arrows point inward: the core knows neither edges nor commands, not even for types."""
-    assert not [one for one in _imports(name) if one.startswith(("ecsauth.edges", "ecsauth.cli"))]
+@pytest.mark.parametrize("name", [name for name in MODULES if name != ENTRY])
+def test_imports_go_down(name: str) -> None:
+    """Each module imports its own room and those below, not even for types another one."""
+    rooms = {_room(one) for one in _modules(name)}
+    assert {room for room in rooms if room != _room(name) and HEIGHT[room] >= HEIGHT[_room(name)]} == set()
 
 
-def _edge(name: str) -> str:
-    """Return the edge that a module belongs to: a package below `edges` is one."""
-    return ".".join(name.split(".")[:3])
+def _modules(name: str) -> set[str]:
+    """Return the modules of this package that a module imports; a package counts where a name is taken from it."""
+    found = set()
+    for node in ast.walk(_tree(name)):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("ecsauth."):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {one if one in MODULES else str(node.module) for one in names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "ecsauth":
+            found |= {f"ecsauth.{alias.name}" for alias in node.names} & set(MODULES)
+    return found
 
 
-@pytest.mark.parametrize("name", EDGES)
-def test_edges_do_not_know_each_other(name: str) -> None:
-    """An edge imports the core and itself; only the command layer wires edges together."""
-    others = {_edge(one) for one in _imports(name) if one.startswith("ecsauth.edges.")}
-    assert others <= {_edge(name)}
-    assert not [one for one in _imports(name) if one.startswith("ecsauth.cli")]
+def test_no_module_imports_itself_over_others() -> None:
+    """There is an order in which all modules can be read, each after what it imports."""
+    waiting = {name: _modules(name) - {name} for name in MODULES}
+    while ready := {name for name, needs in waiting.items() if not needs & set(waiting)}:
+        waiting = {name: needs for name, needs in waiting.items() if name not in ready}
+    assert waiting == {}
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("ecsauth.edges.store")])
-def test_one_edge_names_the_sdk(name: str) -> None:
-    """Everything about S3's client is in one place."""
+@pytest.mark.parametrize("name", [name for name in MODULES if _room(name) != "aws"])
+def test_one_room_names_the_sdk(name: str) -> None:
+    """Everything about the SDK's clients is in one room."""
     assert not {one.partition(".")[0] for one in _imports(name, of="")} & SDK
 
 
@@ -126,7 +158,7 @@ def _words_of(node: ast.expr) -> str:
     return f"{_words_of(node.value)}.{node.attr}" if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
-@pytest.mark.parametrize("name", [*CORE, *EDGES])
+@pytest.mark.parametrize("name", BELOW_COMMANDS)
 def test_only_commands_print_and_end_the_program(name: str) -> None:
     """Below the command layer nothing is printed and nothing exits: findings are values, faults are raised."""
     words = {_words_of(node) for node in ast.walk(_tree(name)) if isinstance(node, (ast.Attribute, ast.Name))}
@@ -138,7 +170,7 @@ def test_nothing_prints_in_the_command_layer_but_its_console() -> None:
     """`print` would go to stdout, which is for data."""
     calls = [
         name
-        for name in CLI
+        for name in COMMAND_LAYER
         for node in ast.walk(_tree(name))
         if isinstance(node, ast.Call) and _words_of(node.func) == "print"
     ]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ecsauth.core.diagnostics import Finding, Severity
-from ecsauth.core.errors import EcsauthError, ExitCode
+from ecsauth.errors import EcsauthError, ExitCode
+from ecsauth.finding import Finding, Severity
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Sequence
 
+    from ecsauth.finding import Finding
 
-class Report(NamedTuple):
+
+class FileReport(NamedTuple):
     """What there is to say of one file: `found`, about `data`; `fault` is why it was not checked, or not mended.
 
     is_authored: it is in another dialect than docker's, of which `data` has the lines only. can_fix: --fix may help.
@@ -38,7 +42,7 @@ class Report(NamedTuple):
         return ExitCode.INVALID if self.has_error else ExitCode.OK
 
 
-def show(report: Report, style: str) -> None:
+def show(report: FileReport, style: str) -> None:
     """Write the findings of the only file."""
     if style != "text":
         _show_data([report], style)
@@ -48,7 +52,7 @@ def show(report: Report, style: str) -> None:
         _advise(report)
 
 
-def show_all(reports: Iterable[Report], style: str) -> int:
+def show_all(reports: Iterable[FileReport], style: str) -> int:
     """Write the findings of several files, for people as soon as they are there; return the highest status of all."""
     kept = []
     for report in reports:
@@ -66,17 +70,17 @@ def show_all(reports: Iterable[Report], style: str) -> int:
     return max(report.status for report in kept)
 
 
-def _show_data(reports: Sequence[Report], style: str) -> None:
+def _show_data(reports: Sequence[FileReport], style: str) -> None:
     """Write what programs read, to standard output."""
     from ecsauth.cli import console, findings
 
     addressed = [(report.file, _addressed(report)) for report in reports]
     if style == "sarif":
-        from ecsauth.cli.sarif import sarif
+        from ecsauth.cli.findings import sarif
 
         console.show_document(sarif(addressed))
     elif style == "github":
-        from ecsauth.cli.workflow_commands import workflow_commands
+        from ecsauth.cli.findings import workflow_commands
 
         sys.stdout.write("".join(workflow_commands(found, file) for file, found in addressed))
     elif len(reports) == 1:
@@ -88,7 +92,7 @@ def _show_data(reports: Sequence[Report], style: str) -> None:
         console.show({"status": status, "files": files, "summary": findings.document(every, "")["summary"]})
 
 
-def _document(report: Report, found: tuple[Finding, ...]) -> dict[str, Any]:
+def _document(report: FileReport, found: tuple[Finding, ...]) -> dict[str, Any]:
     """Return the JSON of one file among others: that of a file alone, and why it failed if it did."""
     from ecsauth.cli import findings
 
@@ -105,7 +109,7 @@ def _document(report: Report, found: tuple[Finding, ...]) -> dict[str, Any]:
     }
 
 
-def _addressed(report: Report) -> tuple[Finding, ...]:
+def _addressed(report: FileReport) -> tuple[Finding, ...]:
     """Return the findings with the file's name in what is to be pasted."""
     from ecsauth.cli import findings
 
@@ -115,11 +119,11 @@ def _addressed(report: Report) -> tuple[Finding, ...]:
     return tuple(one._replace(fix=findings.addressed(one.fix, report.file)) for one in report.found)
 
 
-def _tell(report: Report) -> bool:
+def _tell(report: FileReport) -> bool:
     """Write the findings of a file for people; tell whether there are any."""
-    from ecsauth.cli import console, subject
+    from ecsauth.cli import console, inputs
 
-    name = subject.for_people(report.file)
+    name = inputs.for_people(report.file)
     if not report.found:
         console.say(f"{name}: nothing wrong")
         return False
@@ -130,14 +134,14 @@ def _tell(report: Report) -> bool:
     return True
 
 
-def _advise(report: Report) -> None:
+def _advise(report: FileReport) -> None:
     """Say what --fix would mend, unless the only finding says so itself."""
-    from ecsauth.cli import console, fix
+    from ecsauth.cli import console
 
     if not report.can_fix or report.is_authored:
         return
     says_it = len(report.found) == 1 and "check --fix" in report.found[0].fix
-    advice = None if says_it else fix.advice(report.found, report.data, report.file)
+    advice = None if says_it else fix_advice(report.found, report.data, report.file)
     if advice:
         console.say(f"hint: {advice}")
 
@@ -150,15 +154,15 @@ def _point_at_explain(codes: set[str]) -> None:
 
 def _tell_fault(file: str, fault: EcsauthError) -> None:
     """Say why one file among others was not checked or not mended, with its name."""
-    from ecsauth.cli import console, subject
+    from ecsauth.cli import console, inputs
 
-    message = fault.message if file in fault.message else f"{subject.for_people(file)}: {fault.message}"
+    message = fault.message if file in fault.message else f"{inputs.for_people(file)}: {fault.message}"
     console.say(f"error: {message}")
     for hint in fault.hints:
         console.say(f"hint: {hint}")
 
 
-def _sum_up(reports: Sequence[Report]) -> None:
+def _sum_up(reports: Sequence[FileReport]) -> None:
     """Say the counts of all files together."""
     from ecsauth.cli import console, findings
 
@@ -169,3 +173,75 @@ def _sum_up(reports: Sequence[Report]) -> None:
     console.say(f"{len(reports)} files: {', '.join(parts) or 'nothing wrong'}")
     if found:
         _point_at_explain({one.code for one in found})
+
+
+def destination(file: str, arguments: argparse.Namespace) -> Optional[str]:
+    """Return where --fix writes a file, None without it; raise UsageError for an invalid command line."""
+    from ecsauth.aws_names import is_s3_uri
+    from ecsauth.errors import UsageError
+
+    if not arguments.fix:
+        if arguments.output:
+            raise UsageError("-o is where --fix writes: give both")
+        return None
+    target: str = arguments.output or file
+    if is_s3_uri(target):
+        raise UsageError("--fix does not write to S3", "give -o FILE, look at it, then push it")
+    if arguments.dialect != "docker" and _is_same(target, file) and arguments.output != "-":
+        raise UsageError("--fix writes docker's dialect: give -o FILE, so that the authored file stays")
+    if target == "-" and arguments.format != "text":
+        raise UsageError(f"--format {arguments.format} and the fixed file both go to stdout", "give -o FILE")
+    return target
+
+
+def _is_same(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def write(authored: bytes, data: bytes, file: str, target: str) -> None:
+    """Write the canonical form, unless it stands there already; tell what is new in it, never a value."""
+    from ecsauth.cli import console, inputs
+
+    name = inputs.for_people(target)
+    if data == authored and target == file != "-":
+        console.say(f"{name}: nothing to fix")
+        return
+    inputs.write(target, data)
+    for line in _news(authored, data):
+        console.say(f"fixed {line}")
+    if target != "-":
+        console.say(f"wrote {name}, 0600")
+
+
+def fix_advice(found: tuple[Finding, ...], data: bytes, file: str) -> Optional[str]:
+    """Return the command that mends the file, and how much of what was found; None where it mends nothing."""
+    from ecsauth.check import check
+    from ecsauth.check.fix import canonical
+    from ecsauth.cli import inputs
+    from ecsauth.errors import InvalidError
+
+    word = inputs.for_shell(file)
+    if word is None:
+        return None
+    try:
+        gone = len(_gone(found, check(canonical(data))))
+    except InvalidError:
+        return None
+    how_much = "all of it" if gone == len(found) else f"{gone} of {len(found)}"
+    return f"ecsauth check --fix {word} mends {how_much}" if gone else None
+
+
+def _news(before: bytes, after: bytes) -> list[str]:
+    """Say what was mended, or that only the form is another."""
+    from ecsauth.check import check
+
+    gone = _gone(check(before), check(after))
+    places = ["" if one.line is None else f"line {one.line}: " for one in gone]
+    news = [f"{place}{one.message} [{one.code}]" for place, one in zip(places, gone)]
+    return news or ["the form; it says what it said before"] * (before != after)
+
+
+def _gone(before: tuple[Finding, ...], after: tuple[Finding, ...]) -> list[Finding]:
+    """Return the findings that are no more; lines may have moved."""
+    left = {(one.code, one.variable, one.registry) for one in after}
+    return [one for one in before if (one.code, one.variable, one.registry) not in left]

@@ -5,12 +5,22 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Optional
 
-from ecsauth.core.diagnostics import Severity
+from ecsauth import __version__
+from ecsauth.check import rules
+from ecsauth.cli import inputs
+from ecsauth.cli.console import printable
+from ecsauth.cli.inputs import uri
+from ecsauth.errors import InvalidError, LaunchError
+from ecsauth.finding import Severity
 
 if TYPE_CHECKING:
-    from ecsauth.cli.terminal import Style
-    from ecsauth.core.diagnostics import Finding
-    from ecsauth.core.excerpt import Excerpts
+    from collections.abc import Sequence
+
+    from ecsauth.check.excerpt import Excerpts
+    from ecsauth.check.rules import Rule
+    from ecsauth.cli.console import Style
+    from ecsauth.errors import EcsauthError
+    from ecsauth.finding import Finding
 
 _COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.NOTE: "1;36"}
 _BOLD, _FRAME = "1", "1;34"
@@ -23,14 +33,14 @@ def text(findings: tuple[Finding, ...], subject: str, data: Optional[bytes] = No
 
     What was said of an earlier finding is not said again.
     """
-    from ecsauth.cli import terminal
+    from ecsauth.cli import console
 
     excerpts = None
     if data is not None and findings:
-        from ecsauth.core.excerpt import Excerpts
+        from ecsauth.check.excerpt import Excerpts
 
         excerpts = Excerpts(data)
-    pages = _Pages(terminal.printable(subject), excerpts, terminal.style(sys.stderr))
+    pages = _Pages(console.printable(subject), excerpts, console.style(sys.stderr))
     return "".join(map(pages.page, findings)) + pages.end()
 
 
@@ -72,11 +82,27 @@ def tell(findings: tuple[Finding, ...], subject: str) -> None:
         console.say(f"{finding.severity.value}: {line(finding, subject)}")
 
 
+def explain_fault(fault: EcsauthError) -> None:
+    """Tell people what went wrong and what to do."""
+    from ecsauth.cli import console
+
+    if isinstance(fault, InvalidError) and fault.findings:
+        found = tuple(one._replace(fix=addressed(one.fix, fault.subject)) for one in fault.findings)
+        sys.stderr.write(text(found, fault.subject, fault.content))
+    console.say(f"error: {fault.message}")
+    for hint in fault.hints:
+        console.say(f"hint: {hint}")
+    if isinstance(fault, LaunchError) and fault.log:
+        console.say("hint: what it wrote last, without what may be secret:")
+        for line in fault.log:
+            console.say(f"  | {line}")
+
+
 def addressed(fix: str, file: str) -> str:
     """Return a fix with the file's own name, as a shell takes it, for FILE; as it is where there is no such file."""
     import re
 
-    from ecsauth.cli import subject
+    from ecsauth.cli import inputs as subject
 
     word = subject.for_shell(file)
     return fix if word is None else re.sub(_PLACEHOLDER, lambda _: word, fix)
@@ -137,11 +163,11 @@ class _Pages:
         return [bar, f"{number} {shown.text}", mark]
 
     def _advice(self, finding: Finding, margin: str) -> list[str]:
-        from ecsauth.cli import prose
+        from ecsauth.cli import console
 
         width = self._style.width - len(margin) - len(" = ")
-        consequence = prose.wrapped(finding.consequence, width - len("consequence: "))
-        fix = prose.instructions(finding.fix, width - len("fix: "))
+        consequence = console.wrapped(finding.consequence, width - len("consequence: "))
+        fix = console.instructions(finding.fix, width - len("fix: "))
         return [*self._item("consequence", consequence, margin), *self._item("fix", fix, margin)]
 
     def _item(self, name: str, content: list[str], margin: str) -> list[str]:
@@ -149,3 +175,81 @@ class _Pages:
         indent = margin + " " * len(f" = {name}: ")
         label = self._style.paint(_BOLD, f"{name}:")
         return [f"{margin} {self._frame('=')} {label} {first}", *(f"{indent}{line}" for line in rest)]
+
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+# What relative URIs start from; section 3.14.14 leaves its value to whoever reads the log.
+_ROOT = "%SRCROOT%"
+
+
+def sarif(reports: Sequence[tuple[str, tuple[Finding, ...]]]) -> dict[str, Any]:
+    """Return a log with one run: of each file the results, and the rules that found something in any."""
+    codes = sorted({finding.code for _, findings in reports for finding in findings})
+    found = [rule for rule in map(rules.find, codes) if rule is not None]
+    driver = {"name": "ecsauth", "version": __version__, "rules": [_rule(rule) for rule in found]}
+    return {
+        "$schema": _SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "columnKind": "unicodeCodePoints",
+                "results": [
+                    _result(finding, _location(file), codes.index(finding.code))
+                    for file, findings in reports
+                    for finding in findings
+                ],
+            }
+        ],
+    }
+
+
+def _location(file: str) -> dict[str, str]:
+    place = uri(file)
+    return {"uri": place} if "://" in place else {"uri": place, "uriBaseId": _ROOT}
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.code,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.consequence},
+        "help": {"text": rule.fix},
+        "defaultConfiguration": {"level": rule.severity.value},
+    }
+
+
+def _result(finding: Finding, location: dict[str, str], index: int) -> dict[str, Any]:
+    place: dict[str, Any] = {"artifactLocation": location}
+    if finding.line is not None:
+        column = {} if finding.column is None else {"startColumn": finding.column}
+        place["region"] = {"startLine": finding.line, **column}
+    return {
+        "ruleId": finding.code,
+        "ruleIndex": index,
+        "level": finding.severity.value,
+        "message": {"text": f"{finding.message}. Consequence: {finding.consequence}. Fix: {finding.fix}"},
+        "locations": [{"physicalLocation": place}],
+    }
+
+
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+# actions/toolkit, packages/core/src/command.ts: escapeData and escapeProperty.
+_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
+
+
+def workflow_commands(findings: tuple[Finding, ...], file: str) -> str:
+    """Return one workflow command a finding; without a file where there is none to annotate."""
+    path = inputs.path(file)
+    return "".join(_annotation(finding, None if path is None else printable(path)) for finding in findings)
+
+
+def _annotation(finding: Finding, path: Optional[str]) -> str:
+    place = {} if path is None else {"file": path, "line": finding.line, "col": finding.column}
+    properties = {**place, "title": f"ecsauth {finding.code}"}
+    given = ",".join(
+        f"{name}={str(value).translate(_IN_PROPERTY)}" for name, value in properties.items() if value is not None
+    )
+    message = f"{finding.message}\nconsequence: {finding.consequence}\nfix: {finding.fix}"
+    return f"::{_COMMANDS[finding.severity]} {given}::{message.translate(_IN_MESSAGE)}\n"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Optional
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ecsauth.core.registry_login.target import Target
-    from ecsauth.core.registry_login.verdict import Result
+    from ecsauth.login.result import LoginResult
+    from ecsauth.login.targets import LoginTarget
 
 TIMEOUT = 10.0
 """Seconds for each registry."""
@@ -18,30 +18,31 @@ BOUND = 30.0
 """Seconds for all of them, where something waits for the end: a boot, a push."""
 
 
-def check(data: bytes, *, total: Optional[float] = BOUND) -> tuple[Result, ...]:
+def check(data: bytes, *, total: Optional[float] = BOUND) -> tuple[LoginResult, ...]:
     """Log in with every credential that docker would hand to the agent; the file has to be approved before."""
-    from ecsauth.core.registry_login import target
+    from ecsauth.login import targets as login_targets
 
-    return verify(target.targets(data), TIMEOUT, total=total)
+    return verify(login_targets.targets(data), TIMEOUT, total=total)
 
 
 def verify(
-    targets: Sequence[Target], timeout: float, *, insecure: Sequence[str] = (), total: Optional[float] = None
-) -> tuple[Result, ...]:
+    targets: Sequence[LoginTarget], timeout: float, *, insecure: Sequence[str] = (), total: Optional[float] = None
+) -> tuple[LoginResult, ...]:
     """Log in at each target, a few at once, and return the results in order; a terminal is shown how far it is."""
-    from ecsauth.core.registry_login import dialogue, place
-    from ecsauth.edges.clock import SystemClock
-    from ecsauth.edges.registry_client import RegistryClient
+    from ecsauth.host.clock import SystemClock
+    from ecsauth.host.http import RegistryClient
+    from ecsauth.login import client as login_client
+    from ecsauth.login import endpoints
 
-    trust = place.insecure(insecure)
+    trust = endpoints.insecure(insecure)
     client = RegistryClient(SystemClock(), timeout, total)
     # A wrong password that stands under several keys of a host is tried once: some registries lock out who errs often.
-    same = [(place.api(each.registry), each.credential, each.image) for each in targets]
+    same = [(endpoints.api(each.registry), each.credential, each.image) for each in targets]
     logins = dict(zip(same, targets))
-    results: dict[object, Result] = {}
+    results: dict[object, LoginResult] = {}
     progress = _Progress(len(logins))
     try:
-        for number, result in client.run([dialogue.login(each, trust) for each in logins.values()]):
+        for number, result in client.run([login_client.login(each, trust) for each in logins.values()]):
             results[list(logins)[number]] = result
             progress.show(len(results))
     finally:
@@ -49,7 +50,7 @@ def verify(
     return tuple(results[key]._replace(registry=each.shown) for key, each in zip(same, targets))
 
 
-def document(results: Sequence[Result]) -> list[dict[str, Any]]:
+def document(results: Sequence[LoginResult]) -> list[dict[str, Any]]:
     """Return the results for programs; without a username nobody logged in, without an image none was looked for."""
     return [
         {
@@ -65,9 +66,9 @@ def document(results: Sequence[Result]) -> list[dict[str, Any]]:
     ]
 
 
-def text(results: Sequence[Result]) -> str:
+def text(results: Sequence[LoginResult]) -> str:
     """Return the results for people."""
-    from ecsauth.cli.terminal import printable
+    from ecsauth.cli.console import printable
 
     lines = []
     for each in results:
@@ -85,8 +86,8 @@ class Gate:
     def check(self, data: bytes) -> None:
         """Return where all is well, or where it is enough to tell; raise DeniedError or UnreachableError."""
         from ecsauth.cli import console
-        from ecsauth.core.errors import DeniedError, ExitCode, UnreachableError
-        from ecsauth.core.registry_login import verdict
+        from ecsauth.errors import DeniedError, ExitCode, UnreachableError
+        from ecsauth.login import result as login_result
 
         results = check(data)
         failed = [each for each in results if each.exit_code is not ExitCode.OK]
@@ -97,7 +98,7 @@ class Gate:
                 console.warn(f"{each.told}; {each.consequence}")
                 console.say(f"hint: {each.fix}")
             return
-        worst = verdict.exit_code(results)
+        worst = login_result.exit_code(results)
         fault = DeniedError if worst is ExitCode.DENIED else UnreachableError
         first, *others = sorted(failed, key=lambda each: each.exit_code is not worst)
         raise fault(f"the login fails at {first.told}", first.fix, *(each.told for each in others))

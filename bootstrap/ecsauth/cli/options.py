@@ -7,7 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, TypeVar
 
-from ecsauth.core.errors import ExitCode, UsageError
+from ecsauth.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,14 +99,14 @@ def add_places(parser: Parser) -> None:
 
 def add_uri(parser: Parser, form: str = "s3://bucket/key") -> None:
     """Add the S3URI that a command works on."""
-    from ecsauth.core import s3_uri
+    from ecsauth import aws_names
 
-    parser.add_argument("uri", metavar="S3URI", type=parsed(s3_uri.parse), help=form)
+    parser.add_argument("uri", metavar="S3URI", type=parsed(aws_names.parse), help=form)
 
 
 def add_bucket_owner(parser: Parser) -> None:
     """Add `--bucket-owner`."""
-    from ecsauth.core import trust
+    from ecsauth.boot import trust
 
     parser.add_argument(
         "--bucket-owner",
@@ -118,7 +118,7 @@ def add_bucket_owner(parser: Parser) -> None:
 
 def add_pinned_keys(parser: argparse._ActionsContainer) -> None:
     """Add `--kms-key` as an instance needs it: at least one full ARN."""
-    from ecsauth.core import trust
+    from ecsauth.boot import trust
 
     parser.add_argument(
         "--kms-key",

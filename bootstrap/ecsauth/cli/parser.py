@@ -7,9 +7,9 @@ import sys
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Callable
 
-from ecsauth import __version__, packed
+from ecsauth import __version__, archive
 from ecsauth.cli.options import Parser
-from ecsauth.core.errors import ExitCode
+from ecsauth.errors import ExitCode
 
 if TYPE_CHECKING:
     import argparse
@@ -126,14 +126,14 @@ def make_parser() -> Parser:
 
 def module_of(command: str) -> str:
     """Return the name of a command's module; one that is a word of Python's has an underscore behind it."""
-    return f"ecsauth.cli.{command.replace('-', '_')}{'_' * iskeyword(command)}"
+    return f"ecsauth.cli.commands.{command.replace('-', '_')}{'_' * iskeyword(command)}"
 
 
 def _version() -> str:
     """Return this program's version, and of the boot archive what is packed with it."""
-    if not packed.PACKAGES:
+    if not archive.PACKAGES:
         return f"ecsauth {__version__}"
-    packages = ", ".join(f"{name} {version}" for name, version in packed.PACKAGES.items())
+    packages = ", ".join(f"{name} {version}" for name, version in archive.PACKAGES.items())
     return f"ecsauth {__version__} (boot archive; Python {sys.version_info[0]}.{sys.version_info[1]}: {packages})"
 
 
@@ -142,9 +142,9 @@ def _filler(name: str) -> Callable[[Parser], None]:
         try:
             module = importlib.import_module(module_of(name))
         except ModuleNotFoundError:
-            if not packed.PACKAGES:
+            if not archive.PACKAGES:
                 raise
-            parser.exit(ExitCode.USAGE, f"ecsauth: error: {packed.lack(name)}\necsauth: hint: {packed.HINT}\n")
+            parser.exit(ExitCode.USAGE, f"ecsauth: error: {archive.lack(name)}\necsauth: hint: {archive.HINT}\n")
         module.add_arguments(parser)
         run: Callable[[argparse.Namespace], int] = module.run
         parser.set_defaults(run=run, format="text")

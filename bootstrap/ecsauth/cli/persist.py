@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from ecsauth.core.plan import Command, Step
-    from ecsauth.core.units import UnitFile, Units
-    from ecsauth.edges.supervisor import Systemd
+    from ecsauth.boot.plan import Command, Step
+    from ecsauth.boot.units import UnitFile, Units
+    from ecsauth.host.supervisor import Systemd
 
 # What leads to S3 and docker here, and is no secret.
 _ENVIRONMENT = (
@@ -39,7 +39,7 @@ _ENVIRONMENT = (
 )
 
 
-class Change(NamedTuple):
+class UnitChange(NamedTuple):
     """What has to be done for the units to be as a boot wants them; nothing where they are.
 
     `wanted` are all units; those of them in `write` are not there yet, `stale` are there and not wanted any more.
@@ -57,22 +57,21 @@ def environment() -> tuple[tuple[str, str], ...]:
     return tuple((name, os.environ[name]) for name in _ENVIRONMENT if os.environ.get(name))
 
 
-def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Change:
+def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> UnitChange:
     """Look at the units and plan; raise LocalError, UsageError or LaunchError. `kept` is of the environment."""
-    from ecsauth.cli import logins, starting
-    from ecsauth.core import units
-    from ecsauth.edges.commands import Commands
-    from ecsauth.edges.disk.program import absolute_argv
-    from ecsauth.edges.disk.unit_files import UnitFiles
-    from ecsauth.edges.supervisor import Systemd
+    from ecsauth.boot import units
+    from ecsauth.cli import launchers, logins
+    from ecsauth.host.commands import Commands
+    from ecsauth.host.supervisor import Systemd
+    from ecsauth.host.units import UnitFiles, absolute_argv
 
     commands, files = Commands(), UnitFiles()
     systemd = Systemd(commands.call, commands.run)
     version = _version(systemd)
-    order = units.Order(
+    order = units.UnitSpec(
         program=absolute_argv(),
         arguments=tuple(_words(arguments)),
-        mode=starting.mode(arguments),
+        mode=launchers.mode(arguments),
         deadline=arguments.deadline + (logins.BOUND if arguments.check_login else 0.0),
         wait=arguments.wait,
         systemd=version,
@@ -83,11 +82,11 @@ def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Ch
     names = {unit.name for unit in wanted.files} | {units.GATE}
     stale = tuple(name for name in files.names() if name not in names)
     in_force = not write and not stale and systemd.follows(tuple(unit.name for unit in wanted.files), wanted.enable)
-    return Change(wanted, write, stale, units.deactivation(stale), () if in_force else units.enabling(wanted))
+    return UnitChange(wanted, write, stale, units.deactivation(stale), () if in_force else units.enabling(wanted))
 
 
 def _version(systemd: Systemd) -> Optional[int]:
-    from ecsauth.core.errors import LaunchError
+    from ecsauth.errors import LaunchError
 
     try:
         return systemd.version()
@@ -107,10 +106,10 @@ class Beside(NamedTuple):
     commands: tuple[Command, ...] = ()
 
 
-def beside(change: Optional[Change], gate: Optional[str]) -> Beside:
+def beside(change: Optional[UnitChange], gate: Optional[str]) -> Beside:
     """Tell of a change to the units, and of the gate that is written."""
-    from ecsauth.core import units
-    from ecsauth.edges.disk.unit_files import UnitFiles
+    from ecsauth.boot import units
+    from ecsauth.host.units import UnitFiles
 
     gates = () if gate is None else (gate,)
     lines = [f"write {path}, which holds the service back until a checked file is there" for path in gates]
@@ -132,11 +131,11 @@ def _line(step: Step) -> str:
     return f"{step.why}: {shlex.join(step.command)}"
 
 
-def install(change: Change) -> None:
+def install(change: UnitChange) -> None:
     """Write the units and enable them; raise LocalError or LaunchError."""
     from ecsauth.cli import console
-    from ecsauth.edges.commands import Commands
-    from ecsauth.edges.disk.unit_files import UnitFiles
+    from ecsauth.host.commands import Commands
+    from ecsauth.host.units import UnitFiles
 
     commands, files = Commands(), UnitFiles()
     for unit in change.write:
@@ -153,8 +152,8 @@ def install(change: Change) -> None:
 
 def start(names: tuple[str, ...]) -> None:
     """Start units without waiting for them; raise LaunchError."""
-    from ecsauth.core import units
-    from ecsauth.edges.commands import Commands
+    from ecsauth.boot import units
+    from ecsauth.host.commands import Commands
 
     for step in units.starting(names):
         Commands().run(step.command, step.seconds)

@@ -6,16 +6,16 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from ecsauth.core.command_hint import CommandHint
-from ecsauth.core.diagnosis import Outcome
+from ecsauth.command_hint import CommandHint
+from ecsauth.status.judgement import CheckOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ecsauth.cli.terminal import Style
+    from ecsauth.cli.console import Style
 
 # SGR parameters, as in the findings of check.
-_COLOURS = {Outcome.OK: "32", Outcome.WARNING: "1;33", Outcome.FAILED: "1;31", Outcome.SKIPPED: "2"}
+_COLOURS = {CheckOutcome.OK: "32", CheckOutcome.WARNING: "1;33", CheckOutcome.FAILED: "1;31", CheckOutcome.SKIPPED: "2"}
 _CAUSE, _FIX = "1;31", "1"
 
 # Of the longest word and the longest topic: the columns stay where they are from run to run.
@@ -25,7 +25,7 @@ _WORD, _TOPIC = len("warning"), len("environment")
 class Row(NamedTuple):
     """One line; `is_blamed`: with its fix it stands at the end too."""
 
-    outcome: Outcome
+    outcome: CheckOutcome
     topic: str
     said: str
     fix: str = ""
@@ -34,11 +34,11 @@ class Row(NamedTuple):
 
 def show(rows: Sequence[Row]) -> None:
     """Print the rows; what to do about what is blamed stands at the end, where the eye goes."""
-    from ecsauth.cli import terminal
+    from ecsauth.cli import console
 
-    style = terminal.style(sys.stdout)
-    lines = [_line(row, style) for row in rows if row.outcome is not Outcome.SKIPPED]
-    lines += _folded([row for row in rows if row.outcome is Outcome.SKIPPED], style)
+    style = console.style(sys.stdout)
+    lines = [_line(row, style) for row in rows if row.outcome is not CheckOutcome.SKIPPED]
+    lines += _folded([row for row in rows if row.outcome is CheckOutcome.SKIPPED], style)
     lines += _ending([row for row in rows if row.is_blamed], style)
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     # What is said next goes to another stream.
@@ -50,12 +50,12 @@ def document(row: Row) -> dict[str, object]:
     return {"check": row.topic, "outcome": row.outcome.value, "message": row.said, "fix": row.fix or None}
 
 
-def _word(outcome: Outcome, style: Style) -> str:
+def _word(outcome: CheckOutcome, style: Style) -> str:
     return style.paint(_COLOURS[outcome], outcome.value) + " " * (_WORD - len(outcome.value))
 
 
 def _line(row: Row, style: Style) -> str:
-    from ecsauth.cli.terminal import printable
+    from ecsauth.cli.console import printable
 
     fix = f": {row.fix}" if row.fix and not row.is_blamed else ""
     return f"{_word(row.outcome, style)}  {printable(f'{row.topic:{_TOPIC}}  {row.said}{fix}')}"
@@ -63,18 +63,18 @@ def _line(row: Row, style: Style) -> str:
 
 def _folded(rows: Sequence[Row], style: Style) -> list[str]:
     """Return the one line of what was skipped, by its reasons."""
-    from ecsauth.cli.terminal import printable
+    from ecsauth.cli.console import printable
 
     reasons: dict[str, list[str]] = {}
     for row in rows:
         reasons.setdefault(row.said + (f" ({row.fix})" if row.fix else ""), []).append(row.topic)
     text = "; ".join(f"{', '.join(topics)}: {reason}" for reason, topics in reasons.items())
-    return [f"{_word(Outcome.SKIPPED, style)}  {printable(text)}"] if text else []
+    return [f"{_word(CheckOutcome.SKIPPED, style)}  {printable(text)}"] if text else []
 
 
 def _ending(rows: Sequence[Row], style: Style) -> list[str]:
     """Return the causes, each fix once, behind all that it mends."""
-    from ecsauth.cli.terminal import printable
+    from ecsauth.cli.console import printable
 
     by_fix: dict[str, list[Row]] = {}
     for row in rows:

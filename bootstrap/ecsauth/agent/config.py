@@ -1,0 +1,245 @@
+"""What the agent makes of a value: agent/config of amazon-ecs-agent, driven by the facts in `agent_variables`.
+
+The real loader (config.go, NewConfig) takes the environment first and fills what is zero from its JSON file, from EC2
+user data and from its defaults; here the file and the user data are taken to say nothing. The variables of the logger
+and of ecs-init are modelled likewise; what the registry credentials come to is the matter of `registry_auth`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+
+from ecsauth.agent import config_values
+from ecsauth.agent.config_values import ConfigVerdict, Effect, fatal, lost
+from ecsauth.agent.variables import Variable, find
+from ecsauth.go import json
+from ecsauth.go.json import Flaw, JsonError, JsonKind
+from ecsauth.go.values import parse_uint, trim_space
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ConfigVerdict", "Effect", "StartFault", "effect", "start_faults"]
+
+_EXTERNAL = "ECS_EXTERNAL"
+_REGION = "AWS_DEFAULT_REGION"
+
+
+class StartFault(NamedTuple):
+    """Why the agent does not start, and the variable to set right."""
+
+    variable: str
+    reason: str
+
+
+def effect(name: str, value: str, other: Mapping[str, str], *, region_elsewhere: bool = True) -> Effect:
+    """Return what `name=value` does, with `other` as the rest of the environment; an unknown name does nothing.
+
+    `region_elsewhere`: the agent can learn its region from the instance identity document or its JSON file.
+    """
+    variable = find(name)
+    if variable is None:
+        return Effect(ConfigVerdict.QUIET)
+    if variable.ignored is not None:
+        return Effect(ConfigVerdict.QUIET, lost=bool(value), reason=variable.ignored)
+    outcome = _PARSERS.get(variable.kind, config_values.plain)(variable, value, other)
+    if name in (_EXTERNAL, _REGION):
+        external, region = (value if name == key else other.get(key, "") for key in (_EXTERNAL, _REGION))
+        fault = _region_fault(external, region, region_elsewhere=region_elsewhere)
+        if fault is not None and fault.variable == name:
+            return fatal(fault.reason, outcome.default)
+    return outcome
+
+
+def start_faults(environment: Mapping[str, str], *, region_elsewhere: bool = True) -> tuple[StartFault, ...]:
+    """Return why the agent does not start with these variables together, whatever each of them says alone.
+
+    `effect` reports the same of the variable named, where the file has it.
+    """
+    external, region = (environment.get(name, "") for name in (_EXTERNAL, _REGION))
+    fault = _region_fault(external, region, region_elsewhere=region_elsewhere)
+    return () if fault is None else (fault,)
+
+
+def _region_fault(external: str, region: str, *, region_elsewhere: bool) -> Optional[StartFault]:
+    """Return what is wrong with the region: config.go, NewConfig, then checkMissingAndDepreciated after trimming."""
+    if not region and config_values.is_on(_EXTERNAL, {_EXTERNAL: external}):
+        return StartFault(_EXTERNAL, "true without AWS_DEFAULT_REGION")
+    if region and not trim_space(region):
+        return StartFault(_REGION, "nothing but white space, which leaves the agent without a region")
+    if not region and not region_elsewhere:
+        return StartFault(_REGION, "no region from anywhere")
+    return None
+
+
+def _json_value(variable: Variable, value: str, other: Mapping[str, str]) -> Effect:
+    # only if a file has JSON
+
+    return json_value(variable, value, other)
+
+
+_PARSERS: Mapping[str, Callable[[Variable, str, Mapping[str, str]], Effect]] = {
+    "bool": config_values.boolean,
+    "int": config_values.integer,
+    "duration": config_values.duration,
+    "enum": config_values.choice,
+    "string-list": config_values.string_list,
+    "port-range": config_values.port_range,
+    "rate-limits": config_values.rate_limits,
+    "float": config_values.decimal,
+    "json-list": _json_value,
+    "json-object": _json_value,
+}
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ecsauth.agent.variables import Variable
+
+    Environment = Mapping[str, str]
+
+_TAKEN = Effect(ConfigVerdict.QUIET)
+_PORT_BITS = 16
+# What a valid array is made of; strings are skipped whole, so that their commas are not seen.
+_STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{},]')
+# How the values of a valid document begin, numbers apart.
+_KINDS = {
+    "[": JsonKind.ARRAY,
+    "{": JsonKind.OBJECT,
+    '"': JsonKind.STRING,
+    "n": JsonKind.NULL,
+    "t": JsonKind.BOOLEAN,
+    "f": JsonKind.BOOLEAN,
+}
+# One element of an array: its kind, and what it holds for a string, else how it is written.
+_Element = tuple[JsonKind, str]
+
+
+def json_value(variable: Variable, value: str, _other: Environment) -> Effect:
+    """Return what a JSON list or object comes to; `parsing` says of what, and what a bad one does."""
+    if not value:
+        return _TAKEN
+    parsing = variable.parsing
+    try:
+        root = _decode(value, first_only=parsing["reads"] == "first")
+    except JsonError as error:
+        # io.EOF of a Decoder is no warning, but for one variable that does not ask.
+        if error.flaw is Flaw.EMPTY and parsing["reads"] == "first" and parsing.get("blank") != "bad":
+            return _TAKEN
+        return _bad(variable, f"not valid JSON at character {error.offset + 1} ({error.flaw.value})")
+    if root.kind is JsonKind.NULL:
+        return _empty(variable)
+    if parsing["shape"] == "object":
+        return _object(variable, root)
+    if root.kind is not JsonKind.ARRAY:
+        return _bad(variable, "not a JSON list")
+    return _LISTS[parsing["of"]](variable, tuple(_elements(value[root.start : root.end])))
+
+
+def _decode(value: str, *, first_only: bool) -> json.Value:
+    """Return the JSON value that Go decodes: a Decoder stops behind the first one."""
+    try:
+        return json.decode(value)
+    except JsonError as error:
+        if first_only and error.flaw is Flaw.TRAILING:
+            return json.decode(value[: error.offset])
+        raise
+
+
+def _elements(array: str) -> Iterator[_Element]:
+    """Yield the elements of a valid array: the pieces between its own commas."""
+    depth, start = 0, 1
+    for match in _STRUCTURE.finditer(array):
+        mark = match.group()
+        if mark in ("[", "{"):
+            depth += 1
+        elif mark in ("]", "}"):
+            depth -= 1
+        if (mark == "," and depth == 1) or depth == 0:
+            piece = array[start : match.start()].strip(json.SPACE)
+            start = match.end()
+            if piece:
+                yield _element(piece)
+
+
+def _element(piece: str) -> _Element:
+    """Return the element that the piece is; what stands inside a nested one does not matter."""
+    kind = _KINDS.get(piece[0], JsonKind.NUMBER)
+    text = json.decode(piece).text if kind is JsonKind.STRING else None
+    return kind, piece if text is None else text.reveal()
+
+
+def _object(variable: Variable, root: json.Value) -> Effect:
+    """Return what json.Unmarshal into map[string]string comes to: null is an empty string, all else an error."""
+    if root.kind is not JsonKind.OBJECT:
+        return _bad(variable, "not a JSON object")
+    if any(member.value.kind not in (JsonKind.STRING, JsonKind.NULL) for member in root.members):
+        return _bad(variable, "a value in the object is not a string")
+    return _TAKEN
+
+
+def _ports(variable: Variable, elements: tuple[_Element, ...]) -> Effect:
+    """Return what decoding into []uint16 comes to: a bad element is warned of and becomes 0, null silently so."""
+    if not elements:
+        return _empty(variable)
+    others = [kind for kind, text in elements if kind is not JsonKind.NUMBER or parse_uint(text, _PORT_BITS) is None]
+    if not others:
+        return _TAKEN
+    warned = any(kind is not JsonKind.NULL for kind in others)
+    return lost("an element is no port from 0 to 65535 and becomes port 0", warned=warned)
+
+
+def _texts(variable: Variable, elements: tuple[_Element, ...]) -> Effect:
+    """Return what decoding into []string comes to; an element that is no string is an empty one.
+
+    config.go, validateAndOverrideBounds, refuses logging drivers that it does not know.
+    """
+    if not elements:
+        return _empty(variable)
+    known = variable.parsing.get("values")
+    if known is not None and any(kind is not JsonKind.STRING or text not in known for kind, text in elements):
+        return fatal("a name in the list is not known")
+    if any(kind not in (JsonKind.STRING, JsonKind.NULL) for kind, _text in elements):
+        return lost("an element of the list is not a string", warned=True)
+    return _TAKEN
+
+
+def _networks(_variable: Variable, elements: tuple[_Element, ...]) -> Effect:
+    """Return what decoding into []cniTypes.IPNet comes to: every element goes through net.ParseCIDR, null too."""
+    if all(kind is JsonKind.STRING and _is_cidr(text) for kind, text in elements):
+        return _TAKEN
+    return fatal("an element of the list is no CIDR block")
+
+
+_LISTS = {"port": _ports, "text": _texts, "cidr": _networks}
+
+
+def _is_cidr(text: str) -> bool:
+    """Say whether net.ParseCIDR takes the text: an address without a zone, a slash, decimal digits within its size."""
+    from ipaddress import ip_address  # a millisecond that almost no file needs
+
+    address, _slash, bits = text.partition("/")
+    if "%" in address or not (bits.isascii() and bits.isdigit()):
+        return False
+    try:
+        size = ip_address(address).max_prefixlen
+    except ValueError:
+        return False
+    significant = bits.lstrip("0") or "0"
+    return len(significant) <= len(str(size)) and int(significant) <= size
+
+
+def _bad(variable: Variable, reason: str) -> Effect:
+    """Return the effect of a value that cannot be decoded."""
+    if variable.parsing["bad"] == "fatal":
+        return fatal(reason)
+    return lost(f"{reason}: the default is used", warned=True)
+
+
+def _empty(variable: Variable) -> Effect:
+    """Return the effect of null or an empty list: the zero value of Go counts as not set (config.go, Merge)."""
+    if variable.default in ("", "[]", "{}"):
+        return _TAKEN
+    return lost("an empty list counts as not set: the default is used", warned=False)

@@ -1,0 +1,137 @@
+"""What may stand in a finding: names of variables and registries, unless they may be a part of a secret.
+
+A line that came apart, a wrapped base64 value above all, begins with something that looks like a name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Optional
+
+from ecsauth.agent import variables
+
+# Words in capitals joined by underscores, as everybody writes variables; base64 has no underscores and mixed case.
+_CONVENTIONAL = "[A-Z][A-Z0-9]{0,31}(?:_[A-Z0-9]{1,31}){1,11}"
+_REGISTRY = r"(?:[A-Za-z]{1,8}://)?[A-Za-z0-9.-]{1,255}(?::[0-9]{1,5})?(?:/[A-Za-z0-9._/-]*)?"
+
+
+def shown(name: str) -> Optional[str]:
+    """Return the name of a variable if it may stand in a message: a known one in any letters, or one in capitals."""
+    known = variables.find(name) or variables.find(_documented(name))
+    return name if known is not None or re.fullmatch(_CONVENTIONAL, name) else None
+
+
+def _documented(name: str) -> str:
+    """Return a name in the letters that all names of the agent are written in."""
+    return name.upper().replace("-", "_").replace(".", "_")
+
+
+def shown_registry(key: Optional[str]) -> Optional[str]:
+    """Return the name of a registry if it may stand in a message: a host with a dot, a port or a path, or localhost."""
+    if key is None or not re.fullmatch(_REGISTRY, key):
+        return None
+    host = key.split("://")[-1]
+    return key if host.startswith("localhost") or set(host) & set(".:/") else None
+
+
+def meant(name: str) -> Optional[str]:
+    """Return the variable of the agent that a name which is none was probably meant to be.
+
+    Only names that begin with ECS are guessed at: any other may be somebody else's.
+    """
+    if not name.upper().startswith("ECS") or variables.find(name) is not None:
+        return None
+    return variables.nearest(name)
+
+
+def in_other_letters(name: str, likely: str) -> bool:
+    """Tell whether a name is a known one but for capitals and separators."""
+    return _documented(name) == likely
+
+
+def is_own_line(text: str) -> bool:
+    """Tell whether a line sets a variable for sure, so that no value above goes on in it."""
+    name = text.strip().removeprefix("export ").partition("=")
+    return bool(name[1]) and shown(name[0].strip()) is not None
+
+
+_AUTH_TYPE, _AUTH = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_"
+_AUTH_TYPES = frozenset({"", "docker", "dockercfg"})
+_PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
+# Words that stand in the name of a secret, also within another word.
+_ANYWHERE = r"PASSW|PASSPHRASE|SECRET|TOKEN(?!IZ)|CREDENTIAL|PRIVATE|AUTH(?!OR(?!I[SZ]))"
+# The word before says whose key it is; a comment with KEY=VALUE holds none.
+_KEY = r"(?<=[A-Z0-9_])(?<!MON)(?<!PUBLIC_)(?<!KMS_)KEY(?!BOARD|CLOAK|NOTE|SPACE)"
+# Short ones, which count as words of their own. PWD alone is the working directory.
+_WORDS = r"(?:^|_)(?:PASS|PW|DSN|JWT|PAT)(?:_|$)|_PWD(?:_|$)"
+# Between the words of dbPassword.
+_HUMP = r"(?<=[a-z0-9])(?=[A-Z])"
+_FORMS = {
+    "bool": r"(?i:true|false|t|f|1|0)",
+    "int": r"[+-]?[0-9]{1,12}",
+    "float": r"[+-]?[0-9]{1,12}(?:\.[0-9]{1,6})?",
+    "duration": r"-?(?:[0-9]{1,9}(?:\.[0-9]{1,6})?(?:ns|us|ms|s|m|h)){1,4}|0",
+    "port-range": r"[0-9]{1,5}-[0-9]{1,5}",
+    "rate-limits": r"[0-9]{1,9},[0-9]{1,9}",
+}
+_DRIVER = r'"(?:json-file|syslog|journald|gelf|fluentd|awslogs|splunk|logentries|sumologic|none|awsfirelens)"'
+_PORTS = r"\[(?:[0-9]{1,5}(?:, ?[0-9]{1,5}){0,63})?\]"
+_NAMED_FORMS = {
+    # What ECS takes as the name of a cluster.
+    "ECS_CLUSTER": r"[A-Za-z0-9_-]{1,255}",
+    "ECS_AVAILABLE_LOGGING_DRIVERS": rf"\[(?:{_DRIVER}(?:, ?{_DRIVER}){{0,15}})?\]",
+    "ECS_RESERVED_PORTS": _PORTS,
+    "ECS_RESERVED_PORTS_UDP": _PORTS,
+}
+# What a value that looks like a credential has in it: the pattern is tried only for one that may.
+_MARKS = ("://", '"', "AKIA", "ASIA", "-----BEGIN", "gh", "glpat-", "dckr_pat_", "npm_", "xox")
+_CREDENTIALS = (
+    r"://[^/\s:@]*:[^/\s@]+@"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN|\b(?:ghp_|gho_|ghs_|github_pat_|glpat-|dckr_pat_|npm_|xox[abp]-)\w{8}"
+    r'|(?i:(?:password|passwd|secret|token|api_?key)"\s*:\s*"[^"]{6})|"auth"\s*:\s*"[A-Za-z0-9+/]{16}'
+)
+
+
+def holds_secret(name: str, value: Optional[str] = None) -> bool:
+    """Tell whether a variable is likely to hold a secret; without a value, whether one of this name may."""
+    if name.startswith(_AUTH):
+        # People write the credentials there by mistake.
+        return name != _AUTH_TYPE or value is None or value.strip() not in _AUTH_TYPES
+    if value is not None and looks_secret(value):
+        return True
+    if name.upper() in _PROXIES and value is not None:
+        return names_user(value)
+    spelt = re.sub(_HUMP, "_", name).upper().replace("-", "_").replace(".", "_")
+    variable = variables.find(name) or variables.find(spelt)
+    if variable is not None:
+        return variable.sensitive
+    return re.search(f"{_ANYWHERE}|{_KEY}|{_WORDS}", spelt) is not None
+
+
+def is_public(name: str, value: Optional[str] = None) -> bool:
+    """Tell whether the value of a variable is surely no secret: of a name that nobody knows it may be anything."""
+    return variables.find(name) is not None and not holds_secret(name, value)
+
+
+def is_plain(name: str, value: str) -> bool:
+    """Tell whether a value may be shown with its variable: public, and of the form that nothing secret has.
+
+    A password that was pasted in the place of a number is of another form.
+    """
+    variable = variables.find(name)
+    if variable is None or not is_public(name, value):
+        return False
+    if variable.kind == "enum":
+        return value in variable.parsing.get("values", ())
+    pattern = _NAMED_FORMS.get(name) or _FORMS.get(variable.kind)
+    return pattern is not None and re.fullmatch(pattern, value) is not None
+
+
+def looks_secret(value: str) -> bool:
+    """Tell whether a value has the form of a credential."""
+    return any(mark in value for mark in _MARKS) and re.search(_CREDENTIALS, value) is not None
+
+
+def names_user(address: str) -> bool:
+    """Tell whether an address has a user in it, and so perhaps a password."""
+    return "@" in address

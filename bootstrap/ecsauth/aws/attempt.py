@@ -1,0 +1,84 @@
+"""What was tried with a service of AWS, as facts: what a fault means hangs on them, never on words."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    from ecsauth.aws_names import S3URI
+
+
+class Service(NamedTuple):
+    """A service: its name, the endpoint that leads to it from a private subnet, and what its region is that of.
+
+    `foreign` is what is said of a page in its place.
+    """
+
+    name: str
+    endpoint: str
+    region_of: str
+    foreign: str
+
+
+_INTERFACE = "an interface endpoint"
+S3 = Service("S3", "a gateway endpoint", "the bucket", "what answers is not S3")
+CLOUDFORMATION = Service("CloudFormation", _INTERFACE, "the stack", "what answers is not CloudFormation")
+SECRETS_MANAGER = Service("Secrets Manager", _INTERFACE, "the secret", "what answers is not Secrets Manager")
+STS = Service("STS", _INTERFACE, "the bucket", "what answers is not STS")
+
+
+class Operation(Enum):
+    """What can be tried; the value is how a message says it, before the subject."""
+
+    GET = "get"
+    PUT = "put"
+    LOOK = "look at"
+    REACH = "reach"
+    LIST = "list"
+    LIST_VERSIONS = "list the versions of"
+    LOOK_AT_BUCKET = "look at the bucket of"
+    LOOK_AT_ENCRYPTION = "look at the encryption of bucket"
+    LOOK_AT_VERSIONING = "look at the versioning of bucket"
+    LOOK_AT_PUBLIC_ACCESS = "look at the public access block of bucket"
+    LOOK_AT_POLICY = "look at the policy of bucket"
+    LOOK_AT_LIFECYCLE = "look at the lifecycle of bucket"
+    LOOK_AT_STACK = "look at stack"
+    LOOK_AT_SECRET = "look at secret"  # noqa: S105 - what is done, not what is looked at
+    USE_SECRET = "use secret"  # noqa: S105 - as above
+    READ_SECRET = "read secret"  # noqa: S105 - as above
+    CREATE_SECRET = "create secret"  # noqa: S105 - as above
+    UPDATE_SECRET = "update secret"  # noqa: S105 - as above
+    ASK_CALLER = "find out whose the credentials are"
+
+
+_SERVICES = {
+    Operation.LOOK_AT_STACK: CLOUDFORMATION,
+    Operation.LOOK_AT_SECRET: SECRETS_MANAGER,
+    Operation.USE_SECRET: SECRETS_MANAGER,
+    Operation.READ_SECRET: SECRETS_MANAGER,
+    Operation.CREATE_SECRET: SECRETS_MANAGER,
+    Operation.UPDATE_SECRET: SECRETS_MANAGER,
+    Operation.ASK_CALLER: STS,
+}
+
+
+class Attempt(NamedTuple):
+    """An operation and its subject, as messages name it; `uri` where the subject is an object."""
+
+    operation: Operation
+    subject: str = ""
+    uri: Optional[S3URI] = None
+
+    def __str__(self) -> str:
+        return f"{self.operation.value} {self.subject}".rstrip()
+
+    @property
+    def service(self) -> Service:
+        """The service that was asked."""
+        return _SERVICES.get(self.operation, S3)
+
+
+def at(operation: Operation, uri: S3URI) -> Attempt:
+    """Return the attempt at an object."""
+    return Attempt(operation, str(uri), uri)

@@ -1,0 +1,91 @@
+"""One stack of CloudFormation: its outputs and parameters, neither of which may be a secret."""
+
+from __future__ import annotations
+
+import contextlib
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from ecsauth.aws.attempt import Attempt, Operation
+from ecsauth.aws.errors import foreign, is_foreign, translate
+from ecsauth.aws.s3 import translated, understood
+from ecsauth.command_hint import CommandHint
+from ecsauth.errors import DeniedError, EcsauthError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Faults of credentials and clock are the same as S3's, under other codes (AWS "Common errors").
+_AS_S3 = {
+    "ExpiredToken": "ExpiredToken",
+    "InvalidClientTokenId": "InvalidAccessKeyId",
+    "SignatureDoesNotMatch": "SignatureDoesNotMatch",
+    "RequestExpired": "RequestTimeTooSkewed",
+}
+_DENIALS = frozenset(("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"))
+_THROTTLING = frozenset(("Throttling", "ThrottlingException", "RequestLimitExceeded"))
+# CloudFormation API Reference, DescribeStacks: "If the stack doesn't exist, a ValidationError is returned".
+_ABSENT = "ValidationError"
+_LONGEST_REASON = 300
+
+
+class Stack(NamedTuple):
+    """What a stack was given and what it says of what it made."""
+
+    parameters: dict[str, str]
+    outputs: dict[str, str]
+
+
+def look(client: Any, name: str) -> Stack:
+    """Return the stack of that name or ARN; raise DeniedError, if there is none too, and UnreachableError."""
+    what = Attempt(Operation.LOOK_AT_STACK, name)
+    with told(what), understood(what):
+        answer = client.describe_stacks(StackName=name)
+    found: Any = next(iter(answer.get("Stacks", ())), {})
+    return Stack(
+        {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", ())},
+        {one["OutputKey"]: one.get("OutputValue", "") for one in found.get("Outputs", ())},
+    )
+
+
+@contextlib.contextmanager
+def told(what: Attempt) -> Iterator[None]:
+    """Turn every exception of the SDK into a fault of ours, in words about CloudFormation."""
+    with translated(what):
+        try:
+            yield
+        except ClientError as fault:
+            raise _refused(fault, what) from None
+
+
+def _refused(fault: ClientError, what: Attempt) -> EcsauthError:
+    response: Any = fault.response
+    code, said = _printable(response.get("Error", {}).get("Code", "")), _printable(response["Error"].get("Message", ""))
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if is_foreign(response):
+        return foreign(what)
+    if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return UnreachableError(
+            f"cannot {what}: CloudFormation asks to come back later ({code or status})", "run the same command again"
+        )
+    if code in _AS_S3:
+        is_late = code == "SignatureDoesNotMatch" and "expired" in said
+        known: Any = {**response, "Error": {"Code": "RequestTimeTooSkewed" if is_late else _AS_S3[code]}}
+        return translate(ClientError(known, fault.operation_name), what)
+    if code == _ABSENT:
+        return DeniedError(
+            f"cannot {what}: there is no such stack in this account and region",
+            CommandHint("is --region right, and the profile? see", "aws", "cloudformation", "list-stacks"),
+        )
+    if code in _DENIALS:
+        return DeniedError(
+            f"cannot {what}: CloudFormation denies access" + (f" ({said})" if said else ""),
+            "it takes cloudformation:DescribeStacks on the stack",
+        )
+    return DeniedError(f"cannot {what}: CloudFormation answers {code or status}")
+
+
+def _printable(text: object) -> str:
+    return "".join(letter for letter in str(text) if letter.isprintable())[:_LONGEST_REASON]

@@ -1,0 +1,45 @@
+"""What S3's one answer, 403, may mean: the causes that its answer leaves open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ecsauth.aws.attempt import Operation
+
+if TYPE_CHECKING:
+    from ecsauth.aws.attempt import Attempt
+
+_OWNER = "the bucket may belong to another account than expected: see --bucket-owner"
+_POLICY = (
+    "the bucket's policy, or a VPC endpoint's, may deny it: a request without TLS, an address or an endpoint that it "
+    "does not know"
+)
+# What S3 says where that is so (IAM User Guide, "Troubleshoot access denied error messages").
+_OF_POLICY = ("explicit deny in a resource-based policy", "VPC endpoint policy")
+_PUT = (
+    "you may lack s3:PutObject on this object, or the bucket's policy may deny the put: another KMS key than it "
+    "demands, a request without TLS, an address or an endpoint that it does not know"
+)
+# The causes of a denial, by what was tried, where that is not the reading of an object.
+_NEEDED = {
+    Operation.PUT: (_PUT, _OWNER),
+    Operation.LIST_VERSIONS: ("you may lack s3:ListBucketVersions on the bucket", _OWNER, _POLICY),
+    Operation.LOOK_AT_ENCRYPTION: (
+        "you may lack s3:GetEncryptionConfiguration on the bucket; it is not needed with --kms-key",
+        _OWNER,
+        _POLICY,
+    ),
+}
+
+
+def causes(what: Attempt, said: str) -> tuple[str, ...]:
+    """S3 gives one answer for four causes; they are named in the order of likelihood, what it names first."""
+    if what.operation in _NEEDED:
+        return _NEEDED[what.operation]
+    found = [
+        "the object may not exist: without s3:ListBucket S3 does not say so",
+        "the role may lack s3:GetObject (and s3:GetObjectVersion for a version) on this object",
+        _OWNER,
+    ]
+    found.insert(0 if any(text in said for text in _OF_POLICY) else len(found), _POLICY)
+    return tuple(found)

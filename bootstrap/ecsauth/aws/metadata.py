@@ -1,0 +1,268 @@
+"""The EC2 instance metadata service, version 2 only.
+
+Asked directly and without any proxy: the SDK reports a refusal, silence and a missing document alike, and falls
+back to version 1 without saying so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import urllib.parse
+from http import HTTPStatus
+from typing import Any, Callable, Optional, TypeVar
+
+from ecsauth.boot.fetch import Identity
+from ecsauth.command_hint import INSTANCE, CommandHint
+from ecsauth.errors import (
+    FORBIDDEN,
+    SCARCE,
+    DeniedError,
+    EcsauthError,
+    NotYetError,
+    UnreachableError,
+    UsageError,
+    reason_of,
+)
+from ecsauth.registry.keys import is_loopback
+from ecsauth.timing import within
+
+_IPV4, _IPV6 = "http://169.254.169.254", "http://[fd00:ec2::254]"
+_DOCUMENT = "/latest/dynamic/instance-identity/document"
+# A token for this run only; it is used within seconds.
+_TTL = "60"
+_LONGEST_TRY = 2.0
+# An answer that drips escapes the timeout of the socket.
+_LONGEST_ANSWER_TIME = 10.0
+_LONGEST_ANSWER = 64 * 1024
+_GIVE_BOTH = "not on EC2: give --region and --bucket-owner"
+
+_ROLES = "/latest/meta-data/iam/security-credentials/"
+# IAM User Guide, "IAM name requirements".
+_ROLE_NAME = r"[A-Za-z0-9_+=,.@-]{1,64}"
+_CREDENTIALS = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
+# Where the environment names a role of another kind, it is not the instance's that is lacking.
+_OTHER_ROLES = (
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+_ELSEWHERE = "not on EC2: give --profile, or set the AWS_* variables"
+
+_KNOWS_NO_TOKENS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+_ONLY_VERSION_1 = "what answers there gives no token, so it knows version 1 only, which is never used"
+_SWITCHED_OFF = CommandHint(
+    "it may be switched off for this instance; enable it",
+    *("aws", "ec2", "modify-instance-metadata-options", "--http-endpoint", "enabled", "--instance-id", INSTANCE),
+)
+
+Result = TypeVar("Result")
+
+
+def endpoint() -> str:
+    """Return the service's address, by the variables that every AWS SDK reads.
+
+    Raises UsageError for an address that is neither the service's own nor on this machine: what is asked for
+    there (and by the SDK: credentials) would travel in the clear.
+    """
+    mode = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv4").lower()
+    url = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or (_IPV6 if mode == "ipv6" else _IPV4)
+    url = url.rstrip("/")
+    if url not in (_IPV4, _IPV6) and not _is_on_this_machine(url):
+        raise UsageError(
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT is neither the metadata service's address nor on this machine",
+            "unset it",
+        )
+    return url
+
+
+def _is_on_this_machine(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts.scheme == "http" and is_loopback(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        # urllib's word for a bracket that is not closed, or a port that is none.
+        return False
+
+
+class MetadataService:
+    """Answers who this instance is, and why it has no credentials."""
+
+    def identity(self, seconds: float) -> Identity:
+        """Return region and account from the instance identity document.
+
+        Raises UnreachableError where nothing answers in time, DeniedError where version 2 is refused, UsageError where
+        the service is not to be asked: then the command line has to say both.
+        """
+        if _is_off():
+            raise UsageError(
+                "region and account are not known: the metadata service is switched off by AWS_EC2_METADATA_DISABLED",
+                "give --region (or set AWS_REGION or AWS_DEFAULT_REGION) and --bucket-owner",
+            )
+        return _ask(lambda service: _identity(service.get(_DOCUMENT)), seconds, _GIVE_BOTH)
+
+    def require_role(self, seconds: float) -> None:
+        """Return if the role's credentials are to be had, else raise what keeps them away.
+
+        That is a NotYetError where there is no role or it is not ready, beside what `identity` raises.
+        """
+        if any(os.environ.get(name) for name in _OTHER_ROLES):
+            return
+        _ask(_require_role, seconds, _ELSEWHERE)
+
+
+class _Service:
+    """One conversation with the service: a token first, then documents by it."""
+
+    def __init__(self, connection: http.client.HTTPConnection, elsewhere: str) -> None:
+        self._connection = connection
+        self._elsewhere = elsewhere
+        token = self._request("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _TTL})
+        self._headers = {"X-aws-ec2-metadata-token": token.decode("ascii", "replace")}
+
+    def get(self, path: str, absent: Optional[EcsauthError] = None) -> bytes:
+        """Return the document at the path; raise `absent` where there is none."""
+        return self._request("GET", path, self._headers, absent)
+
+    def _request(self, method: str, path: str, headers: dict[str, str], absent: Optional[EcsauthError] = None) -> bytes:
+        self._connection.request(method, path, headers=headers)
+        answer = self._connection.getresponse()
+        body = answer.read(_LONGEST_ANSWER)
+        if answer.length and len(body) < _LONGEST_ANSWER:
+            # A read with a limit takes an answer that was cut for a whole one.
+            raise http.client.IncompleteRead(b"")
+        if answer.status == HTTPStatus.OK:
+            return body
+        if answer.status == HTTPStatus.NOT_FOUND and absent is not None:
+            raise absent
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise UnreachableError(
+                f"the instance metadata service failed with {answer.status}",
+                "it may pass: run the same command again",
+                self._elsewhere,
+            )
+        raise DeniedError(
+            f"the instance metadata service refused {method} {path} with {answer.status}",
+            _ONLY_VERSION_1 if method == "PUT" and answer.status in _KNOWS_NO_TOKENS else _SWITCHED_OFF,
+            self._elsewhere,
+        )
+
+
+def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str) -> Result:
+    """Return what `question` makes of the service's answers; raise UnreachableError where they do not come in time."""
+    if _is_off():
+        raise DeniedError("the metadata service is switched off by AWS_EC2_METADATA_DISABLED", elsewhere)
+    url = urllib.parse.urlsplit(endpoint())
+
+    def ask() -> Result:
+        timeout = max(0.1, min(_LONGEST_TRY, seconds))
+        connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=timeout)
+        with contextlib.ExitStack() as stack:
+            stack.callback(_close, connection)
+            try:
+                return question(_Service(connection, elsewhere))
+            except ConnectionRefusedError:
+                raise UnreachableError("the instance metadata service refuses the connection", elsewhere) from None
+            except (ConnectionError, http.client.HTTPException):
+                raise UnreachableError("the instance metadata service breaks the connection", elsewhere) from None
+            except OSError as fault:
+                if fault.errno in SCARCE | FORBIDDEN:
+                    raise UnreachableError(
+                        f"the instance metadata service cannot be asked: {reason_of(fault)}", elsewhere
+                    ) from None
+                raise _silence(elsewhere) from None
+            except ValueError:
+                # http.client's word for a token that cannot be sent back in a header.
+                raise UnreachableError("the instance metadata service gave no token of use", elsewhere) from None
+
+    return within(min(_LONGEST_ANSWER_TIME, seconds), ask, lambda: _silence(elsewhere))
+
+
+def _is_off() -> bool:
+    return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
+
+
+def _close(connection: http.client.HTTPConnection) -> None:
+    """Close the connection; what was asked is answered, whatever the system says to that."""
+    with contextlib.suppress(OSError):
+        connection.close()
+
+
+def _silence(elsewhere: str) -> UnreachableError:
+    return UnreachableError(
+        "the instance metadata service does not answer", "in a container the hop limit has to be 2", elsewhere
+    )
+
+
+def _identity(document: bytes) -> Identity:
+    content = _members(document)
+    region, account = content.get("region"), content.get("accountId")
+    if not (isinstance(region, str) and isinstance(account, str)):
+        raise UnreachableError("the instance metadata service gave no identity document", _GIVE_BOTH)
+    return Identity(region, account)
+
+
+def _require_role(service: _Service) -> None:
+    """Raise unless the credentials of the instance's role are there, as a user of them would find out."""
+    role = service.get(_ROLES, absent=_no_profile()).decode("ascii", "replace").strip()
+    if not role:
+        raise _not_ready("names no role yet")
+    if not re.fullmatch(_ROLE_NAME, role):
+        raise UnreachableError("the instance metadata service gave no role of use", _ELSEWHERE)
+    document = service.get(_ROLES + role, absent=_not_ready("has no credentials yet"))
+    if not document:
+        raise _not_ready("has no credentials yet")
+    content = _members(document)
+    code = content.get("Code", "Success")
+    if code != "Success":
+        told = isinstance(code, str) and re.fullmatch("[A-Za-z]{1,64}", code)
+        raise _not_ready(f"answers {code}" if told else "answers with an error")
+    if not all(content.get(name) for name in _CREDENTIALS):
+        raise UnreachableError("the instance metadata service gave no credentials of use", _ELSEWHERE)
+
+
+def _no_profile() -> NotYetError:
+    return NotYetError(
+        "the instance has no role: no instance profile is attached to it",
+        CommandHint(
+            "attach one",
+            *("aws", "ec2", "associate-iam-instance-profile", "--instance-id", INSTANCE),
+            *("--iam-instance-profile", "Name=PROFILE"),
+        ),
+        _ELSEWHERE,
+    )
+
+
+def _not_ready(why: str) -> NotYetError:
+    return NotYetError(
+        f"the instance's role is not ready: the metadata service {why}",
+        "has the instance profile a role, and does its trust policy name ec2.amazonaws.com?",
+        _ELSEWHERE,
+    )
+
+
+def _members(document: bytes) -> dict[str, Any]:
+    """Return the members of a JSON object, none for anything else."""
+    try:
+        content = json.loads(document)
+    except (ValueError, RecursionError):
+        # RecursionError is the parser's word for brackets without end.
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def proxy_exemptions(current: Optional[str]) -> str:
+    """Return a NO_PROXY that keeps the SDK from asking a proxy for this instance's credentials.
+
+    `current` is NO_PROXY as it is; in its place counts `no_proxy`, where that is set, as it does for urllib.
+    """
+    given = (os.environ.get("no_proxy") or current or "").strip()
+    if given == "*":
+        # Everything, but only where it stands alone (urllib.request.proxy_bypass_environment).
+        return given
+    own = urllib.parse.urlsplit(endpoint()).hostname or ""
+    hosts = ["169.254.169.254", "[fd00:ec2::254]", f"[{own}]" if ":" in own else own]
+    return ",".join(dict.fromkeys(host for host in [*given.split(","), *hosts] if host))

@@ -1,0 +1,101 @@
+"""Probes of the metadata service for `doctor`: how it answers, and nothing of the credentials that it gives."""
+
+from __future__ import annotations
+
+import calendar
+import contextlib
+import email.utils
+import http.client
+import json
+import time
+import urllib.parse
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth.doctor.machine import SILENT, Metadata, Role
+from ecsauth.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TOKEN = "/latest/api/token"  # noqa: S105 - where there is one
+_ROLE = "/latest/meta-data/iam/security-credentials/"
+_LIFETIME = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+_LONGEST_TRY = 2.0
+_LONGEST_ANSWER = 64 * 1024
+
+
+class _Answered(NamedTuple):
+    status: int
+    body: bytes
+    offset: Optional[float]
+
+    def __repr__(self) -> str:
+        return f"_Answered({self.status}, ***)"
+
+
+class MetadataProbes:
+    """The metadata service at its address."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._url = urllib.parse.urlsplit(endpoint)
+
+    def look(self, seconds: float) -> Metadata:
+        """Return how the service answers a request for a token, and one without: `boot` never sends the latter."""
+        try:
+            with self._connected(seconds) as connection:
+                token = _asked(connection, "PUT", _TOKEN, _LIFETIME)
+                # The answer is thrown away: only whether there is one counts.
+                version1 = _asked(connection, "GET", "/latest/meta-data/", {})
+        except (OSError, http.client.HTTPException):
+            return Metadata(SILENT)
+        return Metadata(token.status, version1.status, token.offset)
+
+    def role(self, seconds: float) -> Role:
+        """Return what the service says of the instance's role; raise UnreachableError."""
+        try:
+            with self._connected(seconds) as connection:
+                token = _asked(connection, "PUT", _TOKEN, _LIFETIME).body.decode("ascii", "replace")
+                headers = {"X-aws-ec2-metadata-token": token}
+                named = _asked(connection, "GET", _ROLE, headers)
+                words = named.body.decode("utf-8", "replace").split()
+                if named.status != HTTPStatus.OK or not words:
+                    return Role(None)
+                given = _asked(connection, "GET", _ROLE + urllib.parse.quote(words[0]), headers)
+                return _role(words[0], given)
+        except (OSError, ValueError, http.client.HTTPException):
+            # ValueError is http.client's word for a token that cannot be sent back in a header.
+            raise UnreachableError("the metadata service does not say", "run the same command again") from None
+
+    @contextlib.contextmanager
+    def _connected(self, seconds: float) -> Iterator[http.client.HTTPConnection]:
+        timeout = max(0.1, min(_LONGEST_TRY, seconds))
+        connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port or 80, timeout=timeout)
+        with contextlib.closing(connection):
+            yield connection
+
+
+def _asked(connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str]) -> _Answered:
+    """Ask, and return the answer whatever its status; the offset is this clock's, against the answer's date."""
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    return _Answered(answer.status, answer.read(_LONGEST_ANSWER), _offset(answer.getheader("Date")))
+
+
+def _offset(date: Optional[str]) -> Optional[float]:
+    with contextlib.suppress(TypeError, ValueError):
+        return time.time() - email.utils.parsedate_to_datetime(date or "").timestamp()
+    return None
+
+
+def _role(name: str, given: _Answered) -> Role:
+    """Return what may be known of a role's credentials: whether they are there, and until when."""
+    if given.status != HTTPStatus.OK:
+        return Role(name, f"status {given.status}")
+    try:
+        content = json.loads(given.body)
+        code, expires = content["Code"], content.get("Expiration")
+        until = None if expires is None else calendar.timegm(time.strptime(expires, "%Y-%m-%dT%H:%M:%SZ"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return Role(name, "its answer makes no sense")
+    return Role(name, str(code), until)

@@ -1,0 +1,201 @@
+"""One object in S3, got and verified."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.httpchecksum import StreamingChecksumBody
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
+
+from ecsauth.aws.attempt import Operation, at
+from ecsauth.aws.errors import expired, foreign, translate
+from ecsauth.boot.fetch import Fetched, Identity
+from ecsauth.boot.trust import ObjectFacts
+from ecsauth.errors import (
+    InvalidError,
+    LocalError,
+    NoCredentialsError,
+    SettlingError,
+    TimeUpError,
+    UnreachableError,
+    UsageError,
+    reason_of,
+)
+from ecsauth.timing import within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_s3.client import S3Client
+
+    from ecsauth.aws.attempt import Attempt
+    from ecsauth.aws_names import S3URI
+
+_CHUNK = 64 * 1024
+_NOT_MODIFIED = "304"
+# The SDK's words for credentials that say of themselves that their time is over (botocore/credentials.py).
+_EXPIRED = "Credentials were refreshed, but"
+
+
+class ObjectKind(NamedTuple):
+    """What an object is expected to be, and how long one may be."""
+
+    name: str
+    longest: int
+
+
+# Far above any env-file (docker takes lines of 64 KiB), far below what could hurt.
+ENV_FILE = ObjectKind("env-file", 256 * 1024)
+
+
+class InstanceStore:
+    """S3 as `boot` uses it: one GetObject, on a client made for it.
+
+    `require_role` raises, within some seconds, what the metadata service has to say where the SDK finds no credentials,
+    which it cannot tell itself. `patience` is for how long a denial is worth trying: a fresh role is denied at first.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[str], S3Client],
+        require_role: Callable[[float], None] = lambda _: None,
+        patience: float = SettlingError.patience,
+    ) -> None:
+        self._client = client
+        self._require_role = require_role
+        self._patience = patience
+
+    def fetch(self, uri: S3URI, identity: Identity, unless: Optional[str], seconds: float) -> Optional[Fetched]:
+        """Return the object, or None if its ETag is still `unless`; the account has to own the bucket.
+
+        Raises DeniedError, and UnreachableError at the latest after `seconds`.
+        """
+        what = at(Operation.GET, uri)
+        end = time.monotonic() + seconds
+        clients: list[S3Client] = []
+
+        def get() -> Optional[Fetched]:
+            try:
+                with translated(what):
+                    clients.append(self._client(identity.region))
+                with contextlib.closing(clients[0]):
+                    return Objects(clients[0], identity.account).get(uri, unless=unless)
+            except NoCredentialsError:
+                self._require_role(end - time.monotonic())
+                raise
+            except SettlingError as fault:
+                fault.patience = self._patience
+                raise
+
+        return within(seconds, get, lambda: _no_answer(what, seconds) if clients else _no_client(what, seconds))
+
+
+class Objects:
+    """The objects of an account's buckets, as far as one client may see them."""
+
+    def __init__(self, client: S3Client, owner: Optional[str] = None, kind: ObjectKind = ENV_FILE) -> None:
+        self._client = client
+        self._kind = kind
+        self._owner: dict[str, Any] = {"ExpectedBucketOwner": owner} if owner else {}
+
+    def get(self, uri: S3URI, *, unless: Optional[str] = None) -> Optional[Fetched]:
+        """Return the object, or None if its ETag is still `unless`.
+
+        Raises InvalidError for one that is longer than its kind may be, DeniedError and UnreachableError.
+        """
+        condition: dict[str, Any] = {"IfNoneMatch": unless} if unless else {}
+        what = at(Operation.GET, uri)
+        with translated(what), understood(what):
+            try:
+                answer: Any = self._client.get_object(
+                    **place_of(uri),
+                    **self._owner,
+                    **condition,
+                    ChecksumMode="ENABLED",
+                )
+            except ClientError as fault:
+                if unless and fault.response["Error"]["Code"] == _NOT_MODIFIED:
+                    return None
+                raise
+            with contextlib.closing(answer["Body"]) as body:
+                data = _read(body, uri, self._kind)
+            return Fetched(facts_of(answer, verified=isinstance(body, StreamingChecksumBody)), data)
+
+
+@contextlib.contextmanager
+def translated(what: Attempt) -> Iterator[None]:
+    """Turn every exception of the SDK into a fault of ours; `what` says what is being tried."""
+    try:
+        yield
+    except (BotoCoreError, ClientError, HTTPError, ResponseParserError) as fault:
+        raise translate(fault, what) from None
+    except RuntimeError as fault:
+        if not str(fault).startswith(_EXPIRED):
+            raise
+        raise expired(what) from None
+    except (ConnectionError, TimeoutError) as fault:
+        raise UnreachableError(f"cannot {what}: {reason_of(fault)}") from None
+    except OSError as fault:
+        # Of this machine: what is wrong on the way to S3, the SDK puts into exceptions of its own.
+        name = f" {fault.filename}:" if isinstance(fault.filename, str) else ""
+        raise LocalError(f"cannot {what}:{name} {reason_of(fault)}") from None
+    except ValueError:
+        # The SDK's word for an address or an ARN that it cannot make sense of.
+        raise UsageError(f"cannot {what}: the endpoint or a name in it is malformed") from None
+
+
+@contextlib.contextmanager
+def understood(what: Attempt) -> Iterator[None]:
+    """Tell an answer that is not the service's, as a portal's on the way, which the SDK and we find no sense in."""
+    try:
+        yield
+    except (BotoCoreError, ClientError):
+        raise
+    except (ValueError, KeyError):
+        raise foreign(what) from None
+
+
+def place_of(uri: S3URI) -> dict[str, Any]:
+    """Return the parameters that name an object, or one version of it."""
+    return {"Bucket": uri.bucket, "Key": uri.key, **({"VersionId": uri.version_id} if uri.version_id else {})}
+
+
+def _read(body: Any, uri: S3URI, kind: ObjectKind) -> bytes:
+    """Read to the end: length and checksum are verified only there."""
+    data = bytearray()
+    while chunk := body.read(_CHUNK):
+        data += chunk
+        if len(data) > kind.longest:
+            raise InvalidError(f"{uri} is larger than {kind.longest // 1024} KiB: it is no {kind.name}")
+    return bytes(data)
+
+
+def facts_of(answer: Any, *, verified: bool) -> ObjectFacts:
+    """Return what an answer to a GetObject or HeadObject says of the object."""
+    sums = [name for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256") if answer.get(f"Checksum{name}")]
+    return ObjectFacts(
+        etag=answer["ETag"],
+        last_modified=int(answer["LastModified"].timestamp()),
+        version_id=answer.get("VersionId"),
+        encryption=answer.get("ServerSideEncryption"),
+        kms_key=answer.get("SSEKMSKeyId"),
+        checksum=sums[0] if verified and sums else None,
+    )
+
+
+def _no_client(what: Attempt, seconds: float) -> TimeUpError:
+    return TimeUpError(
+        f"cannot {what}: no credentials came within {seconds:.0f} s",
+        "on EC2: does the metadata service answer (in a container the hop limit has to be 2)?",
+    )
+
+
+def _no_answer(what: Attempt, seconds: float) -> TimeUpError:
+    return TimeUpError(
+        f"cannot {what}: no complete answer within {seconds:.0f} s",
+        "does the name resolve, and is there a route to S3: a gateway endpoint, NAT?",
+    )

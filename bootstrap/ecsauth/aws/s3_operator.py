@@ -1,0 +1,250 @@
+"""One env-file in S3 as an operator works on it: look at it, read it, put it on condition, list its versions."""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import time
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
+
+from botocore.exceptions import ClientError
+
+from ecsauth.aws.attempt import Attempt, Operation, at
+from ecsauth.aws.errors import translate
+from ecsauth.aws.s3 import ENV_FILE, ObjectKind, Objects, facts_of, place_of, translated, understood
+from ecsauth.boot.trust import ObjectFacts
+from ecsauth.errors import DeniedError, UnreachableError
+from ecsauth.publish.bucket_risks import Settings, Unseen
+from ecsauth.publish.put import Edition, Held, NewVersion, RefusedPutError, mark_of, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_s3.client import S3Client
+
+    from ecsauth.aws_names import S3URI
+
+_ABSENT = frozenset(("NoSuchKey", "404", "NoSuchVersion"))
+_DENIED = frozenset(("AccessDenied", "403"))
+# Amazon S3 API Reference, PutObject: what is worth another try, once it is known what is there.
+_BUSY = frozenset(("ConditionalRequestConflict", "OperationAborted"))
+_LOOK_AGAIN = "look at what is there now, then push again"
+# A page of a listing, S3's own limit.
+_PAGE = 1000
+_MOST_PAGES = 100
+
+
+class Read(NamedTuple):
+    """A version and its content."""
+
+    held: Held
+    content: bytes
+
+    def __repr__(self) -> str:
+        return f"Read({self.held!r}, ***)"
+
+
+class S3VersionStore:
+    """The objects of an account's buckets; `owner`, where given, has to own them; what is read is of one kind."""
+
+    def __init__(self, client: S3Client, owner: Optional[str] = None, kind: ObjectKind = ENV_FILE) -> None:
+        self._client: Any = client
+        self._objects = Objects(client, owner, kind)
+        self._owner: dict[str, Any] = {"ExpectedBucketOwner": owner} if owner else {}
+
+    def look(self, uri: S3URI) -> Optional[Held]:
+        """Return what S3 says of the object, None if there is none; raise DeniedError and UnreachableError."""
+        what = at(Operation.LOOK, uri)
+        with translated(what), understood(what):
+            try:
+                answer = self._client.head_object(**place_of(uri), **self._owner)
+            except ClientError as fault:
+                code = fault.response["Error"]["Code"]
+                if code in _ABSENT or (code in _DENIED and self._is_not_listed(uri)):
+                    return None
+                raise
+            size = int(answer.get("ContentLength", 0))
+            return Held(facts_of(answer, verified=False), mark_of(answer.get("Metadata", {})), size)
+
+    def _is_not_listed(self, uri: S3URI) -> bool:
+        """Tell whether a listing says that there is no such object.
+
+        S3 denies what is absent to those who may list one prefix only (a condition on s3:prefix): the request for an
+        object names no prefix.
+        """
+        if uri.version_id is not None:
+            return False
+        try:
+            page = self._client.list_objects_v2(Bucket=uri.bucket, Prefix=uri.key, MaxKeys=1, **self._owner)
+        except ClientError:
+            return False
+        # The keys that begin with this one come after it.
+        return not any(one["Key"] == uri.key for one in page.get("Contents", ()))
+
+    def read(self, uri: S3URI, seen: Optional[Held] = None) -> Read:
+        """Return the object and its content; raise DeniedError (if there is none, too), InvalidError for a large one.
+
+        The mark is that of `seen`, if this is still the same object, else it is looked for once it is read.
+        """
+        fetched = self._objects.get(uri)
+        if fetched is None:
+            raise DeniedError(f"cannot get {uri}: S3 answered that it has not changed")
+        held = Held(fetched.facts, mark_of({}), len(fetched.body))
+        with contextlib.suppress(DeniedError):
+            seen = seen or self.look(uri)
+            if seen is not None and seen.facts.is_same_object(fetched.facts):
+                held = held._replace(mark=seen.mark)
+        return Read(held, fetched.body)
+
+    def put(self, uri: S3URI, draft: NewVersion) -> Held:
+        """Write the object under SSE-KMS with a CRC32, and return what S3 says of it.
+
+        Raises RefusedPutError where S3 does not find what the draft replaces, DeniedError and UnreachableError.
+        """
+        condition = {"IfMatch": draft.replaces} if draft.replaces else {"IfNoneMatch": "*"}
+        with translated(at(Operation.PUT, uri)):
+            try:
+                answer = self._client.put_object(
+                    Bucket=uri.bucket,
+                    Key=uri.key,
+                    Body=draft.data,
+                    ContentType=draft.content_type,
+                    ServerSideEncryption="aws:kms",
+                    SSEKMSKeyId=draft.kms_key,
+                    BucketKeyEnabled=False,
+                    ChecksumAlgorithm="CRC32",
+                    Metadata=draft.mark.metadata(),
+                    **condition,
+                    **self._owner,
+                )
+            except ClientError as fault:
+                raise _refused_put(fault, uri, draft) or fault from None
+        return _answered(answer, draft)
+
+    def recent(self, uri: S3URI, count: int) -> Sequence[str]:
+        """Return the IDs of so many versions, newest first, without delete markers."""
+        return [one.version_id for one in self.editions(uri, count) if not one.is_deletion]
+
+    def editions(self, uri: S3URI, count: int) -> tuple[Edition, ...]:
+        """Return so many versions and delete markers, newest first; none where the object has never been."""
+        versions: list[Edition] = []
+        deletions: list[Edition] = []
+        start: dict[str, str] = {}
+        # The keys that begin with this one come after it, and belong to others.
+        listing = {"Bucket": uri.bucket, "Prefix": uri.key, "MaxKeys": min(count + 1, _PAGE)}
+        what = at(Operation.LIST_VERSIONS, uri)
+        with translated(what), understood(what):
+            for _ in range(_MOST_PAGES):
+                page = self._client.list_object_versions(**listing, **self._owner, **start)
+                versions += [_edition(one) for one in page.get("Versions", ()) if one["Key"] == uri.key]
+                deletions += [
+                    _edition(one, is_deletion=True) for one in page.get("DeleteMarkers", ()) if one["Key"] == uri.key
+                ]
+                goes_on = page.get("IsTruncated") and page.get("NextKeyMarker") == uri.key
+                if not goes_on or len(versions) + len(deletions) >= count:
+                    break
+                start = {"KeyMarker": uri.key, "VersionIdMarker": page["NextVersionIdMarker"]}
+        return merged(versions, deletions)[:count]
+
+
+def _refused_put(fault: ClientError, uri: S3URI, draft: NewVersion) -> Optional[RefusedPutError]:
+    """Return what a refusal of the condition is, None for all other answers."""
+    response: Any = fault.response
+    code = response["Error"].get("Code", "")
+    is_deleted = bool(draft.replaces) and code in _ABSENT
+    if not is_deleted and code not in _BUSY and code not in ("PreconditionFailed", "412"):
+        return None
+    known = translate(fault, at(Operation.PUT, uri))
+    message = f"cannot put {uri}: somebody deleted it meanwhile" if is_deleted else known.message
+    # The SDK tries again by itself where it gets no answer, or a 5xx.
+    is_repeated = bool(response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+    return RefusedPutError(message, _LOOK_AGAIN, is_busy=code in _BUSY, is_repeated=is_repeated)
+
+
+def _answered(answer: Any, draft: NewVersion) -> Held:
+    """Return what the answer to a put says; its date is the time of the put."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        seconds = int(email.utils.parsedate_to_datetime(date).timestamp())
+    except (TypeError, ValueError):
+        seconds = int(time.time())
+    facts = ObjectFacts(
+        etag=answer.get("ETag", ""),
+        last_modified=seconds,
+        version_id=answer.get("VersionId"),
+        encryption=answer.get("ServerSideEncryption"),
+        kms_key=answer.get("SSEKMSKeyId"),
+    )
+    return Held(facts, draft.mark, len(draft.data))
+
+
+def _edition(listed: Any, *, is_deletion: bool = False) -> Edition:
+    return Edition(
+        version_id=listed["VersionId"],
+        last_modified=int(listed["LastModified"].timestamp()),
+        is_current=bool(listed.get("IsLatest")),
+        is_deletion=is_deletion,
+        size=int(listed.get("Size", 0)),
+    )
+
+
+# What S3 answers where a setting was never made.
+_UNSET = frozenset(
+    (
+        "ServerSideEncryptionConfigurationNotFoundError",
+        "NoSuchPublicAccessBlockConfiguration",
+        "NoSuchBucketPolicy",
+        "NoSuchLifecycleConfiguration",
+    )
+)
+
+
+class BucketSettings:
+    """The settings of one bucket; `owner`, where given, has to own it."""
+
+    def __init__(self, client: S3Client, bucket: str, owner: Optional[str] = None) -> None:
+        self._client: Any = client
+        self._bucket = bucket
+        self._place = {"Bucket": bucket, **({"ExpectedBucketOwner": owner} if owner else {})}
+
+    def default_kms_key(self) -> Optional[str]:
+        """Return the KMS key that the bucket encrypts with by default, None if it names none."""
+        answer = self._ask(Operation.LOOK_AT_ENCRYPTION, self._client.get_bucket_encryption)
+        for rule in answer.get("ServerSideEncryptionConfiguration", {}).get("Rules", ()):
+            default = rule.get("ApplyServerSideEncryptionByDefault", {})
+            if default.get("SSEAlgorithm", "").startswith("aws:kms") and default.get("KMSMasterKeyID"):
+                key: str = default["KMSMasterKeyID"]
+                return key
+        return None
+
+    def look(self) -> Settings:
+        """Return the settings that are risks when they are wrong; raise nothing."""
+        client = self._client
+        versioning = self._seen(Operation.LOOK_AT_VERSIONING, client.get_bucket_versioning)
+        block = self._seen(Operation.LOOK_AT_PUBLIC_ACCESS, client.get_public_access_block)
+        policy = self._seen(Operation.LOOK_AT_POLICY, client.get_bucket_policy)
+        lifecycle = self._seen(Operation.LOOK_AT_LIFECYCLE, client.get_bucket_lifecycle_configuration)
+        return Settings(
+            versioning if isinstance(versioning, Unseen) else versioning.get("Status", ""),
+            block if isinstance(block, Unseen) else block.get("PublicAccessBlockConfiguration", {}),
+            policy if isinstance(policy, Unseen) else policy.get("Policy", ""),
+            lifecycle if isinstance(lifecycle, Unseen) else lifecycle.get("Rules", []),
+        )
+
+    def _seen(self, operation: Operation, call: Callable[..., Any]) -> Union[Any, Unseen]:
+        try:
+            return self._ask(operation, call)
+        except DeniedError:
+            return Unseen.DENIED
+        except UnreachableError:
+            return Unseen.UNREACHABLE
+
+    def _ask(self, operation: Operation, call: Callable[..., Any]) -> Any:
+        """Return the answer, empty for a setting that was never made."""
+        with translated(Attempt(operation, self._bucket)):
+            try:
+                return call(**self._place)
+            except ClientError as fault:
+                if fault.response["Error"]["Code"] in _UNSET:
+                    return {}
+                raise

@@ -1,0 +1,201 @@
+"""One secret of Secrets Manager: look at it, create it, update it.
+
+What the service says is passed on for denials only: its complaints about values may quote them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from botocore.exceptions import ClientError
+
+from ecsauth.aws.attempt import Attempt, Operation
+from ecsauth.aws.errors import foreign, is_foreign, translate
+from ecsauth.aws.s3 import translated
+from ecsauth.command_hint import KEY, CommandHint
+from ecsauth.errors import ConflictError, DeniedError, EcsauthError, UnreachableError
+from ecsauth.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+
+# Faults of credentials and clock are the same as S3's, under other codes (AWS "Common errors").
+_AS_S3 = {
+    "ExpiredTokenException": "ExpiredToken",
+    "UnrecognizedClientException": "InvalidAccessKeyId",
+    "InvalidClientTokenId": "InvalidAccessKeyId",
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "RequestExpired": "RequestTimeTooSkewed",
+}
+_THROTTLING = frozenset(("ThrottlingException", "Throttling", "RequestLimitExceeded", "TooManyRequestsException"))
+_KEY_FAILURES = frozenset(("EncryptionFailure", "EncryptionFailureException", "DecryptionFailure"))
+_ABSENT = "ResourceNotFoundException"
+_LONGEST_REASON = 300
+
+
+class StoredSecret(NamedTuple):
+    """What there is under a name. `kms_key` is None for the AWS managed key; `value` for a secret without a text.
+
+    `rotates` tells that something else gives it new values.
+    """
+
+    arn: str
+    version_id: Optional[str] = None
+    kms_key: Optional[str] = None
+    value: Optional[Secret] = None
+    rotates: bool = False
+
+
+class Secrets:
+    """The secrets of an account in one region, as far as one client may see them."""
+
+    def __init__(self, client: SecretsManagerClient) -> None:
+        self._client = client
+
+    def find(self, name: str) -> Optional[StoredSecret]:
+        """Return the secret of that name, None if there is none.
+
+        Raises ConflictError for one that is scheduled for deletion, DeniedError and UnreachableError.
+        """
+        with told(Attempt(Operation.LOOK_AT_SECRET, name)):
+            try:
+                described: Any = self._client.describe_secret(SecretId=name)
+            except ClientError as fault:
+                if _code(fault) == _ABSENT:
+                    return None
+                raise
+        if not described.get("ARN"):
+            # A page in place of an answer, as a portal's, which the SDK takes for an empty one.
+            raise foreign(Attempt(Operation.LOOK_AT_SECRET, name))
+        if described.get("DeletedDate"):
+            raise _scheduled(Attempt(Operation.USE_SECRET, name))
+        rotates = bool(described.get("RotationEnabled"))
+        found = StoredSecret(described["ARN"], kms_key=described.get("KmsKeyId"), rotates=rotates)
+        with told(Attempt(Operation.READ_SECRET, name)):
+            try:
+                read: Any = self._client.get_secret_value(SecretId=name)
+            except ClientError as fault:
+                # It is there, but nobody has given it a value yet.
+                if _code(fault) == _ABSENT:
+                    return found
+                raise
+        text = read.get("SecretString")
+        return found._replace(version_id=read["VersionId"], value=None if text is None else Secret(text))
+
+    def create(self, name: str, value: Secret, registry: str, kms_key: Optional[str]) -> StoredSecret:
+        """Create the secret; raise ConflictError if somebody else did first."""
+        key: dict[str, Any] = {"KmsKeyId": kms_key} if kms_key else {}
+        with told(Attempt(Operation.CREATE_SECRET, name), kms_key):
+            answer = self._client.create_secret(
+                Name=name,
+                Description=f"Registry credentials for {registry}, by ecsauth",
+                SecretString=value.reveal(),
+                Tags=[{"Key": "ecsauth:registry", "Value": registry}],
+                **key,
+            )
+        return StoredSecret(answer["ARN"], answer["VersionId"], kms_key, value)
+
+    def update(self, name: str, present: StoredSecret, value: Secret, kms_key: Optional[str]) -> StoredSecret:
+        """Give the secret another value, and another key if one is named."""
+        key: dict[str, Any] = {"KmsKeyId": kms_key} if kms_key else {}
+        with told(Attempt(Operation.UPDATE_SECRET, name), kms_key):
+            try:
+                answer = self._client.update_secret(SecretId=present.arn, SecretString=value.reveal(), **key)
+            except ClientError as fault:
+                if _code(fault) == _ABSENT and not kms_key:
+                    raise ConflictError(
+                        f"cannot update secret {name}: somebody deleted it meanwhile", "look at who deleted it"
+                    ) from None
+                raise
+        return StoredSecret(answer["ARN"], answer.get("VersionId"), kms_key or present.kms_key, value)
+
+
+@contextlib.contextmanager
+def told(what: Attempt, kms_key: Optional[str] = None) -> Iterator[None]:
+    """Turn every exception of the SDK into a fault of ours, in words about secrets."""
+    with translated(what):
+        try:
+            yield
+        except ClientError as fault:
+            raise _refused(fault, what, kms_key) from None
+
+
+def _refused(fault: ClientError, what: Attempt, kms_key: Optional[str]) -> EcsauthError:
+    response: Any = fault.response
+    code, said = _code(fault), _printable(response.get("Error", {}).get("Message") or "")
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if is_foreign(response):
+        return foreign(what)
+    if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+        return UnreachableError(
+            f"cannot {what}: Secrets Manager asks to come back later ({code or status})", "run the same command again"
+        )
+    if code in _AS_S3:
+        is_late = code == "InvalidSignatureException" and ("expired" in said or "not yet current" in said)
+        return translate(_named(fault, "RequestTimeTooSkewed" if is_late else _AS_S3[code]), what)
+    if code == "ResourceExistsException":
+        return ConflictError(
+            f"cannot {what}: somebody else created it meanwhile", "run the same command again to look at it"
+        )
+    if code == "InvalidRequestException" and "delet" in said:
+        return _scheduled(what)
+    return _about_key(code, said, what, kms_key) or _denied(code, said, what)
+
+
+def _about_key(code: str, said: str, what: Attempt, kms_key: Optional[str]) -> Optional[EcsauthError]:
+    """Return the fault if it is one of the KMS key."""
+    if code == _ABSENT and kms_key:
+        return DeniedError(f"cannot {what}: there is no such KMS key in this region", "is --kms-key right?")
+    if code in _KEY_FAILURES:
+        return DeniedError(
+            f"cannot {what}: KMS cannot use the secret's key",
+            CommandHint(
+                "is it disabled, deleted, or waiting for deletion",
+                "aws",
+                "kms",
+                "describe-key",
+                "--key-id",
+                kms_key or KEY,
+            ),
+        )
+    if code == "AccessDeniedException" and "kms" in said.lower():
+        return DeniedError(
+            f"cannot {what}: KMS denies the use of the key ({said})",
+            "it takes kms:GenerateDataKey and kms:Decrypt on the key, in the key's policy or in yours",
+        )
+    return None
+
+
+def _denied(code: str, said: str, what: Attempt) -> EcsauthError:
+    if code == "AccessDeniedException":
+        return DeniedError(
+            f"cannot {what}: Secrets Manager denies access" + (f" ({said})" if said else ""),
+            "it takes secretsmanager:DescribeSecret, GetSecretValue, CreateSecret, TagResource and UpdateSecret",
+        )
+    return DeniedError(f"cannot {what}: Secrets Manager answers {code}")
+
+
+def _scheduled(what: Attempt) -> ConflictError:
+    return ConflictError(
+        f"cannot {what}: it is scheduled for deletion, and its name is taken until then",
+        CommandHint("bring it back", "aws", "secretsmanager", "restore-secret", "--secret-id", what.subject),
+        "or give --name",
+    )
+
+
+def _named(fault: ClientError, code: str) -> ClientError:
+    """Return the fault under another code."""
+    response: Any = {**fault.response, "Error": {**fault.response["Error"], "Code": code}}
+    return ClientError(response, fault.operation_name)
+
+
+def _code(fault: ClientError) -> str:
+    return _printable(fault.response.get("Error", {}).get("Code", ""))
+
+
+def _printable(text: object) -> str:
+    return "".join(letter for letter in str(text) if letter.isprintable())[:_LONGEST_REASON]

@@ -1,0 +1,102 @@
+"""AWS's partitions, and how regions are called in them."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional
+
+from ecsauth.errors import UsageError
+
+# What the names of services end with in each: botocore's data/partitions.json.
+DNS_SUFFIXES = {
+    "aws": "amazonaws.com",
+    "aws-cn": "amazonaws.com.cn",
+    "aws-eusc": "amazonaws.eu",
+    "aws-iso": "c2s.ic.gov",
+    "aws-iso-b": "sc2s.sgov.gov",
+    "aws-iso-e": "cloud.adc-e.uk",
+    "aws-iso-f": "csp.hci.ic.gov",
+    "aws-us-gov": "amazonaws.com",
+}
+REGION = r"[a-z]{2,4}(-[a-z]{2,10}){1,2}-[0-9]{1,2}"
+
+
+_EXAMPLE = "write it as s3://bucket/key, or s3://bucket/key?versionId=V for one version"
+_OTHER_ANSWERS = (
+    "access points, Object Lambda and multi-region access points may answer with something else than the object of "
+    "one bucket with one owner"
+)
+# Amazon S3 User Guide, "Bucket naming rules": what stands for an access point, and what no bucket of objects is called.
+_ACCESS_POINT_ENDS = ("-s3alias", "--ol-s3", ".mrap")
+_OTHER_ENDS = ("--x-s3", "--table-s3")
+_BUCKET = r"(?!xn--|sthree-)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+_ADDRESS = r"[0-9]+(\.[0-9]+){3}"
+_KEY_BYTES = 1024
+# Version IDs are opaque, "no more than 1,024 bytes long" and URL-ready (S3 User Guide, "Versioning").
+_VERSION_ID = r"[A-Za-z0-9._~+/=-]{1,1024}"
+
+
+class S3URI(NamedTuple):
+    """One object, or one version of it."""
+
+    bucket: str
+    key: str
+    version_id: Optional[str] = None
+
+    def __str__(self) -> str:
+        return self.object_uri + (f"?versionId={self.version_id}" if self.version_id else "")
+
+    @property
+    def object_uri(self) -> str:
+        """The URI without a version."""
+        return f"s3://{self.bucket}/{self.key}"
+
+
+def is_s3_uri(text: str) -> bool:
+    """Tell an S3URI (or an ARN, which `parse` refuses with the reason) from a path."""
+    return text.startswith(("s3://", "arn:"))
+
+
+def parse(text: str) -> S3URI:
+    """Return the object that `text` names.
+
+    Raises UsageError for an ARN, a name that S3 does not allow, or an empty key.
+    """
+    if text.startswith(("arn:", "s3://arn:")):
+        raise UsageError(
+            f"an ARN is not taken as the place of an env-file: {_OTHER_ANSWERS}",
+            _EXAMPLE,
+        )
+    if not text.startswith("s3://"):
+        raise UsageError("this is not an S3 URI", _EXAMPLE)
+    path, mark, version = text[len("s3://") :].partition("?versionId=")
+    bucket, _, key = path.partition("/")
+    if bucket.endswith(_ACCESS_POINT_ENDS):
+        raise UsageError(f"an access point is not taken as the place of an env-file: {_OTHER_ANSWERS}", _EXAMPLE)
+    if not _is_bucket(bucket):
+        raise UsageError("the S3 URI has no valid bucket name", _EXAMPLE)
+    if not key or key.endswith("/") or len(key.encode("utf-8", "replace")) > _KEY_BYTES or not key.isprintable():
+        raise UsageError("the S3 URI has no valid key", _EXAMPLE)
+    if mark and not re.fullmatch(_VERSION_ID, version):
+        raise UsageError("the version ID of the S3 URI is empty or malformed", _EXAMPLE)
+    return S3URI(bucket, key, version or None)
+
+
+def bucket_name(text: str) -> str:
+    """Return `text` if a general purpose bucket can be called so; raise UsageError."""
+    if _is_bucket(text) and not text.endswith(_ACCESS_POINT_ENDS):
+        return text
+    raise UsageError("takes the name of a bucket: 3 to 63 lower case letters, digits, dots and dashes")
+
+
+def version_id(text: str) -> str:
+    """Return `text` if it can be the ID of a version; raise UsageError."""
+    if re.fullmatch(_VERSION_ID, text):
+        return text
+    raise UsageError("takes the ID of a version, as history shows it")
+
+
+def _is_bucket(name: str) -> bool:
+    """Tell whether a general purpose bucket can be called so."""
+    is_address = re.fullmatch(_ADDRESS, name) is not None
+    return bool(re.fullmatch(_BUCKET, name)) and ".." not in name and not is_address and not name.endswith(_OTHER_ENDS)

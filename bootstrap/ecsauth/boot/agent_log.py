@@ -1,0 +1,150 @@
+"""What an agent that failed wrote last, without what is secret in its env-file.
+
+The agent logs names of registries and an unknown type as they are (amazon-ecs-agent, dockerauth.go), and nobody knows
+what its next version logs; so everything of the file that may be secret is masked, however the log writes it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from ecsauth import envfile
+from ecsauth.agent.names import is_public
+from ecsauth.boot.command_error import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_LINES = 10
+_LONGEST_LINE = 300
+_MASK = "***"
+# As logfmt, JSON and the agent's older format write it.
+_ERROR = re.compile(r"\blevel=(?:error|critical)\b|\"level\":\s*\"(?:error|critical)\"|\[(?i:error|critical)\]")
+# What every agent says when it starts; some of it is an error by its level only (amazon-ecs-agent, issue 4375).
+_START = re.compile(
+    r"Loading configuration|Starting Amazon Elastic Container Service Agent|Starting Amazon ECS Agent"
+    r"|Amazon ECS agent Version|Image excluded from cleanup|Creating (?:root ecs )?cgroup|Loading state!"
+    r"|Event stream \w+ start listening|Registered transformation function|log level mapping not found"
+    r"|Successfully got ECS instance credentials|ECS task resource limits cgroupv2 functionality initialized"
+    r"|Remaining memory|Initializing host resource manager|Successfully loaded \w+ agent container tarball"
+    r"|format error: unrecognized formatter"
+)
+# The last that Go writes with four digits.
+_WIDEST_SHORT = 0xFFFF
+
+
+def last_words(log: str, *files: bytes) -> tuple[str, ...]:
+    """Return what an agent's log says last and its first error, printable and masked.
+
+    `files` are the env-files that it may have had.
+    """
+    secrets = {secret for data in files for secret in _secrets(data)}
+    for secret in sorted(secrets, key=len, reverse=True):
+        log = log.replace(secret, _MASK)
+    lines = [line.rstrip() for line in log.splitlines() if line.strip()]
+    return tuple(shortened(_printable(line), _LONGEST_LINE) for line in _telling(lines))
+
+
+def _telling(lines: list[str]) -> list[str]:
+    """Return the last lines and the first error, without what every start says, where something else is said."""
+    told = [line for line in lines if not _START.search(line)] or lines
+    last = told[-MOST_LINES:]
+    error = next((line for line in told if _ERROR.search(line)), None)
+    return last if error is None or error in last else [error, *last[1:]]
+
+
+def _printable(line: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in line)
+
+
+def _secrets(data: bytes) -> set[str]:
+    """Return every text that may be secret, also as JSON or Go's %q would write it."""
+    found: set[str] = set()
+    for reading in (envfile.docker(data), envfile.ecs_init(data)):
+        for assignment in reading.assignments:
+            name, value = assignment.name, assignment.value.reveal()
+            if not is_public(name, value):
+                found.update(_parts(value))
+    written = {form for text in found for form in _forms(text)}
+    lines = {line for text in (*found, *written) for line in (text, *text.splitlines())}
+    return {text for text in lines if text.strip()}
+
+
+def _forms(text: str) -> Iterator[str]:
+    """Yield how JSON, Go's JSON and Go's %q write a text, once and within another; how a URL does, and base64."""
+    from urllib.parse import quote, quote_plus
+
+    once = {json.dumps(text, ensure_ascii=plain)[1:-1] for plain in (True, False)}
+    once |= {_go_json(form) for form in once} | {_go_quoted(text)}
+    yield from once
+    yield from (json.dumps(form, ensure_ascii=False)[1:-1] for form in once)
+    raw = text.encode("utf-8", "surrogateescape")
+    yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
+    for encoded in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):
+        yield encoded.decode()
+        yield encoded.decode().rstrip("=")
+
+
+def _go_json(form: str) -> str:
+    """Go escapes what HTML would take for markup (encoding/json, HTMLEscape)."""
+    return form.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _go_quoted(text: str) -> str:
+    """Go's %q (strconv.Quote): escapes of its own for what is not printable."""
+    escapes = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+    return "".join(escapes.get(letter) or _go_letter(letter) for letter in text)
+
+
+def _go_letter(letter: str) -> str:
+    if letter in '"\\':
+        return "\\" + letter
+    if letter.isprintable():
+        return letter
+    number = ord(letter)
+    if letter.isascii():
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number <= _WIDEST_SHORT else f"\\U{number:08x}"
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Yield a value and, where it is credentials, each text in them."""
+    yield value
+    yield value.strip()
+    try:
+        document = json.loads(value)
+    except (ValueError, RecursionError):
+        return
+    yield from _texts(document)
+
+
+def _texts(document: Any) -> Iterator[str]:
+    ahead = [document]
+    while ahead:
+        one = ahead.pop()
+        if isinstance(one, dict):
+            ahead += one.values()
+            yield from (name for name in one if "@" in name)
+            user, password = one.get("username"), one.get("password")
+            if isinstance(user, str) and isinstance(password, str):
+                # As HTTP's Basic sends them, once they are encoded.
+                yield f"{user}:{password}"
+        elif isinstance(one, list):
+            ahead += one
+        elif isinstance(one, str):
+            yield one
+            yield from _decoded(one)
+
+
+def _decoded(text: str) -> Iterator[str]:
+    """Yield user and password of an `auth`."""
+    try:
+        decoded = base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return
+    yield decoded
+    yield from decoded.split(":", 1)

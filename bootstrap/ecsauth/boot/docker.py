@@ -1,0 +1,211 @@
+"""The agent in a container of its own, by docker: what is found on the machine, and the plan for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
+
+from ecsauth import envfile
+from ecsauth.boot import docker_plan, health
+from ecsauth.boot.agent_state import VARIABLES
+from ecsauth.boot.docker_plan import WantedContainer
+from ecsauth.boot.health import AgentVerdict, Health
+from ecsauth.boot.plan import Step
+from ecsauth.errors import LaunchError
+
+if TYPE_CHECKING:
+    from ecsauth.boot.agent_state import Kept
+    from ecsauth.boot.docker_plan import Container
+    from ecsauth.boot.fetch import Accepted
+    from ecsauth.boot.health import Agent, Registration
+    from ecsauth.boot.launch import Terms
+    from ecsauth.boot.plan import Command, Plan
+    from ecsauth.boot.state import State
+    from ecsauth.envfile import Reading
+
+_FORGET = Step("remove the agent that a finished run had parked", ("docker", "rm", "--force", docker_plan.PARKED))
+
+
+class Found(NamedTuple):
+    """What docker shows before anything is changed."""
+
+    has_image: bool
+    agent: Optional[Container]
+    parked: Optional[Container]
+
+
+class Engine(Protocol):
+    """docker."""
+
+    def look(self, image: str) -> Found:
+        """Return what docker shows; raise LaunchError if it is absent or does not answer."""
+
+    def agent(self) -> Optional[Container]:
+        """Return the agent's container, None if there is none."""
+
+    def run(self, command: Command, seconds: float) -> None:
+        """Run one command of a plan; raise LaunchError if it fails or takes longer."""
+
+    def log(self) -> str:
+        """Return the end of what the agent has written."""
+
+
+class ContainerStarter:
+    """Starts the agent by docker, from an image; `rules` gives what the host still needs for it, None: nothing does."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        agent: Agent,
+        image: str,
+        *,
+        awsvpc: bool = False,
+        rules: Optional[Callable[[Reading], tuple[Step, ...]]] = None,
+    ) -> None:
+        self._engine = engine
+        self._agent = agent
+        self._image = image
+        self._awsvpc = awsvpc
+        self._rules = rules
+
+    def way(self, accepted: Accepted, terms: Terms, state: State) -> ContainerWay:
+        """Look at docker and plan; raise LaunchError."""
+        reading = envfile.docker(accepted.data)
+        variables = {name: value.reveal() for name, value in reading.environment().items() if name in VARIABLES}
+        wanted = WantedContainer(
+            image=self._image,
+            env_file=accepted.source.env_file,
+            version=accepted.facts.identity,
+            names=frozenset(reading.environment()),
+            settings=accepted.source.settings,
+            awsvpc=self._awsvpc,
+            kept=docker_plan.kept(variables, awsvpc=self._awsvpc),
+        )
+        steps = self._rules(reading) if self._rules is not None else ()
+        return ContainerWay(self._engine, self._agent, wanted, terms, state, prepare=steps)
+
+
+class ContainerWay:
+    """The way to the wanted container from what docker shows.
+
+    `prepare` are steps that the host needs beside the agent's own. Raises LaunchError if docker is not fit, or an
+    agent would be stopped that must not be. `state` is what was recorded before this run.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        agent: Agent,
+        wanted: WantedContainer,
+        terms: Terms,
+        state: State,
+        *,
+        prepare: tuple[Step, ...] = (),
+    ) -> None:
+        self._engine = engine
+        self._agent = agent
+        self._wanted = wanted
+        self._cluster = terms.cluster
+        self._revives = terms.revives
+        self._exits: Optional[int] = None
+        found = engine.look(wanted.image)
+        self.has_agent = found.agent is not None or found.parked is not None
+        self.runs = found.agent is not None and found.agent.running
+        self.is_looping = found.agent is not None and found.agent.restarting
+        self.fingerprint = docker_plan.fingerprint(wanted)
+        self.only_queues = False
+        if terms.revives and found.agent is not None:
+            plan = docker_plan.start_again(found.agent)
+        else:
+            plan = _plan(found, wanted, state, force=terms.force)
+        self.plan = plan._replace(prepare=(*plan.prepare, *prepare))
+        for running in (found.agent, found.parked):
+            if running is not None and running.container_id == plan.stops:
+                _refuse_to_stop(running, wanted, agent, terms)
+
+    def run(self, command: Command, seconds: float) -> None:
+        """Run one command; raise LaunchError if it fails or takes longer."""
+        self._engine.run(command, seconds)
+
+    def judge(self) -> tuple[AgentVerdict, Optional[Registration]]:
+        """Return how the wanted container is, and what the agent says of itself."""
+        registration = self._agent.registration()
+        agent = self._engine.agent()
+        # Whatever it was made from, the agent that is only started again is the one that is meant.
+        ours = agent if self._revives or docker_plan.is_right(agent, self._wanted) else None
+        return health.judge(ours, registration, self._cluster), registration
+
+    def previous(self) -> AgentVerdict:
+        """Return how the previous agent is, after the way back."""
+        registration = self._agent.registration()
+        try:
+            agent = self._engine.agent()
+        except LaunchError as fault:
+            return AgentVerdict(Health.PENDING, fault.message, seen=False)
+        if self._exits is None:
+            self._exits = agent.restart_count if agent is not None else 0
+        return health.previous(agent, registration, self._exits)
+
+    def log(self) -> str:
+        """Return the end of what the agent has written."""
+        return self._engine.log()
+
+
+def _plan(found: Found, wanted: WantedContainer, state: State, *, force: bool) -> Plan:
+    outlived = _is_outlived(found, state)
+    plan = docker_plan.plan(
+        wanted,
+        found.agent,
+        None if outlived else found.parked,
+        has_image=found.has_image,
+        force=force,
+        unverified=_is_unverified(found, state) or (found.agent is not None and found.agent.auto_remove),
+    )
+    return plan._replace(prepare=(*plan.prepare, _FORGET)) if outlived else plan
+
+
+def _is_unverified(found: Found, state: State) -> bool:
+    """Tell whether the agent was started by a change that is still open: file and agent of before belong together."""
+    if state.in_progress is None or found.agent is None or not found.agent.version:
+        return False
+    known = state.verified.identity if state.verified is not None else None
+    return found.parked is not None or found.agent.version != known
+
+
+def _is_outlived(found: Found, state: State) -> bool:
+    """Tell whether a run that was killed at its very end has left the predecessor of an agent that it saw register.
+
+    It has to go before the next change is opened: beside it, in an open change, that agent would count as one on
+    trial. A parked one of the same version may be what a trial of another image goes back to.
+    """
+    if state.in_progress is not None or state.verified is None or found.agent is None or found.parked is None:
+        return False
+    return found.agent.version == state.verified.identity != found.parked.version
+
+
+def _refuse_to_stop(container: Container, wanted: WantedContainer, agent: Agent, terms: Terms) -> None:
+    keeps_on = container.kept.is_found_by(wanted.kept)
+    if keeps_on:
+        health.refuse_another_cluster(agent.registration(), terms.cluster, container.kept)
+    if container.auto_remove and not terms.force:
+        raise LaunchError(
+            "the running agent was started with --rm: once stopped it is gone, and there is no way back",
+            "stop it yourself, or give --force",
+        )
+    if keeps_on or terms.abandon_tasks:
+        return
+    tasks = agent.running_tasks()
+    if tasks is None or tasks > 0:
+        running = "may have tasks" if tasks is None else f"has {tasks} task{'s' if tasks > 1 else ''}"
+        raise LaunchError(
+            f"{_why_lost(container.kept, wanted.kept)} {running}: stopping it would lose them",
+            "stop the tasks first, or give --abandon-tasks",
+        )
+
+
+def _why_lost(kept: Kept, wanted: Kept) -> str:
+    """Return why the wanted agent does not find the state of the running one, up to what that one has."""
+    if kept.lack:
+        return f"the running agent keeps no state ({kept.lack}) and"
+    if wanted.lack:
+        return f"with this env-file an agent keeps no state ({wanted.lack}), and the running one"
+    return f"the running agent keeps its state in {kept.place}, where a new one looks in {wanted.place}, and"

@@ -1,0 +1,150 @@
+"""Is the agent that runs the one that was started, and has it registered?
+
+The agent serves `/v1/metadata` with a container instance only after it has registered with the cluster
+(amazon-ecs-agent, agent/handlers/introspection_server_setup.go).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol
+
+from ecsauth.boot.agent_state import PLACE
+from ecsauth.errors import LaunchError
+
+if TYPE_CHECKING:
+    from ecsauth.boot.agent_state import Kept
+    from ecsauth.boot.docker_plan import Container
+
+# "Terminal error": the agent asks its supervisor not to start it again (agent/sighandlers/exitcodes).
+TERMINAL = 5
+CRASH_LOOP = 3
+
+
+class Registration(NamedTuple):
+    """What the agent says of itself; `container_instance` is None until it has registered."""
+
+    cluster: str
+    container_instance: Optional[str]
+    agent_version: str
+
+
+class Agent(Protocol):
+    """The agent's own answers on 127.0.0.1:51678."""
+
+    def registration(self) -> Optional[Registration]:
+        """Return what the agent says of itself, None if it does not answer."""
+
+    def running_tasks(self) -> Optional[int]:
+        """Return how many tasks the agent runs, None if it does not say."""
+
+
+class Health(Enum):
+    """Where a started agent stands; queued: it starts when this run has ended."""
+
+    REGISTERED = "registered"
+    QUEUED = "queued"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+class AgentVerdict(NamedTuple):
+    """The agent's health and, unless it is registered, why.
+
+    Of one that failed, `final` tells whether another start cannot help; None: it is not known yet, the exit status
+    shows only between two starts. One that is pending and not `seen` was not seen to run.
+    """
+
+    health: Health
+    reason: str = ""
+    final: Optional[bool] = False
+    seen: bool = True
+
+    def is_like(self, other: AgentVerdict) -> bool:
+        """Tell whether both agents failed, and both for good or both for a cause that may pass."""
+        both_failed = self.health is other.health is Health.FAILED
+        return both_failed and bool(self.final) == bool(other.final)
+
+
+def judge(container: Optional[Container], answer: Optional[Registration], cluster: str) -> AgentVerdict:
+    """Return how the agent is, from its container now, its answer (None: it does not answer) and its cluster.
+
+    One that has registered is well, however often it was restarted in the months before.
+    """
+    if container is None:
+        return AgentVerdict(Health.FAILED, "its container is gone")
+    if not container.running:
+        return _exited(container)
+    if answer is not None and (answered := by_its_answer(answer, cluster)).health is not Health.PENDING:
+        return answered
+    if container.exit_code == TERMINAL and container.restart_count:
+        return _exited(container)
+    if container.restart_count >= CRASH_LOOP:
+        return _exits_again(container)
+    if container.restarting:
+        return AgentVerdict(Health.PENDING, f"it exited with status {container.exit_code}, and docker starts it again")
+    return by_its_answer(answer, cluster)
+
+
+def previous(container: Optional[Container], answer: Optional[Registration], exits: int) -> AgentVerdict:
+    """Return how the previous agent is, which was started again; `exits` is how often it had exited by then.
+
+    PENDING means that it is up. Its cluster is its own: it is not compared with the env-file's.
+    """
+    if container is None:
+        return AgentVerdict(Health.FAILED, "its container is gone")
+    if not container.running:
+        return _exited(container)
+    if container.restarting or container.restart_count > exits:
+        return _exited(container) if container.restarting else _exits_again(container)
+    if answer is not None and answer.container_instance is not None:
+        return AgentVerdict(Health.REGISTERED)
+    return AgentVerdict(Health.PENDING, "it has not registered yet")
+
+
+def _exited(container: Container) -> AgentVerdict:
+    final = container.exit_code == TERMINAL
+    word = ", which no restart can mend" if final else ""
+    return AgentVerdict(Health.FAILED, f"it exited with status {container.exit_code}{word}", final)
+
+
+def _exits_again(container: Container) -> AgentVerdict:
+    """Of a container that is restarted docker tells the exit status only until it runs."""
+    count = container.restart_count
+    often = "it exited once" if count == 1 else f"it exited {count} times"
+    if not container.restarting:
+        return AgentVerdict(Health.FAILED, often, final=None)
+    return AgentVerdict(Health.FAILED, f"{often}, last with status {container.exit_code}")
+
+
+def by_its_answer(answer: Optional[Registration], cluster: str) -> AgentVerdict:
+    """Return how an agent that runs is, by what it says of itself (None: it does not answer)."""
+    if answer is None:
+        return AgentVerdict(Health.PENDING, "it does not answer on 127.0.0.1:51678 yet")
+    if not same_cluster(answer.cluster, cluster):
+        reason = f"it is in cluster {answer.cluster}, not in {cluster} as the env-file says"
+        return AgentVerdict(Health.FAILED, reason, final=True)
+    if answer.container_instance is None:
+        return AgentVerdict(Health.PENDING, "it answers, but has not registered yet")
+    return AgentVerdict(Health.REGISTERED)
+
+
+def refuse_another_cluster(running: Optional[Registration], cluster: str, kept: Optional[Kept]) -> None:
+    """Raise LaunchError if the running agent, which is to be stopped, is in another cluster than the env-file's.
+
+    `kept` is where both keep the state; None: nobody knows, so the state is taken to be kept.
+    """
+    if running is None or same_cluster(running.cluster, cluster):
+        return
+    state = "its saved state" if kept is not None else "a saved state, which it may have,"
+    place = kept.place if kept is not None else PLACE
+    raise LaunchError(
+        f"the running agent is in cluster {running.cluster}, the env-file says {cluster}: with {state} an "
+        "agent that is told another cluster exits",
+        f"replace the instance, or stop the agent, remove {place} and boot again",
+    )
+
+
+def same_cluster(one: str, other: str) -> bool:
+    """Compare two clusters, each given by name or by ARN."""
+    return one.rpartition("/")[2] == other.rpartition("/")[2]

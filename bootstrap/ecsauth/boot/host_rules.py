@@ -1,0 +1,124 @@
+"""What an ordinary machine needs before the agent is started: routes for task roles, and a closed introspection port.
+
+On ECS-optimized AMIs ecs-init makes these rules (ecs-init/exec/iptables/iptables.go); the documentation of ordinary
+AMIs has the first half only. Rules are data: a check that changes nothing, and the step that makes the rule.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth.boot.plan import Command, Step
+from ecsauth.go import values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BRIDGE = "docker0"
+ALLOW_OFFHOST = "ECS_ALLOW_OFFHOST_INTROSPECTION_ACCESS"
+SKIP_LOCALHOST_FILTER = "ECS_SKIP_LOCALHOST_TRAFFIC_FILTER"
+
+_ROUTE_LOCALNET = "net.ipv4.conf.all.route_localnet"
+_TASK_ROLES = ("-p", "tcp", "-d", "169.254.170.2", "--dport", "80")
+_CREDENTIALS_PORT = "51679"
+_INTROSPECTION = ("-p", "tcp", "--dport", "51678")
+_LOOPBACK = "127.0.0.0/8"
+# The lock of iptables is waited for: docker takes it too.
+_V4 = ("iptables", "-w")
+_V6 = ("ip6tables", "-w")
+
+
+class HostRule(NamedTuple):
+    """One rule: how to see whether it stands, and how it is made.
+
+    The rule stands if `check` ends with 0 and, where `shows` is given, prints that; `check` ends with 1 where it does
+    not stand. `above` is the check of a rule that this one, inserted at the head of the same chain, must stand above.
+    """
+
+    check: Command
+    step: Step
+    shows: Optional[str] = None
+    above: Optional[Command] = None
+
+
+def rules(variables: Mapping[str, str], *, ipv6: bool, bridge: str = BRIDGE) -> tuple[HostRule, ...]:
+    """Return the rules in the order in which they are made.
+
+    `variables` are the env-file's; `ipv6` tells whether the kernel has it; `bridge` is docker's own network interface.
+    """
+    found = [_route_localnet()]
+    if not _is_true(variables, SKIP_LOCALHOST_FILTER):
+        # Before the routes: at no instant is the loopback network open to others.
+        found.insert(0, _localhost_filter())
+    if not _is_true(variables, ALLOW_OFFHOST):
+        found += _closed_port(_V4, bridge)
+        found += _closed_port(_V6, bridge) if ipv6 else []
+    return (*found, *_task_role_routes())
+
+
+def steps(all_rules: tuple[HostRule, ...], missing: tuple[HostRule, ...]) -> tuple[Step, ...]:
+    """Return the steps that make the missing rules.
+
+    A rule that must stand above a missing one is taken away first and made anew: inserted at the head of the chain, the
+    missing one would hide it. Killed anywhere, the next run finds as missing what is missing.
+    """
+    lacking = {rule.check for rule in missing}
+    anew = tuple(rule for rule in all_rules if rule.above in lacking and rule.check not in lacking)
+    away = tuple(Step(f"make anew: {rule.step.why}", rule.step.undo[0], undo=(rule.step.command,)) for rule in anew)
+    return (*away, *(rule.step for rule in all_rules if rule in missing or rule in anew))
+
+
+def _is_true(variables: Mapping[str, str], name: str) -> bool:
+    """ecs-init takes what strconv.ParseBool refuses for false."""
+    return values.parse_bool(variables.get(name, "")) is True
+
+
+def _route_localnet() -> HostRule:
+    """`127.0.0.1` as the target of a packet from a container is dropped by the kernel otherwise."""
+    step = Step(
+        "let containers be routed to the agent on the loopback interface",
+        ("sysctl", "-w", f"{_ROUTE_LOCALNET}=1"),
+        undo=(("sysctl", "-w", f"{_ROUTE_LOCALNET}=0"),),
+    )
+    return HostRule(("sysctl", "-n", _ROUTE_LOCALNET), step, shows="1")
+
+
+def _localhost_filter() -> HostRule:
+    """With route_localnet, a neighbour on the network could reach all that listens on the loopback interface only.
+
+    What the DNAT rule sends there is let through.
+    """
+    match = ("--dst", _LOOPBACK, "!", "--src", _LOOPBACK, "-m", "conntrack", "!", "--ctstate")
+    rule = (*match, "RELATED,ESTABLISHED,DNAT", "-j", "DROP")
+    return _inserted(_V4, "keep others out of the loopback network, which is routed now", rule)
+
+
+def _closed_port(program: Command, bridge: str) -> list[HostRule]:
+    """The agent listens on all addresses, and tells whoever asks which tasks run here; containers may ask."""
+    version = "IPv6" if program == _V6 else "IPv4"
+    drop = (*_INTROSPECTION, "!", "-i", "lo", "-j", "DROP")
+    accept = (*_INTROSPECTION, "-i", bridge, "-j", "ACCEPT")
+    closed = _inserted(program, f"close the agent's introspection port to other hosts ({version})", drop)
+    opened = _inserted(program, f"leave it open to containers ({version})", accept)
+    return [closed, opened._replace(above=closed.check)]
+
+
+def _task_role_routes() -> tuple[HostRule, ...]:
+    """169.254.170.2 is where SDKs in tasks ask for the role's credentials; the agent answers on 51679."""
+    dnat = (*_TASK_ROLES, "-j", "DNAT", "--to-destination", f"127.0.0.1:{_CREDENTIALS_PORT}")
+    redirect = (*_TASK_ROLES, "-j", "REDIRECT", "--to-ports", _CREDENTIALS_PORT)
+    return (
+        _rule(_V4, "lead tasks to the agent for their roles", ("nat", "-A", "PREROUTING"), dnat),
+        _rule(_V4, "lead tasks on the host's network to the agent for their roles", ("nat", "-A", "OUTPUT"), redirect),
+    )
+
+
+def _inserted(program: Command, why: str, rule: Command) -> HostRule:
+    return _rule(program, why, ("filter", "-I", "INPUT"), rule)
+
+
+def _rule(program: Command, why: str, place: tuple[str, str, str], rule: Command) -> HostRule:
+    table, make, chain = place
+    in_table = (*program, "-t", table)
+    step = Step(why, (*in_table, make, chain, *rule), undo=((*in_table, "-D", chain, *rule),))
+    return HostRule((*in_table, "-C", chain, *rule), step)

@@ -1,0 +1,127 @@
+"""What must hold of a fetched object before its bytes are believed.
+
+The caller has already had S3 check the bucket's owner (`ExpectedBucketOwner`) and the SDK the checksum;
+what is left is told by the object's own headers.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional
+
+from ecsauth.command_hint import S3URI, CommandHint
+from ecsauth.errors import UsageError
+
+# aws:kms:dsse is dual-layer encryption under the same kind of key (S3 User Guide, "SSE-KMS" and "DSSE-KMS").
+KMS_ENCRYPTIONS = ("aws:kms", "aws:kms:dsse")
+_KEY_ARN = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/(?:mrk-)?[0-9a-zA-Z-]+"
+
+
+class ObjectFacts(NamedTuple):
+    """What S3 says of one version of an object; nothing of it is secret.
+
+    `last_modified` is in seconds since the epoch; `checksum` names the algorithm that was verified, if any.
+    `version_id` is None in a bucket that was never versioned, "null" for what was put before or without versioning.
+    """
+
+    etag: str
+    last_modified: int
+    version_id: Optional[str] = None
+    encryption: Optional[str] = None
+    kms_key: Optional[str] = None
+    checksum: Optional[str] = None
+
+    @property
+    def identity(self) -> str:
+        """Name this version: its version ID, else its ETag (under SSE-KMS no digest of the content)."""
+        return self.version_id or f"etag:{self.etag}"
+
+    def is_same_object(self, other: Optional[ObjectFacts]) -> bool:
+        """Tell whether both are one and the same upload."""
+        return other is not None and (self.etag, self.version_id) == (other.etag, other.version_id)
+
+
+class Pins(NamedTuple):
+    """What the instance was told to insist on. `kms_keys` are full key ARNs, at least one."""
+
+    kms_keys: tuple[str, ...]
+    version_id: Optional[str] = None
+    allow_older: bool = False
+
+
+def account(text: str) -> str:
+    """Return `text` if it is an AWS account ID; raise UsageError."""
+    if re.fullmatch(r"[0-9]{12}", text):
+        return text
+    raise UsageError("takes an AWS account ID, twelve digits")
+
+
+def key_arn(text: str) -> str:
+    """Return `text` if it is a full KMS key ARN; raise UsageError for anything else, an alias above all."""
+    if re.fullmatch(_KEY_ARN, text):
+        return text
+    if "alias/" in text:
+        raise UsageError(
+            "--kms-key takes the key's full ARN: an alias can be pointed at another key, and an instance cannot "
+            "resolve it without a further permission",
+            "find the ARN with: aws kms describe-key --key-id ALIAS --query KeyMetadata.Arn",
+        )
+    raise UsageError("--kms-key takes the key's full ARN, arn:aws:kms:REGION:ACCOUNT:key/ID")
+
+
+class Distrust(NamedTuple):
+    """One reason not to believe an object, and what to do about it."""
+
+    reason: str
+    hint: str
+
+
+def distrust(facts: ObjectFacts, pins: Pins, installed: Optional[ObjectFacts]) -> tuple[Distrust, ...]:
+    """Return every reason not to believe the object, none if it is to be believed.
+
+    `installed` is what stands on this machine now, if ecsauth put it there.
+    """
+    found = (_wrong_encryption(facts, pins.kms_keys), _wrong_version(facts, pins), _too_old(facts, pins, installed))
+    return tuple(reason for reason in found if reason is not None)
+
+
+def _wrong_encryption(facts: ObjectFacts, kms_keys: tuple[str, ...]) -> Optional[Distrust]:
+    push = "push the file again with --kms-key, and let the bucket's policy deny every other encryption"
+    if facts.encryption is None:
+        return Distrust("it is not encrypted, so anybody who may write to the bucket may have put it", push)
+    if facts.encryption not in KMS_ENCRYPTIONS:
+        return Distrust(
+            f"it is encrypted by S3 itself ({facts.encryption}), not with a KMS key, so anybody who may write to the "
+            "bucket may have put it",
+            push,
+        )
+    if facts.kms_key not in kms_keys:
+        return Distrust(
+            f"it is encrypted with {facts.kms_key or 'a key that S3 does not name'}, which is not a key given "
+            f"with --kms-key ({', '.join(kms_keys)})",
+            "after a change of keys push the file again, or name both: --kms-key OLD --kms-key NEW",
+        )
+    return None
+
+
+def _wrong_version(facts: ObjectFacts, pins: Pins) -> Optional[Distrust]:
+    # S3 User Guide, "Versioning": what was put without versioning has the version ID "null".
+    version = facts.version_id or "null"
+    if pins.version_id in (None, version):
+        return None
+    return Distrust(
+        f"S3 answered with version {version}, not with the one asked for",
+        CommandHint("see the versions", "ecsauth", "history", S3URI),
+    )
+
+
+def _too_old(facts: ObjectFacts, pins: Pins, installed: Optional[ObjectFacts]) -> Optional[Distrust]:
+    """A version that was asked for by its ID may be older; one that merely turns up may not."""
+    if installed is None or facts.last_modified >= installed.last_modified:
+        return None
+    if pins.version_id is not None or pins.allow_older:
+        return None
+    return Distrust(
+        "it is older than the installed one, so somebody deleted the newer version",
+        "to go back on purpose push the old file again, which makes it the newest version, or give --allow-older",
+    )

@@ -1,0 +1,341 @@
+"""The systemd units that go on with a boot, at every boot of the machine and from a timer; the gate of ecs.service.
+
+Units are data. Each says in its own text why it is ordered as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Optional
+
+from ecsauth.boot import units_quoting
+from ecsauth.boot.plan import Step
+
+FETCH = "ecsauth-fetch.service"
+VERIFY = "ecsauth-verify.service"
+REFRESH = "ecsauth-refresh.service"
+TIMER = "ecsauth-refresh.timer"
+GATE = "ecs.service.d/10-ecsauth.conf"
+UPSTART_GATE = "ecs.override"
+# How each file of ours begins.
+SIGNATURE = "# Written by ecsauth boot"
+
+_ECS_INIT = "/usr/libexec/amazon-ecs-init"
+# Seconds beside deadline and wait: for looking, writing and going back; with docker also for a pull.
+_MARGIN = {"none": 60, "service": 120, "docker": 900}
+_RESTART_SECONDS = 30
+_STOP_SECONDS = 180
+# `disable --now` waits for a run that puts things back.
+_STOPPED = _STOP_SECONDS + 30.0
+_TRIES = 5
+# The versions that brought what is used: Restart= of a oneshot service, RandomizedDelaySec=, LockPersonality=.
+_RESTARTS = 244
+_JITTERS = 229
+_LOCKS = 235
+# bug, usage, invalid, denied, local, conflict: the same run again ends the same way.
+_FINAL = "1 2 3 4 6 9"
+
+_RELOAD = Step("have systemd read its units again", ("systemctl", "daemon-reload"))
+
+
+class UnitFile(NamedTuple):
+    """A file below /etc/systemd/system (the gate of upstart: /etc/init)."""
+
+    name: str
+    text: str
+
+
+class Units(NamedTuple):
+    """What is written, enabled, and started at once without being waited for; and what is said about it.
+
+    `again` is started in place of `start` where a boot has more to do soon: it was queued, or S3 did not answer.
+    """
+
+    files: tuple[UnitFile, ...]
+    enable: tuple[str, ...]
+    start: tuple[str, ...]
+    again: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+class UnitSpec(NamedTuple):
+    """What the units are to do.
+
+    `program` are the words that start ecsauth, absolute; `arguments` those of this boot, without --launch and without
+    what is meant for one run only. `mode` is `service`, `docker` or `none`. `systemd` is the version, None if it is not
+    known. `environment` is kept for later runs; it is readable to everyone.
+    """
+
+    program: tuple[str, ...]
+    arguments: tuple[str, ...]
+    mode: str
+    deadline: float
+    wait: float
+    systemd: Optional[int]
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+def is_ours(name: str) -> bool:
+    """Tell whether a unit of this name is one of ecsauth's; the gate is not: it is a drop-in of ecs.service."""
+    return name.startswith("ecsauth-") and name.endswith((".service", ".timer"))
+
+
+def render(order: UnitSpec) -> Units:
+    """Return the units; raise UsageError for a word or a variable that cannot stand in one."""
+    files = [_fetch(order)]
+    if order.mode == "service":
+        files.append(_verify(order))
+    files += [_refresh(order), _timer(order)]
+    enable = tuple(file.name for file in files if file.name != REFRESH)
+    # The whole job, which is tried again by itself; the timer would be a quarter of an hour away.
+    whole = VERIFY if order.mode == "service" else FETCH
+    return Units(tuple(files), enable, (TIMER,), (whole, TIMER), _notes(order.systemd))
+
+
+def enabling(made: Units) -> tuple[Step, ...]:
+    """Return what is done once the files are written."""
+    return (_RELOAD, Step("start the units at each boot", ("systemctl", "enable", "--quiet", *made.enable)))
+
+
+def starting(names: tuple[str, ...]) -> tuple[Step, ...]:
+    """Return what starts units. Nothing is waited for: what is started waits for this run."""
+    start = Step("start the units that go on from here", ("systemctl", "--no-block", "start", *names))
+    return (start,) if names else ()
+
+
+def deactivation(names: tuple[str, ...]) -> tuple[Step, ...]:
+    """Return what is done before the files of these names are removed; the gate needs nothing, it is no unit."""
+    own = tuple(name for name in names if is_ours(name))
+    stop = Step("stop the units, now and at each boot", ("systemctl", "disable", "--now", "--quiet", *own), _STOPPED)
+    return (stop,) if own else ()
+
+
+def forgetting() -> tuple[Step, ...]:
+    """Return what is done once files have been removed: a unit that has failed would be listed for ever without."""
+    # A pattern: of a unit that systemd has not loaded the command would fail.
+    return (_RELOAD, Step("forget failures of units that are gone", ("systemctl", "reset-failed", "ecsauth-*")))
+
+
+def gate(marker: str, env_file: str) -> UnitFile:
+    """Return the drop-in that keeps ecs.service from starting before a checked file is installed.
+
+    The service starts by itself at the end of the first boot, file or no file. Conditions, not an ordering: what is
+    ordered after a unit starts after its first failed attempt, too. Short: user data holds it.
+    """
+    text = f"""\
+{SIGNATURE}: without a checked file the agent would join the cluster "default"
+[Unit]
+ConditionPathExists={units_quoting.path(marker)}
+ConditionPathExists={units_quoting.path(env_file)}
+"""
+    return UnitFile(GATE, text)
+
+
+def upstart_gate(marker: str) -> UnitFile:
+    """Return the same for upstart, as /etc/init/ecs.override: the first Amazon Linux AMIs have no systemd."""
+    import shlex
+
+    units_quoting.path(marker)
+    text = f"""\
+{SIGNATURE} --launch service. The job starts by itself at the end of the boot, file or no file, and
+# without one the agent joins the cluster "default". This marker is made when a checked file has been installed.
+# Replaces the stanza of /etc/init/ecs.conf, whose command comes last.
+pre-start script
+    if [ ! -e {shlex.quote(marker)} ]; then
+        stop
+        exit 0
+    fi
+    exec {_ECS_INIT} pre-start
+end script
+"""
+    return UnitFile(UPSTART_GATE, text)
+
+
+def _fetch(order: UnitSpec) -> UnitFile:
+    """`docker`: at boot, what the timer does later; else the file only, before the service that reads it."""
+    if order.mode == "docker":
+        description = "Fetch the env-file of the ECS agent from S3, and start the agent"
+        unit = (*_AFTER_DOCKER, *_start_limit(order, "docker"))
+        return _service(order, FETCH, description, unit, "docker", retried=True, install=_INSTALL)
+    unit = (*_BEFORE_ECS, *_start_limit(order, "none"))
+    description = "Fetch the env-file of the ECS agent from S3"
+    return _service(order, FETCH, description, unit, "none", retried=True, install=_INSTALL)
+
+
+def _verify(order: UnitSpec) -> UnitFile:
+    description = "See that the ECS agent has started with the env-file and registered"
+    unit = (*_AFTER_ECS, *_start_limit(order, "service"))
+    return _service(order, VERIFY, description, unit, "service", retried=True, install=_INSTALL)
+
+
+def _refresh(order: UnitSpec) -> UnitFile:
+    ordering = (*_NETWORK, *_REFRESH_ORDER[order.mode])
+    description = "Look for a new env-file of the ECS agent"
+    return _service(order, REFRESH, description, ordering, order.mode, retried=False, install=())
+
+
+def _timer(order: UnitSpec) -> UnitFile:
+    jitter = "RandomizedDelaySec" if order.systemd is None or order.systemd >= _JITTERS else "AccuracySec"
+    lines = (
+        *_header(TIMER),
+        "[Unit]",
+        "Description=Look for a new env-file of the ECS agent from time to time",
+        "",
+        "[Timer]",
+        "# Counted from the start of the timer, then from each run. Not OnBootSec=: where that time",
+        "# is over when the timer is enabled, the first run would come at once, beside the one that enables it.",
+        "# No Persistent=: it is about OnCalendar= only.",
+        "OnActiveSec=15min",
+        "OnUnitActiveSec=15min",
+        "# Machines that were started together do not ask S3 together.",
+        f"{jitter}=5min",
+        "",
+        "[Install]",
+        "WantedBy=timers.target",
+    )
+    return UnitFile(TIMER, "\n".join(lines) + "\n")
+
+
+_NETWORK = (
+    "# S3 is asked when the network is up. Wants=, not Requires=: without a network the last good file is taken.",
+    "Wants=network-online.target",
+    "After=network-online.target",
+)
+_BEFORE_ECS = (
+    *_NETWORK,
+    "# ecs.service reads the file when it starts. This unit only fetches it: one that is ordered before the service",
+    "# and waits for the agent would wait for itself. An ordering holds nothing back when this fails: the service then",
+    "# starts with the file that is there, and the condition that boot --launch service gave it asks for one.",
+    "Before=ecs.service",
+)
+_DOCKER = (
+    "# docker's daemon is asked, and runs the agent.",
+    "Wants=docker.service",
+    "After=docker.service",
+)
+_AFTER_DOCKER = (*_NETWORK, *_DOCKER)
+_AFTER_ECS = (
+    *_NETWORK,
+    "# The agent is looked at when its service was started; on ECS-optimized AMIs after cloud-final.service.",
+    "# No Requires=: it would fail with the service's first failed start, though a later one may succeed.",
+    "After=ecs.service cloud-final.service",
+    "# multi-user.target would wait for this unit, and cloud-final.service waits for that target on Debian and Ubuntu:",
+    "# a circle. Without the default dependencies the target does not wait.",
+    "DefaultDependencies=no",
+    "Requires=sysinit.target",
+    "After=sysinit.target basic.target",
+    "Conflicts=shutdown.target",
+    "Before=shutdown.target",
+)
+_REFRESH_ORDER = {
+    "docker": _DOCKER,
+    "service": (
+        "# Not ordered against ecs.service, which it restarts for a new file: a service ordered after this unit would",
+        "# start when it has ended, and this unit waits for the start.",
+    ),
+    "none": ("# Not ordered against ecs.service: the file is whole at every instant, whoever reads it.",),
+}
+_INSTALL = ("", "[Install]", "WantedBy=multi-user.target")
+_PROTECTION = (
+    "# A dump of its memory would put passwords on the disk.",
+    "LimitCORE=0",
+)
+_LOCKED = (
+    "# What no part of it needs. Not confined further: it writes below /etc, and starts docker, systemctl, sysctl and",
+    "# iptables, which load kernel modules and, under SELinux, change their domain (NoNewPrivileges= would forbid it).",
+    "LockPersonality=yes",
+    "RestrictRealtime=yes",
+)
+
+
+def _header(name: str) -> tuple[str, ...]:
+    return (f"{SIGNATURE} --persist, which overwrites it. For changes of yours: systemctl edit {name}",)
+
+
+def _service(
+    order: UnitSpec,
+    name: str,
+    description: str,
+    unit: tuple[str, ...],
+    launch: str,
+    *,
+    retried: bool,
+    install: tuple[str, ...],
+) -> UnitFile:
+    arguments = ("boot", *order.arguments, "--launch", launch)
+    lines = (
+        *_header(name),
+        "[Unit]",
+        f"Description={description}",
+        *unit,
+        "",
+        "[Service]",
+        "Type=oneshot",
+        "SyslogIdentifier=ecsauth",
+        *(f"Environment={units_quoting.environment(*one)}" for one in order.environment),
+        f"ExecStart={units_quoting.command_line(order.program, arguments)}",
+        "# 8: S3 was unreachable, and the agent has the last good file. Nothing has failed; the timer goes on asking.",
+        "SuccessExitStatus=8",
+        *(_retries(order) if retried else _BY_TIMER),
+        "# More than the program gives itself. When stopped it puts back what it has begun: the commands that it runs",
+        "# for that are not ended with it.",
+        f"TimeoutStartSec={_seconds(order, launch)}",
+        f"TimeoutStopSec={_STOP_SECONDS}",
+        "KillMode=mixed",
+        *_PROTECTION,
+        *(_LOCKED if order.systemd is not None and order.systemd >= _LOCKS else ()),
+        *install,
+    )
+    return UnitFile(name, "\n".join(lines) + "\n")
+
+
+_BY_TIMER = ("# Tried again by the timer.",)
+
+
+def _seconds(order: UnitSpec, launch: str) -> int:
+    """Return the bound of one run. Without an agent nothing is waited for."""
+    wait = 0.0 if launch == "none" else order.wait
+    return math.ceil(order.deadline + wait) + _MARGIN[launch]
+
+
+def _restarts(version: Optional[int]) -> bool:
+    return version is not None and version >= _RESTARTS
+
+
+def _retries(order: UnitSpec) -> tuple[str, ...]:
+    if not _restarts(order.systemd):
+        return ("# Tried again by the timer: this systemd refuses Restart= of a oneshot service.",)
+    return (
+        "# Tried again for what may pass: S3 unreachable (5), the agent not up (7). Not for what stays as it is: a bug",
+        "# (1), the command line (2), the file (3), a denial (4), this machine (6), a conflict (9).",
+        "Restart=on-failure",
+        f"RestartSec={_RESTART_SECONDS}",
+        f"RestartPreventExitStatus={_FINAL}",
+    )
+
+
+def _start_limit(order: UnitSpec, launch: str) -> tuple[str, ...]:
+    """A limit over more time than the tries can take: without it the last one would not count."""
+    if not _restarts(order.systemd):
+        return ()
+    interval = (_TRIES + 1) * (_seconds(order, launch) + _RESTART_SECONDS)
+    return (
+        "# So many tries in a row, then the timer goes on alone.",
+        f"StartLimitIntervalSec={interval}",
+        f"StartLimitBurst={_TRIES}",
+    )
+
+
+def _notes(version: Optional[int]) -> tuple[str, ...]:
+    if _restarts(version):
+        return ()
+    known = "systemd's version is not known" if version is None else f"systemd {version} is older than {_RESTARTS}"
+    retries = (
+        f"{known}: a oneshot service cannot be restarted on failure, so that after a failed boot the timer is next"
+    )
+    if version is None or version >= _JITTERS:
+        return (retries,)
+    return (
+        retries,
+        f"systemd {version} is older than {_JITTERS}: each machine's timer has one delay, not a new one a run",
+    )

@@ -1,0 +1,65 @@
+"""Words as systemd reads them in a unit file: systemd.service(5), "Command lines", and systemd.unit(5), "Specifiers".
+
+What cannot be written so that every systemd since 219 gives it back is refused.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ecsauth.agent.names import holds_secret, names_user
+from ecsauth.errors import UsageError
+
+# Needs no quotes anywhere. A lone semicolon would end the command, `#` a line's start is a comment, white space splits.
+_PLAIN = r"[A-Za-z0-9_./:=,@+?&%$-]+"
+_CONTROLS = r"[\x00-\x1f\x7f\ud800-\udfff]"
+# load-fragment.c takes no program with one of these in its path (string_is_safe), and expands `%` and `$` in it by
+# rules that have changed.
+_UNSAFE_IN_PROGRAM = "\"'\\%$"
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+
+
+def command_line(program: tuple[str, ...], arguments: tuple[str, ...]) -> str:
+    """Return what follows `ExecStart=`; raise UsageError for a word that cannot be written there."""
+    if not program or not program[0].startswith("/"):
+        raise UsageError("a unit starts a program by its absolute path")
+    if any(character in _UNSAFE_IN_PROGRAM for character in program[0]):
+        raise UsageError("systemd starts no program with a quote, backslash, percent or dollar sign in its path")
+    return " ".join(map(_exec_word, (*program, *arguments)))
+
+
+def environment(name: str, value: str) -> str:
+    """Return what follows `Environment=`; raise UsageError for what cannot be, or must not be, readable in a unit."""
+    if not re.fullmatch(_NAME, name):
+        raise UsageError("a unit's environment has names of letters, digits and underscores only")
+    if holds_secret(name, value) or names_user(value):
+        raise UsageError(
+            f"{name} is not written to a unit, which everyone can read",
+            f"put it into a file that is 0600, and name that by EnvironmentFile= with systemctl edit: {name}",
+        )
+    return _quoted(f"{name}={value}".replace("%", "%%"))
+
+
+def path(text: str) -> str:
+    """Return what follows `ConditionPathExists=`, which takes no quotes; raise UsageError."""
+    if not text.startswith("/") or text.endswith(("\\", " ", "\t")) or ".." in text.split("/"):
+        raise UsageError("a condition takes an absolute path that ends in no white space and no backslash")
+    _refuse_controls(text)
+    return text.replace("%", "%%")
+
+
+def _exec_word(word: str) -> str:
+    """`$$` and `%%` stand for one each, in quotes or not."""
+    return _quoted(word.replace("%", "%%").replace("$", "$$"))
+
+
+def _quoted(text: str) -> str:
+    _refuse_controls(text)
+    if re.fullmatch(_PLAIN, text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _refuse_controls(text: str) -> None:
+    if re.search(_CONTROLS, text):
+        raise UsageError("a control character, or a byte that is not UTF-8, cannot be written to a unit")

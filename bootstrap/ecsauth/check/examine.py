@@ -1,0 +1,79 @@
+"""From the bytes of an env-file to all findings about it."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from ecsauth.check import credentials, file, lines, systemd, values, variables
+from ecsauth.check.waivers import Acceptance
+from ecsauth.finding import Finding, Severity
+
+
+class Target(str, Enum):
+    """Whose reading counts: docker's `--env-file`, that of ecs-init (with systemd's for its own settings), or both."""
+
+    DOCKER = "docker"
+    ECS_INIT = "ecs-init"
+    ALL = "all"
+
+
+_PROGRAMS = {
+    Target.DOCKER: frozenset({"docker", "agent"}),
+    Target.ECS_INIT: frozenset({"ecs-init", "systemd", "agent"}),
+    Target.ALL: frozenset({"docker", "ecs-init", "systemd", "agent"}),
+}
+# No instance takes these, whatever reads the file there: docker, or a later step, would fail on them or print them.
+_ALWAYS = frozenset({"F101", "F102", "F103", "F104", "F105", "F106", "F107", "F108", "F113", "F116"})
+_RANKS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+
+
+OFFER = "ecsauth check --fix FILE"
+"""What a fix says where `--fix` may help."""
+
+
+def by_hand(finding: Finding) -> Finding:
+    """Return a finding whose fix says what to do without `--fix`."""
+    lines = finding.fix.splitlines()
+    if OFFER not in lines:
+        return finding
+    return finding._replace(fix="\n".join(line for line in lines if line != OFFER).removesuffix(":"))
+
+
+def examine(data: bytes, target: Target = Target.ALL, ignore: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
+    """Return all findings: those about the file as a whole that refuse it, then by line, in a line best cause first.
+
+    `ignore` holds codes of warnings and notes to leave out, in any case; errors stay. Comments in the file may accept
+    warnings and notes too (see docs/rules.md). Linear in the size of the file; no finding holds a value of it.
+    """
+    whole = file.refusal(data)
+    if whole is not None:
+        return (whole,)
+    scanned = lines.scan(data)
+    own = tuple(file.findings(data, scanned))
+    if any(finding.code in {"F102", "F107"} for finding in own):
+        return own
+    about_values = (*values.findings(scanned), *systemd.findings(data, scanned))
+    everything = _merged((*own, *variables.findings(scanned), *about_values, *credentials.findings(scanned)))
+    programs = _PROGRAMS[target]
+    acceptance = Acceptance(scanned, frozenset(code.upper() for code in ignore))
+    concerned = [one for one in everything if one.code in _ALWAYS or programs.intersection(one.consumers)]
+    kept = [one for one in (*concerned, *acceptance.findings()) if not acceptance.covers(one)]
+    return tuple(sorted(kept, key=_order))
+
+
+def _merged(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return the findings with one in place of two where docker's config.json was pasted as it is, line by line."""
+    wrapper = next((one for one in findings if one.code == "A341"), None)
+    lines = next((one for one in findings if one.code == "F130" and wrapper and one.variable == wrapper.variable), None)
+    if wrapper is None or lines is None:
+        return findings
+    message = f"{lines.message}: docker's config.json as it is"
+    both = lines._replace(message=message, fix=wrapper.fix)
+    return tuple(both if one is lines else one for one in findings if one is not wrapper)
+
+
+def _order(finding: Finding) -> tuple[float, int]:
+    rank = _RANKS[finding.severity]
+    if finding.line is None:
+        return (0 if finding.severity is Severity.ERROR else float("inf")), rank
+    return finding.line, rank

@@ -1,0 +1,147 @@
+"""The canonical form of an env-file: the one that docker, ecs-init and systemd read alike.
+
+UTF-8 without a byte order mark, LF, one NAME=VALUE a line and each name once, no white space around names and values,
+no `=` in comments, JSON on one line. No credential changes; where mending would take a guess, nothing is mended.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Optional
+
+from ecsauth.agent import variables
+from ecsauth.agent.names import in_other_letters
+from ecsauth.check import file
+from ecsauth.check.credentials import DATA, TYPE, value_of
+from ecsauth.check.examine import by_hand, examine
+from ecsauth.check.fix_credentials import Auth, canonical_auth, compact
+from ecsauth.check.lines import BYTE_ORDER_MARK, Line, LineKind, scan
+from ecsauth.check.values import JSON_KINDS, plain, quoted
+from ecsauth.errors import InvalidError
+from ecsauth.finding import Severity
+from ecsauth.go import json
+from ecsauth.go.values import GO_SPACE
+from ecsauth.registry import document_problems, meant_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ecsauth.finding import Finding
+
+_CONFIG_JSON = "F106"
+# Bytes and lines whose author alone knows what they were to be.
+_NEEDS_AUTHOR = frozenset({"F101", "F102", "F103", "F104", "F105", "F107", "F113", "F116", "F117", "F118", "F136"})
+
+
+class _Settings(NamedTuple):
+    """The assignments that count, by line number, under the names that were meant; and the registry credentials."""
+
+    names: dict[int, str]
+    auth: Auth
+    has_type: bool
+
+
+def canonical(data: bytes) -> bytes:
+    """Return the file in its canonical form; the same bytes if it has that already.
+
+    Raises InvalidError, naming line, variable or registry, where an error stays that only its author can mend; the
+    exception has the findings, without a place where an error comes out only once others are mended.
+    """
+    findings = examine(data)
+    if any(finding.code == _CONFIG_JSON for finding in findings):
+        data = _from_config_json(data, findings)
+    elif any(finding.code in _NEEDS_AUTHOR for finding in findings):
+        _refuse([finding for finding in findings if finding.code in _NEEDS_AUTHOR])
+    result = "".join(f"{line}\n" for line in _written(scan(data))).encode()
+    remaining = [finding for finding in examine(result) if finding.severity is Severity.ERROR]
+    if remaining:
+        codes = {finding.code for finding in remaining}
+        known = [finding for finding in findings if finding.code in codes]
+        # Lines of the result are not those of the file.
+        _refuse(known or [finding._replace(line=None, column=None) for finding in remaining])
+    return result
+
+
+def _refuse(findings: list[Finding]) -> NoReturn:
+    """Raise InvalidError for errors that stay, with what its author can do."""
+    findings = [by_hand(finding) for finding in findings]
+    first = findings[0]
+    place = "" if first.line is None else f"line {first.line}: "
+    message = f"cannot be mended without a guess: {place}{first.message}"
+    raise InvalidError(message, *first.fix.splitlines(), findings=tuple(findings))
+
+
+def _from_config_json(data: bytes, findings: tuple[Finding, ...]) -> bytes:
+    """Return an env-file with the registries of docker's config.json."""
+    try:
+        text = data.decode("utf-8-sig").strip()
+        kind = document_problems.looks_like(json.decode(text))
+    except (UnicodeDecodeError, json.JsonError):
+        text, kind = "", None
+    if kind is None:
+        _refuse(list(findings))
+    return f"{TYPE}={kind}\n{DATA}={compact(text)}\n".encode()
+
+
+def _written(lines: tuple[Line, ...]) -> Iterator[str]:
+    """Yield the lines of the canonical form."""
+    settings = _settings(lines)
+    for line in lines:
+        if line.number in settings.names:
+            yield from _assignment(line, settings)
+        elif line.kind is LineKind.BLANK:
+            yield ""
+        elif line.kind in (LineKind.COMMENT, LineKind.COMMENT_ASSIGNS, LineKind.OTHER_COMMENT):
+            yield from _comment(line.text.reveal().removeprefix(BYTE_ORDER_MARK).strip(GO_SPACE))
+
+
+def _comment(text: str) -> Iterator[str]:
+    """Yield a comment as one that nobody takes for an assignment; none for a secret that is commented out."""
+    if "=" in text and file.leaks(text):
+        return
+    if not text.startswith("#"):
+        text = f"# {text.lstrip(';/ ')}"
+    yield text.replace("=", ":").rstrip("\\" + GO_SPACE)
+
+
+def _settings(lines: tuple[Line, ...]) -> _Settings:
+    given = {line.name for line in lines if line.assigns}
+    last: dict[str, Line] = {}
+    for line in lines:
+        if line.assigns:
+            last[_name(line, given)] = line
+    kind, data = last.get(TYPE), last.get(DATA)
+    auth = canonical_auth(value_of(kind), value_of(data))
+    return _Settings({line.number: name for name, line in last.items()}, auth, kind is not None)
+
+
+def _name(line: Line, given: set[str]) -> str:
+    """Return the name that is meant, where no other line has it."""
+    likely = line.likely
+    return likely if likely and in_other_letters(line.name, likely) and likely not in given else line.name
+
+
+def _assignment(line: Line, settings: _Settings) -> Iterator[str]:
+    name, auth = settings.names[line.number], settings.auth
+    if name == TYPE:
+        yield f"{TYPE}={auth.kind or ''}"
+    elif name == DATA:
+        if auth.kind and not settings.has_type:
+            yield f"{TYPE}={auth.kind}"
+        yield f"{DATA}={auth.data.reveal() if auth.data else ''}"
+    else:
+        yield f"{name}={_plain(name, line.value.reveal())}"
+
+
+def _plain(name: str, value: str) -> str:
+    """Return a value without quotes, and without a comment behind JSON, that its reader would take for a part of it.
+
+    They stay where somebody else may want them, where a shell would do more than remove them, and around white space,
+    which without them only some of the readers would keep.
+    """
+    variable: Optional[variables.Variable] = variables.find(name)
+    if variable is not None and variable.kind in JSON_KINDS:
+        value = meant_document.without_comment(value)
+    if variable is None or not variable.keeps_quotes or not quoted(value):
+        return value
+    inner = plain(value)
+    return value if inner is None else inner

@@ -1,0 +1,155 @@
+"""Registry credentials in the form that the agent reads, with every credential as it was.
+
+What is only written wrongly is mended: quotes of a shell, docker's `auths`, schemes, the names of Docker Hub, the type.
+What would take a guess is left as it is, for `check` to say so, or refused here where two entries meet.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth.agent.names import shown_registry
+from ecsauth.errors import InvalidError
+from ecsauth.go.json import JsonKind
+from ecsauth.registry import auth, document_problems, meant_document
+from ecsauth.registry.document import FIELDS
+from ecsauth.registry.key_problems import flaw
+from ecsauth.registry.keys import (
+    HUB_HOSTS,
+    HUB_KEY,
+    canonical_registry,
+    host_of,
+    is_valid_host,
+    names_host,
+    strip_scheme,
+)
+from ecsauth.registry.problems import ProblemKind
+from ecsauth.secret import Secret
+
+if TYPE_CHECKING:
+    from ecsauth.go.json import Member, Value
+    from ecsauth.registry.credential import Credential, Entry
+
+_MENDED_KEYS = frozenset(
+    {
+        ProblemKind.HUB_KEY_NEVER_USED,
+        ProblemKind.KEY_UPPERCASE_SCHEME,
+        ProblemKind.KEY_BAD_SCHEME,
+        ProblemKind.KEY_WHITE_SPACE,
+    }
+)
+# A string as it stands, or white space between the parts of a document.
+_STRING_OR_SPACE = r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+'
+
+
+class Auth(NamedTuple):
+    """The values of ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA; None for a variable that is not to be written."""
+
+    kind: Optional[str]
+    data: Optional[Secret]
+
+
+def canonical_auth(kind: Optional[str], data: Optional[str]) -> Auth:
+    """Return both values in their canonical form, or as they are where that would take a guess.
+
+    Raises InvalidError where two names turn out to be one registry with different credentials, and where mending a
+    name would change the credentials that other images of its host get.
+    """
+    text, value, _ = meant_document.read(data or "")
+    if value is None or value.kind is not JsonKind.OBJECT:
+        return Auth(kind, None if data is None else Secret(data))
+    meant = _type(kind or "", text)
+    if meant is None:
+        return Auth(kind, Secret(compact(text)))
+    mended = _render(_without_doubles(meant, _members(value), text), text)
+    before = auth.parse(kind, data)
+    if before.kind == meant:
+        _refuse_changes(before.entries, auth.parse(meant, mended).entries)
+    return Auth(meant, Secret(mended))
+
+
+def _type(kind: str, data: str) -> Optional[str]:
+    """Return the type that is meant, None if nobody knows."""
+    kind = document_problems.trim(kind)
+    if kind not in FIELDS:
+        problem = document_problems.type_problem_of(kind, data)
+        if problem is None or problem.kind not in (ProblemKind.TYPE_MISSPELT, ProblemKind.TYPE_MISSING):
+            return None
+        kind = problem.detail or ""
+    problems = auth.parse(kind, data).problems
+    other = next((problem.detail for problem in problems if problem.kind is ProblemKind.TYPE_MISMATCH), None)
+    return other or kind or None
+
+
+def _members(value: Value) -> list[tuple[str, Member]]:
+    """Return the entries with their mended names, of each name the last one: Go keeps no other."""
+    last = {member.name: member for member in value.members}
+    return [(_key(name), member) for name, member in last.items()]
+
+
+def _key(key: str) -> str:
+    """Return the name that is meant, if that is clear; one that the agent looks up stays as it is written."""
+    meant = canonical_registry(key)
+    return meant if flaw(key) in _MENDED_KEYS and not flaw(meant) else key
+
+
+def _render(members: list[tuple[str, Member]], text: str) -> str:
+    """Return one line of JSON, with every value as it was written."""
+    entries = (
+        f"{json.dumps(key, ensure_ascii=False)}:{compact(text[member.value.start : member.value.end])}"
+        for key, member in members
+    )
+    return "{" + ",".join(entries) + "}"
+
+
+def compact(text: str) -> str:
+    """Return valid JSON without the white space between its parts."""
+    return re.sub(_STRING_OR_SPACE, lambda match: match.group(1) or "", text)
+
+
+def _without_doubles(kind: str, members: list[tuple[str, Member]], text: str) -> list[tuple[str, Member]]:
+    """Return the entries, one for each registry; raise InvalidError where two of them differ."""
+    kept: dict[str, tuple[str, Member]] = {}
+    credentials: dict[str, list[Credential]] = {}
+    for key, member in members:
+        registry = strip_scheme(key)
+        alone = auth.parse(kind, _render([(key, member)], text))
+        found = [entry.credential for entry in alone.entries]
+        if credentials.setdefault(registry, found) != found:
+            raise InvalidError(
+                f"cannot be mended without a guess: {_named(key)}: two entries with different credentials are this"
+                " registry",
+                "delete the one that is not to be used",
+            )
+        kept.setdefault(registry, (key, member))
+    return list(kept.values())
+
+
+def _refuse_changes(before: tuple[Entry, ...], after: tuple[Entry, ...]) -> None:
+    """Raise InvalidError if a host that had credentials before would now have others."""
+    old, new = _by_host(before), _by_host(after)
+    for host, registries in old.items():
+        if new.get(host) != registries:
+            raise InvalidError(
+                f"cannot be mended without a guess: {_named(host)}: mending a name would change which credentials other"
+                " images of this host get",
+                "write the names of its entries as they stand in the images",
+            )
+
+
+def _by_host(entries: tuple[Entry, ...]) -> dict[str, dict[str, frozenset[Credential]]]:
+    """Return the credentials by host and registry, of those that an image can find."""
+    hosts: dict[str, dict[str, frozenset[Credential]]] = {}
+    for entry in entries:
+        host = host_of(entry.registry)
+        is_hub = host in HUB_HOSTS
+        if entry.registry == HUB_KEY if is_hub else names_host(host) and is_valid_host(host):
+            registries = hosts.setdefault(host, {})
+            registries[entry.registry] = registries.get(entry.registry, frozenset()) | {entry.credential}
+    return hosts
+
+
+def _named(registry: str) -> str:
+    return shown_registry(registry) or "registry"

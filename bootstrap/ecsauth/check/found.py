@@ -1,0 +1,61 @@
+"""A finding of a rule at a place."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ecsauth.agent.names import shown, shown_registry
+from ecsauth.check import rules
+from ecsauth.finding import Finding
+
+
+def title(code: str) -> str:
+    """Return what the rule with this code says is wrong."""
+    return _rule(code).title
+
+
+def fix_of(code: str) -> str:
+    """Return what the rule with this code says has to be done."""
+    return _rule(code).fix
+
+
+def _rule(code: str) -> rules.Rule:
+    rule = rules.find(code)
+    if rule is None:
+        raise AssertionError(f"no rule {code}")
+    return rule
+
+
+def found(
+    code: str,
+    consumers: tuple[str, ...],
+    place: tuple[Optional[int], Optional[int]] = (None, None),
+    *,
+    variable: Optional[str] = None,
+    registry: Optional[str] = None,
+    message: Optional[str] = None,
+    consequence: Optional[str] = None,
+    fix: Optional[str] = None,
+) -> Finding:
+    """Return what the rule with this code found at a line and column.
+
+    Names are left out unless they may be shown. What is not given is taken from the catalogue, the message with the
+    name of what it is about in front.
+    """
+    rule = _rule(code)
+    variable = shown(variable) if variable else None
+    registry = shown_registry(registry)
+    subject = registry or variable
+    said = message or rule.title
+    return Finding(
+        code=rule.code,
+        severity=rule.severity,
+        message=f"{subject}: {said}" if subject and subject not in said else said,
+        consequence=consequence or rule.consequence,
+        fix=fix or rule.fix,
+        line=place[0],
+        column=place[1],
+        variable=variable,
+        registry=registry,
+        consumers=consumers,
+    )

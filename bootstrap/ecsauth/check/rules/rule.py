@@ -1,0 +1,64 @@
+"""One rule of the catalogue."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ecsauth.finding import Severity
+
+ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
+
+
+class Rule(NamedTuple):
+    """What `check` looks for.
+
+    `title` is what is wrong, in one line, lower case; `consequence` what happens to the instance; `fix` what to do,
+    with FILE for the name of the file at hand. `source` is where the program that reads the file shows this behaviour.
+    `before` and `after` are whole env-files, with made-up secrets: the first has the fault, the second is mended.
+    Bytes that are not UTF-8 stand in `before` as surrogateescape.
+    """
+
+    code: str
+    severity: Severity
+    title: str
+    consequence: str
+    fix: str
+    source: str
+    before: str
+    after: str
+
+
+CLUSTER = "ECS_CLUSTER=prod\n"
+"""The first line of most examples: without it every one would also be found to join the cluster `default`."""
+
+
+FILL_IN = (
+    "let the script that writes the file fill it in: the shell leaves a placeholder in a here-document whose mark is"
+    " quoted (<<'EOF'), Terraform one with $$, CloudFormation one without Fn::Sub or with ${!…}"
+)
+"""What to do about a placeholder."""
+
+
+def auth(kind: str, data: str) -> str:
+    """Return an env-file with registry credentials."""
+    return f"{CLUSTER}ECS_ENGINE_AUTH_TYPE={kind}\nECS_ENGINE_AUTH_DATA={data}\n"
+
+
+def docker(*entries: str) -> str:
+    """Return an env-file with the type docker and these members of its object."""
+    return auth("docker", "{" + ",".join(entries) + "}")
+
+
+def dockercfg(*entries: str) -> str:
+    """Return an env-file with the type dockercfg and these members of its object."""
+    return auth("dockercfg", "{" + ",".join(entries) + "}")
+
+
+def pair(registry: str, username: str = "example", password: str = "not-a-secret") -> str:  # noqa: S107 - made up
+    """Return one registry in the form of the type docker."""
+    return f'"{registry}":{{"username":"{username}","password":"{password}"}}'
+
+
+def encoded(registry: str, value: str = "ZXhhbXBsZTpub3QtYS1zZWNyZXQ=") -> str:
+    """Return one registry in the form of the type dockercfg."""
+    return f'"{registry}":{{"auth":"{value}"}}'

@@ -1,0 +1,241 @@
+"""Findings about the values of single variables: what the agent takes them for."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth.agent import config, variables
+from ecsauth.agent.config import ConfigVerdict, Effect
+from ecsauth.agent.names import looks_secret
+from ecsauth.check import shell
+from ecsauth.check.credentials import DATA, TYPE
+from ecsauth.check.found import fix_of, found, title
+from ecsauth.check.lines import Line, LineKind
+from ecsauth.go.values import GO_SPACE
+from ecsauth.registry.meant_document import without_comment
+from ecsauth.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ecsauth.agent.variables import Variable
+    from ecsauth.finding import Finding
+
+_READERS = {"agent": ("agent",), "ecs-init": ("ecs-init",), "both": ("agent", "ecs-init")}
+JSON_KINDS = frozenset({"json-list", "json-object"})
+_JSON_SPACE = " \t\r\n"
+CLUSTER = "ECS_CLUSTER"
+# Texts that the agent trims: fields tagged `trim:"true"` in agent/config/types.go, and ECS_NVIDIA_RUNTIME.
+_TRIMMED = frozenset({TYPE, CLUSTER, "ECS_BACKEND_HOST", "AWS_DEFAULT_REGION", "ECS_NVIDIA_RUNTIME"})
+_TEXTS = frozenset({"string", "path", "string-list", "aws-sdk"})
+
+# systemd, src/basic/env-file.c, SHELL_NEED_ESCAPE: what a backslash stands for itself before, in double quotes.
+_ESCAPE = r'\\(["\\`$])'
+_COMMENT = r"\s#(?:\s|$|[A-Za-z])"
+_REFERENCE = r"\$\{[A-Za-z_!][^{}]*\}|\$[A-Za-z_]\w*|\$\(|`[^`]*`"
+# In a name, also what templates of other kinds, and of documents, leave.
+_PLACEHOLDER = _REFERENCE + r"|\{\{|<[^<>]*>|%\w+%"
+
+
+class _Setting(NamedTuple):
+    """A line that sets a known variable, and what is left of its value without quotes and comments around it."""
+
+    line: Line
+    variable: Variable
+    bare: Secret
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.line.place(0)
+
+    def found(self, code: str, message: str = "", fix: str = "", column: int = 0) -> Finding:
+        """Return a finding at the value, or behind its start."""
+        consumers = _READERS[self.variable.read_by]
+        place = self.line.place(column)
+        return found(code, consumers, place, variable=self.variable.name, message=message or None, fix=fix or None)
+
+
+def findings(lines: tuple[Line, ...]) -> Iterator[Finding]:
+    """Yield what is wrong with the value of each variable that counts."""
+    last = {line.name: line for line in lines if line.assigns}
+    known = ((line, variables.find(name)) for name, line in last.items())
+    settings = [_Setting(line, variable, _bare(line, variable)) for line, variable in known if variable is not None]
+    environment = {setting.variable.name: setting.bare.reveal() for setting in settings}
+    for line in last.values():
+        yield from _white_space(line, environment)
+    for setting in settings:
+        if setting.variable.ignored is None and setting.variable.kind != "registry-auth" and setting.line.name != TYPE:
+            yield from _value(setting, environment)
+
+
+def quoted(value: str) -> bool:
+    """Tell whether a value stands in quotes that a shell would remove."""
+    return len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+
+
+def plain(value: str) -> Optional[str]:
+    """Return a quoted value without its quotes; None where they do more than mark its ends.
+
+    Within them a shell would read escapes or other quotes, and white space at the ends is lost to some readers.
+    """
+    inner = value[1:-1]
+    is_clear = inner == inner.strip(GO_SPACE) and value[0] not in inner and not (value[0] == '"' and "\\" in inner)
+    return inner if is_clear else None
+
+
+def _bare(line: Line, variable: Variable) -> Secret:
+    """Return the value that is meant: without quotes, as a shell and systemd would read it."""
+    value = line.value.reveal()
+    comment = _comment(value, variable)
+    value = value[: comment.start()].rstrip() if comment else value
+    if not quoted(value):
+        return Secret(value)
+    inner = value[1:-1]
+    return Secret(re.sub(_ESCAPE, r"\1", inner) if value[0] == '"' and "\\" in inner else inner)
+
+
+def _comment(value: str, variable: Variable) -> Optional[re.Match[str]]:
+    """Return what looks like a comment behind a value."""
+    if variable.kind == "registry-auth" or "#" not in value:
+        return None
+    match = re.search(_COMMENT, value)
+    is_json = variable.kind in JSON_KINDS
+    return None if match is None or (is_json and value[: match.start()].rstrip()[-1:] not in "]}'\"") else match
+
+
+def _value(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what is wrong with one value, the way it is written first."""
+    value = setting.line.value.reveal()
+    if not value:
+        yield from _empty(setting)
+        return
+    comment = _comment(value, setting.variable)
+    if comment:
+        is_clear = setting.variable.kind in JSON_KINDS and without_comment(value) != value
+        fix = "delete the comment, or put it on a line of its own above:\necsauth check --fix FILE" if is_clear else ""
+        yield setting.found("V231", fix=fix, column=value.index("#", comment.start()))
+        value = value[: comment.start()].rstrip()
+    if quoted(value) and setting.variable.keeps_quotes:
+        yield _in_quotes(setting, value)
+    if setting.variable.logged and looks_secret(value):
+        yield setting.found("V240")
+    if "pattern" in setting.variable.parsing:
+        yield from _name(setting, value)
+        return
+    is_open = not setting.variable.sensitive and ("$" in value or "`" in value)
+    reference = re.search(_REFERENCE, value) if is_open else None
+    if reference:
+        yield setting.found("V232", column=reference.start())
+    else:
+        yield from _effect(setting, environment)
+
+
+def _name(setting: _Setting, value: str) -> Iterator[Finding]:
+    """Yield what is wrong with a name that the instance needs to register at all."""
+    is_told = "\r" in value or "\ufffd" in value  # F134; F104 and F105
+    if is_told or re.fullmatch(setting.variable.parsing["pattern"], setting.bare.reveal()):
+        return
+    placeholder = re.search(_PLACEHOLDER, value)
+    if placeholder:
+        yield setting.found("V234", column=placeholder.start())
+    else:
+        accepted = setting.variable.accepted
+        yield setting.found("V233", f"{title('V233')}: not {accepted}", f"write {accepted}")
+
+
+def _empty(setting: _Setting) -> Iterator[Finding]:
+    """Yield a finding for nothing behind the name, as a template with an unset variable writes it.
+
+    To the agent that is mostly the same as no line (os.Getenv; config.go, Merge). But it takes the place of what
+    ecs-init gives the agent (ecs-init/docker/docker.go, getContainerConfig).
+    """
+    variable = setting.variable
+    if variable.name == CLUSTER:
+        return  # V201
+    if not variable.ecs_init_sets or _is_same_when_empty(variable, variable.ecs_init_sets):
+        yield setting.found("V228")
+        return
+    place, name = setting.place, variable.name
+    message = f"{title('V227')}: without the line ecs-init sets {variable.ecs_init_sets}"
+    # One is read with os.LookupEnv (parse_linux.go, GetDetailedOSFamily): there docker's empty value counts as well.
+    consumers = ("agent", "ecs-init") if variable.parsing.get("kept") else ("ecs-init",)
+    yield found("V227", consumers, place, variable=name, message=message, consequence=_without(variable))
+
+
+def _is_same_when_empty(variable: Variable, given: str) -> bool:
+    """Tell whether the agent takes nothing for the boolean that ecs-init gives it."""
+    usual = config.effect(variable.name, given, {})
+    is_known = usual.effective is not None and not usual.lost
+    return is_known and usual.effective == config.effect(variable.name, "", {}).effective
+
+
+def _without(variable: Variable) -> Optional[str]:
+    """Return what the agent makes of nothing, None where its rule says enough."""
+    said: Optional[str] = variable.parsing.get("empty")
+    return said or (f"the agent takes {variable.default} for it" if variable.default else None)
+
+
+def _in_quotes(setting: _Setting, value: str) -> Finding:
+    """Return a finding for quotes that a reader keeps."""
+    if setting.variable.read_by != "ecs-init":
+        return setting.found("V230")
+    fix = "remove the quotes, and the backslashes that they need" if plain(value) is None else fix_of("V230")
+    return setting.found("V226", f"{title('V226')}: quotes stand around it, and it is no longer an object", fix)
+
+
+def _effect(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what the agent makes of a value that is not what the file says."""
+    variable = setting.variable
+    effect = config.effect(variable.name, setting.bare.reveal(), environment)
+    code = _code(effect, variable)
+    if code:
+        fix = f"write {variable.accepted}" if variable.accepted and effect.lost else ""
+        if effect.lost and variable.kind in JSON_KINDS and shell.wrote(variable.name, setting.line.value.reveal()):
+            fix = fix_of("A331").replace(DATA, variable.name)
+        yield setting.found(code, f"{title(code)}: {effect.reason}", fix)
+    elif variable.read_by == "both" and effect.effective is True and setting.bare.reveal() != "true":
+        yield found("V224", ("ecs-init",), setting.place, variable=variable.name)
+
+
+def _code(effect: Effect, variable: Variable) -> str:
+    """Return the rule for an effect, empty where there is nothing to say."""
+    if effect.verdict is ConfigVerdict.FATAL:
+        return "V220"
+    if effect.lost and variable.read_by == "ecs-init" and variable.kind in JSON_KINDS:
+        return "V226"
+    if effect.lost:
+        return "V221" if effect.verdict is ConfigVerdict.QUIET else "V222"
+    if not effect.reason:
+        return ""
+    return "V225" if effect.reason == variable.parsing.get("negative") else "V223"
+
+
+def _white_space(line: Line, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a finding for white space around a value, where a program keeps it."""
+    written, value = line.written.reveal(), line.value.reveal()
+    if line.kind not in (LineKind.ASSIGNMENT, LineKind.PREFIXED) or line.joint is not None or "\r" in written:
+        return
+    before = len(written) - len(written.lstrip(GO_SPACE))
+    behind = len(written) - len(value) - before
+    variable = variables.find(line.name)
+    if not (before or behind) or (variable is not None and variable.read_by == "ecs-init"):
+        return
+    forgiven = variable is None or _forgives(variable, written, value, environment)
+    if value or not forgiven:
+        consumers = ("docker", "ecs-init") if before and value else ("docker",)
+        number, column = line.place(0)
+        place = (number, column - before if before else column + len(value))
+        yield found("F133" if forgiven else "F132", consumers, place, variable=line.name)
+
+
+def _forgives(variable: Variable, written: str, value: str, environment: Mapping[str, str]) -> bool:
+    """Tell whether the agent makes the same of a value with the white space around it."""
+    if variable.name in _TRIMMED:
+        return True
+    if variable.name == DATA:
+        return written.strip(_JSON_SPACE) == value
+    if variable.kind in _TEXTS:
+        return False
+    with_space = config.effect(variable.name, written, environment)
+    return with_space == config.effect(variable.name, value, environment)

@@ -1,0 +1,108 @@
+"""Findings about variables as a whole: names that nothing reads, names that are missing, names that come twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ecsauth.agent import variables
+from ecsauth.agent.names import in_other_letters
+from ecsauth.check.credentials import DATA, TYPE
+from ecsauth.check.found import found, title
+from ecsauth.check.lines import LineKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ecsauth.agent.variables import Variable
+    from ecsauth.check.lines import Line
+    from ecsauth.finding import Finding
+
+_CLUSTER = "ECS_CLUSTER"
+_AGENT = ("agent",)
+_ECS = ("agent", "ecs-init")
+_ALL = ("docker", "ecs-init", "systemd")
+_JOINS_DEFAULT = "the instance joins the cluster default"
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY")
+
+
+def findings(lines: tuple[Line, ...]) -> Iterator[Finding]:
+    """Yield what is wrong with names, whatever their values."""
+    settings: dict[str, list[Line]] = {}
+    for line in lines:
+        if line.assigns:
+            settings.setdefault(line.name, []).append(line)
+    for same in settings.values():
+        yield from _repeated(same)
+        yield from _name(same[-1])
+    keys = [settings[name][-1] for name in _KEYS if name in settings and settings[name][-1].value]
+    if keys:
+        first = min(keys, key=lambda line: line.number)
+        yield found("V241", _AGENT, (first.number, first.column), variable=first.name)
+    if not any(map(_lost_cluster, lines)):
+        yield from _no_cluster(settings.get(_CLUSTER, []))
+
+
+def _no_cluster(same: list[Line]) -> Iterator[Finding]:
+    """Yield a finding if nothing sets the cluster; its last line counts, also one with nothing behind the name."""
+    if not same:
+        yield found("V201", _AGENT)
+    elif not same[-1].value:
+        place = (same[-1].number, same[-1].column)
+        yield found("V201", _AGENT, place, variable=_CLUSTER, message="ECS_CLUSTER is set to nothing")
+
+
+def _lost_cluster(line: Line) -> bool:
+    """Tell whether a line with a finding of its own was to set the cluster."""
+    if line.assigns:
+        return line.likely == _CLUSTER and bool(line.value)
+    return line.kind in (LineKind.BARE, LineKind.PROSE, LineKind.SPACE_IN_NAME) and _CLUSTER in line.text.reveal()
+
+
+def _repeated(same: list[Line]) -> Iterator[Finding]:
+    """Yield a finding at the first line of a variable that later ones set again."""
+    first, *others = same
+    if others:
+        code = "V251" if all(line.value == first.value for line in others) else "V250"
+        message = f"{title(code)}: line {others[-1].number} counts"
+        yield found(code, _ALL, (first.number, first.column), variable=first.name, message=message)
+
+
+def _name(line: Line) -> Iterator[Finding]:
+    """Yield a finding for a name that no program reads, or that none should be given any more."""
+    place = (line.number, line.column)
+    variable = variables.find(line.name)
+    if variable is None:
+        yield from _unknown(line, place)
+    elif variable.meant is not None:
+        message = f"misspelt in the agent's own documentation: {variable.meant} is meant"
+        yield found("V212", _ECS, place, variable=line.name, message=message, fix=f"write {variable.meant}")
+    elif variable.ignored is not None:
+        code = "V214" if variable.platform == "windows" else "V215"
+        yield found(code, _ECS, place, variable=line.name, message=_with(code, variable.ignored, variable))
+    elif variable.deprecated is not None:
+        yield found("V216", _ECS, place, variable=line.name, message=_with("V216", variable.deprecated, variable))
+
+
+def _with(code: str, reason: str, variable: Variable) -> str:
+    """Return a message with what the catalogue says of the variable."""
+    return title(code) if variable.platform == "windows" else f"{title(code)}: {reason}"
+
+
+def _unknown(line: Line, place: tuple[int, int]) -> Iterator[Finding]:
+    """Yield a finding for an unknown name of the ECS kind; any other name may be somebody else's."""
+    if line.likely is not None:
+        likely = line.likely
+        code = _slip(line.name, likely)
+        consequence = _JOINS_DEFAULT if likely == _CLUSTER and code == "V212" else None
+        message = f"{title(code)}: {likely} is meant"
+        fix = f"write {likely}"
+        yield found(code, _ECS, place, variable=line.name, message=message, consequence=consequence, fix=fix)
+    elif line.name.startswith("ECS_"):
+        yield found("V213", _ECS, place, variable=line.name)
+
+
+def _slip(name: str, likely: str) -> str:
+    """Return the rule for a misspelt name: an error where no later agent can mean something else by it."""
+    if in_other_letters(name, likely):
+        return "V210"
+    return "V211" if likely in (TYPE, DATA) else "V212"

@@ -1,0 +1,132 @@
+"""`ecsauth check`: what is wrong with env-files, all at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from ecsauth.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.cli.check_report import FileReport
+    from ecsauth.cli.options import Parser
+
+_FORMATS = ("text", "json", "github", "sarif")
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        type=options.file_name,
+        help="a path, an S3URI, or - for standard input",
+    )
+    parser.add_argument(
+        "--target",
+        choices=("docker", "ecs-init", "all"),
+        default="all",
+        help="whose reading counts: docker run --env-file, the ecs service, or both (default)",
+    )
+    parser.add_argument("--ignore", metavar="CODE", action="append", default=[], help="leave out a warning or note")
+    options.add_dialect(parser)
+    parser.add_argument("--fix", action="store_true", help="write the form that all readers take alike, 0600")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where --fix writes, - for stdout (default: over FILE)")
+    options.add_aws(parser)
+    options.add_format(parser, _FORMATS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the findings; the status is 3 if there is an error among them. Raise an EcsauthError, nothing written.
+
+    Of several files each is checked, whatever becomes of the others; the status is the highest of all.
+    """
+    from ecsauth.cli import check_report
+    from ecsauth.errors import ExitCode
+
+    ignored, targets = _ignored(arguments.ignore), _targets(arguments)
+    if len(arguments.files) > 1:
+        reports = (_attempt(file, targets[file], ignored, arguments) for file in arguments.files)
+        return check_report.show_all(reports, arguments.format)
+    (file,) = arguments.files
+    report = _report(file, targets[file], ignored, arguments)
+    if report.fault is None or arguments.format != "json":  # which has one document, that of the fault
+        check_report.show(report, arguments.format)
+    if report.fault is not None:
+        raise report.fault
+    return ExitCode.INVALID if report.has_error else ExitCode.OK
+
+
+def _attempt(file: str, target: Optional[str], ignored: frozenset[str], arguments: argparse.Namespace) -> FileReport:
+    """Return what is to be told of one file among others, which its fault must not keep from being checked."""
+    from ecsauth.cli.check_report import FileReport
+    from ecsauth.errors import EcsauthError
+
+    try:
+        return _report(file, target, ignored, arguments)
+    except EcsauthError as fault:
+        return FileReport(file, fault=fault)
+
+
+def _report(file: str, target: Optional[str], ignored: frozenset[str], arguments: argparse.Namespace) -> FileReport:
+    """Check a file, and write it where --fix does; raise an EcsauthError."""
+    from ecsauth.check import check
+    from ecsauth.check.examine import Target
+    from ecsauth.check.fix import canonical
+    from ecsauth.cli import inputs
+    from ecsauth.cli.check_report import FileReport
+    from ecsauth.errors import InvalidError
+
+    reader = Target(arguments.target)
+    data = inputs.read(file, arguments)
+    is_authored = arguments.dialect != "docker"
+    if is_authored:
+        data = inputs.from_dialect(data, file, arguments.dialect).data
+    report = FileReport(file, check(data, reader, ignored), data, is_authored=is_authored, can_fix=target is None)
+    if target is None:
+        return report
+    from ecsauth.cli import check_report
+
+    try:
+        mended = canonical(data)
+    except InvalidError as fault:
+        return report._replace(fault=InvalidError(f"nothing was written: {fault.message}"))
+    found = check(mended, reader, ignored)
+    check_report.write(data, mended, file, target)
+    return FileReport(target, found, mended)
+
+
+def _ignored(codes: list[str]) -> frozenset[str]:
+    """Return the codes to leave out; raise UsageError for one that no warning or note has."""
+    if not codes:
+        return frozenset()
+    from ecsauth.check import rules
+    from ecsauth.errors import UsageError
+    from ecsauth.finding import Severity
+
+    ignored = [code for text in codes for code in text.upper().split(",")]
+    for code in ignored:
+        rule = rules.find(code)
+        if rule is None:
+            raise UsageError("--ignore: there is no rule of that code", "ecsauth explain lists all rules")
+        if rule.severity is Severity.ERROR:
+            raise UsageError(f"--ignore: {code} is an error, and a file with an error does not work")
+    return frozenset(ignored)
+
+
+def _targets(arguments: argparse.Namespace) -> dict[str, Optional[str]]:
+    """Return where --fix writes each file, None without it; raise UsageError for an invalid command line."""
+    from ecsauth.errors import UsageError
+
+    files: list[str] = arguments.files
+    if files.count("-") > 1:
+        raise UsageError("standard input can be read once: give - one time")
+    if not arguments.fix and not arguments.output:
+        return dict.fromkeys(files)
+    from ecsauth.cli import check_report
+
+    if len(files) > 1 and (arguments.output or "-" in files):
+        raise UsageError("--fix writes several files each in its place", "give one file with -o, and - alone")
+    return {file: check_report.destination(file, arguments) for file in files}

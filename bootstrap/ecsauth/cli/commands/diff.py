@@ -1,0 +1,52 @@
+"""`ecsauth diff`: what two env-files say differently, by variable and registry, and never a value."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ecsauth.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.cli.options import Parser
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    what = "a path, an S3URI, with ?versionId=V for one version, or - for standard input"
+    parser.add_argument("old", metavar="A", help=what)
+    parser.add_argument("new", metavar="B", help="the same")
+    options.add_aws(parser)
+    options.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what changes from A to B; the status is 3 if they are not the same, byte for byte."""
+    from ecsauth.cli import console, inputs
+    from ecsauth.errors import ExitCode, UsageError
+    from ecsauth.publish.diff import difference
+
+    if arguments.old == arguments.new == "-":
+        raise UsageError("only one of both can be standard input")
+    old, new = (inputs.read(file, arguments) for file in (arguments.old, arguments.new))
+    changes = difference(old, new)
+    if arguments.format == "json":
+        console.show(
+            {
+                "old": arguments.old,
+                "new": arguments.new,
+                "same": old == new,
+                "changes": [change._asdict() for change in changes],
+            }
+        )
+    else:
+        sys.stdout.write("".join(f"{change}\n" for change in changes))
+        sys.stdout.flush()
+        names = " and ".join(inputs.for_people(file) for file in (arguments.old, arguments.new))
+        if old == new:
+            console.say(f"{names} are the same")
+        elif not changes:
+            console.say(f"{names} are written differently, and say the same to docker")
+    return ExitCode.OK if old == new else ExitCode.INVALID

@@ -1,0 +1,90 @@
+"""`ecsauth doctor`: why it does not work, one line a cause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ecsauth.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.cli.hints import Known
+    from ecsauth.cli.options import Parser
+    from ecsauth.cli.rows import Row
+    from ecsauth.doctor import CheckResult
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    from ecsauth import aws_names
+    from ecsauth.boot import trust
+
+    parser.add_argument(
+        "uri",
+        metavar="S3URI",
+        nargs="?",
+        type=options.parsed(aws_names.parse),
+        help="s3://bucket/key[?versionId=V] (default: the one that is installed)",
+    )
+    parser.add_argument(
+        "--kms-key",
+        metavar="ARN",
+        action="append",
+        type=options.parsed(trust.key_arn),
+        help="the KMS key it has to be encrypted with; may be repeated",
+    )
+    parser.add_argument(
+        "--bucket-owner",
+        metavar="ACCOUNT",
+        type=options.parsed(trust.account),
+        help="account of the bucket (default: the instance's)",
+    )
+    options.add_places(parser)
+    parser.add_argument(
+        "--launch",
+        choices=("service", "docker", "none", "auto"),
+        default="auto",
+        help="how the agent is started (default: auto)",
+    )
+    parser.add_argument(
+        "--deadline",
+        metavar="SECONDS",
+        type=options.parsed(options.seconds),
+        default=30.0,
+        help="for all checks together (default: 30)",
+    )
+    options.add_aws(parser)
+    options.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line a check, in the order of a boot, then cause and fix; 3 if one has failed."""
+    from ecsauth.cli import console, hints, rows
+    from ecsauth.cli.checks import Examination
+    from ecsauth.errors import ExitCode
+    from ecsauth.status.judgement import CheckOutcome
+
+    examination = Examination(arguments)
+    known = hints.known(arguments, examination.state)
+    found = [_row(result, known) for result in examination.results()]
+    bad = [row for row in found if row.outcome is CheckOutcome.FAILED]
+    if arguments.format == "json":
+        causes = [{"check": row.topic, "message": row.said, "fix": row.fix or None} for row in bad]
+        uri = str(examination.uri) if examination.uri is not None else None
+        console.show(
+            {"healthy": not bad, "uri": uri, "checks": [rows.document(row) for row in found], "causes": causes}
+        )
+    else:
+        rows.show(found)
+    return ExitCode.INVALID if bad else ExitCode.OK
+
+
+def _row(result: CheckResult, known: Known) -> Row:
+    from ecsauth.cli import hints
+    from ecsauth.cli.rows import Row
+    from ecsauth.status.judgement import CheckOutcome
+
+    name, verdict = result
+    fix = hints.completed(verdict.fix, known)
+    return Row(verdict.outcome, name, verdict.said, fix, is_blamed=verdict.outcome is CheckOutcome.FAILED)

@@ -1,0 +1,88 @@
+"""`ecsauth explain`: one rule, in full; without a code, the list of all rules."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ecsauth.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.check.rules import Rule
+    from ecsauth.cli.options import Parser
+
+_INDENT = "  "
+# Some examples are as long as the rule is about: more of them says nothing more.
+_MOST_LINES = 12
+_LONGEST_LINE = 300
+_CUT = "…"
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("code", metavar="CODE", nargs="?", help="the code that check prints with a finding")
+    options.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the rule, or all in one line each; raise UsageError if there is none of that code."""
+    from ecsauth.check import rules
+    from ecsauth.cli import console
+    from ecsauth.errors import ExitCode, UsageError
+
+    if arguments.code is None:
+        _list(rules.RULES, arguments.format)
+        return ExitCode.OK
+    rule = rules.find(arguments.code)
+    if rule is None:
+        raise UsageError("there is no rule of that code", "ecsauth explain lists all rules")
+    if arguments.format == "json":
+        console.show(_document(rule))
+    else:
+        sys.stdout.write(_page(rule))
+    return ExitCode.OK
+
+
+def _list(catalogue: tuple[Rule, ...], style: str) -> None:
+    from ecsauth.cli import console
+
+    if style == "json":
+        console.show({"rules": [_document(rule) for rule in catalogue]})
+    else:
+        sys.stdout.write("".join(f"{rule.code} {rule.severity.value:7} {rule.title}\n" for rule in catalogue))
+
+
+def _document(rule: Rule) -> dict[str, str]:
+    return {**rule._asdict(), "severity": rule.severity.value}
+
+
+def _page(rule: Rule) -> str:
+    from ecsauth.cli import console
+
+    style = console.style(sys.stdout)
+    width = style.width - len(_INDENT)
+    parts = [
+        ("What happens", console.wrapped(rule.consequence, width)),
+        ("What to do", console.instructions(rule.fix, width)),
+        ("Before", _example(rule.before)),
+        ("After", _example(rule.after)),
+        ("Source", console.wrapped(rule.source, width)),
+    ]
+    pages = [style.paint("1", f"{rule.code} ({rule.severity.value}): {rule.title}")]
+    for title, lines in parts:
+        pages.append("\n".join([style.paint("1", title), *(f"{_INDENT}{line}" for line in lines)]))
+    return "\n\n".join(pages) + "\n"
+
+
+def _example(text: str) -> list[str]:
+    """Return the lines of an example, with what prints nothing made visible."""
+    from ecsauth.cli.console import printable
+
+    # Bytes that are not UTF-8 stand as surrogates.
+    raw = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    lines = [printable(line) for line in raw.removesuffix("\n").split("\n")]
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[:2], f"{_CUT} {len(lines) - 3} more lines like this", lines[-1]]
+    return [line if len(line) <= _LONGEST_LINE else line[:60] + _CUT + line[-10:] for line in lines]

@@ -1,0 +1,166 @@
+"""`ecsauth export`: a registry's credential for tasks that bring their own, and what their definition has to say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from ecsauth.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.aws.secrets_manager import StoredSecret
+    from ecsauth.cli.options import Parser
+    from ecsauth.finding import Finding
+    from ecsauth.publish.secrets_manager import PasswordCredential
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    from ecsauth.boot import trust
+    from ecsauth.publish import secrets_manager
+
+    parser.add_argument("target", choices=("secretsmanager",), help="where to: AWS Secrets Manager")
+    parser.add_argument("file", metavar="FILE", help="a path, an S3URI, or - for standard input")
+    parser.add_argument(
+        "--registry",
+        metavar="HOST",
+        required=True,
+        type=options.parsed(secrets_manager.registry),
+        help="whose credential, as registry.example.com, or docker.io",
+    )
+    parser.add_argument(
+        "--name",
+        metavar="NAME",
+        type=options.parsed(secrets_manager.given_name),
+        help="name of the secret (default: ecsauth/HOST)",
+    )
+    parser.add_argument(
+        "--kms-key",
+        metavar="ARN",
+        type=options.parsed(trust.key_arn),
+        help="KMS key of the secret (default: the one it has; for a new one aws/secretsmanager)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="check and compare, put nothing")
+    options.add_aws(parser, "the secret's region, and the bucket's")
+    options.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Create or update the secret unless it holds the credential already; raise an EcsauthError with nothing put."""
+    from ecsauth.aws.attempt import Attempt, Operation
+    from ecsauth.aws.secrets_manager import Secrets, told
+    from ecsauth.aws.session import OperatorClients
+    from ecsauth.check import approve
+    from ecsauth.cli import inputs
+    from ecsauth.cli.inputs import read
+    from ecsauth.errors import ExitCode
+    from ecsauth.publish import secrets_manager
+
+    data = read(arguments.file, arguments)
+    findings = approve(data, inputs.for_people(arguments.file))
+    login = secrets_manager.login(data, arguments.registry)
+    name = arguments.name or secrets_manager.secret_name(login.registry)
+    with told(Attempt(Operation.LOOK_AT_SECRET, name)):
+        client = OperatorClients(arguments.profile, options.region(arguments)).secrets()
+    secrets = Secrets(client)
+    present = secrets.find(name)
+    _refuse_others(present, login, name)
+    outcome = _outcome(present, login, arguments.kms_key)
+    made = present
+    if not arguments.dry_run and outcome == "created":
+        made = secrets.create(name, login.document(), login.registry, arguments.kms_key)
+    elif not arguments.dry_run and outcome == "updated" and present is not None:
+        made = secrets.update(name, present, login.document(), arguments.kms_key)
+    _show(arguments, Export(outcome, name, made), findings)
+    return ExitCode.OK
+
+
+class Export(NamedTuple):
+    """What was done, or would be in a dry run, to which secret; no `secret` if there is none yet."""
+
+    outcome: str
+    name: str
+    secret: Optional[StoredSecret]
+
+    def snippets(self) -> dict[str, Any]:
+        """Return what goes into the task definition and the execution role's policy, None while there is no ARN."""
+        from ecsauth.publish.secrets_manager import execution_role_policy, task_definition
+
+        if self.secret is None:
+            return {"task_definition": None, "execution_role_policy": None}
+        return {
+            "task_definition": task_definition(self.secret.arn),
+            "execution_role_policy": execution_role_policy(self.secret.arn, self.secret.kms_key),
+        }
+
+
+def _refuse_others(present: Optional[StoredSecret], login: PasswordCredential, name: str) -> None:
+    """Raise UsageError or ConflictError if an update would lose what somebody else has put there."""
+    from ecsauth.command_hint import CommandHint
+    from ecsauth.errors import ConflictError, UsageError
+    from ecsauth.publish.secrets_manager import is_login
+
+    # A secret without a version has no value yet.
+    if present is None or present.version_id is None or login.is_in(present.value):
+        return
+    if not is_login(present.value):
+        raise UsageError(
+            f"secret {name} holds something else than a user name and a password, and is left alone",
+            "give --name NAME, of a secret that is for this registry",
+        )
+    if present.rotates:
+        raise ConflictError(
+            f"secret {name} is renewed by a rotation, so its value is likely to be newer than the file's",
+            CommandHint(
+                "to put it all the same, end the rotation",
+                "aws",
+                "secretsmanager",
+                "cancel-rotate-secret",
+                "--secret-id",
+                name,
+            ),
+        )
+
+
+def _outcome(present: Optional[StoredSecret], login: PasswordCredential, kms_key: Optional[str]) -> str:
+    if present is None:
+        return "created"
+    is_same = login.is_in(present.value) and kms_key in (None, present.kms_key)
+    return "unchanged" if is_same else "updated"
+
+
+def _show(arguments: argparse.Namespace, export: Export, findings: tuple[Finding, ...]) -> None:
+    """Tell what was done, and print the snippets; nothing of the credential is told, its user name neither."""
+    from ecsauth.cli import console
+    from ecsauth.cli.findings import document
+
+    secret = export.secret
+    if arguments.format == "json":
+        console.show(
+            {
+                "outcome": export.outcome,
+                "dry_run": arguments.dry_run,
+                "registry": arguments.registry,
+                "name": export.name,
+                "arn": secret.arn if secret else None,
+                "version_id": secret.version_id if secret else None,
+                **export.snippets(),
+                "findings": document(findings, arguments.file)["findings"],
+            }
+        )
+        return
+    for finding in findings:
+        console.warn(f"{arguments.file}: {finding.message} [{finding.code}]")
+    console.say(_result(export, dry_run=arguments.dry_run))
+    if secret is not None:
+        console.show_document(export.snippets())
+
+
+def _result(export: Export, *, dry_run: bool) -> str:
+    if export.outcome == "unchanged":
+        return f"nothing to do, secret {export.name} already holds this credential"
+    if dry_run:
+        return f"secret {export.name} would be {export.outcome}: this was a dry run"
+    key = (export.secret and export.secret.kms_key) or "the AWS managed key aws/secretsmanager"
+    return f"{export.outcome} secret {export.name}, encrypted with {key}"

@@ -1,0 +1,220 @@
+"""`ecsauth iam`: the policies of an environment, filled in, and the stack that makes all of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from ecsauth.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.aws.cloudformation import Stack
+    from ecsauth.cli.options import Parser
+    from ecsauth.deploy.policies import Policy, Values
+
+_TEMPLATE = "stack.yaml"
+_DEPLOY = "aws cloudformation deploy --template-file FILE --stack-name ecsauth --capabilities CAPABILITY_IAM"
+_NEEDS = (
+    "instance-role, operator and auditor need --bucket, --prefix and --kms-key; bucket needs --bucket, --kms-key and "
+    "--administrator; key needs --bucket, --administrator and --region; or --stack. instance-role-trust and stack need "
+    "none"
+)
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    from ecsauth.deploy import policies
+
+    names = (*policies.POLICIES, policies.STACK)
+    parser.add_argument("what", metavar="POLICY", choices=names, help=f"{_listed(names)}. {_NEEDS}")
+    values = parser.add_argument_group("what it is filled with")
+    values.add_argument("--stack", metavar="NAME", type=options.parsed(_stack), help="what this stack has made")
+    given: tuple[tuple[str, str, Callable[[str], str], str], ...] = (
+        ("--bucket", "NAME", policies.bucket, "the bucket"),
+        ("--prefix", "PREFIX", policies.prefix, "what the keys of the environment begin with, as prod"),
+        ("--account", "ACCOUNT", policies.account, "account of the bucket (default: that of the ARNs)"),
+        ("--partition", "PARTITION", policies.partition, "default: that of the ARNs, or of the region"),
+        ("--administrator", "ARN", policies.principal, "the role that may change bucket and key"),
+    )
+    for option, metavar, parse, text in given:
+        values.add_argument(option, metavar=metavar, type=options.parsed(parse), help=text)
+    many = (
+        ("--kms-key", policies.key, "the KMS key; repeat it while keys change"),
+        ("--operator", policies.principal, "the role that pushes; repeatable (default: the administrator alone)"),
+    )
+    for option, parse, text in many:
+        values.add_argument(option, metavar="ARN", action="append", default=[], type=options.parsed(parse), help=text)
+    options.add_aws(parser, "region of bucket, key and stack")
+    parser.add_argument("--format", choices=("json",), help="an error as JSON, too; the stack is YAML")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", default="-", help="write it to a file, 0600 (default: stdout)"
+    )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _stack(text: str) -> str:
+    """Return the name or ARN of a stack; raise UsageError. CloudFormation API Reference, CreateStack."""
+    import re
+
+    from ecsauth.errors import UsageError
+
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}|arn:[A-Za-z0-9:/-]{1,1000}", text):
+        return text
+    raise UsageError("takes the name of a stack, or its ARN")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print or write the policy; raise an EcsauthError with nothing written."""
+    from ecsauth.cli import console, inputs
+    from ecsauth.deploy import policies
+    from ecsauth.errors import ExitCode
+
+    text, steps = _stack_text(arguments) if arguments.what == policies.STACK else _policy_text(arguments)
+    inputs.deliver(arguments.output, text.encode())
+    for step in steps:
+        console.say(f"hint: {step}")
+    return ExitCode.OK
+
+
+def _stack_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
+    """Return the template, its defaults those that were given, and hints what to do with it."""
+    from ecsauth.deploy import policies
+    from ecsauth.errors import UsageError
+    from ecsauth.host import files
+
+    if arguments.stack or arguments.format == "json":
+        raise UsageError("the stack's template is YAML, and filled from options only")
+    values = _given(arguments)
+    policies.settled(values)
+    defaults = policies.parameters(values)
+    template = policies.with_defaults(files.read_policy(_TEMPLATE), defaults)
+    # The one parameter without a default.
+    needed = "" if values.administrator else " --parameter-overrides AdministratorArn=ARN"
+    return template, [_then(_DEPLOY.replace("FILE", _file(arguments)) + needed, arguments)]
+
+
+def _policy_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
+    """Return the policy, and hints what to do with it."""
+    import json
+
+    from ecsauth.deploy import policies
+    from ecsauth.host import files
+
+    policy = policies.POLICIES[arguments.what]
+    given = _given(arguments)
+    stack = _look(arguments) if arguments.stack else None
+    found = _with_stack(given, stack, arguments.stack) if stack else given
+    values = policies.settled(found, options.region(arguments))
+    document = policies.fill(files.read_policy(policy.file), values)
+    if stack and given._replace(region=None) == policies.Values():
+        hints = _hints_of_stack(policy, stack, values, arguments)
+    else:
+        hints = [_then(step, arguments) for step in policies.next_steps(policy, values, _file(arguments))]
+    return json.dumps(document, indent=2) + "\n", hints
+
+
+def _then(command: str, arguments: argparse.Namespace) -> str:
+    """Return the hint at a command, which goes to the same account and region."""
+    import shlex
+
+    where = (("--region", arguments.region), ("--profile", arguments.profile))
+    return " ".join([f"then: {command}", *(f"{name} {shlex.quote(value)}" for name, value in where if value)])
+
+
+def _hints_of_stack(policy: Policy, stack: Stack, values: Values, arguments: argparse.Namespace) -> list[str]:
+    """Return what is left to do where a stack has made the policy."""
+    import re
+
+    from ecsauth.deploy import policies
+
+    if not policy.output:
+        return [] if _has_bucket_key(stack) else [f"stack {arguments.stack} has put it in force"]
+    arn = stack.outputs.get(policy.output, "")
+    known = arn if re.fullmatch(r"arn:[A-Za-z0-9:/+=,.@_-]+", arn) else policy.output
+    people = values.operators if policy is policies.POLICIES["operator"] else ()
+    return [_then(policies.attachment(known, next(iter(people), None)), arguments)]
+
+
+def _file(arguments: argparse.Namespace) -> str:
+    """Return how the next command names the file; what went to standard output has no name yet."""
+    import shlex
+
+    return "FILE" if arguments.output == "-" else shlex.quote(arguments.output)
+
+
+def _given(arguments: argparse.Namespace) -> Values:
+    from ecsauth.deploy import policies
+
+    return policies.Values(
+        partition=arguments.partition,
+        region=policies.region(arguments.region) if arguments.region else None,
+        account=arguments.account,
+        bucket=arguments.bucket,
+        prefix=arguments.prefix,
+        keys=tuple(arguments.kms_key),
+        operators=tuple(arguments.operator),
+        administrator=arguments.administrator,
+    )
+
+
+def _look(arguments: argparse.Namespace) -> Stack:
+    """Return what the stack says of itself."""
+    from ecsauth.aws import cloudformation
+    from ecsauth.aws.attempt import Attempt, Operation
+    from ecsauth.aws.session import OperatorClients
+
+    clients = OperatorClients(arguments.profile, options.region(arguments))
+    with cloudformation.told(Attempt(Operation.LOOK_AT_STACK, arguments.stack)):
+        client = clients.client("cloudformation")
+    return cloudformation.look(client, arguments.stack)
+
+
+def _has_bucket_key(stack: Stack) -> bool:
+    return stack.parameters.get("BucketKey", "off") != "off"
+
+
+def _with_stack(given: Values, stack: Stack, name: str) -> Values:
+    """Return the values with those of the stack where none was given."""
+    from ecsauth.cli import console
+
+    if _has_bucket_key(stack):
+        console.warn(
+            f"stack {name} uses an S3 bucket key, under which KMS does not tell prefixes apart: the "
+            "policies that it has made allow that, these do not"
+        )
+    made = _made(stack, name)
+    kept = {name: value for name, value in given._asdict().items() if value}
+    return made._replace(**kept)
+
+
+def _made(stack: Stack, name: str) -> Values:
+    """Return what a stack says; raise DeniedError where it is none of ours."""
+    from ecsauth.deploy import policies
+    from ecsauth.errors import DeniedError, UsageError
+
+    def said(found: dict[str, str], key: str, parse: Callable[[str], str]) -> Optional[str]:
+        text = found.get(key)
+        try:
+            return parse(text) if text else None
+        except UsageError:
+            raise DeniedError(f"{key} of stack {name} is not what it should be", "was it made by stack.yaml?") from None
+
+    if "BucketName" not in stack.outputs:
+        raise DeniedError(
+            f"stack {name} says of no bucket that it has made one",
+            "was it made by stack.yaml, and has its deployment ended?",
+        )
+    key = said(stack.outputs, "KeyArn", policies.key)
+    operator = said(stack.parameters, "OperatorArn", policies.principal)
+    found: dict[str, Any] = {
+        "region": said(stack.outputs, "Region", policies.region),
+        "account": said(stack.outputs, "BucketOwner", policies.account),
+        "bucket": said(stack.outputs, "BucketName", policies.bucket),
+        "prefix": said(stack.outputs, "Prefix", policies.prefix),
+        "administrator": said(stack.parameters, "AdministratorArn", policies.principal),
+    }
+    return policies.Values(keys=(key,) if key else (), operators=(operator,) if operator else (), **found)

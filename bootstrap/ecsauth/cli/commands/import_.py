@@ -1,0 +1,223 @@
+"""`ecsauth import`: what docker is logged in to, as lines of an env-file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.cli.options import Parser
+    from ecsauth.finding import Finding
+    from ecsauth.publish.diff import Change
+    from ecsauth.publish.import_logins import Import, Taken
+    from ecsauth.registry.docker_config import DockerConfig
+
+_OLD_PLACE = "~/.dockercfg"
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    from ecsauth.publish import import_logins
+
+    parser.add_argument(
+        "path", metavar="PATH", nargs="?", help="default: ~/.docker/config.json, or ~/.dockercfg; - for standard input"
+    )
+    parser.add_argument(
+        "--type", choices=("docker", "dockercfg"), help="the form to write (default: that of --into's file, or docker)"
+    )
+    parser.add_argument(
+        "--registry",
+        metavar="HOST",
+        action="append",
+        default=[],
+        type=options.parsed(import_logins.registry),
+        help="import this one only; repeatable",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("-o", "--output", metavar="FILE", help="write the lines to a file, 0600 (default: stdout)")
+    where.add_argument("--into", metavar="FILE", help="write them into an env-file, whose other lines stay")
+    where.add_argument("--reveal", action="store_true", help="write them to stdout though it is a terminal")
+    options.add_format(parser)
+
+
+class _Written(NamedTuple):
+    """An env-file before and after, and its place, None for standard output."""
+
+    place: Optional[str]
+    before: bytes
+    after: bytes
+
+    def changes(self) -> tuple[Change, ...]:
+        from ecsauth.publish.diff import difference
+
+        return difference(self.before, self.after)
+
+    def __repr__(self) -> str:
+        return f"_Written({self.place!r}, ***)"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Import; raise an EcsauthError with nothing written."""
+    from ecsauth.check import approve
+    from ecsauth.check.credentials import DATA, TYPE
+    from ecsauth.cli import inputs
+    from ecsauth.errors import ExitCode
+    from ecsauth.publish import import_logins
+    from ecsauth.registry.document import DOCKER
+
+    _refuse_places(arguments)
+    before = _before(arguments)
+    kind = arguments.type or (import_logins.kind_of(before) if arguments.into else None) or DOCKER
+    made = _collected(arguments, kind)
+    credentials = {one.registry: one.credential for one in made.taken}
+    after = (
+        import_logins.merged(before, kind, credentials) if arguments.into else import_logins.fresh(kind, credentials)
+    )
+    place = arguments.into or arguments.output
+    findings = approve(after, place or "the result")
+    if place is None:
+        # Two lines of a file that somebody else puts together.
+        findings = tuple(one for one in findings if one.variable in (TYPE, DATA))
+    if place is None or after != before:
+        inputs.write(place or "-", after)
+    _show(arguments, made, _Written(place, before, after), findings)
+    return ExitCode.OK
+
+
+def _collected(arguments: argparse.Namespace, kind: str) -> Import:
+    """Return what docker is logged in to, and tell what of it is left out; raise InvalidError if nothing remains."""
+    from ecsauth.cli import console, inputs
+    from ecsauth.errors import InvalidError
+    from ecsauth.host.credential_helper import CredentialHelpers
+    from ecsauth.publish import import_logins
+    from ecsauth.registry.docker_config import named
+
+    path = arguments.path or _default_path()
+    name, config = inputs.for_people(path), _config(path)
+    made = import_logins.collect(config, CredentialHelpers(), kind, tuple(arguments.registry))
+    for key in config.repeated:
+        console.warn(f"{name}: {named(key)} stands there twice; the last one counts, as for docker")
+    for refusal in made.refusals:
+        console.warn(f"{refusal.registry} is left out: {refusal.reason}")
+        if refusal.hint:
+            console.say(f"hint: {refusal.hint}")
+    if not made.taken:
+        raise InvalidError(f"{name}: there is nothing to import", "log in first: docker login")
+    return made
+
+
+def _refuse_places(arguments: argparse.Namespace) -> None:
+    """Raise UsageError, before any keychain is opened, where the result cannot go."""
+    from ecsauth.aws_names import is_s3_uri
+    from ecsauth.errors import UsageError
+
+    place = arguments.into or arguments.output
+    if place is not None:
+        if place == "-" or is_s3_uri(place):
+            raise UsageError("-o and --into take a path; without them the lines go to standard output")
+        return
+    if arguments.format != "text":
+        raise UsageError(f"--format {arguments.format} and the lines both go to stdout", "give -o FILE or --into FILE")
+    if sys.stdout.isatty() and not arguments.reveal:
+        raise UsageError(
+            "the lines hold passwords, which are not shown on a terminal",
+            "give -o FILE or --into FILE, or --reveal to see them",
+        )
+
+
+def _before(arguments: argparse.Namespace) -> bytes:
+    """Return what stands in the place that is written to; raise where it is not to be touched."""
+    from ecsauth.check import approve
+    from ecsauth.errors import UsageError
+
+    if arguments.into:
+        data = _read(arguments.into, "-o FILE makes a new one")
+        approve(data, arguments.into)
+        return data
+    if arguments.output is None or not os.path.isfile(arguments.output):
+        return b""
+    from ecsauth import envfile
+    from ecsauth.check.credentials import DATA, TYPE
+
+    data = _read(arguments.output)
+    reading = envfile.docker(data)
+    if reading.refusal is not None or {one.name for one in reading.assignments} - {TYPE, DATA}:
+        raise UsageError(
+            f"{arguments.output} is there, and holds more than credentials", "give --into FILE to keep its other lines"
+        )
+    return data
+
+
+def _read(path: str, hint: str = "", *otherwise: str) -> bytes:
+    """Return the bytes of a file; raise LocalError, with the hint, if it is not there."""
+    from ecsauth.errors import LocalError
+    from ecsauth.host import files
+
+    try:
+        return files.read_env_file(path, *otherwise)
+    except LocalError as fault:
+        raise LocalError(fault.message, *filter(None, [hint])) from None
+
+
+def _default_path() -> str:
+    """Return where docker's own file is (docker/cli cli/config/config.go), or the one of before if only that is there.
+
+    A credential in DOCKER_AUTH_CONFIG is one of a job, and not looked at.
+    """
+    folder = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+    path, old = os.path.join(folder, "config.json"), os.path.expanduser(_OLD_PLACE)
+    return old if not os.path.exists(path) and os.path.exists(old) else path
+
+
+def _config(path: str) -> DockerConfig:
+    """Return what docker's file says; raise an EcsauthError that names the file."""
+    from ecsauth.cli import inputs
+    from ecsauth.errors import InvalidError
+    from ecsauth.registry import docker_config
+
+    hint = "log in first, docker login, or give the path of docker's config.json"
+    data = _read(path, hint, "it is no config.json of docker")
+    try:
+        return docker_config.parse(data)
+    except InvalidError as fault:
+        raise InvalidError(f"{inputs.for_people(path)}: {fault.message}", *fault.hints) from None
+
+
+def _show(arguments: argparse.Namespace, made: Import, written: _Written, findings: tuple[Finding, ...]) -> None:
+    """Tell what was imported from where, and what that changes: registries, never a value."""
+    from ecsauth.cli import console, inputs
+    from ecsauth.cli.findings import document, tell
+    from ecsauth.registry.docker_config import named
+
+    if arguments.format == "json":
+        console.show(
+            {
+                "file": written.place,
+                "written": written.before != written.after,
+                "imported": [{"registry": named(one.registry), "source": _source(one)} for one in made.taken],
+                "refused": [refusal._asdict() for refusal in made.refusals],
+                "changes": [change._asdict() for change in written.changes()],
+                "findings": document(findings, written.place or "-")["findings"],
+            }
+        )
+        return
+    name = inputs.for_people(written.place) if written.place else "standard output"
+    tell(findings, name)
+    for one in made.taken:
+        console.say(f"{named(one.registry)}: imported from {_source(one)}")
+    if arguments.into:
+        for change in written.changes():
+            console.say(str(change))
+    if written.place:
+        console.say(f"wrote {name}, 0600" if written.before != written.after else f"{name}: nothing to change")
+
+
+def _source(taken: Taken) -> str:
+    from ecsauth.publish.import_logins import PROGRAM
+
+    return f"{PROGRAM}{taken.helper}" if taken.helper else "config.json"

@@ -1,0 +1,108 @@
+"""`ecsauth pull`: the env-file in S3, masked, or its bytes into a private file."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Optional
+
+from ecsauth.cli import options, publish
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.aws_names import S3URI
+    from ecsauth.cli.options import Parser
+    from ecsauth.finding import Finding
+    from ecsauth.publish.put import Held
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    options.add_uri(parser, "s3://bucket/key[?versionId=V]")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the bytes, 0600; - for stdout")
+    parser.add_argument("--reveal", action="store_true", help="write the bytes to stdout, passwords and all")
+    options.add_bucket_owner(parser)
+    options.add_aws(parser)
+    options.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Pull; raise an EcsauthError with nothing written."""
+    from ecsauth.check import check
+    from ecsauth.cli import inputs
+    from ecsauth.errors import ExitCode
+
+    target = _target(arguments)
+    read = publish.place_of(arguments).shelf.read(arguments.uri)
+    findings = check(read.content)
+    masked = None
+    if target is not None:
+        inputs.write(target, read.content)
+        # What is said next goes to another stream.
+        sys.stdout.flush()
+    else:
+        from ecsauth.check.excerpt import masked_lines
+
+        masked = masked_lines(read.content)
+    if arguments.format == "json":
+        from ecsauth.cli import console
+
+        console.show(_document(arguments, read.held, findings, target, masked))
+    else:
+        if masked is not None:
+            sys.stdout.write("".join(f"{line}\n" for line in masked))
+            sys.stdout.flush()
+        _tell(arguments, read.held, findings, target)
+    return ExitCode.OK
+
+
+def _target(arguments: argparse.Namespace) -> Optional[str]:
+    """Return where the bytes go, None for a masked text; raise UsageError where both go to stdout."""
+    from ecsauth.errors import UsageError
+
+    if arguments.reveal and arguments.output not in (None, "-"):
+        raise UsageError("--reveal writes to stdout, -o to a file: give one of them")
+    target: Optional[str] = "-" if arguments.reveal else arguments.output
+    if target == "-" and arguments.format == "json":
+        raise UsageError("--format json and the bytes both go to stdout", "give -o FILE")
+    return target
+
+
+def _document(
+    arguments: argparse.Namespace,
+    held: Held,
+    findings: tuple[Finding, ...],
+    target: Optional[str],
+    masked: Optional[tuple[str, ...]],
+) -> dict[str, Any]:
+    from ecsauth.cli.findings import document
+
+    return {
+        "uri": str(arguments.uri),
+        "output": target,
+        "object": held.facts._asdict(),
+        "pushed_by": held.mark.by,
+        "rolled_back_from": held.mark.rolled_back_from,
+        "masked": None if masked is None else list(masked),
+        "findings": document(findings, str(arguments.uri))["findings"],
+    }
+
+
+def _tell(arguments: argparse.Namespace, held: Held, findings: tuple[Finding, ...], target: Optional[str]) -> None:
+    """Tell what was pulled; instances take neither a file with an error nor one that everybody could have put."""
+    from ecsauth.boot.trust import KMS_ENCRYPTIONS
+    from ecsauth.cli import console, hints, inputs
+    from ecsauth.command_hint import CommandHint
+    from ecsauth.finding import Severity
+    from ecsauth.publish import put
+
+    uri: S3URI = arguments.uri
+    if held.facts.encryption not in KMS_ENCRYPTIONS:
+        console.warn(f"{uri} is not encrypted with a KMS key: instances refuse it")
+    if any(one.severity is Severity.ERROR for one in findings):
+        console.warn(f"{uri} has errors: instances refuse it")
+        tells = CommandHint("see them", "ecsauth", "check", str(uri))
+        console.say(f"hint: {hints.completed(tells, hints.known(arguments))}")
+    if target not in (None, "-"):
+        console.say(f"wrote {inputs.for_people(target or '')}, 0600")
+    console.say(f"{uri}: {put.described(held)}")

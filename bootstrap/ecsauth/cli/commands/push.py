@@ -1,0 +1,45 @@
+"""`ecsauth push`: check an env-file and put it into S3, encrypted, without losing somebody else's change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ecsauth.cli import options, publish
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.cli.options import Parser
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("file", metavar="FILE", help="a path, or - for standard input")
+    options.add_uri(parser)
+    publish.add_arguments(parser, "the one that the bucket encrypts with")
+    options.add_check_login(parser, "the file is put")
+    options.add_dialect(parser)
+    options.add_aws(parser)
+    options.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Push; raise an EcsauthError with nothing put."""
+    from ecsauth.check import approve
+    from ecsauth.cli import logins
+    from ecsauth.cli.inputs import from_dialect, read_path
+    from ecsauth.cli.publish import Proposal
+    from ecsauth.publish.bucket_risks import risks
+
+    publish.refuse_version(arguments)
+    data = from_dialect(read_path(arguments.file), arguments.file, arguments.dialect).data
+    findings = approve(data, arguments.file)
+    if arguments.check_login:
+        logins.Gate(refuses=arguments.check_login == "fail").check(data)
+    place = publish.place_of(arguments)
+    kms_key = publish.key_for(place, arguments.kms_key)
+    present = publish.present(place)
+    publish.refuse_archive(arguments, present)
+    warnings = () if present.is_what(data, kms_key) else risks(place.settings.look(), place.uri)
+    proposal = Proposal(data, arguments.file, findings, present, kms_key, warnings=warnings)
+    return publish.carry_out(place, proposal, arguments)

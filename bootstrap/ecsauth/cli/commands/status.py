@@ -1,0 +1,193 @@
+"""`ecsauth status`: what is installed, what runs, and whether they and S3 agree."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Optional
+
+from ecsauth.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.boot.state import State
+    from ecsauth.cli.options import Parser
+    from ecsauth.cli.rows import Row
+    from ecsauth.errors import UnreachableError
+    from ecsauth.status.observed import S3, Observed
+    from ecsauth.status.report import Topic
+
+# For the metadata service and S3 together: somebody is waiting.
+_SECONDS = 15.0
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("--remote", action="store_true", help="ask S3 too what it has now; no content is read")
+    options.add_places(parser)
+    options.add_aws(parser)
+    options.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line a topic, then cause and fix; 3 unless all agree."""
+    from ecsauth.cli import console, hints, rows
+    from ecsauth.errors import ExitCode
+    from ecsauth.status import report
+
+    seen = _observed(arguments)
+    known = hints.known(arguments, seen.state)
+    topics = [one._replace(fix=hints.completed(one.fix, known)) for one in report.topics(seen)]
+    odd = [topic for topic in topics if not topic.agrees]
+    found = [_row(topic) for topic in topics]
+    if arguments.format == "json":
+        console.show({**_document(seen, odd), "checks": [rows.document(row) for row in found]})
+    else:
+        rows.show(found)
+    return ExitCode.INVALID if odd else ExitCode.OK
+
+
+def _row(topic: Topic) -> Row:
+    from ecsauth.cli.rows import Row
+    from ecsauth.status.judgement import CheckOutcome
+
+    is_blamed = not topic.agrees and topic.outcome is not CheckOutcome.SKIPPED
+    return Row(topic.outcome, topic.name, topic.said, topic.fix, is_blamed)
+
+
+def _observed(arguments: argparse.Namespace) -> Observed:
+    from ecsauth.cli import observe
+    from ecsauth.host.clock import SystemClock
+    from ecsauth.host.disk import LocalDisk
+    from ecsauth.host.network import Introspection
+    from ecsauth.status.observed import Observed
+
+    clock, agent = SystemClock(), Introspection()
+    state, why = observe.state(LocalDisk(options.ENV_FILE, arguments.state_dir), arguments.state_dir)
+    file = observe.place(arguments.file, state)
+    installed = state.installed if state is not None else None
+    answer = agent.registration()
+    return Observed(
+        now=clock.wall(),
+        moment=clock.moment(),
+        file=observe.file(LocalDisk(file, arguments.state_dir), file),
+        state=state,
+        runs=observe.runs(installed, clock.wall(), clock.moment()),
+        answer=answer,
+        tasks=agent.running_tasks() if answer is not None else None,
+        s3=_s3(state, arguments) if arguments.remote else None,
+        state_unreadable=why,
+    )
+
+
+def _s3(state: Any, arguments: argparse.Namespace) -> S3:
+    """Ask S3 for what is recorded, as `boot` would, but for the head only."""
+    from ecsauth import aws_names
+    from ecsauth.errors import DeniedError, EcsauthError, UnreachableError
+    from ecsauth.status.observed import S3, Remote, compared
+    from ecsauth.timing import within
+
+    if state is None or state.installed is None:
+        return S3(Remote.UNKNOWN, reason="" if state is None else "S3 was not asked: nothing is installed")
+    source = state.installed.source
+    try:
+        uri = aws_names.parse(source.uri)
+        held = within(_SECONDS, lambda: _head(uri, source.bucket_owner, arguments, state.region), _silence)
+    except DeniedError as fault:
+        return S3(Remote.DENIED, reason=fault.message)
+    except UnreachableError as fault:
+        return S3(Remote.UNREACHABLE, reason=fault.message)
+    except EcsauthError as fault:
+        return S3(Remote.UNKNOWN, reason=fault.message)
+    return compared(held, state.installed.facts)
+
+
+def _silence() -> UnreachableError:
+    from ecsauth.errors import UnreachableError
+
+    return UnreachableError(f"S3 did not answer within {_SECONDS:.0f} s")
+
+
+def _head(uri: Any, owner: str, arguments: argparse.Namespace, recorded: Optional[str]) -> Any:
+    import contextlib
+
+    from ecsauth.aws import metadata
+    from ecsauth.aws.attempt import Operation, at
+    from ecsauth.aws.s3 import translated
+    from ecsauth.aws.s3_operator import S3VersionStore
+    from ecsauth.aws.session import InstanceClients
+
+    region = options.region(arguments) or recorded or metadata.MetadataService().identity(_SECONDS).region
+    clients = InstanceClients(arguments.profile, metadata.proxy_exemptions(os.environ.get("NO_PROXY")))
+    with translated(at(Operation.LOOK, uri)):
+        client = clients.s3(region, frozenset({"HeadObject"}))
+    with contextlib.closing(client):
+        held = S3VersionStore(client, owner).look(uri)
+    return held.facts if held else None
+
+
+def _document(seen: Observed, odd: list[Topic]) -> dict[str, Any]:
+    s3 = seen.s3
+    remote = None
+    if s3 is not None:
+        facts = s3.facts._asdict() if s3.facts is not None else None
+        remote = {"outcome": s3.remote.value, "object": facts, "reason": s3.reason or None}
+    return {
+        "agree": not odd,
+        "installed": _installed(seen),
+        "remote": remote,
+        "agent": _agent(seen),
+        "problems": [
+            {"topic": one.name, "outcome": one.outcome.value, "message": one.said, "fix": one.fix} for one in odd
+        ],
+    }
+
+
+def _installed(seen: Observed) -> dict[str, Any]:
+    from ecsauth.status import report
+
+    placed, state = seen.file.placed, seen.state
+    return {
+        "env_file": seen.file.path,
+        "mode": f"{placed.mode:04o}" if placed is not None else None,
+        "owner": placed.owner_name if placed is not None else None,
+        "as_left": report.is_as_left(seen.file),
+        **_record(state),
+    }
+
+
+def _record(state: Any) -> dict[str, Any]:
+    """Return what of the state is for everybody, null for each that is not known."""
+    known: State = state if state is not None else _no_state()
+    installed, rejected = known.installed, known.rejected
+    return {
+        "uri": installed.source.uri if installed is not None else None,
+        "object": installed.facts._asdict() if installed is not None else None,
+        "installed_at": installed.at if installed is not None else None,
+        "confirmed_at": known.confirmed_at or None,
+        "open_change": known.in_progress.identity if known.in_progress is not None else None,
+        "rejected": {**rejected._asdict(), "facts": rejected.facts._asdict()} if rejected is not None else None,
+        "failure": known.failure._asdict() if known.failure is not None else None,
+    }
+
+
+def _no_state() -> State:
+    from ecsauth.boot.state import State
+
+    return State()
+
+
+def _agent(seen: Observed) -> dict[str, Any]:
+    from ecsauth.status import report
+
+    runs, answer, names = seen.runs, seen.answer, report.differing(seen)
+    return {
+        "way": runs.way.value if runs.way is not None else None,
+        "running": runs.running,
+        "since": runs.since,
+        "made_from": runs.version or None,
+        "has_file": not names if names is not None else runs.has_file,
+        "differing": report.names_shown(names) if names is not None else None,
+        "registration": answer._asdict() if answer is not None else None,
+        "tasks": seen.tasks,
+    }

@@ -1,0 +1,62 @@
+"""`ecsauth unpersist`: take away what `boot --persist` and `boot --launch service` left in systemd's directory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ecsauth.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.cli.options import Parser
+    from ecsauth.host.commands import Commands
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    options.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Stop and remove the units and the gate; raise LocalError or LaunchError. Env-file, state and agent stay."""
+    from ecsauth.boot import units
+    from ecsauth.cli import console
+    from ecsauth.errors import ExitCode
+    from ecsauth.host.commands import Commands
+    from ecsauth.host.units import UnitFiles
+
+    commands, files, upstart = Commands(), UnitFiles(), UnitFiles("/etc/init")
+    names = files.names()
+    for step in units.deactivation(names):
+        commands.run(step.command, step.seconds)
+    for name in names:
+        files.remove(name)
+    for step in units.forgetting() if names or _is_behind(commands) else ():
+        commands.run(step.command, step.seconds)
+    if upstart.is_written_by_ecsauth(units.UPSTART_GATE) and upstart.remove(units.UPSTART_GATE):
+        names = (*names, units.UPSTART_GATE)
+    if arguments.format == "json":
+        console.show({"removed": names})
+        return ExitCode.OK
+    for name in names:
+        console.say(f"removed {name}")
+    console.say(
+        "the env-file, the record and the agent stay" if names else "nothing to do, there is no unit of ecsauth"
+    )
+    if units.GATE in names or units.UPSTART_GATE in names:
+        console.warn("the service starts at the next boot whether a checked file is there or not")
+    return ExitCode.OK
+
+
+def _is_behind(commands: Commands) -> bool:
+    """Tell whether systemd still goes by a gate that a run removed which was killed then."""
+    from ecsauth.boot.service import UNIT
+    from ecsauth.errors import LaunchError
+    from ecsauth.host.supervisor import Systemd
+
+    try:
+        return Systemd(commands.call, commands.run).show(UNIT, "NeedDaemonReload").get("NeedDaemonReload") == "yes"
+    except LaunchError:
+        # No systemd: there is nothing that it could go by.
+        return False

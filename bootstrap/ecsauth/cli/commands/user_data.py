@@ -1,0 +1,154 @@
+"""`ecsauth user-data`: what an instance is told at its launch, so that it boots; public, and safe in a root's shell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from ecsauth.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from ecsauth.cli.options import Parser
+    from ecsauth.deploy.user_data import ArchiveSource
+
+# Taken over by boot as they are, where they are given.
+_WITH_VALUE = ("bucket_owner", "region", "image", "check_login")
+_FLAGS = ("awsvpc", "no_host_rules", "rollback_on_timeout")
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    from ecsauth import aws_names
+    from ecsauth.deploy import user_data
+
+    options.add_uri(parser, "the env-file: s3://bucket/key[?versionId=V]")
+    options.add_pinned_keys(parser)
+    options.add_bucket_owner(parser)
+    ours = parser.add_argument_group("ecsauth on the instance")
+    ours.add_argument(
+        "--archive",
+        metavar="S3URI",
+        type=options.parsed(aws_names.parse),
+        help="the boot archive (default: the AMI has ecsauth)",
+    )
+    ours.add_argument(
+        "--sha256", metavar="HEX", type=options.parsed(user_data.sha256), help="what the archive has to be"
+    )
+    ours.add_argument(
+        "--program",
+        metavar="PATH",
+        type=options.parsed(user_data.program),
+        help=f"where it is put (default: {user_data.PROGRAM}), or is in the AMI (default: on PATH)",
+    )
+    ours.add_argument(
+        "--python",
+        metavar="NAME",
+        type=options.parsed(user_data.python),
+        help=f"which Python runs the archive, as python3.11 (default: {user_data.PYTHON})",
+    )
+    _add_output(parser.add_argument_group("what is written"))
+    _add_boot(parser.add_argument_group("what boot is told"))
+    parser.add_argument("--region", metavar="REGION", type=options.parsed(user_data.region), help="the bucket's region")
+    parser.add_argument(
+        "--endpoint-url",
+        metavar="URL",
+        type=options.parsed(user_data.endpoint),
+        help="where S3 is, if not at its usual address",
+    )
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    from ecsauth.deploy import user_data
+
+    # Not `format`, which is how faults are told.
+    group.add_argument(
+        "--format", dest="form", choices=user_data.FORMS, default="sh", help="default: sh, a shell script"
+    )
+    group.add_argument("-o", "--output", metavar="FILE", default="-", help="default: stdout")
+
+
+def _add_boot(group: argparse._ArgumentGroup) -> None:
+    from ecsauth import timing
+    from ecsauth.boot import docker_plan
+
+    group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a variable that is no secret")
+    group.add_argument("--launch", choices=("service", "docker", "none", "auto"), default="auto", help="default: auto")
+    group.add_argument("--image", type=options.parsed(docker_plan.image), help="of the agent")
+    for name in _FLAGS:
+        group.add_argument(f"--{name.replace('_', '-')}", action="store_true", help="as boot takes it")
+    options.add_check_login(group, "a new file is installed")
+    group.add_argument("--max-stale", metavar="TIME", type=options.parsed(timing.parse), help="as boot takes it")
+    for name in ("deadline", "wait"):
+        group.add_argument(
+            f"--{name}", metavar="SECONDS", type=options.parsed(options.seconds), help="as boot takes it"
+        )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the user data; raise UsageError or LocalError."""
+    import os
+
+    from ecsauth.boot import units
+    from ecsauth.cli import console, inputs
+    from ecsauth.deploy import user_data
+    from ecsauth.errors import ExitCode
+    from ecsauth.host.disk import MARK
+
+    order = user_data.UserDataSpec(
+        arguments=tuple(_words(arguments)),
+        launch=arguments.launch,
+        kms_keys=tuple(arguments.kms_key),
+        archive=_archive(arguments),
+        region=arguments.region,
+        endpoint=arguments.endpoint_url,
+        bucket_owner=arguments.bucket_owner,
+        program=arguments.program,
+        python=arguments.python or user_data.PYTHON,
+    )
+    gate = units.gate(os.path.join(options.STATE_DIRECTORY, MARK), options.ENV_FILE)
+    made = user_data.render(order, arguments.form, gate)
+    inputs.deliver(arguments.output, made.encode())
+    console.say(f"{len(made):,} bytes of user data, of {user_data.LARGEST:,} that EC2 takes before base64")
+    return ExitCode.OK
+
+
+def _archive(arguments: argparse.Namespace) -> Optional[ArchiveSource]:
+    from ecsauth.deploy.user_data import ArchiveSource
+    from ecsauth.errors import UsageError
+
+    if (arguments.archive is None) != (arguments.sha256 is None):
+        raise UsageError(
+            "--archive and --sha256 go together: the archive is believed by nothing else",
+            "ecsauth archive publish prints the SHA-256",
+        )
+    if arguments.archive and arguments.archive.object_uri == arguments.uri.object_uri:
+        raise UsageError(
+            "--archive names the env-file", "the archive has a key of its own, as s3://bucket/prod/ecsauth"
+        )
+    if arguments.python and not arguments.archive:
+        raise UsageError("--python goes with --archive: an AMI that has ecsauth says itself what runs it")
+    return ArchiveSource(arguments.archive, arguments.sha256) if arguments.archive else None
+
+
+def _words(arguments: argparse.Namespace) -> Iterator[str]:
+    """Yield the arguments of boot that are given; raise UsageError for a --set of a variable that holds a secret."""
+    from ecsauth.envfile import overrides
+
+    yield str(arguments.uri)
+    for key in dict.fromkeys(arguments.kms_key):
+        yield from ("--kms-key", key)
+    for setting in arguments.set:
+        yield from ("--set", str(overrides.setting(setting)))
+    for name in _WITH_VALUE:
+        if getattr(arguments, name) is not None:
+            yield from (f"--{name.replace('_', '-')}", getattr(arguments, name))
+    if arguments.max_stale is not None:
+        yield from ("--max-stale", f"{arguments.max_stale:.0f}s")
+    for name in ("deadline", "wait"):
+        if getattr(arguments, name) is not None:
+            yield from (f"--{name}", f"{getattr(arguments, name):g}")
+    for name in _FLAGS:
+        if getattr(arguments, name):
+            yield f"--{name.replace('_', '-')}"

@@ -1,0 +1,68 @@
+"""`ecsauth verify`: log in at each registry of an env-file, for real."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ecsauth.cli import logins, options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.cli.options import Parser
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    from ecsauth.login import targets as login_targets
+
+    parser.add_argument("file", metavar="FILE", help="a path, an S3URI, or - for standard input")
+    parser.add_argument(
+        "--registry", metavar="HOST", action="append", default=[], help="only this one, by its key or host; repeatable"
+    )
+    parser.add_argument(
+        "--image",
+        metavar="IMAGE",
+        action="append",
+        default=[],
+        type=options.parsed(login_targets.image),
+        help="tell as well whether this image may be pulled; repeatable",
+    )
+    parser.add_argument(
+        "--insecure-registry",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="send a credential there without TLS, or without a certificate that holds, as docker's option",
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=options.parsed(options.seconds),
+        default=logins.TIMEOUT,
+        help=f"for each registry (default: {logins.TIMEOUT:.0f})",
+    )
+    options.add_aws(parser)
+    options.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Log in and tell; raise InvalidError, with nobody asked, for a file with an error."""
+    from ecsauth.check import approve
+    from ecsauth.cli import console, inputs
+    from ecsauth.cli.inputs import read
+    from ecsauth.login import result
+    from ecsauth.login import targets as login_targets
+
+    data = read(arguments.file, arguments)
+    approve(data, arguments.file)
+    targets = login_targets.targets(data, arguments.registry, arguments.image)
+    results = logins.verify(targets, arguments.timeout, insecure=arguments.insecure_registry)
+    if not results:
+        console.warn(f"{inputs.for_people(arguments.file)} has no credentials of registries")
+    if arguments.format == "json":
+        console.show({"results": logins.document(results)})
+    else:
+        sys.stdout.write(logins.text(results))
+    return result.exit_code(results)

@@ -1,0 +1,156 @@
+"""`ecsauth which`: the credential that the agent would send for an image."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Optional
+
+from ecsauth.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.cli.options import Parser
+    from ecsauth.envfile import Reading
+    from ecsauth.registry.auth import RegistryAuth
+    from ecsauth.registry.credential import Credential, Entry
+    from ecsauth.registry.match import Match, MatchStep
+
+# What each step of the lookup means; the registry stands in for {}.
+_STEPS = {
+    "host": "the image's host is {}",
+    "hub-key": "Docker Hub: the agent looks up only {}, and it is there",
+    "hub-key-absent": "Docker Hub: the agent looks up only {}, and it is not there",
+    "host-key": "{} is a key: it serves whatever no longer key does",
+    "host-key-absent": "no key is just {}",
+    "no-key": "no key is for {}",
+    "prefix": "{} is a prefix of the image",
+    "other-path": "{} is for another path",
+    "only-key": "{} is the only key of this host, so it serves every path",
+    "longest-prefix": "{} is the longest prefix",
+    "map-order": "{} may win: the agent takes what its map happens to give first",
+    "collision": "several keys are {} once the scheme is cut: which one stays is random at each start",
+}
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's own arguments."""
+    parser.add_argument("image", metavar="IMAGE", nargs="+", help="as in a task definition")
+    parser.add_argument("--file", metavar="FILE", required=True, help="a path, an S3URI, or - for standard input")
+    parser.add_argument("--why", action="store_true", help="show the steps of the lookup")
+    options.add_aws(parser)
+    options.add_format(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print an answer an image; user names are shown, passwords never. Raise an EcsauthError."""
+    from ecsauth.cli import console
+    from ecsauth.cli.inputs import read
+    from ecsauth.errors import ExitCode
+    from ecsauth.registry import match as registry_match
+
+    auth = _auth(read(arguments.file, arguments), arguments.file)
+    matches = [(image, registry_match.match(auth, image)) for image in arguments.image]
+    if arguments.format == "json":
+        console.show({"answers": [_answer(image, match) for image, match in matches]})
+    else:
+        sys.stdout.write("".join(_text(image, match, auth if arguments.why else None) for image, match in matches))
+    return ExitCode.OK
+
+
+def _auth(data: bytes, file: str) -> RegistryAuth:
+    """Return what the agent knows when docker has read the file; warn where that is not what the file says."""
+    from ecsauth import envfile
+    from ecsauth.cli import console, inputs
+    from ecsauth.errors import InvalidError
+
+    name, reading = inputs.for_people(file), envfile.docker(data)
+    hint = f"ecsauth check {inputs.for_shell(file) or file} tells why"
+    if reading.refusal is not None or reading.start_failure is not None:
+        raise InvalidError(f"{name}: docker does not start an agent with this file", hint)
+    auth = _parsed(reading)
+    if _loses(auth):
+        console.warn(f"{name}: the agent does not get all credentials of this file")
+        console.say(f"hint: {hint}")
+    elif _parsed(envfile.ecs_init(data)).entries != auth.entries:
+        console.warn(f"{name}: this is what docker's --env-file gives; ecs-init reads other credentials")
+        console.say(f"hint: {hint}")
+    return auth
+
+
+def _parsed(reading: Reading) -> RegistryAuth:
+    from ecsauth.registry import auth as registry_auth
+
+    environment = {name: value.reveal() for name, value in reading.process_environment().items()}
+    return registry_auth.parse(environment.get("ECS_ENGINE_AUTH_TYPE"), environment.get("ECS_ENGINE_AUTH_DATA"))
+
+
+def _loses(auth: RegistryAuth) -> bool:
+    """Tell whether something is wrong with the credentials that `check` calls an error."""
+    from ecsauth.check import rules
+    from ecsauth.check.credentials import CODES
+    from ecsauth.finding import Severity
+
+    found = [rules.find(CODES[problem.kind]) for problem in auth.problems]
+    return any(rule is not None and rule.severity is Severity.ERROR for rule in found)
+
+
+def _answer(image: str, match: Match) -> dict[str, Any]:
+    candidates = [{"registry": _registry(entry), "username": _username(sent)} for entry, sent in match.candidates]
+    return {"image": image, "deterministic": match.deterministic, "candidates": candidates}
+
+
+def _text(image: str, match: Match, why: Optional[RegistryAuth]) -> str:
+    """Return an answer for people; with what the agent knows, also the steps that lead to it."""
+    from ecsauth.cli.console import printable
+
+    candidates = [_candidate(entry, sent) for entry, sent in match.candidates]
+    if match.deterministic:
+        lines = [f"{image}: {candidates[0]}"]
+    else:
+        lines = [f"{image}: random between these", *(f"  {candidate}" for candidate in candidates)]
+    if why is not None:
+        lines += [f"  because {reason}" for reason in (*_nothing(why), *map(_step, match.steps))]
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _candidate(entry: Optional[Entry], sent: Credential) -> str:
+    if entry is None:
+        return "anonymous"
+    username = _username(sent)
+    return f"{_registry(entry)} as {username}" if username else f"anonymous, for {_registry(entry)} names no user"
+
+
+def _username(sent: Credential) -> Optional[str]:
+    """Return the user that docker logs in as, None for none.
+
+    docker itself decodes no `auth` that was passed through (moby registry/auth.go, staticCredentialStore.Basic); its
+    own name for a login by token is `<token>` (docker-credential-helpers).
+    """
+    from ecsauth.envfile.reading import as_sent
+
+    return as_sent(sent.username) or ("<token>" if sent.identitytoken or sent.registrytoken else None)
+
+
+def _registry(entry: Optional[Entry]) -> Optional[str]:
+    return None if entry is None else _shown(entry.key)
+
+
+def _shown(key: str) -> str:
+    """Return a registry, or the mask for one that may have a password in it."""
+    from ecsauth.registry.keys import printable
+
+    return printable(key) or "***"
+
+
+def _step(step: MatchStep) -> str:
+    return _STEPS[step.kind.value].format(_shown(step.registry))
+
+
+def _nothing(auth: RegistryAuth) -> tuple[str, ...]:
+    """Say why the agent knows no registry at all."""
+    if auth.entries:
+        return ()
+    if auth.kind:
+        return ("the agent keeps nothing of ECS_ENGINE_AUTH_DATA",)
+    return ("the agent has no credentials: ECS_ENGINE_AUTH_TYPE is neither docker nor dockercfg",)

@@ -1,0 +1,156 @@
+"""Hints as whole commands: with all that this run was given, or has found recorded, and that the command takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+
+from ecsauth.cli import options
+from ecsauth.command_hint import FILE, KEY, S3URI, CommandHint
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from ecsauth.boot.state import State
+
+_ON_INSTANCE = frozenset({"boot", "doctor", "status"})
+
+
+class Known(NamedTuple):
+    """What is known of the object and of the places on this machine; what is empty is not known, or is the default.
+
+    `on_instance`: a profile of this machine is nobody's elsewhere.
+    """
+
+    uri: str = ""
+    kms_keys: tuple[str, ...] = ()
+    bucket_owner: str = ""
+    region: str = ""
+    profile: str = ""
+    launch: str = ""
+    env_file: str = ""
+    state_dir: str = ""
+    settings: tuple[str, ...] = ()
+    file: str = ""
+    on_instance: bool = False
+
+
+def known(arguments: argparse.Namespace, state: Optional[State] = None) -> Known:
+    """Return what the arguments say, and where they do not, what is recorded of the same object."""
+    given = vars(arguments)
+    on_instance = given.get("command") in _ON_INSTANCE
+    uri, keys, launch = given.get("uri"), given.get("kms_key") or (), given.get("launch") or "auto"
+    found = Known(
+        uri=str(uri) if uri is not None else "",
+        kms_keys=tuple(dict.fromkeys((keys,) if isinstance(keys, str) else keys)),
+        bucket_owner=given.get("bucket_owner") or "",
+        region=(options.region(arguments) or "") if "region" in given else "",
+        profile=given.get("profile") or "",
+        launch="" if launch == "auto" else launch,
+        env_file=_unless(options.ENV_FILE, given.get("file")) if on_instance else "",
+        state_dir=_unless(options.STATE_DIRECTORY, given.get("state_dir")),
+        settings=tuple(given.get("set") or ()),
+        file="" if on_instance else str(given.get("file") or ""),
+        on_instance=on_instance,
+    )
+    return found if state is None else _with_record(found, state)
+
+
+def _unless(default: str, value: Optional[str]) -> str:
+    return value if value and value != default else ""
+
+
+def _with_record(found: Known, state: State) -> Known:
+    """Return it with the record's facts, where the arguments are about no other object."""
+    source = state.installed.source if state.installed is not None else None
+    if source is None or found.uri not in ("", source.uri):
+        return found
+    return found._replace(
+        uri=source.uri,
+        kms_keys=found.kms_keys or source.kms_keys,
+        bucket_owner=found.bucket_owner or source.bucket_owner,
+        region=found.region or state.region or "",
+        launch=found.launch or ("none" if state.leaves_agent else ""),
+        env_file=found.env_file or _unless(options.ENV_FILE, source.env_file),
+        settings=source.settings,
+    )
+
+
+def _keys(it: Known) -> tuple[str, ...]:
+    return it.kms_keys
+
+
+def _keys_of_boot(it: Known) -> tuple[str, ...]:
+    """No boot goes without one."""
+    return it.kms_keys or ("ARN",)
+
+
+def _one_key(it: Known) -> tuple[str, ...]:
+    """A put takes one key; of several that are insisted on nobody knows which."""
+    return it.kms_keys if len(it.kms_keys) == 1 else ()
+
+
+def _one(name: str) -> Callable[[Known], tuple[str, ...]]:
+    def value(it: Known) -> tuple[str, ...]:
+        found: str = getattr(it, name)
+        return (found,) if found else ()
+
+    return value
+
+
+def _own_profile(it: Known) -> tuple[str, ...]:
+    return (it.profile,) if it.profile and not it.on_instance else ()
+
+
+_Option = tuple[str, Callable[[Known], tuple[str, ...]]]
+_OWNER, _REGION = ("--bucket-owner", _one("bucket_owner")), ("--region", _one("region"))
+_PROFILE, _ELSEWHERE = ("--profile", _one("profile")), ("--profile", _own_profile)
+_PLACES = (("--file", _one("env_file")), ("--state-dir", _one("state_dir")))
+_IN_S3 = (_OWNER, _REGION, _ELSEWHERE)
+_ON_MACHINE = (("--kms-key", _keys), _OWNER, _REGION, _PROFILE, ("--launch", _one("launch")), *_PLACES)
+# By command: which of its options are filled in. Those of the AWS CLI by its service.
+TAKES: dict[str, tuple[_Option, ...]] = {
+    "boot": (("--kms-key", _keys_of_boot), *_ON_MACHINE[1:], ("--set", lambda it: it.settings)),
+    "doctor": _ON_MACHINE,
+    "status": (_REGION, _PROFILE, *_PLACES),
+    "push": (("--kms-key", _one_key), *_IN_S3),
+    "history": _IN_S3,
+    "rollback": _IN_S3,
+    "check": (_REGION, _ELSEWHERE),
+}
+_OF_AWS: dict[str, tuple[_Option, ...]] = {
+    "sts": (_PROFILE,),
+    "sso": (_PROFILE,),
+    "configure": (),
+}
+
+
+def completed(hint: str, it: Known) -> str:
+    """Return the hint; where it is a command, with what is known in it."""
+    if not isinstance(hint, CommandHint):
+        return hint
+    program, command, *words = hint.words
+    uri = it.uri if command in _ON_INSTANCE else it.uri.partition("?")[0]
+    one_key = _one_key(it)
+    filled = {S3URI: uri, KEY: one_key[0] if one_key else "", FILE: it.file}
+    hint = hint.filled({word: value for word, value in filled.items() if value})
+    if program == "aws":
+        takes = _OF_AWS.get(command, (_REGION, _ELSEWHERE))
+        it = it._replace(region=_region_of(hint.words) or it.region)
+    else:
+        # A doctor that is given no object takes the recorded one, with its owner and its keys.
+        name = "status" if command == "doctor" and not words else command
+        takes = TAKES.get(name, ()) if program == "ecsauth" else ()
+    more = [word for name, values in takes if name not in hint.words for value in values(it) for word in (name, value)]
+    return hint.extended(*more)
+
+
+def all_completed(hints: Sequence[str], it: Known) -> tuple[str, ...]:
+    """Return the hints, each completed."""
+    return tuple(completed(hint, it) for hint in hints)
+
+
+def _region_of(words: Sequence[str]) -> str:
+    """Return the region that a command's ARN names, which is the one to ask."""
+    arns = (word.split(":") for word in words if word.startswith("arn:"))
+    return next((parts[3] for parts in arns if len(parts) > 3), "")  # noqa: PLR2004 - arn:partition:service:region

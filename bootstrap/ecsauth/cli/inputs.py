@@ -1,0 +1,173 @@
+"""What a command's FILE argument stands for."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Optional
+
+from ecsauth.cli import options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.envfile.dotenv import AuthoredVariable, Written
+
+# Line numbers in a message.
+_MOST_LINES = 5
+
+
+def read_path(file: str) -> bytes:
+    """Return the bytes of a path or of standard input; raise UsageError for an S3URI."""
+    from ecsauth.host import files
+
+    if _is_s3_uri(file):
+        from ecsauth.errors import UsageError
+
+        raise UsageError("FILE has to be a path here, or - for standard input")
+    return files.read_env_file(file)
+
+
+def _is_s3_uri(file: str) -> bool:
+    """Tell an S3URI from a path; without a colon in it there is no need to load what knows more."""
+    if ":" not in file:
+        return False
+    from ecsauth import aws_names
+
+    return aws_names.is_s3_uri(file)
+
+
+def from_dialect(data: bytes, file: str, dialect: str) -> Written:
+    """Return what was authored as docker reads it, line by line, and tell what had to be changed for that.
+
+    Raises InvalidError for a file that python-dotenv cannot read, or that no env-file can say.
+    """
+    from ecsauth.envfile import dotenv
+
+    if dialect == "docker":
+        return dotenv.Written(data)
+    from ecsauth.cli import console
+    from ecsauth.errors import InvalidError
+
+    name = for_people(file)
+    try:
+        written = dotenv.write(data, _bindings(data))
+    except InvalidError as fault:
+        raise InvalidError(f"{name}: {fault.message}", *fault.hints) from None
+    for line, difference in written.differences:
+        console.say(f"note: {name}:{line}: {difference}")
+    return written
+
+
+def _bindings(data: bytes) -> list[AuthoredVariable]:
+    """Return what python-dotenv reads; raise InvalidError for what it skips or would take too long over."""
+    from ecsauth.envfile import dotenv
+    from ecsauth.errors import InvalidError
+
+    dotenv.refuse_long_blanks(data)
+    reading = dotenv.read(data)
+    if reading.refusal is not None:
+        raise InvalidError(f"line {reading.refusal.line}: not UTF-8", "save the file as UTF-8")
+    if reading.unparsable:
+        lines = [str(statement.line) for statement in reading.unparsable]
+        more = f" and {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else ""
+        raise InvalidError(
+            f"python-dotenv cannot read line{'s' if len(lines) > 1 else ''} {', '.join(lines[:_MOST_LINES])}{more}",
+            "write NAME=VALUE; text behind a closing quote, or a quote that is not closed, makes a line unreadable",
+        )
+    return [dotenv.AuthoredVariable(*entry) for entry in reading.entries]
+
+
+def write(file: str, data: bytes) -> None:
+    """Write a private file, 0600 and in one step, or to standard output; raise LocalError with the old one in place.
+
+    A link is followed: what it points to is replaced. Pipes and devices are not: a file would stand in their place.
+    """
+    import os
+    import sys
+
+    if file == "-":
+        sys.stdout.buffer.write(data)
+        return
+    from ecsauth.errors import LocalError
+    from ecsauth.host import disk
+
+    if os.path.exists(file) and not os.path.isfile(file):
+        raise LocalError(f"{file} is not a plain file", "name another one, or - for standard output")
+    disk.write_private(os.path.realpath(file), data)
+
+
+def deliver(file: str, data: bytes) -> None:
+    """Write what a command was asked for, as `write` does, and say where; what is said next goes to another stream."""
+    import sys
+
+    from ecsauth.cli import console
+
+    write(file, data)
+    sys.stdout.flush()
+    if file != "-":
+        console.say(f"wrote {for_people(file)}, 0600")
+
+
+def read(file: str, arguments: argparse.Namespace) -> bytes:
+    """Return the bytes of a path, of an S3URI, or of standard input; raise an EcsauthError."""
+    if not _is_s3_uri(file):
+        return read_path(file)
+    from ecsauth import aws_names
+    from ecsauth.aws.attempt import Operation, at
+    from ecsauth.aws.s3 import Objects, translated
+    from ecsauth.aws.session import OperatorClients
+    from ecsauth.errors import DeniedError
+
+    uri = aws_names.parse(file)
+    with translated(at(Operation.GET, uri)):
+        client = OperatorClients(arguments.profile, options.region(arguments)).s3()
+    fetched = Objects(client).get(uri)
+    if fetched is None:
+        raise DeniedError(f"cannot get {uri}: S3 answered that it has not changed")
+    return fetched.body
+
+
+_STDIN = "-"
+_S3 = "s3://"
+_STDIN_NAME = "<stdin>"
+
+
+def for_people(file: str) -> str:
+    """Return the name of the file in a message."""
+    if file == _STDIN:
+        return _STDIN_NAME
+    if file.isprintable():
+        return file
+    from ecsauth.cli.console import printable
+
+    return printable(file)
+
+
+def for_shell(file: str) -> Optional[str]:
+    """Return the file's path as a word of a shell command; None if it is no file of this machine."""
+    if file == _STDIN or file.startswith(_S3):
+        return None
+    import shlex
+
+    return shlex.quote(os.path.join(".", file) if file.startswith("-") else file)
+
+
+def path(file: str) -> Optional[str]:
+    """Return the file's path, relative to the working directory where it is below it; None if it is no file here."""
+    if file == _STDIN or file.startswith(_S3):
+        return None
+    relative = os.path.relpath(file)
+    return os.path.abspath(file) if relative.split(os.sep)[0] == os.pardir else relative
+
+
+def uri(file: str) -> str:
+    """Return a URI (RFC 3986), a relative one for a file below the working directory."""
+    from urllib.parse import quote
+
+    if file.startswith(_S3):
+        return _S3 + quote(os.fsencode(file[len(_S3) :]), safe="/?=")
+    place = path(file)
+    if place is None:
+        return _STDIN_NAME.strip("<>")
+    quoted = quote(os.fsencode(place))
+    return f"file://{quoted}" if os.path.isabs(place) else quoted

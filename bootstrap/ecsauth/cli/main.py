@@ -1,0 +1,152 @@
+"""The `ecsauth` command: arguments in, exit status out."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, Optional
+
+from ecsauth import archive
+from ecsauth.errors import EcsauthError, ExitCode, LaunchError, LocalError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run one command; return its exit status (argparse itself exits with 2)."""
+    from ecsauth.cli import process
+
+    _have_streams()
+    _leave_garbage()
+    with process.forgiving():
+        return _main(argv)
+
+
+def _main(argv: Optional[Sequence[str]]) -> int:
+    from ecsauth.cli import console, process
+
+    try:
+        with process.watched():
+            return _run(argv)
+    except EcsauthError as fault:
+        # Of standard output, where it is written to before or after the command itself, as the help is.
+        return _report(fault, "text")
+    except KeyboardInterrupt as interrupt:
+        number = next(iter(interrupt.args), signal.SIGINT)
+        console.say(f"error: interrupted by {signal.Signals(number).name}")
+        return 128 + int(number)
+    except Exception as trouble:  # noqa: BLE001 - the one boundary: an exception's text may hold a secret
+        if isinstance(trouble, BrokenPipeError) and process.has_no_reader(trouble):
+            process.give_up(sys.stdout)
+            return 128 + int(signal.SIGPIPE)
+        return _at_the_boundary(trouble)
+
+
+def _at_the_boundary(trouble: Exception) -> int:
+    from ecsauth.cli import console
+
+    try:
+        return _refused(trouble, "text")
+    except Exception as bug:  # noqa: BLE001 - as above
+        console.say(f"error: this is a bug in ecsauth: {_where(bug)}")
+        console.say("hint: please report this line; it holds no value of your file")
+        return ExitCode.BUG
+
+
+def _run(argv: Optional[Sequence[str]]) -> int:
+    from ecsauth.cli import process
+    from ecsauth.cli.parser import make_parser
+
+    arguments = make_parser().parse_args(argv)
+    try:
+        process.stop()
+        process.catch()
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except EcsauthError as fault:
+        from ecsauth.cli import hints
+
+        fault.hints = hints.all_completed(fault.hints, hints.known(arguments))
+        return _report(fault, arguments.format)
+    except ModuleNotFoundError as lack:
+        if not archive.PACKAGES:
+            return _refused(lack, arguments.format)
+        return _report(UsageError(archive.lack(lack.name or "a module"), archive.HINT), arguments.format)
+    except (OSError, MemoryError, RuntimeError, ImportError) as trouble:
+        if isinstance(trouble, BrokenPipeError) and process.has_no_reader(trouble):
+            raise
+        return _refused(trouble, arguments.format)
+    return status
+
+
+def _refused(trouble: Exception, style: str) -> int:
+    """Report what the system refuses and no edge has caught; raise what is a bug."""
+    from ecsauth.errors import of_system
+
+    refusal = of_system(trouble, _places(trouble))
+    if refusal is None:
+        raise trouble
+    return _report(refusal, style)
+
+
+def _have_streams() -> None:
+    """Started with a stream closed, as by `2>&-`, there is nobody to tell; that is no reason to fail."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - stays open as long as the program runs
+            setattr(sys, name, stream)
+
+
+def _leave_garbage() -> None:
+    """Collect nothing, not even at the end, when the interpreter would go through all modules once more.
+
+    What a command loads, the SDK's models above all, lives as long as the command; to look for garbage in it would be
+    a fifth of the time of a short run.
+    """
+    gc.disable()
+    atexit.register(gc.freeze)
+
+
+def _report(fault: EcsauthError, style: str) -> int:
+
+    from ecsauth.cli.findings import explain_fault
+
+    explain_fault(fault)
+    if style == "json":
+        log = {"log": fault.log} if isinstance(fault, LaunchError) and fault.log else {}
+        said = {"outcome": "failed", "status": fault.exit_code, "error": fault.message, "hints": fault.hints}
+        _show_fault({**said, **log})
+    return fault.exit_code
+
+
+def _show_fault(document: dict[str, Any]) -> None:
+    """Give programs what has failed; where that fails too, the status stays that of the first fault."""
+    from ecsauth.cli import console, process
+
+    try:
+        console.show(document)
+        sys.stdout.flush()
+    except LocalError as second:
+        from ecsauth.cli.findings import explain_fault
+
+        explain_fault(second)
+    except BrokenPipeError:
+        process.give_up(sys.stdout)
+
+
+def _where(bug: Exception) -> str:
+    """Return the exception's type and the places it came through, never its text."""
+    return f"{type(bug).__name__} at {_places(bug)}"
+
+
+def _places(bug: Exception) -> str:
+    places, trace = [], bug.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return " < ".join(reversed(places[-5:]))

@@ -1,0 +1,147 @@
+"""What `status` and `doctor` look at on this machine, without changing it: nothing is written, no lock is taken."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, TypeVar
+
+from ecsauth.cli import options
+from ecsauth.errors import EcsauthError, LaunchError, LocalError
+from ecsauth.status.observed import Runs, RunsAs, Unreadable
+
+if TYPE_CHECKING:
+    from ecsauth.boot.docker_plan import Container
+    from ecsauth.boot.service import Service
+    from ecsauth.boot.state import Installed, State
+    from ecsauth.host.disk import LocalDisk
+    from ecsauth.secret import Secret
+    from ecsauth.status.observed import File
+    from ecsauth.timing import Moment
+
+Seen = TypeVar("Seen")
+
+
+def unreadable(fault: EcsauthError) -> Unreadable:
+    """Return why something cannot be looked at."""
+    return Unreadable(fault.message, fault.hints[0] if fault.hints else "", fault.needs_root)
+
+
+def _tried(look: Callable[[], Seen]) -> tuple[Optional[Seen], Optional[Unreadable]]:
+    try:
+        return look(), None
+    except (LocalError, LaunchError) as fault:
+        return None, unreadable(fault)
+
+
+def file(disk: LocalDisk, path: str) -> File:
+    """Return what stands in the env-file's place, as far as it can be read."""
+    from ecsauth.host import files
+    from ecsauth.status.observed import File
+
+    placed, why = _tried(lambda: files.look(path))
+    data, no_data = _tried(disk.env_file)
+    verified, no_copy = _tried(disk.verified_copy)
+    return File(path, placed, data, verified, why or no_data or no_copy)
+
+
+def state(disk: LocalDisk, directory: str) -> tuple[Optional[State], Optional[Unreadable]]:
+    """Return what the last run has recorded in the directory, or why that cannot be read."""
+    from ecsauth.host import files
+
+    # Where a directory above may not be searched nothing seems to be there.
+    _, why = _tried(lambda: files.look(directory))
+    if why is not None:
+        return None, why
+    return _tried(disk.state)
+
+
+def place(given: Optional[str], state: Optional[State]) -> str:
+    """Return the env-file's place: the one that was given, else the recorded one, else the usual one."""
+    if given is not None:
+        return os.path.abspath(given)
+    return state.installed.source.env_file if state is not None and state.installed is not None else options.ENV_FILE
+
+
+class _Containers(NamedTuple):
+    """What docker shows of the agent's container."""
+
+    container: Optional[Container]
+    environment: Optional[dict[str, Secret]]
+
+
+def runs(installed: Optional[Installed], now: int, moment: Moment) -> Runs:
+    """Return what runs the agent: a container that ecsauth made, else the service where there is one."""
+    from ecsauth.host import supervisor
+
+    shown, no_docker = _tried(_containers)
+    container = shown.container if shown is not None else None
+    if supervisor.which() is None or (container is not None and container.plan):
+        if no_docker is not None:
+            return Runs(None, unreadable=no_docker)
+        return _container(container, shown.environment if shown is not None else None)
+    service, no_service = _tried(_service)
+    if service is None:
+        return Runs(None, unreadable=no_service)
+    return _as_service(service, installed, now, moment)._replace(
+        environment=shown.environment if shown is not None else None,
+        kept=container.kept if container is not None else None,
+    )
+
+
+def _containers() -> _Containers:
+    from ecsauth.host.commands import Commands
+    from ecsauth.host.docker import Docker
+
+    commands = Commands()
+    docker = Docker(commands.call, commands.run)
+    container = docker.agent()
+    return _Containers(container, docker.environment() if container is not None else None)
+
+
+def _service() -> Service:
+    from ecsauth.boot.service import Supervisor
+    from ecsauth.host import supervisor
+    from ecsauth.host.commands import Commands
+
+    commands = Commands()
+    if supervisor.which() is Supervisor.UPSTART:
+        return supervisor.Upstart(commands.call, commands.run).look()
+    return supervisor.Systemd(commands.call, commands.run).look()
+
+
+def _container(container: Optional[Container], environment: Optional[dict[str, Secret]]) -> Runs:
+    from ecsauth.status.observed import epoch
+
+    if container is None:
+        return Runs(None)
+    # docker says of a container that it will start again that it runs.
+    running = container.running and not container.restarting
+    why = f": it exited with status {container.exit_code}"
+    why += ", and docker starts it again" if container.restarting else ""
+    return Runs(
+        RunsAs.CONTAINER,
+        running=running,
+        since=epoch(container.started_at) if running else None,
+        not_running="" if running else why,
+        is_ours=bool(container.plan),
+        version=container.version,
+        environment=environment,
+        kept=container.kept,
+    )
+
+
+def _as_service(service: Service, installed: Optional[Installed], now: int, moment: Moment) -> Runs:
+    from ecsauth.boot import service as boot_service
+
+    why = ": a condition of its unit, as the gate's, does not hold" if service.held_back else ""
+    why = f": it failed with status {service.exit_status}" if service.failed else why
+    why = f": it exited with status {service.exit_status}, and systemd starts it again" if service.looping else why
+    why = ": it is about to start" if service.queued else why
+    installed_at = installed.moment if installed is not None else None
+    return Runs(
+        RunsAs.SERVICE,
+        running=service.running,
+        since=now - int(moment.seconds - service.started) if service.running and service.started else None,
+        not_running=why,
+        has_file=boot_service.has_file(service, installed_at, moment) if installed_at is not None else None,
+    )

@@ -1,1 +1,0 @@
-"""What ecsauth knows: pure functions and values, standard library only, no I/O."""

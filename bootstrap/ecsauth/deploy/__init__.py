@@ -1,0 +1,1 @@
+"""What an environment is made of: policies, the stack, user data, the boot archive."""

@@ -1,0 +1,302 @@
+"""The policies of one environment: what each needs to be filled, and what is done with it then.
+
+The files are those of `iam/`, which are JSON with placeholders as CloudFormation writes them, `${Bucket}`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from ecsauth import aws_names
+from ecsauth.aws_names import DNS_SUFFIXES, REGION
+from ecsauth.boot import trust
+from ecsauth.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+STACK = "stack"
+_PLACEHOLDER = re.compile(r"\$\{([A-Za-z]+)\}")
+# By which option a placeholder is filled; what follows from others needs none of its own.
+OPTIONS = {
+    "Bucket": "--bucket",
+    "Prefix": "--prefix",
+    "KeyArn": "--kms-key",
+    "AdministratorArn": "--administrator",
+    "Account": "--account",
+    "Region": "--region",
+}
+# An ARN that is needed anyway says it too.
+_SAID_BY = {"Account": "AdministratorArn", "Region": "KeyArn"}
+_OF_THE_AGENT = "arn:${Partition}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
+_MANAGED = "arn:${Partition}:iam::${Account}:policy/ecsauth"
+
+
+class Policy(NamedTuple):
+    """One of the policies: its file, and the commands that put it in force, FILE being where it was written.
+
+    `again` are the commands where the key is there already. A policy that is attached to people has the `output` of
+    the stack that names it.
+    """
+
+    file: str
+    next: tuple[str, ...]
+    again: tuple[str, ...] = ()
+    output: str = ""
+
+
+POLICIES = {
+    "instance-role": Policy(
+        "instance-role.json",
+        ("aws iam put-role-policy --role-name ROLE --policy-name ecsauth --policy-document file://FILE",),
+    ),
+    "instance-role-trust": Policy(
+        "instance-role-trust.json",
+        (
+            "aws iam create-role --role-name ROLE --assume-role-policy-document file://FILE",
+            f"aws iam attach-role-policy --role-name ROLE --policy-arn {_OF_THE_AGENT}",
+            "aws iam create-instance-profile --instance-profile-name ROLE",
+            "aws iam add-role-to-instance-profile --instance-profile-name ROLE --role-name ROLE",
+        ),
+    ),
+    "operator": Policy(
+        "operator.json",
+        (
+            "aws iam create-policy --policy-name ecsauth-operator --policy-document file://FILE",
+            f"aws iam attach-role-policy --role-name ROLE --policy-arn {_MANAGED}-operator",
+        ),
+        output="OperatorPolicyArn",
+    ),
+    "auditor": Policy(
+        "auditor.json",
+        (
+            "aws iam create-policy --policy-name ecsauth-auditor --policy-document file://FILE",
+            f"aws iam attach-role-policy --role-name ROLE --policy-arn {_MANAGED}-auditor",
+        ),
+        output="AuditorPolicyArn",
+    ),
+    "bucket": Policy("bucket.json", ("aws s3api put-bucket-policy --bucket ${Bucket} --policy file://FILE",)),
+    "key": Policy(
+        "key.json",
+        ("aws kms create-key --policy file://FILE", "aws kms enable-key-rotation --key-id KEY"),
+        again=(
+            "aws kms put-key-policy --key-id ${KeyArn} --policy-name default --policy file://FILE",
+            "aws kms enable-key-rotation --key-id ${KeyArn}",
+        ),
+    ),
+}
+
+
+def fill(text: str, values: Values) -> dict[str, Any]:
+    """Return the document of a file with its placeholders filled; raise UsageError naming all that is not known."""
+    known = values.placeholders()
+    named = dict.fromkeys(_PLACEHOLDER.findall(text))
+    missing = [
+        option
+        for name, option in OPTIONS.items()
+        if name in named and name not in known and _SAID_BY.get(name) not in named
+    ]
+    if missing:
+        raise UsageError(
+            f"this policy needs {' and '.join(missing)}", "or give --stack NAME, where a stack has made them"
+        )
+    filled: dict[str, Any] = _filled(json.loads(text), known)
+    return filled
+
+
+def next_steps(policy: Policy, values: Values, file: str) -> Iterator[str]:
+    """Yield the commands that put a policy in force which was written to `file`."""
+    known = values.placeholders()
+    for command in policy.again if policy.again and values.keys else policy.next:
+        yield _text(command, known).replace("file://FILE", f"file://{file}")
+
+
+def attachment(policy_arn: str, person: Optional[str]) -> str:
+    """Return the command that attaches a managed policy to somebody, to a role where nobody is named."""
+    kind, _, name = (person or "role/ROLE").rpartition(":")[2].partition("/")
+    return f"aws iam attach-{kind}-policy --{kind}-name {name.rpartition('/')[2]} --policy-arn {policy_arn}"
+
+
+def _filled(value: Any, known: dict[str, tuple[str, ...]]) -> Any:
+    if isinstance(value, dict):
+        return {name: _filled(one, known) for name, one in value.items()}
+    if isinstance(value, list):
+        several = [each for one in value for each in _several(one, known)]
+        # What are two names in one partition is one and the same in another.
+        return several if any(isinstance(one, dict) for one in several) else list(dict.fromkeys(several))
+    return _text(value, known)
+
+
+def _several(value: Any, known: dict[str, tuple[str, ...]]) -> list[Any]:
+    """Return what stands for one element of a list: a placeholder that stands alone may be more, or nothing."""
+    alone = _PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
+    return list(known[alone[1]]) if alone else [_filled(value, known)]
+
+
+def _text(value: str, known: dict[str, tuple[str, ...]]) -> str:
+    return _PLACEHOLDER.sub(lambda found: known[found[1]][0], value)
+
+
+_STANDARD = "aws"
+# By how the regions of another partition begin; those that are closed to the public are none of ours.
+_OTHERS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+PARTITIONS = (_STANDARD, *_OTHERS.values())
+_CLOSED = re.compile(r"(us-isob?|eu-isoe|us-isof|eusc)-")
+_PREFIX = r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*"
+_LONGEST_PREFIX = 128
+# IAM API Reference: paths and names. `:root` stands for everybody of the account whom a policy allows.
+_PRINCIPAL = r"arn:(aws|aws-cn|aws-us-gov):iam::([0-9]{12}):(role|user)/[A-Za-z0-9+=,.@_/-]{1,576}"
+
+
+class Values(NamedTuple):
+    """What is known. `keys` are full ARNs, more than one while keys change; `operators` may be none."""
+
+    partition: Optional[str] = None
+    region: Optional[str] = None
+    account: Optional[str] = None
+    bucket: Optional[str] = None
+    prefix: Optional[str] = None
+    keys: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    administrator: Optional[str] = None
+
+    def placeholders(self) -> dict[str, tuple[str, ...]]:
+        """Return what each placeholder stands for, as far as it is known; a list may have more than one of it."""
+        known = {
+            "Partition": self.partition,
+            "DnsSuffix": DNS_SUFFIXES.get(self.partition or ""),
+            "Region": self.region,
+            "Account": self.account,
+            "Bucket": self.bucket,
+            "Prefix": self.prefix,
+            "AdministratorArn": self.administrator,
+        }
+        found = {name: (value,) for name, value in known.items() if value is not None}
+        # Without operators there is only the administrator, who stands beside them.
+        return {**found, **({"KeyArn": self.keys} if self.keys else {}), "OperatorArn": self.operators}
+
+
+def partition(text: str) -> str:
+    """Return `text` if it is a partition whose policies are known; raise UsageError."""
+    if text in PARTITIONS:
+        return text
+    raise UsageError(f"takes one of {', '.join(PARTITIONS)}")
+
+
+def region(text: str) -> str:
+    """Return `text` if it is the code of a region; raise UsageError."""
+    if re.fullmatch(REGION, text) and not _CLOSED.match(text):
+        return text
+    raise UsageError(f"this is no region of {', '.join(PARTITIONS)}: write its code, as eu-central-1")
+
+
+def prefix(text: str) -> str:
+    """Return `text` if it can stand in a policy and before a key as it is; raise UsageError."""
+    if len(text) <= _LONGEST_PREFIX and re.fullmatch(_PREFIX, text):
+        return text
+    raise UsageError(
+        "takes a prefix as prod or prod/web: letters, digits and ._- in parts with a slash between, none at the ends"
+    )
+
+
+def principal(text: str) -> str:
+    """Return `text` if it is the ARN of one role or user; raise UsageError."""
+    if re.fullmatch(_PRINCIPAL, text):
+        return text
+    if ":assumed-role/" in text:
+        raise UsageError(
+            "takes the ARN of the role, arn:aws:iam::ACCOUNT:role/NAME, not that of a session: a session ends",
+            "see: aws iam get-role --role-name NAME --query Role.Arn",
+        )
+    raise UsageError("takes the ARN of one role or user, arn:aws:iam::ACCOUNT:role/NAME")
+
+
+def settled(values: Values, surroundings: Optional[str] = None) -> Values:
+    """Return the values with what their ARNs say of partition, region and account; `surroundings` is a region.
+
+    Raises UsageError where they do not fit each other.
+    """
+    keys = [key.split(":")[:5] for key in values.keys]
+    people = [
+        one.split(":")[:5] for one in (*values.operators, *([values.administrator] if values.administrator else []))
+    ]
+    _refuse_foreign_people(values, people)
+    where = values.region or next((key[3] for key in keys), None) or surroundings
+    # The people's first: a key may be of another account than the bucket.
+    account = values.account or next((arn[4] for arn in (*people, *keys)), None)
+    partition = values.partition or next((arn[1] for arn in (*keys, *people)), None) or _partition_of(where)
+    if where is not None and _partition_of(region(where)) != partition:
+        raise UsageError(f"region {where} is not of partition {partition}", "is --region right, or --partition?")
+    for key in keys:
+        if key[1] != partition or key[3] != where:
+            raise UsageError(
+                f"a key of {key[3]} cannot encrypt in {where}: S3 takes keys of the bucket's own region only",
+                "is --kms-key right, or --region?",
+            )
+    if any(arn[1] != partition for arn in people):
+        raise UsageError(f"a role or user is not of partition {partition}")
+    return values._replace(partition=partition, region=where, account=account)
+
+
+def _refuse_foreign_people(values: Values, people: list[list[str]]) -> None:
+    accounts = {arn[4] for arn in people} | ({values.account} if values.account else set())
+    if len(accounts) > 1:
+        raise UsageError(
+            "operators, administrator and bucket have to be of one account: the bucket's policy keeps all others out",
+            "in another account, let them take a role of this one",
+        )
+
+
+def _partition_of(region: Optional[str]) -> str:
+    return next((name for start, name in _OTHERS.items() if (region or "").startswith(start)), _STANDARD)
+
+
+# Parsers of the core under the names of what they are of here.
+account = trust.account
+key = trust.key_arn
+bucket = aws_names.bucket_name
+
+
+_HEADING = "\nParameters:\n"
+_PARAMETER = re.compile(r"^  ([A-Za-z0-9]+):\n(?:    .*\n)*", re.MULTILINE)
+
+
+def parameters(values: Values) -> dict[str, str]:
+    """Return the stack's parameters, as far as the values say them; raise UsageError for what it does not take."""
+    if values.keys or values.account or values.partition:
+        raise UsageError("the stack makes its own key, in the account and partition that it is deployed in")
+    if len(values.operators) > 1:
+        raise UsageError("the stack takes one operator", "let the others take that role")
+    if values.bucket and "." in values.bucket:
+        raise UsageError("the stack takes no bucket with a dot in its name: the certificate of S3 does not cover it")
+    named = {
+        "BucketName": values.bucket,
+        "Prefix": values.prefix,
+        "OperatorArn": next(iter(values.operators), None),
+        "AdministratorArn": values.administrator,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def with_defaults(template: str, defaults: Mapping[str, str]) -> str:
+    """Return the template with other defaults; raise UsageError for a parameter that it does not have."""
+    before, heading, rest = template.partition(_HEADING)
+    text = "".join(itertools.takewhile(lambda line: not line[0].isalpha(), rest.splitlines(keepends=True)))
+    found = {match[1]: match[0] for match in _PARAMETER.finditer(text)}
+    missing = [name for name in defaults if name not in found]
+    if missing:
+        raise UsageError(f"the template has no parameter {', '.join(missing)}")
+    changed = text
+    for name, default in defaults.items():
+        changed = changed.replace(found[name], _with_default(found[name], default))
+    return before + heading + changed + rest[len(text) :]
+
+
+def _with_default(parameter: str, default: str) -> str:
+    """Return the lines of a parameter with its default below its type, in the place of another one."""
+    lines = [line for line in parameter.splitlines(keepends=True) if not line.startswith("    Default:")]
+    (type_,) = (number for number, line in enumerate(lines) if line.startswith("    Type:"))
+    return "".join((*lines[: type_ + 1], f"    Default: {json.dumps(default)}\n", *lines[type_ + 1 :]))

@@ -1,0 +1,302 @@
+"""What an instance is told at its launch: a script of root's that fetches ecsauth and boots.
+
+Everybody who may describe the instance can read it, and CloudFormation may have substituted in it: it holds no secret,
+and no value that a shell, YAML or `Fn::Sub` would take for anything but itself. The script uses no `${`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING, NamedTuple, Optional
+from urllib.parse import quote
+
+from ecsauth.aws_names import DNS_SUFFIXES, REGION
+from ecsauth.boot import trust
+from ecsauth.errors import UsageError
+
+if TYPE_CHECKING:
+    from ecsauth import aws_names
+    from ecsauth.boot.units import UnitFile
+
+# Amazon EC2 User Guide, "Run commands when you launch an instance": before it is encoded.
+LARGEST = 16_384
+BAKED, PROGRAM, PYTHON = "ecsauth", "/usr/local/bin/ecsauth", "python3"
+FORMS = ("sh", "cloud-config", "mime")
+
+# What single quotes hold in every shell, less what YAML or Fn::Sub would read.
+_SAFE = r"[ -~]+"
+_UNSAFE = "'\\`$"
+_PROGRAM = rf"{BAKED}|(/[A-Za-z0-9._+-]+)+"
+_PYTHON = r"python3(\.[0-9]{1,2})?"
+_SHA256 = r"[0-9a-f]{64}"
+_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+# Everybody can write there, and root runs the program.
+_OPEN = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - to refuse them
+_HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
+
+
+class ArchiveSource(NamedTuple):
+    """The boot archive: where it stands in S3, and the SHA-256 by which it is believed."""
+
+    uri: aws_names.S3URI
+    sha256: str
+
+
+class UserDataSpec(NamedTuple):
+    """What the script is to do.
+
+    `arguments` are those of `boot`, the URI first, without --launch and --persist; `launch` is as boot takes it.
+    `program` is where ecsauth is, or is put; without `archive` it is there, with it `python` runs it. `kms_keys`
+    say in which region and partition S3 is, unless `region` and `endpoint` do: S3 takes keys of the bucket's region.
+    """
+
+    arguments: tuple[str, ...]
+    launch: str
+    kms_keys: tuple[str, ...]
+    archive: Optional[ArchiveSource] = None
+    region: Optional[str] = None
+    endpoint: Optional[str] = None
+    bucket_owner: Optional[str] = None
+    program: Optional[str] = None
+    python: str = PYTHON
+
+
+def render(order: UserDataSpec, form: str, gate: UnitFile) -> str:
+    """Return the user data; `gate` is the drop-in that boot lays. Raises UsageError for what is unsafe."""
+    made = _script(order, gate)
+    if form != "sh":
+        made = _cloud_config(made) if form == "cloud-config" else _mime(made)
+    if len(made) > LARGEST:
+        raise UsageError(f"user data of {len(made)} bytes: EC2 takes {LARGEST}", "leave out a --set, or push it")
+    return made
+
+
+def sha256(text: str) -> str:
+    """Return `text` in lower case if it is a SHA-256 in hexadecimal; raise UsageError."""
+    if not re.fullmatch(_SHA256, text.lower()):
+        raise UsageError("takes a SHA-256 as 64 hexadecimal digits, as archive publish prints it")
+    if text.lower() == _OF_NOTHING:
+        raise UsageError("is the SHA-256 of an empty file", "ecsauth archive publish prints that of the archive")
+    return text.lower()
+
+
+def region(text: str) -> str:
+    """Return `text` if it can be the name of a region; raise UsageError."""
+    if re.fullmatch(REGION, text):
+        return text
+    raise UsageError("takes the name of a region, as eu-west-1")
+
+
+def program(text: str) -> str:
+    """Return `text` if it is an absolute path of plain characters, or the plain name; raise UsageError."""
+    if not re.fullmatch(_PROGRAM, text) or {".", ".."} & set(text.split("/")):
+        raise UsageError("takes an absolute path of letters, digits and . _ + -")
+    if text.startswith(tuple(f"{folder}/" for folder in _OPEN)):
+        raise UsageError("takes a path below a folder of root's: root runs what is there", f"as {PROGRAM}")
+    return text
+
+
+def python(text: str) -> str:
+    """Return `text` if it is the name of a Python 3; raise UsageError."""
+    if re.fullmatch(_PYTHON, text):
+        return text
+    raise UsageError("takes the name of a Python, as python3.11")
+
+
+def endpoint(text: str) -> str:
+    """Return `text` if it is the origin of an HTTPS service; raise UsageError.
+
+    Plain HTTP would show the session token to the network.
+    """
+    if re.fullmatch(f"https://{_HOST}", text):
+        return text
+    raise UsageError("takes https://HOST, as https://bucket.vpce-ID.s3.REGION.vpce.amazonaws.com")
+
+
+def _script(order: UserDataSpec, gate: UnitFile) -> str:
+    """Return the script: with an archive all three parts, else what an AMI needs that has ecsauth already."""
+    installed = program(order.program or (PROGRAM if order.archive else BAKED))
+    if order.archive and installed == BAKED:
+        raise UsageError("--program takes an absolute path where the archive is put there", f"as {PROGRAM}")
+    launch = () if order.launch == "auto" else ("--launch", order.launch)
+    runner = () if order.python == PYTHON else (python(order.python), "-IS")
+    words = (*runner, installed, "boot", *_safe(order.arguments), *launch, "--persist")
+    boot = shlex.join(words)
+    if order.endpoint:
+        boot = f"export AWS_ENDPOINT_URL_S3={endpoint(order.endpoint)}\n{boot}"
+    is_service = order.launch in ("auto", "service")
+    where, partition = _region(order)
+    if order.archive is None:
+        return f"#!/bin/sh\n{_ONLY}{boot}{_UNLESS_HELD.format(gate=gate) if is_service else ''}\n"
+    held = _HOLD.format(folder=gate.name.rpartition("/")[0], gate=gate) if is_service else ""
+    owner = trust.account(order.bucket_owner) if order.bucket_owner else ""
+    place = _place(order.archive.uri, where, partition, order.endpoint)
+    found = (*place, where, owner, sha256(order.archive.sha256), installed)
+    return f"{_HEAD}{held}{_fetch(order.python, found)}{_BOOT}{boot}\n"
+
+
+def _fetch(interpreter: str, words: tuple[str, ...]) -> str:
+    return _FETCH.format(python=interpreter, words=shlex.join(words), program=_PROGRAM_TEXT)
+
+
+def _safe(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a command; raise UsageError, with the option and not the word, for one that breaks out."""
+    for option, one in zip(("", *words), words):
+        if not re.fullmatch(_SAFE, one) or set(_UNSAFE) & set(one):
+            raise UsageError(
+                f"{option if option.startswith('--') else 'the S3 URI'} has a character that is not safe in user data",
+                f"printable ASCII is, except {' '.join(_UNSAFE)}",
+            )
+    return words
+
+
+def _region(order: UserDataSpec) -> tuple[str, str]:
+    """Return region and partition of the bucket, which are those of its keys; raise UsageError."""
+    partitions, regions = ({key.split(":")[field] for key in order.kms_keys} for field in (1, 3))
+    if len(partitions) > 1:
+        raise UsageError("the KMS keys are of several partitions, and the bucket is in one")
+    if order.region is None and len(regions) > 1:
+        raise UsageError("the KMS keys are of several regions", "say in which the bucket is: --region REGION")
+    where = region(order.region or next(iter(regions)))
+    if where not in regions:
+        raise UsageError(f"no --kms-key is of region {where}", "S3 takes a key of the bucket's own region only")
+    return where, partitions.pop()
+
+
+def _place(uri: aws_names.S3URI, where: str, partition: str, own: Optional[str]) -> tuple[str, str]:
+    """Return host, and path with query, by which S3 is asked for the object; raise UsageError."""
+    path = "/" + quote(uri.key, safe="/~")
+    if own:
+        host, path = own[len("https://") :], f"/{uri.bucket}{path}"
+    elif partition not in DNS_SUFFIXES:
+        raise UsageError(f"where S3 is in partition {partition} is not known", "give --endpoint-url https://HOST")
+    else:
+        host = f"s3.{where}.{DNS_SUFFIXES[partition]}"
+        # The certificate of S3 is for names without a dot in the bucket's.
+        host, path = (host, f"/{uri.bucket}{path}") if "." in uri.bucket else (f"{uri.bucket}.{host}", path)
+    version = f"?versionId={quote(uri.version_id, safe='~')}" if uri.version_id else ""
+    return host, path + version
+
+
+def _cloud_config(script: str) -> str:
+    """In a shell of its own, within the one in which all lines of runcmd run: `exit` ends that one only."""
+    block = "".join(f" {line}\n" if line else "\n" for line in ("(", *script.splitlines()[1:], ")"))
+    return f"#cloud-config\nruncmd:\n- |\n{block}"
+
+
+def _mime(script: str) -> str:
+    """The same script gives the same bytes: the boundary is of its own making."""
+    return f"""\
+Content-Type: multipart/mixed; boundary={_BOUNDARY}
+MIME-Version: 1.0
+
+--{_BOUNDARY}
+Content-Type: text/x-shellscript
+
+{script}
+--{_BOUNDARY}--
+"""
+
+
+# No line of a script is one of these: each begins with two hyphens.
+_BOUNDARY = "ecsauth"
+
+# boot lays its own gate; but not where it cannot begin, or cannot write there.
+_ONLY = "# Written by ecsauth user-data. Holds no secret. Where boot has not held the agent back, it is switched off.\n"
+_UNLESS_HELD = """\
+ || {{ s=$?; \
+[ -e /etc/systemd/system/{gate.name} ] && systemctl daemon-reload && exit $s; \
+systemctl disable --now ecs.service || systemctl mask --runtime --now ecs.service; \
+exit $s; }}"""
+
+_HEAD = """\
+#!/bin/sh
+# Written by ecsauth user-data. Holds no secret.
+set -eu
+"""
+_HOLD = """\
+
+# No agent without a checked file.
+if ! {{ cd /etc/systemd/system && mkdir -p {folder} && cat >{gate.name} && systemctl daemon-reload; }} <<'END'
+{gate.text}END
+then
+    systemctl disable --now ecs.service || systemctl mask --runtime --now ecs.service || :
+    echo 'ecsauth: error: cannot hold the agent back' >&2 || :
+    exit 7
+fi
+"""
+_FETCH = """\
+
+# Get ecsauth from S3 with the role; its SHA-256 proves it.
+{python} -IS - {words} <<'END'
+{program}END
+"""
+_BOOT = """\
+
+# Get the env-file, prove it, start the agent.
+"""
+# Python: ecsauth needs it anyway, so nothing else has to be there. The credentials stay in this one process: no
+# argument list, environment or file ever has them, and no fault of those that can happen has them in its text. It runs
+# with 3.6 too, so that the archive can say what it needs. http.client would cost a third of the time.
+_PROGRAM_TEXT = """\
+import hashlib, hmac, json, os, signal, socket, ssl, sys, time
+host, path, region, owner, wanted, program = sys.argv[1:]
+
+def ask(host, path, headers, port=443, method="GET"):
+  stream = socket.create_connection((host, port), 10)
+  if port == 443:
+    stream = ssl.create_default_context().wrap_socket(stream, server_hostname=host)
+  lines = [f"{method} {path} HTTP/1.1", "host: " + host, *map(": ".join, headers.items())]
+  stream.sendall("\\r\\n".join([*lines, "connection: close\\r\\n\\r\\n"]).encode())
+  head, _, body = stream.makefile("rb").read(1 << 25).partition(b"\\r\\n\\r\\n")
+  if head[9:12] != b"200" or b"\\ncontent-length: %d\\r" % len(body) not in head.lower() + b"\\r":
+    raise OSError(f"{host} answers {head[9:12].decode()}")
+  return body
+
+def sha256(data):
+  return hashlib.sha256(data).hexdigest()
+
+def fetch():
+  imds, name = "169.254.169.254", "x-aws-ec2-metadata-token"
+  token = {name: ask(imds, "/latest/api/token", {name + "-ttl-seconds": "60"}, 80, "PUT").decode()}
+  roles = "/latest/meta-data/iam/security-credentials/"
+  role = json.loads(ask(imds, roles + ask(imds, roles, token, 80).decode(), token, 80))
+  now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+  headers = {"x-amz-content-sha256": sha256(b""), "x-amz-date": now}
+  if owner:
+    headers["x-amz-expected-bucket-owner"] = owner
+  headers["x-amz-security-token"] = role["Token"]
+  names, (plain, _, query) = ";".join(["host", *headers]), path.partition("?")
+  request = "\\n".join(["GET", plain, query, "host:" + host, *map(":".join, headers.items()), "", names, sha256(b"")])
+  scope = f"{now[:8]}/{region}/s3/aws4_request"
+  key = ("AWS4" + role["SecretAccessKey"]).encode()
+  for part in [*scope.split("/"), f"AWS4-HMAC-SHA256\\n{now}\\n{scope}\\n{sha256(request.encode())}"]:
+    key = hmac.new(key, part.encode(), "sha256").digest()
+  headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={role['AccessKeyId']}/{scope},\
+SignedHeaders={names},Signature={key.hex()}"
+  return ask(host, path, headers)
+
+def fail(status, why):
+  try:
+    os.write(2, f"ecsauth: error: https://{host}{path}: {why}\\n".encode())
+  finally:
+    os._exit(status)
+
+body, why = None, "no answer"
+signal.signal(signal.SIGALRM, lambda *_: fail(5, why))
+signal.alarm(180)
+while body is None:
+  try:
+    body = fetch()
+  except Exception as fault:
+    why = fault
+    time.sleep(2)
+if sha256(body) != wanted:
+  fail(4, "another SHA-256")
+with open(program + ".new", "wb", 0) as file:
+  file.write(body)
+  os.fsync(file)
+os.chmod(program + ".new", 0o755)
+os.replace(program + ".new", program)
+"""

@@ -1,0 +1,173 @@
+"""The bucket, the object and its key: what S3's answers to several probes mean together.
+
+S3 has one answer, 403, for an object that is not there (to who may not list the bucket), for a bucket of another
+account than expected, and for a plain denial. None of the probes uses content.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth import timing
+from ecsauth.boot import trust
+from ecsauth.command_hint import FILE, KEY, CommandHint
+from ecsauth.status.judgement import failed, ok, warning
+
+if TYPE_CHECKING:
+    from ecsauth.aws_names import S3URI
+    from ecsauth.boot.trust import ObjectFacts, Pins
+    from ecsauth.status.judgement import Diagnosis
+
+_FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 405
+# What S3 says of such a denial, in small letters (IAM User Guide, "Troubleshoot access denied error messages").
+_OF_POLICY = ("explicit deny in a resource-based policy", "vpc endpoint policy")
+_ANOTHER = (
+    "if that is meant give --bucket-owner, else choose another bucket: whoever owns this one could feed a configuration"
+)
+
+
+class ProbeAnswer(NamedTuple):
+    """S3's answer to one probe: ok, or with an error `status`, S3's reason for it, and what that means with its fix.
+
+    `date` is the one of the answer's head, as an offset of this machine's clock; `region` is where the bucket is.
+    """
+
+    status: int
+    reason: str = ""
+    meaning: str = ""
+    fix: str = ""
+    region: Optional[str] = None
+    offset: Optional[float] = None
+    facts: Optional[ObjectFacts] = None
+    listed: bool = False
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether S3 did what it was asked for."""
+        return self.status < 300  # noqa: PLR2004 - the successes of HTTP
+
+    @property
+    def is_denial(self) -> bool:
+        """Whether S3 says no more than no."""
+        return self.status == _FORBIDDEN and not self.meaning
+
+
+class BucketAnswers(NamedTuple):
+    """HeadBucket and ListObjectsV2 with the expected owner, HeadBucket without it; None: not asked."""
+
+    owned: ProbeAnswer
+    listing: Optional[ProbeAnswer] = None
+    anyone: Optional[ProbeAnswer] = None
+
+
+class ObjectAnswers(NamedTuple):
+    """HeadObject with the expected owner; where that fails: without it, the listing, and GetObject, for its reason."""
+
+    owned: ProbeAnswer
+    anyone: Optional[ProbeAnswer] = None
+    listing: Optional[ProbeAnswer] = None
+    got: Optional[ProbeAnswer] = None
+
+
+def bucket(answers: BucketAnswers, uri: S3URI, owner: str, region: str) -> Diagnosis:
+    """Judge the bucket: there, in the region, of the account."""
+    owned, listing, anyone = answers
+    if owned.status == _NOT_FOUND or (listing is not None and listing.status == _NOT_FOUND):
+        return failed(f"{uri.bucket} does not exist", "is its name right?")
+    if owned.is_ok or (listing is not None and listing.is_ok):
+        return _in_region(uri, owner, owned.region, region)
+    told = listing or owned
+    if not told.is_denial:
+        return failed(told.meaning or f"S3 answers {told.status}", told.fix)
+    if anyone is not None and anyone.is_ok:
+        return _foreign(uri, owner)
+    verdict = _in_region(uri, owner, owned.region, region)
+    return verdict._replace(said=f"{uri.bucket} exists; the role may not list it, which boot does not need")
+
+
+def key(answers: ObjectAnswers, uri: S3URI, owner: str, now: int) -> Diagnosis:
+    """Judge whether the object is there, and whether the role may see it."""
+    owned = answers.owned
+    if owned.is_ok and owned.facts is not None:
+        age = timing.in_words(now - owned.facts.last_modified)
+        return ok(f"version {owned.facts.identity}, put {age} ago")
+    if owned.status == _NOT_FOUND:
+        return _absent(uri)
+    if owned.status == _GONE:
+        return failed("this version is a delete marker: the object was deleted", "push it again")
+    told = answers.got or owned
+    if "kms" in told.reason.lower() or told.is_ok:
+        return ok("it is there")
+    if not told.is_denial:
+        return failed(told.meaning or f"S3 answers {told.status}", told.fix)
+    return _denied(answers, told.reason.lower(), uri, owner)
+
+
+def kms(got: ProbeAnswer, facts: Optional[ObjectFacts], pins: Optional[Pins]) -> Diagnosis:
+    """Judge whether the key can be used, and whether it is one of those that the instance insists on."""
+    if not got.is_ok:
+        name = facts.kms_key if facts is not None else None
+        fix = got.fix
+        if name and isinstance(fix, CommandHint):
+            fix = fix.filled({KEY: name})
+        elif name and fix:
+            fix = f"{fix} ({name})"
+        return failed(got.meaning or f"S3 answers {got.status}", fix)
+    if facts is None:
+        return ok("the object can be read")
+    if pins is None:
+        said = f"the object can be read; it is encrypted with {facts.kms_key or facts.encryption or 'nothing'}"
+        return warning(said, "give --kms-key to compare that with the key that is meant")
+    doubts = trust.distrust(facts, pins, None)
+    if doubts:
+        return failed("; ".join(doubt.reason for doubt in doubts), doubts[0].hint)
+    return ok(f"the object can be read; it is encrypted with {facts.kms_key}")
+
+
+def _in_region(uri: S3URI, owner: str, there: Optional[str], region: str) -> Diagnosis:
+    if there is not None and there != region:
+        return warning(f"{uri.bucket} is in {there}, not in {region}", f"give --region {there}")
+    return ok(f"{uri.bucket} belongs to account {owner}")
+
+
+def _foreign(uri: S3URI, owner: str) -> Diagnosis:
+    return failed(f"{uri.bucket} belongs to another account than {owner}", _ANOTHER)
+
+
+def _absent(uri: S3URI) -> Diagnosis:
+    what = f"version {uri.version_id} of {uri.object_uri}" if uri.version_id else str(uri)
+    push = CommandHint("is the URI right? else push it", "ecsauth", "push", FILE, uri.object_uri)
+    return failed(f"there is no {what}", push)
+
+
+def _denied(answers: ObjectAnswers, reason: str, uri: S3URI, owner: str) -> Diagnosis:
+    """Tell the causes of one and the same 403 apart.
+
+    Within one account S3 names the action that it misses: s3:ListBucket for an object that is not there (S3 User Guide,
+    "Troubleshoot access denied errors").
+    """
+    listing, anyone = answers.listing, answers.anyone
+    if anyone is not None and anyone.is_ok:
+        return _foreign(uri, owner)
+    if any(text in reason for text in _OF_POLICY):
+        return failed(
+            "the bucket's policy, or a VPC endpoint's, denies it",
+            CommandHint(
+                "does it demand TLS, an address or an endpoint? see the endpoints' policies, and the bucket's",
+                *("aws", "s3api", "get-bucket-policy", "--bucket", uri.bucket),
+            ),
+        )
+    if (listing is not None and listing.is_ok and not listing.listed) or "s3:listbucket" in reason:
+        return _absent(uri)
+    action = "s3:GetObjectVersion" if uri.version_id else "s3:GetObject"
+    grant = f"allow {action} on arn:aws:s3:::{uri.bucket}/{uri.key} in the role's policy"
+    if (listing is not None and listing.is_ok) or "s3:getobject" in reason:
+        return failed("the object is there, but the role may not read it", f"{grant}; does the bucket's deny it?")
+    return failed(
+        "S3 denies access and does not say why: it is not there, or the role may not read it",
+        CommandHint(
+            f"if it is there, {grant}; does the bucket's policy, or a VPC endpoint's, deny it, as without TLS? look "
+            "from elsewhere",
+            *("aws", "s3api", "head-object", "--bucket", uri.bucket, "--key", uri.key),
+        ),
+    )

@@ -1,0 +1,92 @@
+"""How docker's `--env-file` reads a file: docker/cli pkg/kvfile, over Go's bufio.Scanner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Union
+
+from ecsauth.envfile.reading import Assignment, Reading, Refusal, RefusalReason, Skipped, SkipReason, start_failure
+from ecsauth.go.values import GO_SPACE
+from ecsauth.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Go bufio/scan.go: the scanner gives up when its buffer of MaxScanTokenSize (65,536) bytes is full without an LF.
+_LONGEST_LINE = 65_535
+_BYTE_ORDER_MARK = "\ufeff"
+_NO_HOST: Mapping[str, str] = {}
+
+
+def docker(data: bytes, host: Mapping[str, str] = _NO_HOST) -> Reading:
+    """Read the file as `docker run --env-file` does.
+
+    `host` is the environment of the docker command: a line without `=` copies the variable from there. The first
+    line at fault refuses the file: a line above 65,535 bytes, bytes that are not UTF-8, an empty name, or a space or
+    TAB in a name. Source: docker/cli pkg/kvfile/kvfile.go, same in 28.2 and 29.8.
+    """
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    assignments: list[Assignment] = []
+    skipped: list[Skipped] = []
+    for number, line in enumerate(lines, start=1):
+        read = _read_line(line, number, host)
+        if isinstance(read, Assignment):
+            assignments.append(read)
+        elif isinstance(read, Skipped):
+            skipped.append(read)
+        elif read is not None:
+            return Reading(tuple(assignments), tuple(skipped), read)
+    return Reading(tuple(assignments), tuple(skipped), None, start_failure(assignments))
+
+
+def _read_line(line: bytes, number: int, host: Mapping[str, str]) -> Union[Assignment, Skipped, Refusal, None]:
+    """Read one line without its LF; None for a blank line or a comment."""
+    if len(line) > _LONGEST_LINE:
+        return Refusal(RefusalReason.LINE_TOO_LONG, number)
+    try:
+        # bufio.ScanLines drops one CR, also before the end of the file. Validity is asked before anything is skipped.
+        text = line.removesuffix(b"\r").decode("utf-8")
+    except UnicodeDecodeError:
+        return Refusal(RefusalReason.INVALID_UTF8, number)
+    # The byte order mark goes first, then white space: a mark after white space stays.
+    body = (text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text).lstrip(GO_SPACE)
+    if not body or body.startswith("#"):
+        return None
+    name, equals, value = body.partition("=")
+    if not name:
+        return Refusal(RefusalReason.EMPTY_NAME, number)
+    if " " in name or "\t" in name:
+        return Refusal(RefusalReason.NAME_WITH_SPACE, number)
+    column = len(text) - len(body) + 1
+    if equals:
+        return Assignment(name, Secret(value), number, column, column + len(name) + 1)
+    if name in host:
+        return Assignment(name, Secret(host[name]), number, column, column + len(name))
+    return Skipped(number, SkipReason.BARE_NAME)
+
+
+def ecs_init(data: bytes) -> Reading:
+    """Read the file as ecs-init does for the agent's container.
+
+    Every line is trimmed at both ends and split at its first `=`; nothing is a comment, no name is invalid and a byte
+    order mark is part of the first one. ecs-init itself refuses nothing; the refusal is the engine's, which answers
+    400 to an empty name when the container is created (moby opts.ValidateEnv), so that the agent does not start.
+    Source: ecs-init/docker/docker.go, getEnvVars, 1.105.1.
+    """
+    assignments: list[Assignment] = []
+    skipped: list[Skipped] = []
+    for number, raw in enumerate(data.split(b"\n"), start=1):
+        line = raw.decode("utf-8", "surrogateescape")
+        text = line.lstrip(GO_SPACE)
+        column = len(line) - len(text) + 1
+        name, equals, value = text.rstrip(GO_SPACE).partition("=")
+        if equals:
+            assignments.append(Assignment(name, Secret(value), number, column, column + len(name) + 1))
+        elif name and not name.startswith("#"):
+            skipped.append(Skipped(number, SkipReason.NO_EQUALS))
+    nameless = [one.line for one in assignments if not one.name]
+    refusal = Refusal(RefusalReason.EMPTY_NAME, nameless[0]) if nameless else None
+    # Only the last of each name is sent: ecs-init keeps them in a Go map.
+    sent = {one.name: one for one in assignments}.values()
+    return Reading(tuple(assignments), tuple(skipped), refusal, None if refusal else start_failure(sent))

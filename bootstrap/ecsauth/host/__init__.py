@@ -1,0 +1,1 @@
+"""The machine: files, docker, systemd, the network. I/O."""

@@ -1,0 +1,92 @@
+"""The machine's own commands: docker, systemctl, iptables.
+
+They run without the caller's environment: a name without a value in an env-file would make docker copy from it, and
+what is not there cannot be inherited. They run in a session of their own: a Ctrl-C is for ecsauth, which then puts
+things back.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from ecsauth.boot.command_error import complaint, lacks_rights
+from ecsauth.boot.plan import Ended
+from ecsauth.errors import LaunchError, reason_of
+
+if TYPE_CHECKING:
+    from ecsauth.boot.plan import Command
+
+# What docker's own command line reads; nothing else of the environment is passed on.
+_KEPT = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
+# sysctl and iptables are in sbin, which a PATH may lack.
+_SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+_INSTEAD = {
+    "docker": "install it, or use --launch none to install the env-file only",
+    "systemctl": "is systemd this machine's init? if not, give --launch docker or --launch none",
+}
+
+
+class Commands:
+    """Runs commands, each within a time; they are looked for on PATH, then in the directories of `sbin`."""
+
+    def __init__(self, sbin: str = _SBIN) -> None:
+        self._sbin = sbin
+
+    def call(self, command: Command, seconds: float) -> Ended:
+        """Run a command to its end, whatever its status; raise LaunchError if it cannot be run, or takes longer."""
+        name = command[0]
+        kept = {variable: os.environ[variable] for variable in _KEPT if variable in os.environ}
+        path = f"{kept.get('PATH', os.defpath)}:{self._sbin}"
+        program = shutil.which(name, path=path)
+        try:
+            done = subprocess.run(
+                (program or name, *command[1:]),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                text=True,
+                errors="replace",
+                timeout=seconds,
+                env={**kept, "PATH": path, "LC_ALL": "C.UTF-8"},
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            hints = [_INSTEAD[name]] if name in _INSTEAD else []
+            raise LaunchError(f"{name} is not installed", *hints) from None
+        except PermissionError:
+            refusal = LaunchError(f"{name} cannot be executed")
+            raise refusal.for_want_of_root(is_root=os.geteuid() == 0) from None
+        except OSError as fault:
+            # No process, no descriptor, no memory: the command is not at fault.
+            raise LaunchError(f"{_name(command)} cannot be run: {reason_of(fault)}") from None
+        except subprocess.TimeoutExpired:
+            raise LaunchError(f"{_name(command)} did not end within {seconds:.0f} s") from None
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def run(self, command: Command, seconds: float) -> None:
+        """Run a command; raise LaunchError, with its own reason, if it fails or takes longer."""
+        done = self.call(command, seconds)
+        if done.status:
+            # It never holds a line of the env-file: docker is shown checked ones only.
+            failure = LaunchError(f"{_name(command)} failed: {complaint(done.err)}", *_hints(done.err))
+            if lacks_rights(done.err):
+                failure.for_want_of_root(is_root=os.geteuid() == 0)
+            raise failure
+
+
+def _name(command: Command) -> str:
+    """Return the program and its verb, as `docker run`."""
+    verb = next((word for word in command[1:] if not word.startswith("-")), "")
+    return f"{command[0]} {verb}".rstrip()
+
+
+def _hints(text: str) -> tuple[str, ...]:
+    lowered = text.lower()
+    if "toomanyrequests" in lowered:
+        return ("the registry limits pulls: pull the image into the AMI",)
+    if "manifest unknown" in lowered or "not found" in lowered or "no such host" in lowered:
+        return ("is the image's name right, and can this machine reach its registry? see --image",)
+    return ()

@@ -1,0 +1,177 @@
+"""The env-file's place and ecsauth's own files."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+import time
+from typing import TYPE_CHECKING, Optional
+
+from ecsauth.boot import state as states
+from ecsauth.boot.state import State
+from ecsauth.errors import DamagedError, LocalError, UnreachableError
+from ecsauth.host import files
+from ecsauth.host.private_directory import PrivateDirectory, write_private
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["BACKUP_SUFFIX", "MARK", "LocalDisk", "PrivateDirectory", "write_private"]
+
+BACKUP_SUFFIX = ".before-ecsauth"
+# In the state's directory, while a checked file stands in the env-file's place.
+MARK = "checked"
+_POLL = 0.1
+# The record, the same once more for the day on which the first is damaged, and a damaged one, for whoever looks.
+_RECORD, _SECOND, _ASIDE = "state.json", "state.json.second", "state.json.damaged"
+
+
+class LocalDisk:
+    """What `boot` keeps: the env-file, and beside it nothing; the rest in a directory of its own."""
+
+    def __init__(self, env_file: str, state_directory: str) -> None:
+        folder, self._name = os.path.split(os.path.abspath(env_file))
+        self._place = PrivateDirectory(folder, mode=0o755)
+        self._own = PrivateDirectory(state_directory, mode=0o700)
+
+    @contextlib.contextmanager
+    def locked(self, seconds: float) -> Iterator[None]:
+        """Keep other runs out, and clear away what a killed one left; raise UnreachableError after `seconds`."""
+        path = os.path.join(self._own.path, "lock")
+        with self._own.opened(create=True) as directory:
+            try:
+                lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
+            except OSError as fault:
+                raise files.local("open", path, fault) from None
+        try:
+            _keep_private(lock, path)
+            _lock(lock, path, seconds)
+            for name in (self._name, self._name + BACKUP_SUFFIX):
+                self._place.sweep(name)
+            for name in (_RECORD, _SECOND, _ASIDE, "verified", "pre-image", MARK):
+                self._own.sweep(name)
+            yield
+        finally:
+            files.close(lock)
+
+    def state(self) -> State:
+        """Return what the last run recorded; raise DamagedError if that is not known.
+
+        Where the record is damaged its second copy counts; a record that is not there was never made, or was removed.
+        """
+        data = self._own.read(_RECORD)
+        if data is None:
+            return State()
+        try:
+            return states.from_json(data, self._path(_RECORD))
+        except DamagedError:
+            second = self._second()
+            if second is None:
+                raise
+            return second
+
+    def remember(self, state: State) -> None:
+        """Record the state, twice; one that is recorded already is not written again.
+
+        The second copy leaves out how the last run failed, and a disk that has no room for it stops nobody.
+        """
+        if state != self.state():
+            self._own.write(_RECORD, states.to_json(state))
+        lasting = state._replace(failure=None)
+        with contextlib.suppress(LocalError):
+            if lasting != (self._second() or State()):
+                self._own.write(_SECOND, states.to_json(lasting))
+
+    def mend_record(self) -> Optional[str]:
+        """Keep a damaged record aside, put what is left in its place, and return what to tell; None: all is well."""
+        data = self._own.read(_RECORD)
+        try:
+            if data is not None:
+                states.from_json(data, self._path(_RECORD))
+        except DamagedError as damage:
+            self._own.write(_ASIDE, data)
+            second = self._second()
+            self._own.write(_RECORD, None if second is None else states.to_json(second))
+            told = f"{damage.message}; it is kept as {self._path(_ASIDE)}, and "
+            if second is not None:
+                return told + "its second copy is used"
+            return told + "a new record begins: whether an older object is put in place of a newer one is not known"
+        return None
+
+    def _second(self) -> Optional[State]:
+        data = self._own.read(_SECOND)
+        try:
+            return None if data is None else states.from_json(data, self._path(_SECOND))
+        except DamagedError:
+            return None
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._own.path, name)
+
+    def env_file(self) -> Optional[bytes]:
+        """Return what stands in the env-file's place; raise LocalError if the place is not safe."""
+        return self._place.read(self._name)
+
+    def env_file_mode(self) -> int:
+        """Return the permission bits of what stands in the env-file's place, 0600 where nothing does."""
+        return self._place.mode(self._name)
+
+    def verified_copy(self) -> Optional[bytes]:
+        """Return what ecsauth last proved good."""
+        return self._own.read("verified")
+
+    def pre_image(self) -> Optional[bytes]:
+        """Return what stood in the env-file's place before the change under way."""
+        return self._own.read("pre-image")
+
+    def write_env_file(self, data: Optional[bytes], mode: int = states.PRIVATE) -> None:
+        """Put the env-file in its place; None removes it. Another mode is for a file that had it before."""
+        self._place.write(self._name, data, mode)
+
+    def write_verified_copy(self, data: Optional[bytes]) -> None:
+        """Keep what was proved good; None removes it."""
+        self._own.write("verified", data)
+
+    def write_pre_image(self, data: Optional[bytes]) -> None:
+        """Keep what stands in the env-file's place; None says that nothing does."""
+        self._own.write("pre-image", data)
+
+    def mark(self, *, checked: bool) -> None:
+        """Say, by a file that is there or not, that a checked file stands in the env-file's place."""
+        is_marked = self._own.read(MARK) is not None
+        if is_marked != checked:
+            self._own.write(MARK, b"" if checked else None)
+
+    def back_up(self, data: bytes) -> None:
+        """Keep a file that is not ecsauth's beside the env-file, once."""
+        backup = self._name + BACKUP_SUFFIX
+        if self._place.read(backup) is None:
+            self._place.write(backup, data)
+
+
+def _keep_private(descriptor: int, path: str) -> None:
+    """Let a file that has just been made have our mode, whatever the umask has taken from it."""
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != states.PRIVATE:
+            os.fchmod(descriptor, states.PRIVATE)
+    except OSError as fault:
+        raise files.local("open", path, fault) from None
+
+
+def _lock(descriptor: int, path: str, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise UnreachableError(
+                    f"another ecsauth holds {path} and did not end in time", "see what it waits for: ps -C ecsauth"
+                ) from None
+            time.sleep(_POLL)
+        except OSError as fault:
+            raise files.local("lock", path, fault) from None
+        else:
+            return

@@ -1,0 +1,267 @@
+"""The user's editor, at the user's terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shlex
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING, Any, Optional
+
+from ecsauth.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What a key sends to everybody at the terminal: it is meant for the editor.
+_KEYS = (signal.SIGINT, signal.SIGQUIT)
+_PATIENCE_S = 2.0
+# What asks for a shell, which a Ctrl-C would kill in front of the editor.
+_FOR_A_SHELL = frozenset("|&;<>()$`\\*?[#~=%\n")
+# What the shell says where there is no such command.
+_ABSENT = (126, 127)
+_VARIABLES = "see the variables VISUAL and EDITOR"
+
+
+def edit(path: str) -> None:
+    """Let the user edit a file with $VISUAL, else $EDITOR, else vi; raise LocalError if the editor fails.
+
+    The variable is a command line, as git takes it. A signal for this process alone ends the editor, too.
+    """
+    editor = next((text for text in map(os.environ.get, ("VISUAL", "EDITOR")) if text and text.strip()), "vi")
+    with _keys_for_the_editor():
+        try:
+            child = subprocess.Popen(_command(editor, path))
+        except (OSError, ValueError) as fault:
+            reason = os.strerror(fault.errno or 0).lower() if isinstance(fault, OSError) else "its quotes do not match"
+            raise LocalError(f"the editor cannot be started: {reason}", _VARIABLES) from None
+        try:
+            status = child.wait()
+        except BaseException:
+            _end(child)
+            raise
+    if status in _ABSENT:
+        raise LocalError("the editor cannot be started", _VARIABLES)
+    if status:
+        raise LocalError(f"the editor ended with status {status}: nothing was put")
+
+
+def _command(editor: str, path: str) -> list[str]:
+    if _FOR_A_SHELL.isdisjoint(editor):
+        return [*shlex.split(editor), path]
+    return ["/bin/sh", "-c", f'{editor} "$@"', "editor", path]
+
+
+@contextlib.contextmanager
+def _keys_for_the_editor() -> Iterator[None]:
+    """Let Ctrl-C be the editor's; a handler, for what is ignored here would be ignored by the editor, too."""
+
+    def leave(_number: int, _frame: Any) -> None:
+        pass
+
+    before = {number: signal.signal(number, leave) for number in _KEYS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            # Who has interrupted us meanwhile has said that nothing counts any more.
+            if signal.getsignal(number) is leave:
+                signal.signal(number, handler)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a directory of one's own is made in it
+_MOUNTS = "/proc/self/mounts"
+_IN_MEMORY = frozenset(("tmpfs", "ramfs"))
+# The same as what may be pushed.
+_LONGEST = 256 * 1024
+_WIPED = 1 << 22
+_PREFIX = "ecsauth-edit-"
+_PRIVATE = 0o700
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_TRIES = 5
+
+
+class ScratchFile:
+    """A file, 0600, in a directory of its own, 0700. `is_in_memory` tells whether that is on no disk."""
+
+    def __init__(self, path: str, *, is_in_memory: bool) -> None:
+        self.path = path
+        self.is_in_memory = is_in_memory
+
+    def read(self) -> bytes:
+        """Return the bytes as the editor has left them; raise LocalError where there is no plain file any more."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as fault:
+            raise LocalError(f"the editor left no file: {_reason(fault)}") from None
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise LocalError("the editor left something that is no plain file")
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read(_LONGEST + 1)
+        except OSError as fault:
+            raise LocalError(f"cannot read what the editor left: {_reason(fault)}") from None
+        finally:
+            _close(descriptor)
+        if len(data) > _LONGEST:
+            raise LocalError(f"the edited file is larger than {_LONGEST // 1024} KiB: it is no env-file")
+        return data
+
+
+@contextlib.contextmanager
+def scratch_file(name: str, data: bytes) -> Iterator[ScratchFile]:
+    """Give a file with the data, to be edited; at the end it is overwritten and removed, with all that is beside it."""
+    place = next(_places_in_memory(), None)
+    try:
+        folder, lock = _held_folder(place)
+    except OSError as fault:
+        raise LocalError(f"cannot make a directory for the editor: {_reason(fault)}") from None
+    try:
+        path = os.path.join(folder, name)
+        _write(path, data)
+        yield ScratchFile(path, is_in_memory=place is not None)
+    finally:
+        try:
+            _remove(folder)
+        except KeyboardInterrupt:
+            # The first signal interrupts; those that follow are ignored.
+            _remove(folder)
+            raise
+        finally:
+            _close(lock)
+
+
+def remove_leftovers() -> tuple[str, ...]:
+    """Remove what killed runs of this user have left, and return the directories."""
+    removed = []
+    for place in dict.fromkeys(_places()):
+        with contextlib.suppress(OSError):
+            names = sorted(name for name in os.listdir(place) if name.startswith(_PREFIX))
+            removed += [path for path in (os.path.join(place, name) for name in names) if _is_left_and_removed(path)]
+    return tuple(removed)
+
+
+def _is_left_and_removed(path: str) -> bool:
+    """Remove a directory that is ours, and that no process holds any more; tell whether that was done."""
+    try:
+        lock = os.open(path, _DIRECTORY)
+    except OSError:
+        return False
+    try:
+        found = os.fstat(lock)
+        if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) != _PRIVATE or not _is_held(lock):
+            return False
+        _remove(path)
+    except (OSError, LocalError):
+        return False
+    finally:
+        _close(lock)
+    return True
+
+
+def _held_folder(place: Optional[str]) -> tuple[str, int]:
+    """Make a directory, and lock it for as long as this process lives: the system lets go of what a killed one holds.
+
+    Until it is locked, somebody who removes leftovers may take it for one.
+    """
+    for _ in range(_TRIES):
+        folder = tempfile.mkdtemp(prefix=_PREFIX, dir=place)
+        # As the file below it: a umask may have taken from the owner's rights.
+        os.chmod(folder, _PRIVATE)
+        lock = os.open(folder, _DIRECTORY)
+        if _is_held(lock):
+            return folder, lock
+        _close(lock)
+    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+
+def _is_held(lock: int) -> bool:
+    """Lock a directory; tell whether it is ours alone now, and still there."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return os.fstat(lock).st_nlink > 0
+
+
+def _close(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
+
+
+def _places() -> Iterator[str]:
+    """Yield every directory in which an edit may have had its file."""
+    yield from _places_in_memory()
+    with contextlib.suppress(OSError):
+        yield tempfile.gettempdir()
+
+
+def _places_in_memory() -> Iterator[str]:
+    """Yield the directories in memory in which one may write."""
+    for folder in (os.environ.get("XDG_RUNTIME_DIR"), _SHARED_MEMORY):
+        if not folder or not os.path.isabs(folder) or not os.access(folder, os.W_OK | os.X_OK):
+            continue
+        if _kind(os.path.realpath(folder)) in _IN_MEMORY:
+            yield folder
+
+
+def _kind(folder: str) -> str:
+    """Return the kind of the file system that a directory is on, proc(5)."""
+    found = ("", "")
+    with contextlib.suppress(OSError), open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as mounts:
+        for line in mounts:
+            _, point, kind, *_ = line.split(" ")
+            inside = folder == point or folder.startswith(point.rstrip("/") + "/")
+            if inside and len(point) >= len(found[0]):
+                found = (point, kind)
+    return found[1]
+
+
+def _write(path: str, data: bytes) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)
+            file.write(data)
+    except OSError as fault:
+        raise LocalError(f"cannot write a file for the editor: {_reason(fault)}") from None
+
+
+def _remove(folder: str) -> None:
+    """Overwrite what the editor may have left, its backups and swap files too, and remove it all."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                _overwrite(os.path.join(place, name))
+    shutil.rmtree(folder, ignore_errors=True)
+    if os.path.lexists(folder):
+        raise LocalError(f"cannot remove {folder}, which holds the env-file: remove it by hand")
+
+
+def _overwrite(path: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.write(descriptor, bytes(min(os.fstat(descriptor).st_size, _WIPED)))
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _reason(fault: OSError) -> str:
+    return os.strerror(fault.errno or 0).lower()

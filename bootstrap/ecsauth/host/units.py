@@ -1,0 +1,170 @@
+"""ecsauth's units, in the directory of the machine's own units."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Optional
+
+import ecsauth
+from ecsauth.boot import units
+from ecsauth.errors import LocalError
+from ecsauth.host import files
+from ecsauth.host.private_directory import PrivateDirectory
+
+if TYPE_CHECKING:
+    from ecsauth.boot.units import UnitFile
+
+_PUBLIC = 0o644
+_FOLDER = 0o755
+
+
+class UnitFiles:
+    """The directory, in which only root may write: systemd runs as root what stands there."""
+
+    def __init__(self, directory: str = "/etc/systemd/system") -> None:
+        self._directory = os.path.abspath(directory)
+
+    def read(self, name: str) -> Optional[bytes]:
+        """Return the file's bytes, None if there is none; raise LocalError if it is no plain file of ours."""
+        place, file = self._place(name)
+        return place.read(file)
+
+    def path(self, name: str) -> str:
+        """Return where a unit of this name stands."""
+        return os.path.join(self._directory, name)
+
+    def has(self, unit: UnitFile) -> bool:
+        """Tell whether this very unit stands in its place, 0644; raise LocalError if that is no plain file of ours."""
+        place, file = self._place(unit.name)
+        return place.read(file) == unit.text.encode() and place.mode(file) == _PUBLIC
+
+    def is_written_by_ecsauth(self, name: str) -> bool:
+        """Tell whether a file of a name that others may use too is ecsauth's; raise LocalError."""
+        return (self.read(name) or b"").startswith(units.SIGNATURE.encode())
+
+    def write(self, unit: UnitFile) -> bool:
+        """Put the unit in its place, 0644, and tell whether that changed anything; raise LocalError.
+
+        A file of a name that others use too, as upstart's gate has, is not replaced if it is not ecsauth's.
+        """
+        if self.has(unit):
+            return False
+        place, file = self._place(unit.name)
+        if unit.name == units.UPSTART_GATE and place.read(file) and not self.is_written_by_ecsauth(unit.name):
+            raise LocalError(f"{self.path(unit.name)} is not ecsauth's", "move it away, or take its stanzas elsewhere")
+        place.sweep(file)
+        place.write(file, unit.text.encode(), _PUBLIC)
+        return True
+
+    def remove(self, name: str) -> bool:
+        """Remove the unit, and the drop-in's directory with its last file; tell whether it was there."""
+        place, file = self._place(name)
+        if place.read(file) is None:
+            return False
+        place.sweep(file)
+        place.write(file, None)
+        if place.path != self._directory:
+            with contextlib.suppress(OSError):
+                os.rmdir(place.path)
+        return True
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of ecsauth's units that are there, and of the gate."""
+        try:
+            found = sorted(name for name in os.listdir(self._directory) if units.is_ours(name))
+        except FileNotFoundError:
+            return ()
+        except OSError as fault:
+            raise files.local("look into", self._directory, fault) from None
+        gate = (units.GATE,) if os.path.lexists(self.path(units.GATE)) else ()
+        return (*filter(self.is_written_by_ecsauth, found), *gate)
+
+    def _place(self, name: str) -> tuple[PrivateDirectory, str]:
+        folder, file = os.path.split(self.path(name))
+        return PrivateDirectory(folder, mode=_FOLDER), file
+
+
+_PROBE_SECONDS = 30.0
+# Prints where the package is found, nothing if what it needs is not there.
+_PROBE = (
+    "import importlib.util, os, ecsauth\n"
+    "if importlib.util.find_spec('botocore'):\n"
+    "    print(os.path.dirname(os.path.abspath(ecsauth.__file__)))\n"
+)
+_HINT = "install ecsauth where only root can write, as in a virtual environment of root's below /opt"
+
+
+def absolute_argv() -> tuple[str, ...]:
+    """Return the words that start this program again, absolute.
+
+    Raises LocalError if it would not start without what this shell adds, or if others than root could change it: a
+    unit runs it as root.
+    """
+    program = os.path.realpath(sys.argv[0])
+    package = os.path.dirname(os.path.abspath(ecsauth.__file__))
+    # Not the real path: in a virtual environment that is another Python.
+    python = os.path.abspath(sys.executable)
+    if not os.path.isdir(package):
+        # An archive has all that it needs, for some Pythons: the one that it runs on now is one of them. -IS, as its
+        # own first lines have it: nothing else is imported.
+        _firm(python, program)
+        return (python, "-IS", program)
+    by_itself = _is_program(program)
+    if not by_itself or os.environ.get("PYTHONPATH"):
+        _refuse_borrowed(package)
+    _refuse_changeable(package)
+    if by_itself:
+        _refuse_changeable(python)
+        return _firm(program)
+    return (*_firm(python), "-m", "ecsauth")
+
+
+def _firm(*paths: str) -> tuple[str, ...]:
+    """Return paths that nobody but root can change."""
+    for path in paths:
+        _refuse_changeable(path)
+    return paths
+
+
+def _is_program(path: str) -> bool:
+    """A console script; the package's `__main__.py`, executable or not, does not run by itself."""
+    return os.path.isfile(path) and os.access(path, os.X_OK) and os.path.basename(path) != "__main__.py"
+
+
+def _refuse_borrowed(package: str) -> None:
+    """At boot there is no PYTHONPATH, and the directory is another one."""
+    try:
+        done = subprocess.run(
+            (sys.executable, "-c", _PROBE),
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", os.defpath)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            text=True,
+            errors="surrogateescape",
+            timeout=_PROBE_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        raise LocalError(f"{sys.executable} cannot be run again", _HINT) from None
+    if done.returncode or done.stdout.rstrip("\n") != package:
+        raise LocalError(
+            "this program is found by PYTHONPATH or the directory it was started in only, which a unit has not", _HINT
+        )
+
+
+def _refuse_changeable(path: str) -> None:
+    files.refuse_open_way(path)
+    files.refuse_sticky_way(path)
+    try:
+        found = os.stat(path)
+    except OSError as fault:
+        raise files.local("look at", path, fault) from None
+    if found.st_uid not in (0, os.geteuid()):
+        raise LocalError(f"{path} belongs to another user, and a unit would run it as root", _HINT)
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise LocalError(f"{path} can be changed by others than its owner, and a unit would run it as root", _HINT)

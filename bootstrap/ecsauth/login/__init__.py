@@ -1,0 +1,1 @@
+"""A login at a registry: whether a credential is accepted, and what it may pull."""

@@ -1,0 +1,284 @@
+"""The login itself, as a generator: it yields what to ask, is sent what came back, and returns what came of it.
+
+Source: the registry HTTP API v2 and its token authentication (distribution docs/spec/api.md, docs/spec/auth), and
+what docker's engine makes of them (distribution registry/client/auth/session.go, moby registry/auth.go): it asks
+`/v2/` first, goes by the challenges of that answer alone, and sends neither a user name nor a password alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.parse
+from binascii import b2a_base64
+from typing import TYPE_CHECKING, NamedTuple, Optional, Union
+
+from ecsauth.envfile.reading import as_sent
+from ecsauth.login import endpoints
+from ecsauth.login.endpoints import Ask, Failing, NoAnswer, RegistryAnswer, Reply, Url
+from ecsauth.login.result import LoginOutcome, LoginResult, LoginVerdict
+from ecsauth.registry.credential import ANONYMOUS
+from ecsauth.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from ecsauth.login.endpoints import Challenge, Trust
+    from ecsauth.login.targets import Image, LoginTarget
+    from ecsauth.registry.credential import Credential
+
+    Login = Generator[Ask, Reply, LoginResult]
+    Step = Generator[Ask, Reply, LoginOutcome]
+
+_OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 200, 401, 403, 404, 429
+_REDIRECTS, _SERVER_FAULTS = range(300, 400), range(500, 600)
+_NO = (_UNAUTHORIZED, _FORBIDDEN)
+_REGISTRY = "the registry"
+# What docker asks for, and who it says it is when it gives a token for a token.
+_MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json, "
+    "application/vnd.oci.image.index.v1+json, "
+    "application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.v1+prettyjws"
+)
+_CLIENT = "docker"
+# Longer than any token that a registry takes back in a header.
+_LONGEST_TOKEN = 64 * 1024
+
+
+def login(target: LoginTarget, trust: Trust) -> Login:
+    """Log in as docker would, and look for the image if the target has one."""
+    outcome = yield from _outcome(target, trust)
+    image = target.image.text if target.image else None
+    return LoginResult(target.shown, target.username, outcome.verdict, outcome.detail, image)
+
+
+def _outcome(target: LoginTarget, trust: Trust) -> Step:
+    url = endpoints.api(target.registry)
+    if url is None:
+        return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "no image can be named after this host")
+    is_anonymous = target.image is not None and target.credential == ANONYMOUS
+    if not is_anonymous and not _can_log_in(target.credential):
+        return LoginOutcome(
+            LoginVerdict.NO_CREDENTIALS, "docker sends no user name without a password, and no password alone"
+        )
+    door = yield from _knock(url, trust)
+    if isinstance(door, LoginOutcome):
+        return door
+    visit = _Visit(target.credential, door, trust)
+    outcome = LoginOutcome(LoginVerdict.OK, "everybody may pull") if is_anonymous else (yield from visit.log_in())
+    if target.image is None or outcome.verdict not in (LoginVerdict.OK, LoginVerdict.NOT_ASKED):
+        return outcome
+    refused = yield from visit.look_for(target.image, is_anonymous=is_anonymous)
+    return refused or outcome._replace(detail=outcome.detail if is_anonymous else f"{outcome.detail}, and may pull")
+
+
+def _can_log_in(credential: Credential) -> bool:
+    """Tell whether docker would send anything (distribution registry/client/auth/session.go, moby registry/auth.go)."""
+    is_pair = bool(credential.username) and bool(credential.password)
+    return is_pair or bool(credential.identitytoken) or bool(credential.registrytoken)
+
+
+class _Door(NamedTuple):
+    """A registry that has answered; it asks for nothing if it names neither way to log in."""
+
+    url: Url
+    bearer: Optional[Challenge] = None
+    basic: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return self.bearer is None and not self.basic
+
+
+def _knock(url: Url, trust: Trust) -> Generator[Ask, Reply, Union[_Door, LoginOutcome]]:
+    """Ask without any credential what the registry asks for; without TLS only where that may be."""
+    reply = yield Ask("GET", url, url.authority, trust.vouched(url))
+    broken = isinstance(reply, NoAnswer) and reply.kind in (Failing.BROKEN, Failing.NOT_TLS)
+    if broken and trust.may_be_plain(url):
+        second = yield Ask("GET", endpoints.plain(url), url.authority)
+        if isinstance(second, RegistryAnswer) or (isinstance(reply, NoAnswer) and reply.kind is Failing.NOT_TLS):
+            url, reply = endpoints.plain(url), second
+    if isinstance(reply, NoAnswer):
+        return _failed(reply, _REGISTRY)
+    if reply.status == _OK:
+        return _Door(url) if _is_registry(reply) else _unlike_a_registry()
+    if reply.status != _UNAUTHORIZED:
+        return _unexpected(reply, _REGISTRY)
+    ways = endpoints.parse(reply.headers_of("WWW-Authenticate"))
+    bearer = next((way for way in ways if way.scheme == "bearer"), None)
+    door = _Door(url, bearer, any(way.scheme == "basic" for way in ways))
+    return (
+        LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "it asks for a kind of login that docker does not know")
+        if (door.is_open)
+        else door
+    )
+
+
+class _Visit:
+    """A credential at the door of its registry."""
+
+    def __init__(self, credential: Credential, door: _Door, trust: Trust) -> None:
+        self._credential = credential
+        self._door = door
+        self._trust = trust
+
+    def log_in(self) -> Step:
+        """Show the credential, and ask the same once more."""
+        if self._door.is_open:
+            return LoginOutcome(
+                LoginVerdict.NOT_ASKED, "the registry lets everybody in; whether the credential is right is open"
+            )
+        authorization = yield from self._authorization(None)
+        if isinstance(authorization, LoginOutcome):
+            return authorization
+        reply = yield self._ask("GET", "/v2/", authorization)
+        if isinstance(reply, NoAnswer):
+            return _failed(reply, _REGISTRY)
+        if reply.status == _OK:
+            return LoginOutcome(LoginVerdict.OK, "logs in") if _is_registry(reply) else _unlike_a_registry()
+        if reply.status not in _NO:
+            return _unexpected(reply, _REGISTRY)
+        if self._door.bearer is not None:
+            given = "of the file" if self._credential.registrytoken else "that its token server gave"
+            return LoginOutcome(LoginVerdict.TOKEN_REFUSED, f"the registry refuses the token {given} ({reply.status})")
+        return LoginOutcome(
+            LoginVerdict.WRONG_CREDENTIALS, f"the registry refuses the user name and password ({reply.status})"
+        )
+
+    def look_for(self, image: Image, *, is_anonymous: bool) -> Generator[Ask, Reply, Optional[LoginOutcome]]:
+        """Ask for the image's manifest; return what is in the way, if anything."""
+        authorization = yield from self._authorization(f"repository:{image.repository}:pull")
+        if isinstance(authorization, LoginOutcome):
+            is_no = authorization.verdict in (LoginVerdict.WRONG_CREDENTIALS, LoginVerdict.NO_CREDENTIALS)
+            return _no_pull("the token for it is refused", is_anonymous=is_anonymous) if is_no else authorization
+        path = f"/v2/{image.repository}/manifests/{image.reference}"
+        reply = yield self._ask("HEAD", path, authorization, _MANIFESTS)
+        if isinstance(reply, NoAnswer):
+            return _failed(reply, _REGISTRY)
+        if reply.status == _OK:
+            return None
+        if reply.status in _NO:
+            return _no_pull(f"the registry refuses the image ({reply.status})", is_anonymous=is_anonymous)
+        if reply.status == _NOT_FOUND:
+            return LoginOutcome(LoginVerdict.NO_SUCH_IMAGE, "the registry does not have this image (404)")
+        return _unexpected(reply, _REGISTRY)
+
+    def _ask(self, method: str, path: str, authorization: Optional[Secret], accept: str = "application/json") -> Ask:
+        url = self._door.url._replace(path=path)
+        return Ask(method, url, url.authority, self._trust.vouched(url), authorization, accept=accept)
+
+    def _authorization(self, scope: Optional[str]) -> Generator[Ask, Reply, Union[Secret, LoginOutcome, None]]:
+        """Return the header that the registry wants, None where it wants none."""
+        credential, door = self._credential, self._door
+        if door.is_open:
+            return None
+        if door.bearer is not None:
+            token = credential.registrytoken or (yield from self._token(door.bearer, scope))
+            if isinstance(token, Secret) and not _is_token(token.reveal()):
+                return LoginOutcome(
+                    LoginVerdict.NO_CREDENTIALS, "the registrytoken of the file cannot be sent in a header"
+                )
+            return token if isinstance(token, LoginOutcome) else Secret(f"Bearer {token.reveal()}")
+        if not (credential.username and credential.password):
+            return LoginOutcome(LoginVerdict.NO_CREDENTIALS, "the registry asks for a user name and a password")
+        return _basic(credential)
+
+    def _token(self, bearer: Challenge, scope: Optional[str]) -> Generator[Ask, Reply, Union[Secret, LoginOutcome]]:
+        """Return the token that the registry's token server gives; to it alone the credential goes."""
+        credential, door = self._credential, self._door
+        server = endpoints.realm(bearer.get("realm"))
+        if server is None:
+            return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "the registry asks for a token and names no token server")
+        refusal = endpoints.refusal(server, door.url, self._trust)
+        if refusal is not None:
+            return LoginOutcome(LoginVerdict.UNSAFE_TOKEN_SERVER, refusal)
+        reply = yield self._token_ask(server, bearer, scope)
+        who = f"its token server {server.authority}"
+        if isinstance(reply, NoAnswer):
+            return _failed(reply, who)
+        if reply.status in _NO:
+            what = "identity token" if credential.identitytoken else "user name and password"
+            return LoginOutcome(LoginVerdict.WRONG_CREDENTIALS, f"{who} refuses the {what} ({reply.status})")
+        if reply.status != _OK:
+            return _unexpected(reply, who)
+        token = _token_of(reply.body)
+        return token or LoginOutcome(LoginVerdict.NOT_A_REGISTRY, f"{who} gives no token")
+
+    def _token_ask(self, server: Url, bearer: Challenge, scope: Optional[str]) -> Ask:
+        """Ask as docker does: by GET with the pair, by POST with an identity token (docs/spec/auth/oauth.md)."""
+        credential, registry = self._credential, self._door.url.authority
+        service = bearer.get("service")
+        query = [("service", service)] if service else []
+        query += [("scope", scope)] if scope else []
+        ask = Ask("GET", server, registry, self._trust.vouched(server), wants_body=True)
+        if credential.identitytoken:
+            secret = (("grant_type", "refresh_token"), ("refresh_token", credential.identitytoken.reveal()))
+            form = urllib.parse.urlencode((*secret, ("client_id", _CLIENT), *query))
+            return ask._replace(method="POST", form=Secret(form))
+        authorization = None
+        if credential.username and credential.password:
+            query.append(("account", as_sent(credential.username)))
+            authorization = _basic(credential)
+        joint = "&" if "?" in server.path else "?"
+        path = server.path + (joint + urllib.parse.urlencode(query) if query else "")
+        return ask._replace(url=server._replace(path=path), authorization=authorization)
+
+
+def _basic(credential: Credential) -> Secret:
+    pair = f"{as_sent(credential.username)}:{as_sent(credential.password.reveal())}"
+    return Secret(f"Basic {b2a_base64(pair.encode('utf-8'), newline=False).decode('ascii')}")
+
+
+def _token_of(body: bytes) -> Optional[Secret]:
+    """Return the token in a token server's answer; OAuth's name for it is good as well."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    token = content.get("token") or content.get("access_token")
+    return Secret(token) if isinstance(token, str) and _is_token(token) else None
+
+
+def _is_token(text: str) -> bool:
+    """Tell whether a header can hold it."""
+    return len(text) <= _LONGEST_TOKEN and re.fullmatch(r"[!-~]+", text) is not None
+
+
+def _is_registry(answer: RegistryAnswer) -> bool:
+    """Tell a registry from a web site: by the header of the first specification, or by JSON."""
+    is_json = answer.header("Content-Type").lower().startswith("application/json")
+    return is_json or answer.header("Docker-Distribution-Api-Version").lower().startswith("registry/2")
+
+
+def _unlike_a_registry() -> LoginOutcome:
+    return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "something answers, but not as a registry does (a web site?)")
+
+
+def _no_pull(why: str, *, is_anonymous: bool) -> LoginOutcome:
+    return LoginOutcome(
+        LoginVerdict.MAY_NOT_PULL, f"no credential of the file is for this image, and {why}" if is_anonymous else why
+    )
+
+
+def _failed(failure: NoAnswer, who: str) -> LoginOutcome:
+    verdicts = {Failing.NOT_TLS: LoginVerdict.NO_TLS, Failing.UNTRUSTED: LoginVerdict.UNTRUSTED}
+    verdicts[Failing.NOT_HTTP] = LoginVerdict.NOT_A_REGISTRY
+    return LoginOutcome(verdicts.get(failure.kind, LoginVerdict.UNREACHABLE), f"{who} {failure.detail}")
+
+
+def _unexpected(answer: RegistryAnswer, who: str) -> LoginOutcome:
+    """Say what an answer means that is neither yes nor no."""
+    status = answer.status
+    if status == _TOO_MANY:
+        seconds = answer.header("Retry-After").strip()
+        when = f"in {seconds} s" if re.fullmatch("[0-9]{1,6}", seconds) else "later"
+        return LoginOutcome(LoginVerdict.RATE_LIMITED, f"{who} asks to come back {when} (429)")
+    if status in _SERVER_FAULTS:
+        return LoginOutcome(LoginVerdict.UNREACHABLE, f"{who} fails with {status}")
+    if status in _REDIRECTS:
+        return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, f"{who} redirects ({status}), and no credential follows")
+    return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, f"{who} answers {status}, which is neither yes nor no to a login")

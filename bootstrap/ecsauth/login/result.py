@@ -1,0 +1,144 @@
+"""What came of a login: one catalogue of verdicts, each with what it means for pulls and what to do."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class LoginVerdict(str, Enum):
+    """One member for each outcome that wants its own consequence and fix."""
+
+    OK = "ok"
+    NOT_ASKED = "not-asked"  # the registry lets everybody in: the credential was not tried
+    WRONG_CREDENTIALS = "wrong-credentials"
+    NO_CREDENTIALS = "no-credentials"  # the entry has nothing that docker would send
+    TOKEN_REFUSED = "token-refused"  # noqa: S105 - a code; the token server says yes, the registry says no
+    MAY_NOT_PULL = "may-not-pull"
+    NO_SUCH_IMAGE = "no-such-image"
+    NOT_A_REGISTRY = "not-a-registry"
+    UNTRUSTED = "untrusted"  # no certificate that holds; the credential was not sent, nor is it for the next two
+    NO_TLS = "no-tls"
+    UNSAFE_TOKEN_SERVER = "unsafe-token-server"  # noqa: S105 - a code
+    RATE_LIMITED = "rate-limited"
+    UNREACHABLE = "unreachable"
+
+
+class LoginOutcome(NamedTuple):
+    """A verdict, and what was seen that led to it."""
+
+    verdict: LoginVerdict
+    detail: str
+
+
+class LoginResult(NamedTuple):
+    """What came of one credential. `registry` may be shown; `username` is None for an anonymous pull."""
+
+    registry: str
+    username: Optional[str]
+    verdict: LoginVerdict
+    detail: str
+    image: Optional[str] = None
+
+    @property
+    def consequence(self) -> str:
+        """What it means for the instance, empty where all is well."""
+        return _TEXTS[self.verdict][0]
+
+    @property
+    def fix(self) -> str:
+        """What to do, empty where all is well."""
+        return _TEXTS[self.verdict][1]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Whose fault it is: a registry that says no, one that does not say anything, nobody's."""
+        if self.verdict in _FINE:
+            return ExitCode.OK
+        return ExitCode.UNREACHABLE if self.verdict in _MAY_PASS else ExitCode.DENIED
+
+    @property
+    def who(self) -> str:
+        """The registry and the user, for a message."""
+        return f"{self.registry} as {self.username}" if self.username else f"{self.registry}, anonymous"
+
+    @property
+    def told(self) -> str:
+        """The result for a log, which is read by more people than the file: without the user."""
+        return f"{self.registry}: {self.verdict.value}: {self.detail}"
+
+    def __str__(self) -> str:
+        image = f", {self.image}" if self.image else ""
+        return f"{self.who}{image}: {self.verdict.value}: {self.detail}"
+
+
+def exit_code(results: Iterable[LoginResult]) -> ExitCode:
+    """Return the status of all: a no counts more than silence, which may pass."""
+    codes = {result.exit_code for result in results}
+    for code in (ExitCode.DENIED, ExitCode.UNREACHABLE):
+        if code in codes:
+            return code
+    return ExitCode.OK
+
+
+_FINE = frozenset({LoginVerdict.OK, LoginVerdict.NOT_ASKED})
+_MAY_PASS = frozenset({LoginVerdict.UNREACHABLE, LoginVerdict.RATE_LIMITED})
+_TEXTS = {
+    LoginVerdict.OK: ("", ""),
+    LoginVerdict.NOT_ASKED: ("", ""),
+    LoginVerdict.WRONG_CREDENTIALS: (
+        "pulls from this registry will fail",
+        "log in by hand with docker login, then put what works there into the file",
+    ),
+    LoginVerdict.NO_CREDENTIALS: (
+        "pulls from this registry will be anonymous",
+        "give both a user name and a password: docker sends neither alone, and decodes no auth of the type docker",
+    ),
+    LoginVerdict.TOKEN_REFUSED: (
+        "pulls from this registry will fail",
+        (
+            "tell who runs the registry: its clock, or the key by which it knows its token server, is wrong; "
+            "a registrytoken in the file has to be made anew"
+        ),
+    ),
+    LoginVerdict.MAY_NOT_PULL: (
+        "tasks of this image will fail to start",
+        "give the user the right to pull this repository; is the name of the image right?",
+    ),
+    LoginVerdict.NO_SUCH_IMAGE: (
+        "tasks of this image will fail to start",
+        "is the tag right, and was it pushed?",
+    ),
+    LoginVerdict.NOT_A_REGISTRY: (
+        "pulls from this registry will fail",
+        "write the host that images of it are named after, with its port, if it has one",
+    ),
+    LoginVerdict.UNTRUSTED: (
+        "the credential was not sent; docker refuses the registry as well",
+        "put the registry's authority into /etc/docker/certs.d/HOST/ca.crt, here and on the instance",
+    ),
+    LoginVerdict.NO_TLS: (
+        "the credential was not sent; docker refuses the registry as well",
+        (
+            "put TLS before the registry; else it needs --insecure-registry HOST here, and insecure-registries in "
+            "docker's daemon.json"
+        ),
+    ),
+    LoginVerdict.UNSAFE_TOKEN_SERVER: (
+        "the credential was not sent; docker would send it where others can read or take it",
+        "tell who runs the registry: it has to answer over TLS, and to name its token server by https://",
+    ),
+    LoginVerdict.RATE_LIMITED: (
+        "whether the credential is right is not known",
+        "wait, and run the same command again",
+    ),
+    LoginVerdict.UNREACHABLE: (
+        "whether the credential is right is not known, and pulls from here will fail meanwhile",
+        "look at DNS, routes, firewall and HTTPS_PROXY, then run the same command again",
+    ),
+}

@@ -1,0 +1,108 @@
+"""Which logins an env-file asks for: a registry, the credential that docker would send, an image to pull."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth import envfile
+from ecsauth.envfile.reading import as_sent
+from ecsauth.errors import UsageError
+from ecsauth.registry import auth as registry_auth
+from ecsauth.registry import match
+from ecsauth.registry.credential import ANONYMOUS, Credential
+from ecsauth.registry.keys import HUB_HOSTS, canonical_registry, host_of, is_valid_host, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ecsauth.registry.auth import RegistryAuth
+
+# The grammar of docker's reference package (github.com/distribution/reference, regexp.go).
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
+_LONGEST_NAME = 255
+_UNNAMED = "***"
+
+
+class Image(NamedTuple):
+    """An image as a registry knows it: host as in its name, repository, tag or digest. `text` is as it was given."""
+
+    text: str
+    host: str
+    repository: str
+    reference: str
+
+
+class LoginTarget(NamedTuple):
+    """One login. `registry` is the key, `shown` what may be shown of it; nobody logs in for an anonymous pull."""
+
+    registry: str
+    shown: str
+    credential: Credential
+    image: Optional[Image] = None
+
+    @property
+    def username(self) -> Optional[str]:
+        """The user that docker logs in as, None for nobody; a login by token has docker's own name for it."""
+        credential = self.credential
+        is_token = credential.identitytoken or credential.registrytoken
+        return as_sent(credential.username) or ("<token>" if is_token else None)
+
+
+def image(text: str) -> Image:
+    """Return an image's parts; raise UsageError for what docker takes for no image."""
+    name, _, digest = text.partition("@")
+    before, colon, tag = name.rpartition(":")
+    has_tag = bool(colon) and "/" not in tag
+    name, tag = (before, tag) if has_tag else (name, "latest")
+    host = match.image_host(text)
+    repository = name[len(host) + 1 :] if name.startswith(f"{host}/") else name
+    if host in HUB_HOSTS and "/" not in repository:
+        repository = f"library/{repository}"
+    fits = is_valid_host(host) and len(name) <= _LONGEST_NAME and _NAME.fullmatch(repository)
+    if not fits or not _TAG.fullmatch(tag) or ("@" in text and not _DIGEST.fullmatch(digest)):
+        raise UsageError("not an image: HOST/NAME:TAG or HOST/NAME@DIGEST, the name in lower case")
+    return Image(text, host, repository, digest or tag)
+
+
+def targets(data: bytes, registries: Sequence[str] = (), images: Sequence[Image] = ()) -> tuple[LoginTarget, ...]:
+    """Return the logins of what docker hands to the agent: each credential once, and once more for each image.
+
+    An image that no credential is for is pulled by nobody. `registries` leaves out all others; raises UsageError for
+    one that the file does not know.
+    """
+    auth = _auth(data)
+    found = [LoginTarget(entry.key, printable(entry.key) or _UNNAMED, entry.credential) for entry in auth.entries]
+    pulls = [target for each in images for target in _pulls(auth, each)]
+    replaced = {(target.registry, target.credential) for target in pulls}
+    found = [target for target in found if (target.registry, target.credential) not in replaced] + pulls
+    for name in registries:
+        if not any(_is_meant(name, target.registry) for target in found):
+            raise UsageError("the file has no credential for a registry that --registry names")
+    return tuple(
+        target for target in found if not registries or any(_is_meant(name, target.registry) for name in registries)
+    )
+
+
+def _auth(data: bytes) -> RegistryAuth:
+    environment = {name: value.reveal() for name, value in envfile.docker(data).process_environment().items()}
+    return registry_auth.parse(environment.get("ECS_ENGINE_AUTH_TYPE"), environment.get("ECS_ENGINE_AUTH_DATA"))
+
+
+def _pulls(auth: RegistryAuth, image: Image) -> list[LoginTarget]:
+    """Return a target for each credential that the agent may send for an image."""
+    return [
+        LoginTarget(entry.key, printable(entry.key) or _UNNAMED, credential, image)
+        if entry
+        else LoginTarget(image.host, image.host, ANONYMOUS, image)
+        for entry, credential in match.match(auth, image.text).candidates
+    ]
+
+
+def _is_meant(name: str, registry: str) -> bool:
+    """Tell whether somebody who says `name` means a key: by all of it, or by its host."""
+    wanted, known = canonical_registry(name), canonical_registry(registry)
+    return wanted in (known, host_of(known))

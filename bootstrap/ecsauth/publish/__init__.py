@@ -1,0 +1,1 @@
+"""Publishing an env-file: what changes, the conditional put, credentials from docker and to Secrets Manager."""

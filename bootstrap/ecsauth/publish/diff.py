@@ -1,0 +1,90 @@
+"""What changed from one env-file to another, by variable and by registry, and never a value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth import envfile
+from ecsauth.agent.names import shown, shown_registry
+from ecsauth.registry import auth as registry_auth
+
+if TYPE_CHECKING:
+    from ecsauth.registry.credential import Credential
+
+_AUTH_TYPE, _AUTH_DATA = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_DATA"
+
+
+class Change(NamedTuple):
+    """One difference. `what` is a verb, as `added` or `password changed`."""
+
+    variable: str
+    what: str
+    registry: Optional[str] = None
+
+    def __str__(self) -> str:
+        place = f"{self.variable}, registry {self.registry}" if self.registry else self.variable
+        return f"{place}: {self.what}"
+
+
+def difference(old: bytes, new: bytes) -> tuple[Change, ...]:
+    """Return the changes in what docker would hand to the agent; none if both say the same."""
+    before, after = _environment(old), _environment(new)
+    changes: list[Change] = []
+    for name in sorted({*before, *after}):
+        if before.get(name) == after.get(name):
+            continue
+        name_shown = shown(name) or "a variable with an unusual name"
+        if name not in before or name not in after:
+            changes.append(Change(name_shown, "added" if name in after else "removed"))
+        elif name != _AUTH_DATA:
+            changes.append(Change(name_shown, "changed"))
+    if before.get(_AUTH_DATA) != after.get(_AUTH_DATA):
+        changes += _registry_changes(before, after)
+    return tuple(changes)
+
+
+def _registry_changes(before: dict[str, str], after: dict[str, str]) -> list[Change]:
+    """Say which registries the changed data concerns, or only that it is written in another way."""
+    old, new = _credentials(before), _credentials(after)
+    changes = [
+        Change(_AUTH_DATA, what, shown_registry(key) or "with a name that is not shown")
+        for registry in sorted({*old, *new})
+        for key, one, other in _pairs(old.get(registry, {}), new.get(registry, {}))
+        for what in _entry_changes(one, other)
+    ]
+    both_set = _AUTH_DATA in before and _AUTH_DATA in after
+    return changes or ([Change(_AUTH_DATA, "written differently, with the same credentials")] if both_set else [])
+
+
+def _pairs(
+    old: dict[str, Credential], new: dict[str, Credential]
+) -> list[tuple[str, Optional[Credential], Optional[Credential]]]:
+    """Return the entries of one registry that are to be compared, by the name to show; none if nothing has changed.
+
+    The agent cuts the scheme of a name off: in another spelling an entry is the same one.
+    """
+    if old and new and {*old.values()} == {*new.values()}:
+        return []
+    if len(old) == len(new) == 1:
+        return [(next(iter(new)), next(iter(old.values())), next(iter(new.values())))]
+    return [(key, old.get(key), new.get(key)) for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+
+
+def _entry_changes(old: Optional[Credential], new: Optional[Credential]) -> list[str]:
+    if old is None or new is None:
+        return ["added" if old is None else "removed"]
+    texts = {"username": "user name", "auth": "credential", "identitytoken": "identity token"}
+    return [f"{texts.get(field, field)} changed" for field, one, other in zip(old._fields, old, new) if one != other]
+
+
+def _environment(data: bytes) -> dict[str, str]:
+    return {name: value.reveal() for name, value in envfile.docker(data).environment().items()}
+
+
+def _credentials(environment: dict[str, str]) -> dict[str, dict[str, Credential]]:
+    """Return the credentials by registry, as the agent knows it, and then by name, as it is written."""
+    auth = registry_auth.parse(environment.get(_AUTH_TYPE), environment.get(_AUTH_DATA))
+    found: dict[str, dict[str, Credential]] = {}
+    for entry in auth.entries:
+        found.setdefault(entry.registry, {})[entry.key] = entry.credential
+    return found

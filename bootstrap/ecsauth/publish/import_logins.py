@@ -1,0 +1,286 @@
+"""From docker's logins to credentials that an instance can use: every login is taken, or left out with a reason.
+
+Which login counts is docker's choice (docker/cli cli/config/configfile/file.go, GetCredentialsStore and
+GetAllCredentials): a helper of `credHelpers` for its registry, else that of `credsStore`, else the entry in the file.
+Under `credsStore` docker does not use what stands in the file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol, Union
+
+from ecsauth import envfile
+from ecsauth.check import check
+from ecsauth.check.credentials import DATA, TYPE
+from ecsauth.errors import InvalidError, LocalError, UsageError
+from ecsauth.finding import Severity
+from ecsauth.registry import auth as registry_auth
+from ecsauth.registry import expiry, writer
+from ecsauth.registry.docker_config import named
+from ecsauth.registry.document import DOCKERCFG
+from ecsauth.registry.keys import (
+    CANONICAL_HUB_KEY,
+    canonical_registry,
+    host_of,
+    is_valid_host,
+    names_host,
+    strip_scheme,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ecsauth.registry.auth import RegistryAuth
+    from ecsauth.registry.credential import Credential
+    from ecsauth.registry.docker_config import DockerConfig, DockerLogin
+
+
+def fresh(kind: str, credentials: Mapping[str, Credential]) -> bytes:
+    """Return an env-file of the two lines."""
+    lines = _values(kind, list(credentials.items()))
+    return b"".join(name.encode() + b"=" + value + b"\n" for name, value in lines.items())
+
+
+def kind_of(data: bytes) -> Optional[str]:
+    """Return the type that an env-file says, None where it says none."""
+    return _auth(data).kind or None
+
+
+def merged(data: bytes, kind: str, credentials: Mapping[str, Credential]) -> bytes:
+    """Return an env-file in which these registries have these credentials; all others, and all other lines, stay.
+
+    The two variables are replaced in the lines where they count, with the ends that these lines have, or appended;
+    lines of theirs that do not count, being repeated, go. The file has to be one that docker and the agent read.
+    """
+    auth = _auth(data)
+    entries = _entries(auth, credentials)
+    if auth.kind == kind and entries == [(entry.key, entry.credential) for entry in auth.entries]:
+        return data
+    if kind == DOCKERCFG:
+        for key, credential in entries:
+            if credential.identitytoken or credential.registrytoken:
+                raise InvalidError(
+                    f"{named(key)}: a token cannot be kept under the type dockercfg", "give --type docker"
+                )
+    return _replaced(data, _values(kind, entries))
+
+
+def _auth(data: bytes) -> RegistryAuth:
+    environment = envfile.docker(data).environment()
+    kind, value = environment.get(TYPE), environment.get(DATA)
+    return registry_auth.parse(kind.reveal() if kind else None, value.reveal() if value else None)
+
+
+def _entries(auth: RegistryAuth, credentials: Mapping[str, Credential]) -> list[tuple[str, Credential]]:
+    """Return the file's entries in their order, a new one in the place of the first that is the same registry."""
+    left = dict(credentials)
+    entries = []
+    for entry in auth.entries:
+        registry = canonical_registry(entry.key)
+        if registry not in credentials:
+            entries.append((entry.key, entry.credential))
+        elif registry in left:
+            given = left.pop(registry)
+            entries.append((entry.key if given == entry.credential else registry, given))
+    return [*entries, *left.items()]
+
+
+def _values(kind: str, entries: list[tuple[str, Credential]]) -> dict[str, bytes]:
+    return {TYPE: kind.encode(), DATA: writer.render(kind, entries).reveal().encode()}
+
+
+def _replaced(data: bytes, values: dict[str, bytes]) -> bytes:
+    places = {one.line - 1: one.name for one in envfile.docker(data).assignments if one.name in values}
+    last = {name: number for number, name in places.items()}
+    lines = data.split(b"\n")
+    kept = []
+    for number, line in enumerate(lines):
+        name = places.get(number)
+        if name is None:
+            kept.append(line)
+        elif last[name] == number:
+            kept.append(name.encode() + b"=" + values[name] + (b"\r" if line.endswith(b"\r") else b""))
+    end = b"\r" if kept[0].endswith(b"\r") else b""
+    new = [name.encode() + b"=" + value + end for name, value in values.items() if name not in last]
+    if not new:
+        return b"\n".join(kept)
+    whole = kept[:-1] if not kept[-1] else [*kept[:-1], kept[-1] + end]
+    return b"".join(line + b"\n" for line in (*whole, *new))
+
+
+PROGRAM = "docker-credential-"
+# Longest name of a registry that a helper is asked about: a DNS name, a port and a path.
+_LONGEST_KEY = 1024
+_LOGIN = "log in again: docker login"
+
+
+class Helpers(Protocol):
+    """docker's credential helpers, by the name that stands in config.json; each method may raise LocalError."""
+
+    def servers(self, helper: str) -> tuple[str, ...]:
+        """Return what the helper has credentials for."""
+
+    def credential(self, helper: str, server: str) -> Optional[Credential]:
+        """Return the credential for a server, None if the helper has none."""
+
+
+class Taken(NamedTuple):
+    """A login that is imported: the agent's key, what it will send, docker's key, and the program it comes from."""
+
+    registry: str
+    credential: Credential
+    key: str
+    helper: Optional[str] = None
+
+
+class LeftOut(NamedTuple):
+    """A login that is left out; `registry` may be shown."""
+
+    registry: str
+    reason: str
+    hint: str = ""
+
+
+class Import(NamedTuple):
+    """What came of all logins; of one registry at most one is taken."""
+
+    taken: tuple[Taken, ...]
+    refusals: tuple[LeftOut, ...]
+
+
+class _Candidate(NamedTuple):
+    """Where docker looks for one key: in a helper, or in the entry of the file, which may be of no use."""
+
+    key: str
+    helper: Optional[str]
+    login: Optional[DockerLogin] = None
+
+
+def registry(text: str) -> str:
+    """Return the agent's key for a name that somebody gives; raise UsageError if it is none of a registry."""
+    key = canonical_registry(text)
+    if not _is_registry(key):
+        raise UsageError("--registry takes the name of a registry, as registry.example.com:5000 or docker.io")
+    return key
+
+
+def collect(config: DockerConfig, helpers: Helpers, kind: str, wanted: tuple[str, ...] = ()) -> Import:
+    """Return what of docker's logins an instance can use under a type; only `wanted` registries, if there are any.
+
+    Raises InvalidError where two logins are one registry with different credentials, or where a wanted one is left
+    out; LocalError where the helper of `credsStore` does not say what it has, or fails for a wanted one.
+    """
+    found: dict[str, list[Taken]] = {}
+    refused: dict[str, list[LeftOut]] = {}
+    for candidate in _candidates(config, helpers, wanted):
+        key = canonical_registry(candidate.key)
+        try:
+            result = _resolved(candidate, helpers, kind)
+        except LocalError as fault:
+            if wanted:
+                raise
+            result = LeftOut(named(candidate.key), fault.message, *fault.hints[:1])
+        if isinstance(result, Taken):
+            found.setdefault(key, []).append(result)
+        else:
+            refused.setdefault(key, []).append(result)
+    for key in wanted:
+        if key not in found:
+            raise _absent(key, refused.get(key, []))
+    # Of a registry that is imported, another spelling that is not is no news.
+    refusals = [refusal for key, each in refused.items() if key not in found for refusal in each]
+    return Import(tuple(_one_of(each) for each in found.values()), tuple(refusals))
+
+
+def _absent(key: str, refusals: list[LeftOut]) -> InvalidError:
+    for refusal in refusals:
+        hints = [refusal.hint] if refusal.hint else []
+        return InvalidError(f"{refusal.registry} cannot be imported: {refusal.reason}", *hints)
+    return InvalidError(f"docker has no credential for {named(key)}", "log in first: docker login")
+
+
+def _candidates(config: DockerConfig, helpers: Helpers, wanted: tuple[str, ...]) -> Iterator[_Candidate]:
+    """Yield where docker looks, for each key that it knows and that is asked for."""
+
+    def is_asked(key: str) -> bool:
+        return not wanted or canonical_registry(key) in wanted
+
+    entries = {canonical_registry(login.key): login for login in reversed(config.logins)}
+    own = {canonical_registry(host) for host, _ in config.helpers}
+    for host, helper in config.helpers:
+        if is_asked(host):
+            yield _Candidate(host, helper or None, None if helper else entries.get(canonical_registry(host)))
+    others = [one for one in config.logins if canonical_registry(one.key) not in own and is_asked(one.key)]
+    if config.store is None:
+        yield from (_Candidate(login.key, None, login) for login in others)
+        return
+    # A registry that is named is asked for as docker does for a pull: not every helper can list.
+    listed = wanted or helpers.servers(config.store)
+    known = [key for key in listed if canonical_registry(key) not in own]
+    yield from (_Candidate(key, config.store) for key in known)
+    stored = {canonical_registry(key) for key in known}
+    for login in others:
+        if canonical_registry(login.key) not in stored:
+            yield _Candidate(login.key, config.store, login)
+
+
+def _resolved(candidate: _Candidate, helpers: Helpers, kind: str) -> Union[Taken, LeftOut]:
+    """Return what is made of one key; raise LocalError if its helper fails."""
+    key, helper, login = candidate
+    name, registry_key = named(key), canonical_registry(key)
+    if not _is_registry(registry_key):
+        return LeftOut(name, "this is not the name of a registry: no image can have it")
+    reason = expiry.of_registry(registry_key)
+    if reason is not None:
+        return LeftOut(name, *reason)
+    if helper is not None and login is not None:
+        return LeftOut(name, f"docker takes credentials from {PROGRAM}{helper} only, which has none for it", _LOGIN)
+    if login is not None and not login.is_readable:
+        return LeftOut(name, "its auth is not base64 of user:password", _LOGIN)
+    credential = helpers.credential(helper, key) if helper else login.credential if login else None
+    if credential is None or not any(credential):
+        return LeftOut(name, _nothing(helper), _LOGIN)
+    reason = expiry.of_credential(credential)
+    if reason is not None:
+        return LeftOut(name, *reason)
+    credential = credential._replace(email="", serveraddress="")
+    flaw = _flaw(kind, registry_key, credential)
+    return LeftOut(name, flaw) if flaw else Taken(registry_key, credential, key, helper)
+
+
+def _nothing(helper: Optional[str]) -> str:
+    if helper:
+        return f"{PROGRAM}{helper} has no credential for it"
+    return "its entry is empty: Docker Desktop, for one, keeps the credential elsewhere"
+
+
+def _is_registry(key: str) -> bool:
+    host = host_of(strip_scheme(key))
+    return len(key) <= _LONGEST_KEY and names_host(host) and is_valid_host(host)
+
+
+def _flaw(kind: str, key: str, credential: Credential) -> str:
+    """Return why the agent could not use a credential, empty if it can: what `check` says of a file of it alone."""
+    try:
+        found = check(fresh(kind, {key: credential}))
+    except InvalidError as fault:
+        return fault.message
+    errors = [one.message for one in found if one.severity is Severity.ERROR]
+    return errors[0].removeprefix(f"{key}: ") if errors else ""
+
+
+def _one_of(logins: list[Taken]) -> Taken:
+    """Return the login that counts of all for one registry: they are the same, or docker asks for the very key of one.
+
+    For Docker Hub nothing is chosen: which of its names somebody takes for the right one cannot be known.
+    """
+    first = logins[0]
+    others = [each for each in logins if each.credential != first.credential]
+    exact = [each for each in logins if each.key == each.registry != CANONICAL_HUB_KEY]
+    if not others or exact:
+        return exact[0] if exact else first
+    raise InvalidError(
+        f"{named(first.key)} and {named(others[0].key)} are one registry, {named(first.registry)}, with different"
+        " credentials",
+        "delete the one that is not to be used: docker logout",
+    )

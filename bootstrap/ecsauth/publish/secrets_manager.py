@@ -1,0 +1,190 @@
+"""The other documented way to a private registry: a secret of Secrets Manager that a task definition names.
+
+Sources: Amazon ECS Developer Guide, "Private registry authentication for tasks"; amazon-ecs-agent agent/asm/asm.go,
+extractASMValue: a JSON object with `username` and `password`, neither of them empty.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from ecsauth import envfile
+from ecsauth.command_hint import FILE, CommandHint
+from ecsauth.errors import InvalidError, UsageError
+from ecsauth.registry import auth as registry_auth
+from ecsauth.registry import match
+from ecsauth.registry.keys import (
+    CANONICAL_HUB_KEY,
+    canonical_registry,
+    host_of,
+    is_valid_host,
+    is_valid_path,
+    names_host,
+    path_of,
+    printable,
+)
+from ecsauth.registry.problems import ProblemKind
+from ecsauth.secret import Secret
+
+if TYPE_CHECKING:
+    from ecsauth.registry.credential import Credential
+
+# Secrets Manager API Reference, CreateSecret. A name that ends so is taken for an ARN's, by its random end.
+_NAME = "[A-Za-z0-9/_+=.@-]{1,512}"
+_LIKE_AN_ARN = "-[A-Za-z0-9]{6}$"
+_MANAGED_KEY = "alias/aws/secretsmanager"
+_FIELDS = frozenset({"username", "password"})
+# docker's own name for a login by identity token (docker-credential-helpers).
+_TOKEN_USER = "<token>"  # noqa: S105 - a user name
+
+
+class PasswordCredential(NamedTuple):
+    """A user name and password that last, of one registry. The user name is not shown either: it may be a token."""
+
+    registry: str
+    username: Secret
+    password: Secret
+
+    def document(self) -> Secret:
+        """Return what the secret holds."""
+        return Secret(json.dumps({"username": self.username.reveal(), "password": self.password.reveal()}))
+
+    def is_in(self, value: Optional[Secret]) -> bool:
+        """Tell whether a secret's value says the same."""
+        return value is not None and _decoded(value) == json.loads(self.document().reveal())
+
+
+def registry(text: str) -> str:
+    """Return the registry that is meant, `docker.io` for all names of Docker Hub; raise UsageError for no registry.
+
+    A path may follow the host, where the env-file has different credentials for the paths of a host.
+    """
+    meant = canonical_registry(text).rstrip("/")
+    if meant == CANONICAL_HUB_KEY.rstrip("/"):
+        return match.HUB
+    host = host_of(meant)
+    if names_host(host) and is_valid_host(host) and is_valid_path(path_of(meant)):
+        return meant
+    raise UsageError("takes the host of a registry, as registry.example.com, or docker.io for Docker Hub")
+
+
+def secret_name(registry: str) -> str:
+    """Return the name of a registry's secret where none is given."""
+    name = "ecsauth/" + re.sub(r"[^A-Za-z0-9/_+=.@-]", "_", registry)
+    return f"{name}_" if re.search(_LIKE_AN_ARN, name) else name
+
+
+def given_name(text: str) -> str:
+    """Return `text` if a secret can have that name; raise UsageError."""
+    if re.fullmatch(_NAME, text):
+        return text
+    raise UsageError("takes the name of a secret, not its ARN: letters, digits and /_+=.@-")
+
+
+def login(data: bytes, registry: str) -> PasswordCredential:
+    """Return the credential that the agent would send to a registry with this env-file.
+
+    Raises InvalidError if it would send none, a random one, or one that ECS does not take from a secret or that
+    does not last.
+    """
+    environment = {name: value.reveal() for name, value in envfile.docker(data).process_environment().items()}
+    auth = registry_auth.parse(environment.get("ECS_ENGINE_AUTH_TYPE"), environment.get("ECS_ENGINE_AUTH_DATA"))
+    found = match.match(auth, f"{registry}/IMAGE")
+    if not found.deterministic:
+        raise InvalidError(
+            f"which credential the agent sends to {registry} is random",
+            "name a path of its images as well: --registry HOST/PATH",
+        )
+    entry, sent = found.candidates[0]
+    if entry is None:
+        raise InvalidError(
+            f"the agent sends no credential to {registry} with this file",
+            CommandHint("see", "ecsauth", "which", f"{registry}/IMAGE", "--why", "--file", FILE),
+        )
+    _refuse_tokens(sent, registry)
+    if any(
+        problem.kind is ProblemKind.EXPIRING_LOGIN and problem.registry == printable(entry.key)
+        for problem in auth.problems
+    ):
+        raise InvalidError(
+            f"the credential for {registry} expires within hours, and nothing would renew the secret",
+            "images of Amazon ECR need no secret: the execution role may pull them",
+            "elsewhere take a service account whose password lasts, or have a rotation of the secret renew it",
+        )
+    _refuse_incomplete(sent, registry)
+    return PasswordCredential(registry, Secret(sent.username), sent.password)
+
+
+def is_login(value: Optional[Secret]) -> bool:
+    """Tell whether a secret's value is of the form that ECS expects and no other, so that it may be replaced."""
+    return value is not None and frozenset(_decoded(value)) == _FIELDS
+
+
+def task_definition(arn: str) -> dict[str, Any]:
+    """Return what goes into each container definition whose image is of the registry."""
+    return {"repositoryCredentials": {"credentialsParameter": arn}}
+
+
+def execution_role_policy(arn: str, kms_key: Optional[str]) -> dict[str, Any]:
+    """Return the policy of the task execution role: read this secret, and decrypt with its key through it only.
+
+    `kms_key` is what Secrets Manager calls the secret's key: an ARN, an ID or an alias, or None for the AWS managed
+    key, whose own policy lets the account's principals use it through Secrets Manager.
+    """
+    read = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": arn}
+    statements: list[dict[str, Any]] = [read]
+    if kms_key and not kms_key.endswith(_MANAGED_KEY):
+        statements.append(_decrypt(arn, kms_key))
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _decrypt(arn: str, kms_key: str) -> dict[str, Any]:
+    _, partition, _, region, account, *_ = arn.split(":")
+    conditions: dict[str, Any] = {"StringEquals": {"kms:ViaService": _services(partition, region)}}
+    key = kms_key.rpartition(":")[2]
+    if key.startswith("alias/"):
+        # A policy cannot name a key by its alias, but can ask for one that has it (KMS Developer Guide, "ABAC").
+        conditions["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": key}
+        key = "key/*"
+    resource = f"arn:{partition}:kms:{region}:{account}:key/{key.removeprefix('key/')}"
+    if kms_key.startswith("arn:") and key != "key/*":
+        resource = kms_key
+    return {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": resource, "Condition": conditions}
+
+
+def _services(partition: str, region: str) -> Any:
+    """Return the name of Secrets Manager in kms:ViaService; in China, services go by two."""
+    name = f"secretsmanager.{region}.amazonaws.com"
+    return [name, f"{name}.cn"] if partition == "aws-cn" else name
+
+
+def _decoded(value: Secret) -> dict[str, Any]:
+    """Return the object that a secret holds, an empty one if it holds something else."""
+    try:
+        found = json.loads(value.reveal())
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _refuse_tokens(sent: Credential, registry: str) -> None:
+    if sent.identitytoken or sent.registrytoken or sent.username == _TOKEN_USER:
+        raise InvalidError(
+            f"the credential for {registry} is a token, and ECS takes a user name and a password only",
+            "make a password, or an access token that serves as one, at the registry",
+        )
+
+
+def _refuse_incomplete(sent: Credential, registry: str) -> None:
+    """Raise InvalidError for what ECS refuses, and for bytes that are not UTF-8, which JSON cannot say."""
+    if not sent.username or not sent.password:
+        lack = "password" if sent.username else "user name"
+        raise InvalidError(f"the credential for {registry} has no {lack}, and ECS refuses a secret without one")
+    try:
+        (sent.username + sent.password.reveal()).encode()
+    except UnicodeEncodeError:
+        raise InvalidError(
+            f"the credential for {registry} is not UTF-8", "make a password of ASCII letters and digits"
+        ) from None

@@ -1,0 +1,1 @@
+"""Registry credentials: parse, keys, match, write."""

@@ -1,0 +1,114 @@
+"""What the agent keeps of ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA, and what is lost on the way.
+
+Source: amazon-ecs-agent, agent/config (os.Getenv, strings.TrimSpace on the type only) and
+agent/dockerclient/dockerauth/dockerauth.go parseAuthData; measured with agent 1.105.1.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth.go import json
+from ecsauth.registry import credential as registry_credential
+from ecsauth.registry import document as registry_document
+from ecsauth.registry import document_problems, entry_problems, key_problems
+from ecsauth.registry.credential import Credential, Entry
+from ecsauth.registry.document import DOCKER, Document, RawEntry
+from ecsauth.registry.keys import strip_scheme
+from ecsauth.registry.problems import Problem, ProblemKind, best_first
+from ecsauth.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ecsauth.go.json import Value
+
+
+class RegistryAuth(NamedTuple):
+    """What the agent knows about registries after it has started.
+
+    `kind` is "docker", "dockercfg", or "" where the type names neither and nothing is read. `entries` are those that
+    the agent keeps, empty ones too. `problems` come best cause first.
+
+    `warnings` are the agent's own log lines, exact and sorted. They repeat keys and the unknown type, so they may hold
+    a password: for conformance and for masking, NOT for output.
+    """
+
+    kind: str
+    entries: tuple[Entry, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def parse(auth_type: Optional[str], auth_data: Optional[str]) -> RegistryAuth:
+    """Return what the agent makes of the two variables; None and empty are the same to it.
+
+    Texts are as `os.environ` gives them: bytes that are not UTF-8 as surrogateescape. Raises nothing.
+    """
+    kind, data = document_problems.trim(auth_type or ""), auth_data or ""
+    if kind in registry_document.FIELDS:
+        return _read(kind, data)
+    warnings = (f"Unknown auth configuration: {kind}",) if kind else ()
+    problem = document_problems.type_problem_of(kind, data)
+    problems = (problem, *_read(problem.detail, data).problems) if problem else ()
+    return RegistryAuth("", (), problems, warnings)
+
+
+def _read(kind: Optional[str], data: str) -> RegistryAuth:
+    """Read the data for one of the two types; without a type, find only what is wrong for both."""
+    failed = RegistryAuth(kind or "", (), (), (f"Could not parse '{kind}' type auth config",))
+    if not data:
+        return failed._replace(problems=(Problem(ProblemKind.DATA_MISSING),))
+    try:
+        value = json.decode(data)
+    except json.JsonError as error:
+        return failed._replace(problems=(document_problems.json_problem_of(data, error),))
+    if kind is None:
+        return failed._replace(problems=best_first(document_problems.problems_of(value, data)))
+    document = registry_document.read(value, kind)
+    entries, warnings = _entries(document, kind)
+    problems = best_first(list(_problems(value, document, entries, data, kind)))
+    if not document.readable:
+        return failed._replace(problems=problems)
+    return RegistryAuth(kind, entries, problems, warnings)
+
+
+def _entries(document: Document, kind: str) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """Return the entries that parseAuthData stores, and its log lines for those that it drops."""
+    entries, warnings = [], []
+    for draft in document.drafts:
+        if kind == DOCKER:
+            credential = _docker(draft)
+        else:
+            pair = registry_credential.decode(draft.text("auth"))
+            if pair.refusal is not None:
+                warnings.append(f"Malformed auth data for registry {draft.key}{pair.refusal.value}")
+                continue
+            credential = Credential(pair.username, pair.password)
+        entries.append(Entry(draft.key, strip_scheme(draft.key), credential, draft.column))
+    return tuple(entries), tuple(sorted(warnings))
+
+
+def _docker(draft: RawEntry) -> Credential:
+    """Return a credential as it stands: the docker type passes every field through."""
+    return Credential(
+        username=draft.text("username"),
+        password=Secret(draft.text("password")),
+        auth=Secret(draft.text("auth")),
+        email=draft.text("email"),
+        serveraddress=draft.text("serveraddress"),
+        identitytoken=Secret(draft.text("identitytoken")),
+        registrytoken=Secret(draft.text("registrytoken")),
+    )
+
+
+def _problems(value: Value, document: Document, entries: tuple[Entry, ...], data: str, kind: str) -> Iterator[Problem]:
+    """Yield everything that is lost or odd in a document that is JSON."""
+    yield from document_problems.problems_of(value, data)
+    if document_problems.auths(value) is not None:
+        return  # all else follows from the wrapper
+    yield from document.problems
+    drafts = tuple(draft for draft in document.drafts if document_problems.is_registry(draft.key, draft.value))
+    keys = {draft.key for draft in drafts}
+    yield from entry_problems.problems_of(drafts, data, kind)
+    yield from key_problems.problems_of(drafts, tuple(entry for entry in entries if entry.key in keys))

@@ -1,0 +1,209 @@
+"""Why a text is no JSON to Go, in the words of somebody who wrote it."""
+
+from __future__ import annotations
+
+import re
+from typing import Optional
+
+from ecsauth.go import json
+from ecsauth.go.json import SPACE, Flaw, JsonError, JsonKind, Member, Value
+from ecsauth.go.values import GO_SPACE
+from ecsauth.registry.document import DOCKER, DOCKERCFG, known_field
+from ecsauth.registry.keys import printable
+from ecsauth.registry.problems import Problem, ProblemKind
+
+_SMART_QUOTES = frozenset("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2032\u2033`\u00b4")
+_WORD = "[A-Za-z]*"
+_WORDS = frozenset({"nan", "inf", "infinity", "true", "false", "none", "null", "undefined", "nil"})
+_SAYS_IT: dict[Flaw, ProblemKind] = {
+    Flaw.EMPTY: ProblemKind.JSON_EMPTY,
+    Flaw.TRUNCATED: ProblemKind.JSON_TRUNCATED,
+    Flaw.CONTROL: ProblemKind.JSON_CONTROL,
+    Flaw.ESCAPE: ProblemKind.JSON_ESCAPE,
+    Flaw.NUMBER: ProblemKind.JSON_NUMBER,
+    Flaw.DEPTH: ProblemKind.JSON_DEPTH,
+    Flaw.TRAILING_COMMA: ProblemKind.JSON_TRAILING_COMMA,
+}
+"""Flaws that are a cause by themselves; the others depend on the character that was met."""
+
+
+def json_problem_of(data: str, error: JsonError) -> Problem:
+    """Return the cause of a syntax error: the whole document's where there is one, else the character's."""
+    body = data.lstrip(SPACE)
+    start = len(data) - len(body)
+    if body.startswith("\ufeff"):
+        return Problem(ProblemKind.JSON_BOM, start + 1)
+    if is_shell_quoted(data):
+        return Problem(ProblemKind.SHELL_QUOTED, start + 1)
+    if error.offset == start and error.flaw is Flaw.VALUE and _is_prose(body):
+        return Problem(ProblemKind.NOT_JSON, start + 1)
+    kind = _SAYS_IT.get(error.flaw) or _met(data, error)
+    is_comment = kind is ProblemKind.JSON_TRAILING and data[error.offset] == "#"
+    return Problem(kind, error.offset + 1, detail="comment" if is_comment else None)
+
+
+def is_shell_quoted(data: str) -> bool:
+    """Tell whether quotes that a shell would have removed stand around an object."""
+    body = data.strip(SPACE)
+    return body[:1] in {"'", '"'} and body[1:].lstrip(SPACE)[:1] == "{"
+
+
+def _is_prose(body: str) -> bool:
+    """Tell whether a document begins like none that anybody takes for JSON."""
+    return body[0].isalnum() or body[0] in "_.$=%<@~&!?*"
+
+
+def _met(data: str, error: JsonError) -> ProblemKind:
+    """Return the cause that the character at the error tells."""
+    character, following = data[error.offset], data[error.offset + 1 : error.offset + 2]
+    if error.flaw is Flaw.TRAILING and character in {"'", '"'} and not following:
+        return ProblemKind.SHELL_QUOTED
+    if character.isspace() or not character.isprintable():
+        return ProblemKind.JSON_WHITE_SPACE
+    if error.flaw is Flaw.TRAILING:
+        return ProblemKind.JSON_TRAILING
+    if character == "\\":
+        return ProblemKind.SHELL_ESCAPED
+    if character == "'":
+        return ProblemKind.JSON_SINGLE_QUOTED
+    if character in _SMART_QUOTES:
+        return ProblemKind.JSON_SMART_QUOTED
+    if character == "#" or (character == "/" and following in {"/", "*"}):
+        return ProblemKind.JSON_COMMENT
+    return _EXPECTED.get(error.flaw, _comma)(data, error)
+
+
+def _value(data: str, error: JsonError) -> ProblemKind:
+    """Return why no value starts: a word, a number that Go does not know, or a text without quotes."""
+    character = data[error.offset]
+    match = re.compile(_WORD).match(data, error.offset)
+    if (match and match.group().lower() in _WORDS) or data.startswith("nul", error.offset):
+        return ProblemKind.JSON_WORD
+    if character in "+.":
+        return ProblemKind.JSON_NUMBER
+    return ProblemKind.JSON_UNQUOTED if character.isalnum() or character in "_$" else ProblemKind.JSON_SYNTAX
+
+
+def _key(data: str, error: JsonError) -> ProblemKind:
+    character = data[error.offset]
+    return ProblemKind.JSON_UNQUOTED if character.isalnum() or character in "_.*-" else ProblemKind.JSON_SYNTAX
+
+
+def _comma(data: str, error: JsonError) -> ProblemKind:
+    """Return what stands after a finished value in place of a comma."""
+    if data[error.offset] in '"{':
+        return ProblemKind.JSON_MISSING_COMMA
+    after_string = data[error.offset - 1] == '"'
+    return ProblemKind.JSON_INNER_QUOTE if after_string else ProblemKind.JSON_SYNTAX
+
+
+def _colon(_data: str, _error: JsonError) -> ProblemKind:
+    return ProblemKind.JSON_SYNTAX
+
+
+_EXPECTED = {Flaw.VALUE: _value, Flaw.KEY: _key, Flaw.COLON: _colon}
+
+
+_CREDENTIAL_HELPERS = frozenset({"credsStore", "credHelpers"})
+_SETTINGS = frozenset(
+    {
+        *("HttpHeaders", "proxies", "detachKeys", "currentContext", "plugins", "cliPluginsExtraDirs", "aliases"),
+        *("features", "experimental", "stackOrchestrator", "kubernetes", "pruneFilters"),
+        *("psFormat", "imagesFormat", "networksFormat", "volumesFormat", "statsFormat", "servicesFormat"),
+        *("tasksFormat", "nodesFormat", "secretFormat", "configFormat", "pluginsFormat", "serviceInspectFormat"),
+    }
+)
+"""What docker's config.json may hold beside `auths` (docker/cli, cli/config/configfile/file.go)."""
+
+
+def auths(value: Value) -> Optional[Member]:
+    """Return the `auths` object that docker's config.json wraps around the registries, None when there is none.
+
+    A registry that is really called `auths` has fields in it, not objects.
+    """
+    for member in value.members:
+        if member.name == "auths" and member.value.kind is JsonKind.OBJECT:
+            return member if all(inner.value.kind is JsonKind.OBJECT for inner in member.value.members) else None
+    return None
+
+
+def is_registry(name: str, value: Value) -> bool:
+    """Tell whether a member of the document is meant as a registry: not a setting of config.json, not a bare field."""
+    return name not in _SETTINGS | _CREDENTIAL_HELPERS and value.kind in {JsonKind.OBJECT, JsonKind.NULL}
+
+
+def looks_like(value: Value) -> Optional[str]:
+    """Return the type that a document is written for, under an `auths` or not; None when that is not clear."""
+    wrapper = auths(value)
+    registries = (wrapper.value if wrapper else value).members
+    fields = {known_field(part.name) for registry in registries for part in registry.value.members}
+    if "auth" in fields:
+        return DOCKERCFG
+    return DOCKER if fields & {"username", "password", "identitytoken", "registrytoken"} else None
+
+
+def problems_of(value: Value, data: str) -> list[Problem]:
+    """Return what makes a decoded document, or members of it, something else than registries."""
+    if value.kind is JsonKind.STRING and is_shell_quoted(data):
+        return [Problem(ProblemKind.SHELL_QUOTED, value.column)]
+    wrapper = auths(value)
+    if wrapper is not None:
+        helpers = [_member_problem(member) for member in value.members if member.name in _CREDENTIAL_HELPERS]
+        return [Problem(ProblemKind.AUTHS_WRAPPER, wrapper.column, detail=looks_like(value)), *filter(None, helpers)]
+    if value.kind is JsonKind.NULL or (value.kind is JsonKind.OBJECT and not value.members):
+        return [Problem(ProblemKind.DOCUMENT_EMPTY, value.column)]
+    if value.kind is not JsonKind.OBJECT:
+        return [Problem(ProblemKind.DOCUMENT_NOT_OBJECT, value.column, detail=value.kind.value)]
+    return list(filter(None, map(_member_problem, value.members)))
+
+
+def _member_problem(member: Member) -> Optional[Problem]:
+    """Return the likeliest reason why a member of the document is no registry, None when it may be one."""
+    if member.name in _CREDENTIAL_HELPERS:
+        return Problem(ProblemKind.CREDS_STORE, member.column, detail=member.name)
+    if member.name in _SETTINGS:
+        return Problem(ProblemKind.CONFIG_FILE_FIELD, member.column, detail=member.name)
+    if member.value.kind in {JsonKind.OBJECT, JsonKind.NULL}:
+        return None
+    field = known_field(member.name)
+    if field is not None:
+        return Problem(ProblemKind.REGISTRY_KEY_MISSING, member.column, detail=field)
+    kind = member.value.kind.value
+    return Problem(ProblemKind.REGISTRY_NOT_OBJECT, member.value.column, printable(member.name), kind)
+
+
+_MEANT = {
+    "docker": DOCKER,
+    "dockercfg": DOCKERCFG,
+    "dockerconf": DOCKERCFG,
+    "dockerconfig": DOCKERCFG,
+    "dockerconfigjson": DOCKERCFG,
+    "kubernetesiodockercfg": DOCKERCFG,
+    "kubernetesiodockerconfigjson": DOCKERCFG,
+}
+"""Letters of a type that people write, and the type that they mean."""
+
+
+def trim(text: str) -> str:
+    """Cut what Go's strings.TrimSpace cuts: Unicode's White_Space, which is less than Python's str.strip cuts."""
+    return text.strip(GO_SPACE)
+
+
+def type_problem_of(kind: str, data: str) -> Optional[Problem]:
+    """Return what is wrong with a type that the agent does not know; None when neither variable is set."""
+    if kind.startswith(("{", "[", '"{', "'{")):
+        return Problem(ProblemKind.TYPE_IS_DATA)
+    letters = "".join(filter(str.isalpha, kind.split("#", 1)[0].lower()))
+    if letters in _MEANT:
+        return Problem(ProblemKind.TYPE_MISSPELT, detail=_MEANT[letters])
+    if kind or data:
+        return Problem(ProblemKind.TYPE_UNKNOWN if kind else ProblemKind.TYPE_MISSING, detail=_looks_like(data))
+    return None
+
+
+def _looks_like(data: str) -> Optional[str]:
+    """Return the type that the data is written for, None when that is not clear."""
+    try:
+        return looks_like(json.decode(data))
+    except json.JsonError:
+        return None

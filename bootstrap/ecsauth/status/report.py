@@ -1,0 +1,290 @@
+"""Do the env-file, S3 and the agent that runs agree? One topic a question, each with what to do where the answer is no.
+
+What could not be read is not agreed on. No topic holds a value of the env-file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth import envfile, timing
+from ecsauth.agent.names import shown
+from ecsauth.boot import docker_plan, rejection
+from ecsauth.boot.health import same_cluster
+from ecsauth.boot.state import PRIVATE
+from ecsauth.command_hint import FILE, S3URI, CommandHint
+from ecsauth.status.judgement import CheckOutcome
+from ecsauth.status.last_run import BOOT, last_run
+from ecsauth.status.observed import Remote, RunsAs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ecsauth.boot.state import Installed, State
+    from ecsauth.secret import Secret
+    from ecsauth.status.observed import S3, File, Observed, Unreadable
+
+_LOG = CommandHint("see", "docker", "logs", "ecs-agent")
+_FIRST = CommandHint("boot", "ecsauth", "boot", S3URI)
+_DOCTOR = CommandHint("look closer", "ecsauth", "doctor")
+_PUSH = CommandHint("push the file again", "ecsauth", "push", FILE, S3URI)
+# Of an agent that is not boot's to start: it was told `--launch none`.
+_START = "start it as it is started here: boot was told --launch none"
+_RESTART = f"re{_START}"
+_NONE = "there is neither a container ecs-agent nor a service"
+_NO_NAME = "a variable with an unusual name"
+# What the agent joins when nobody tells it a cluster (amazon-ecs-agent, agent/config/config.go).
+_DEFAULT_CLUSTER = "default"
+# ecs-init gives the agent these by what it finds on the machine, whatever the file says (ecs-init/docker/docker.go,
+# getContainerConfig).
+_OF_ECS_INIT = frozenset({"ECS_ENABLE_TASK_ENI", "ECS_EBSTA_SUPPORTED"})
+
+
+class Topic(NamedTuple):
+    """One line of the report; `fix` is for one that does not agree, `grade` for one that does more than differ."""
+
+    name: str
+    said: str
+    agrees: bool = True
+    fix: str = ""
+    grade: Optional[CheckOutcome] = None
+
+    @property
+    def outcome(self) -> CheckOutcome:
+        """How it stands, in the words of `doctor`."""
+        return self.grade or (CheckOutcome.OK if self.agrees else CheckOutcome.WARNING)
+
+
+def topics(seen: Observed) -> tuple[Topic, ...]:
+    """Return every topic, in the order of a boot."""
+    found = [_last_run(seen), _file(seen.file), *_recorded(seen)]
+    if seen.s3 is not None:
+        found.append(_s3(seen.s3, seen))
+    return (*found, _runs(seen), *_environment(seen), _answer(seen))
+
+
+def differing(seen: Observed) -> Optional[frozenset[str]]:
+    """Return the names in which the agent's environment is not what the file gives, None if that cannot be told."""
+    runs, data = seen.runs, seen.file.data
+    if runs.environment is None or data is None or (runs.way is RunsAs.CONTAINER and not runs.is_ours):
+        return None
+    given = runs.environment
+    if runs.way is RunsAs.SERVICE:
+        wanted = envfile.ecs_init(data).process_environment()
+        return frozenset(name for name in _changed(wanted, given) if name not in _OF_ECS_INIT)
+    wanted = envfile.docker(data).process_environment()
+    # A variable that is in the file no more; what the documented command sets by itself is nobody's change.
+    extra = {
+        name
+        for name, value in given.items()
+        if name.startswith("ECS_") and name not in wanted and not docker_plan.is_documented(name, value.reveal())
+    }
+    return frozenset((*_changed(wanted, given), *extra))
+
+
+def names_shown(names: frozenset[str]) -> list[str]:
+    """Return the names as they may stand in a message: some look like names and are parts of a secret."""
+    return sorted({shown(name) or _NO_NAME for name in names})
+
+
+def cluster(seen: Observed) -> Optional[str]:
+    """Return the cluster that the env-file names, None where the file cannot be read."""
+    if seen.file.data is None:
+        return None
+    reader = envfile.ecs_init if seen.runs.way is RunsAs.SERVICE else envfile.docker
+    named = reader(seen.file.data).environment().get("ECS_CLUSTER")
+    return (named.reveal() if named else "") or _DEFAULT_CLUSTER
+
+
+def _changed(wanted: dict[str, Secret], given: dict[str, Secret]) -> set[str]:
+    return {name for name, value in wanted.items() if given.get(name) != value}
+
+
+def is_as_left(file: File) -> Optional[bool]:
+    """Tell whether the file is as ecsauth left it, None where that cannot be told."""
+    if file.unreadable is not None:
+        return None
+    mode = file.placed.mode if file.placed is not None else PRIVATE
+    return file.data is not None and file.data == file.verified and mode == PRIVATE
+
+
+def _not_readable(name: str, what: str, why: Unreadable) -> Topic:
+    if why.needs_root:
+        return Topic(name, f"{what} is not readable", agrees=False, fix=why.fix, grade=CheckOutcome.SKIPPED)
+    return Topic(name, why.reason, agrees=False, fix=why.fix)
+
+
+def _file(file: File) -> Topic:
+    if file.unreadable is not None:
+        return _not_readable("file", file.path, file.unreadable)
+    if file.data is None or file.placed is None:
+        return Topic("file", f"there is no {file.path}", agrees=False, fix=BOOT, grade=CheckOutcome.FAILED)
+    what = f"{file.path}, {file.placed.mode:04o}, {file.placed.owner_name}"
+    if file.verified is None:
+        return Topic("file", f"{what}: it was not put there by ecsauth", agrees=False, fix=BOOT)
+    if file.data != file.verified:
+        return Topic("file", f"{what}: it was changed since ecsauth put it there", agrees=False, fix=BOOT)
+    if file.placed.mode != PRIVATE:
+        return Topic("file", f"{what}: it was opened to others", agrees=False, fix=BOOT, grade=CheckOutcome.FAILED)
+    return Topic("file", f"{what}, as ecsauth left it")
+
+
+def _recorded(seen: Observed) -> Iterator[Topic]:
+    state = seen.state
+    if seen.state_unreadable is not None or state is None:
+        why = seen.state_unreadable
+        yield _not_readable("version", "what ecsauth has recorded", why) if why else _nothing()
+        return
+    yield _version(state.installed, state, seen) if state.installed is not None else _nothing()
+    if state.in_progress is not None:
+        said = f"to version {state.in_progress.identity} is open: its agent was not seen to register"
+        yield Topic("change", said, agrees=False, fix=BOOT)
+    if state.rejected is not None:
+        yield _rejected(state, seen.now)
+
+
+def _last_run(seen: Observed) -> Topic:
+    found = last_run(seen.state, seen.state_unreadable, seen.now)
+    # That the record cannot be read is told, and counts, where the version is.
+    return Topic("last-run", found.said, found.outcome is not CheckOutcome.WARNING, found.fix, found.outcome)
+
+
+def _nothing() -> Topic:
+    return Topic("version", "ecsauth has installed nothing here", agrees=False, fix=_FIRST)
+
+
+def _version(installed: Installed, state: State, seen: Observed) -> Topic:
+    of = f"{installed.facts.identity} of {installed.source.uri}"
+    if installed.source.env_file != seen.file.path:
+        place = installed.source.env_file
+        return Topic("version", f"{of} was installed as {place}", agrees=False, fix=f"give --file {place}")
+    confirmed = f", confirmed by S3 {_ago(seen.now, max(state.confirmed_at, installed.at))}"
+    return Topic("version", f"{of}, installed {_ago(seen.now, installed.at)}{confirmed}")
+
+
+def _rejected(state: State, now: int) -> Topic:
+    rejected = state.rejected
+    if rejected is None:
+        raise AssertionError("asked only where a version was rejected")
+    said = f"version {rejected.facts.identity} was tried {_ago(now, rejected.at)}: {rejected.reason}"
+    left = rejection.seconds_left(rejected, now)
+    if left is None:
+        said += "; it is not tried again by itself"
+    else:
+        said += f"; it is tried again in {timing.in_words(left)}" if left else "; it is tried again by the next run"
+    return Topic(
+        "rejected",
+        said,
+        agrees=False,
+        fix=CommandHint("push a mended file, or try this one again", *BOOT.words, "--force"),
+    )
+
+
+def _s3(s3: S3, seen: Observed) -> Topic:
+    if s3.remote is Remote.SAME:
+        return Topic("object", "S3 has the same version")
+    version = s3.facts.identity if s3.facts is not None else ""
+    said, fix = {
+        Remote.NEWER: (f"S3 has a newer version, {version}", BOOT),
+        Remote.OLDER: (f"S3 has an older version, {version}: somebody deleted the newer one", _PUSH),
+        Remote.ABSENT: ("S3 has no such object or version any more", _PUSH),
+        Remote.DENIED: (s3.reason, _DOCTOR),
+        Remote.UNREACHABLE: (s3.reason, _DOCTOR),
+    }.get(s3.remote, (s3.reason or "S3 was not asked: it is not known for what", _why_unknown(seen)))
+    is_failed = s3.remote in (Remote.OLDER, Remote.ABSENT, Remote.DENIED)
+    grade = CheckOutcome.FAILED if is_failed else None
+    if s3.remote is Remote.UNKNOWN and seen.state_unreadable is not None and seen.state_unreadable.needs_root:
+        grade = CheckOutcome.SKIPPED
+    return Topic("object", said, agrees=False, fix=fix, grade=grade)
+
+
+def _why_unknown(seen: Observed) -> str:
+    """Return what helps where S3 was not asked, or the question failed."""
+    if seen.state_unreadable is not None:
+        return seen.state_unreadable.fix
+    return _DOCTOR if seen.state is not None and seen.state.installed is not None else _FIRST
+
+
+def _runs(seen: Observed) -> Topic:
+    runs = seen.runs
+    is_ours_to_start = _starts_agent(seen)
+    if runs.unreadable is not None and not is_ours_to_start:
+        return Topic("agent", f"none was looked for ({runs.unreadable.reason}), as boot was told to start none")
+    if runs.unreadable is not None:
+        return _not_readable("agent", "what runs it", runs.unreadable)
+    if runs.way is None and not is_ours_to_start:
+        return Topic("agent", "there is none, and boot was told to start none")
+    if runs.way is None:
+        return Topic("agent", _NONE, agrees=False, fix=BOOT, grade=CheckOutcome.FAILED)
+    what = "service" if runs.way is RunsAs.SERVICE else f"container {docker_plan.NAME}"
+    if not runs.running:
+        return Topic("agent", f"{what} does not run{runs.not_running}", False, _start(seen), CheckOutcome.FAILED)
+    what += f", running for {timing.in_words(seen.now - runs.since)}" if runs.since is not None else ", running"
+    if runs.way is RunsAs.SERVICE:
+        return Topic("agent", what)
+    if not runs.is_ours and not is_ours_to_start:
+        return Topic("agent", f"{what}, started by others, as boot was told to start none")
+    if not runs.is_ours:
+        return Topic("agent", f"{what}, not made by ecsauth", agrees=False, fix=BOOT)
+    installed = seen.state.installed if seen.state is not None else None
+    if installed is not None and installed.facts.identity != runs.version:
+        return Topic("agent", f"{what}, made from another version, {runs.version}", agrees=False, fix=BOOT)
+    return Topic("agent", f"{what}, made from version {runs.version}")
+
+
+def _starts_agent(seen: Observed) -> bool:
+    return seen.state is None or not seen.state.leaves_agent
+
+
+def _start(seen: Observed) -> str:
+    """Return how an agent is started that does not run."""
+    return BOOT if _starts_agent(seen) else _START
+
+
+def _environment(seen: Observed) -> Iterator[Topic]:
+    """Compare what the agent was given with the file; where docker does not say, go by the times."""
+    if not seen.runs.running:
+        return
+    names, fix = differing(seen), BOOT if _starts_agent(seen) else _RESTART
+    if names:
+        some = ", ".join(names_shown(names))
+        count = f"{len(names)} variable{'' if len(names) == 1 else 's'}"
+        yield Topic("environment", f"differs from the file in {count}: {some}", agrees=False, fix=fix)
+    elif names is not None:
+        yield Topic("environment", "equals the file")
+    elif seen.runs.has_file is False:
+        said = "the service was started before the file was installed, and has not read it"
+        yield Topic("environment", said, agrees=False, fix=fix)
+    elif seen.runs.has_file:
+        yield Topic("environment", "the service was started after the file was installed")
+    elif seen.runs.way is RunsAs.SERVICE or seen.runs.is_ours:
+        fix = seen.file.unreadable.fix if seen.file.unreadable is not None else fix
+        yield Topic("environment", "cannot be compared with the file", agrees=False, fix=fix)
+
+
+def _answer(seen: Observed) -> Topic:
+    answer, wanted = seen.answer, cluster(seen)
+    if answer is None and seen.runs.way is None and not _starts_agent(seen):
+        return Topic("cluster", "no agent has joined one")
+    if answer is None:
+        fix = _LOG if seen.runs.running else _start(seen)
+        return Topic("cluster", "the agent does not answer on 127.0.0.1:51678", False, fix, CheckOutcome.FAILED)
+    if wanted is not None and not same_cluster(answer.cluster, wanted):
+        said = f"{answer.cluster}, but the file says {wanted}"
+        return Topic("cluster", said, agrees=False, fix=_take_another_cluster(seen), grade=CheckOutcome.FAILED)
+    if answer.container_instance is None:
+        return Topic("cluster", f"{answer.cluster}, but the agent has not registered", agrees=False, fix=_LOG)
+    count = "" if seen.tasks is None else f", {seen.tasks} task{'' if seen.tasks == 1 else 's'}"
+    version = f", {answer.agent_version}" if answer.agent_version else ""
+    return Topic("cluster", f"{answer.cluster} as {answer.container_instance}{version}{count}")
+
+
+def _take_another_cluster(seen: Observed) -> str:
+    """Return how the agent comes into the file's cluster: with the saved state of another one it would exit."""
+    if seen.runs.kept is None or seen.runs.kept.place:
+        return "replace the instance"
+    return BOOT if _starts_agent(seen) else _RESTART
+
+
+def _ago(now: int, then: int) -> str:
+    return f"{timing.in_words(now - then)} ago"

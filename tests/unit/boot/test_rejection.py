@@ -1,0 +1,62 @@
+"""How long a version is left alone whose agent did not come up."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import pytest
+from ecsauth.boot import rejection
+from ecsauth.boot.rejection import FIRST_PAUSE, LONGEST_PAUSE
+from ecsauth.boot.state import Rejected
+from ecsauth.boot.trust import ObjectFacts
+
+NOW = 1_700_000_000
+FACTS, OTHER = ObjectFacts('"e1"', 1000, "v1"), ObjectFacts('"e2"', 2000, "v2")
+RECORD = Rejected(FACTS, "plan", "it exited", NOW, 1, NOW + FIRST_PAUSE)
+FINAL = RECORD._replace(retry_after=None, final=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "tries", "pause"),
+    [
+        pytest.param(None, 1, 600, id="the first time"),
+        pytest.param(RECORD, 2, 1200, id="again"),
+        pytest.param(RECORD._replace(tries=5), 6, 19_200, id="the sixth time"),
+        pytest.param(RECORD._replace(tries=6), 7, LONGEST_PAUSE, id="the longest pause"),
+        pytest.param(RECORD._replace(tries=10**9), 10**9 + 1, LONGEST_PAUSE, id="after very many tries"),
+        pytest.param(RECORD._replace(tries=-7), -6, FIRST_PAUSE, id="a record that counts below zero"),
+        pytest.param(RECORD._replace(facts=OTHER, tries=5), 1, FIRST_PAUSE, id="another version"),
+        pytest.param(RECORD._replace(plan="older", tries=5), 1, FIRST_PAUSE, id="another image"),
+    ],
+)
+def test_the_pause_doubles(before: Optional[Rejected], tries: int, pause: int) -> None:
+    """Each failure of the same version with the same agent doubles the pause, from ten minutes up to six hours."""
+    record = rejection.rejected(before, FACTS, "plan", "it exited", NOW, final=False)
+    assert record == Rejected(FACTS, "plan", "it exited", NOW, tries, NOW + pause)
+
+
+def test_a_final_rejection() -> None:
+    """What the agent itself calls final is not tried again by itself."""
+    record = rejection.rejected(RECORD, FACTS, "plan", "it exited", NOW, final=True)
+    assert record == FINAL._replace(tries=2)
+    assert rejection.seconds_left(record, NOW + 10 * LONGEST_PAUSE) is None
+
+
+@pytest.mark.parametrize(
+    ("record", "now", "left"),
+    [
+        pytest.param(RECORD, NOW, 600, id="at once"),
+        pytest.param(RECORD, NOW + 599, 1, id="a second before"),
+        pytest.param(RECORD, NOW + 600, 0, id="due"),
+        pytest.param(RECORD, NOW + 10**9, 0, id="long due"),
+        pytest.param(RECORD, NOW - 1, 0, id="the clock went backwards"),
+        pytest.param(RECORD._replace(retry_after=NOW + LONGEST_PAUSE), NOW, LONGEST_PAUSE, id="the longest pause"),
+        pytest.param(RECORD._replace(retry_after=NOW + LONGEST_PAUSE + 1), NOW, 0, id="longer than any pause"),
+        pytest.param(RECORD._replace(retry_after=10**12), NOW, 0, id="a time far away"),
+        pytest.param(RECORD._replace(retry_after=None), NOW, 0, id="of an older ecsauth, which took all for final"),
+        pytest.param(FINAL, NOW - 1, None, id="final, whatever the clock says"),
+    ],
+)
+def test_seconds_left(record: Rejected, now: int, left: Optional[int]) -> None:
+    """A pause ends at its time, and no clock that went backwards makes it longer."""
+    assert rejection.seconds_left(record, now) == left

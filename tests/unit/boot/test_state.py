@@ -1,0 +1,176 @@
+"""What is remembered between runs comes back as it was, and whatever is no state is known for damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from ecsauth.boot import state as states
+from ecsauth.boot.state import Failure, Installed, Rejected, Source, State
+from ecsauth.boot.trust import ObjectFacts
+from ecsauth.errors import DamagedError, LocalError
+from ecsauth.timing import Moment
+from hypothesis import given
+from hypothesis import strategies as st
+
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+FACTS = ObjectFacts('"e1"', 1000, "v1", "aws:kms", KEY, "CRC32")
+SOURCE = Source("s3://b/k", "111122223333", (KEY,), "/etc/ecs/ecs.config", ("ECS_CLUSTER=prod",), "1")
+INSTALLED = Installed(FACTS, SOURCE, 2000, Moment("boot", 12.5))
+REJECTED = Rejected(FACTS, "plan", "it exited with status 1", 3000, 2, 3600)
+FULL = State(FACTS, INSTALLED, INSTALLED, FACTS, FACTS, REJECTED, 0o640, True, 2500, Failure(2600, 4, "denied"))
+TOLD = FULL._replace(on_terms=SOURCE, leaves_agent=True, region="eu-west-1", had_file=True)
+FINAL = State(installed=INSTALLED._replace(sha256="00"), rejected=REJECTED._replace(retry_after=None, final=True))
+
+_texts = st.text(max_size=20)
+_optional = st.one_of(st.none(), _texts)
+_facts = st.builds(ObjectFacts, _texts, st.integers(), _optional, _optional, _optional, _optional)
+_lists = st.lists(_texts, max_size=3).map(tuple)
+_sources = st.builds(Source, _texts, _texts, _lists, _texts, _lists, _texts)
+_moments = st.one_of(st.none(), st.builds(Moment, _texts, st.floats(allow_nan=False, allow_infinity=False)))
+_installed = st.one_of(st.none(), st.builds(Installed, _facts, _sources, st.integers(), _moments))
+_when = st.one_of(st.none(), st.integers())
+_rejected = st.one_of(st.none(), st.builds(Rejected, _facts, _texts, _texts, st.integers(), st.integers(), _when))
+_maybe = st.one_of(st.none(), _facts)
+_states = st.builds(State, _maybe, _installed, _installed, _maybe, _maybe, _rejected)
+_json = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), _texts),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_texts, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("state", [State(), State(in_progress=FACTS), State(installed=INSTALLED), FULL, TOLD, FINAL])
+def test_comes_back_as_it_was(state: State) -> None:
+    """What is written is what is read."""
+    assert states.from_json(states.to_json(state)) == state
+
+
+def test_what_earlier_versions_did_not_record() -> None:
+    """A record without digests, without finality, and without a word on the pre-image is read as before."""
+    document = json.loads(states.to_json(FULL))
+    for part, name in (("installed", "sha256"), ("previous", "sha256"), ("rejected", "final")):
+        del document[part][name]
+    del document["had_file"]
+    assert states.from_json(json.dumps(document).encode()) == FULL
+    assert INSTALLED.is_of(b"anything")
+    assert not INSTALLED.is_of(None)
+
+
+def test_a_recorded_digest() -> None:
+    """With a digest only the installed bytes are taken for them."""
+    installed = INSTALLED._replace(sha256=states.digest(b"ECS_CLUSTER=demo\n"))
+    assert installed.is_of(b"ECS_CLUSTER=demo\n")
+    assert not installed.is_of(b"ECS_CLUSTER=demo")
+    assert not installed.is_of(None)
+
+
+@given(_states)
+def test_every_state_comes_back(state: State) -> None:
+    """Texts of any kind survive, a path that is not UTF-8 included."""
+    assert states.from_json(states.to_json(state)) == state
+
+
+def test_is_one_json_document_with_a_schema() -> None:
+    """People and other programs can read it; it ends with a newline."""
+    data = states.to_json(FULL)
+    assert data.endswith(b"}\n")
+    assert json.loads(data)["schema"] == 1
+    assert json.loads(data)["installed"]["facts"]["version_id"] == "v1"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"{", id="cut short"),
+        pytest.param(b"\xff\xfe", id="no text"),
+        pytest.param(b"\0" * 4096, id="zeros, as after a power loss"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b'"schema"', id="a text"),
+        pytest.param(b"1", id="a number"),
+        pytest.param(b"{}", id="no schema"),
+        pytest.param(b'{"schema": 1}', id="nothing but the schema"),
+        pytest.param(states.to_json(FULL)[:-40], id="without its end"),
+        pytest.param(states.to_json(FULL).replace(b'"schema": 1', b'"schema": 0'), id="an earlier schema"),
+        pytest.param(states.to_json(FULL).replace(b'"schema": 1', b'"schema": true'), id="a schema that is no number"),
+        pytest.param(states.to_json(FULL).replace(b'"schema": 1', b'"schema": "2"'), id="a schema that is a text"),
+        pytest.param(b"[" * 200_000, id="nested deep"),
+        pytest.param(b'{"schema":' + b"[" * 200_000, id="nested deep in the schema"),
+        pytest.param(b'{"schema":' + b"9" * 10_000 + b"}", id="a long number"),
+    ],
+)
+def test_what_is_no_state_is_damaged(data: bytes) -> None:
+    """A state that cannot be read is told from none, with the name of the file."""
+    with pytest.raises(DamagedError, match=r"^/s/state\.json is damaged"):
+        states.from_json(data, "/s/state.json")
+
+
+def test_a_later_schema() -> None:
+    """What a newer version has recorded is not known to this one, and is no damage: it is left alone."""
+    data = states.to_json(FULL).replace(b'"schema": 1', b'"schema": 2')
+    with pytest.raises(LocalError, match="written by a newer ecsauth") as raised:
+        states.from_json(data)
+    assert not isinstance(raised.value, DamagedError)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("in_progress",), "v1"),
+        (("in_progress",), []),
+        (("in_progress", "etag"), None),
+        (("in_progress", "etag"), 1),
+        (("in_progress", "version_id"), 1),
+        (("in_progress", "kms_key"), ["k"]),
+        (("applied", "last_modified"), "1000"),
+        (("verified", "last_modified"), None),
+        (("verified", "surplus"), "x"),
+        (("installed",), True),
+        (("installed", "facts"), None),
+        (("installed", "facts", "last_modified"), 1.5),
+        (("installed", "source"), None),
+        (("installed", "source", "uri"), None),
+        (("installed", "source", "kms_keys"), 1),
+        (("installed", "source", "kms_keys"), [1]),
+        (("installed", "source", "settings"), None),
+        (("installed", "source", "settings"), [["A=1"]]),
+        (("installed", "source", "surplus"), "x"),
+        (("installed", "at"), "2000"),
+        (("previous", "at"), None),
+        (("rejected", "reason"), None),
+        (("rejected", "at"), "3000"),
+        (("rejected", "final"), 1),
+        (("installed", "sha256"), 1),
+        (("had_file",), "yes"),
+        (("rejected", "facts", "etag"), {}),
+    ],
+)
+def test_a_wrong_type_anywhere_is_damage(path: tuple[str, ...], value: Any) -> None:
+    """A state is taken as a whole: nothing of a wrong type gets as far as the run."""
+    document = json.loads(states.to_json(FULL))
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    with pytest.raises(DamagedError):
+        states.from_json(json.dumps(document).encode())
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read(data: bytes) -> None:
+    """No file of any content is more than damaged."""
+    with contextlib.suppress(DamagedError):
+        assert isinstance(states.from_json(data), State)
+
+
+@given(st.sampled_from(["in_progress", "previous", "installed", "applied", "verified", "rejected"]), _json)
+def test_any_document_is_read(field: str, value: object) -> None:
+    """No JSON in any field is more than damage, and what comes back can be written again."""
+    document = {**json.loads(states.to_json(FULL)), field: value}
+    with contextlib.suppress(DamagedError):
+        read = states.from_json(json.dumps(document).encode())
+        assert states.from_json(states.to_json(read)) == read
