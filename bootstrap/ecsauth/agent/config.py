@@ -8,6 +8,7 @@ and of ecs-init are modelled likewise; what the registry credentials come to is 
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from ecsauth.agent import config_values
@@ -218,8 +219,6 @@ _LISTS = {"port": _ports, "text": _texts, "cidr": _networks}
 
 def _is_cidr(text: str) -> bool:
     """Say whether net.ParseCIDR takes the text: an address without a zone, a slash, decimal digits within its size."""
-    from ipaddress import ip_address  # a millisecond that almost no file needs
-
     address, _slash, bits = text.partition("/")
     if "%" in address or not (bits.isascii() and bits.isdigit()):
         return False

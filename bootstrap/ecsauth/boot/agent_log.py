@@ -11,6 +11,7 @@ import binascii
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
 
 from ecsauth import envfile
 from ecsauth.agent.names import is_public
@@ -76,8 +77,6 @@ def _secrets(data: bytes) -> set[str]:
 
 def _forms(text: str) -> Iterator[str]:
     """Yield how JSON, Go's JSON and Go's %q write a text, once and within another; how a URL does, and base64."""
-    from urllib.parse import quote, quote_plus
-
     once = {json.dumps(text, ensure_ascii=plain)[1:-1] for plain in (True, False)}
     once |= {_go_json(form) for form in once} | {_go_quoted(text)}
     yield from once

@@ -6,6 +6,7 @@ Commands are data. Each step carries what undoes it, so that a failed launch is 
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ecsauth.boot import agent_state
@@ -135,8 +136,6 @@ def run_command(wanted: WantedContainer) -> Command:
 
 def fingerprint(wanted: WantedContainer) -> str:
     """Return a short digest of all that makes the container except the object's version."""
-    import hashlib
-
     parts = (*_run_flags(wanted), wanted.image, *wanted.settings)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 

@@ -6,6 +6,7 @@ waits for himself. So it is queued (`--no-block`), and verified by a run after t
 
 from __future__ import annotations
 
+import hashlib
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol
 
@@ -297,6 +298,4 @@ def _kept(env_file: bytes) -> Kept:
 
 def _fingerprint(settings: tuple[str, ...]) -> str:
     """Return what makes the agent except the object's version: the `--set` assignments, in short."""
-    import hashlib
-
     return "service:" + hashlib.sha256("\0".join(settings).encode("utf-8", "surrogateescape")).hexdigest()[:16]

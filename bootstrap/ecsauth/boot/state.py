@@ -6,6 +6,7 @@ which is something else than none: what it protects from, an older object above 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any, NamedTuple, Optional, TypeVar
 
@@ -106,8 +107,6 @@ class State(NamedTuple):
 
 def digest(data: bytes) -> str:
     """Return the SHA-256 of an env-file, by which a damaged copy is told from a whole one."""
-    import hashlib
-
     return hashlib.sha256(data).hexdigest()
 
 

@@ -6,6 +6,7 @@ Units are data. Each says in its own text why it is ordered as it is.
 from __future__ import annotations
 
 import math
+import shlex
 from typing import NamedTuple, Optional
 
 from ecsauth.boot import units_quoting
@@ -133,8 +134,6 @@ ConditionPathExists={units_quoting.path(env_file)}
 
 def upstart_gate(marker: str) -> UnitFile:
     """Return the same for upstart, as /etc/init/ecs.override: the first Amazon Linux AMIs have no systemd."""
-    import shlex
-
     units_quoting.path(marker)
     text = f"""\
 {SIGNATURE} --launch service. The job starts by itself at the end of the boot, file or no file, and

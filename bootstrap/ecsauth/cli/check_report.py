@@ -6,7 +6,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ecsauth.errors import EcsauthError, ExitCode
+from ecsauth.aws_names import is_s3_uri
+from ecsauth.check import check
+from ecsauth.check.fix import canonical
+from ecsauth.cli import console, findings, inputs
+from ecsauth.cli.findings import sarif, workflow_commands
+from ecsauth.errors import EcsauthError, ExitCode, InvalidError, UsageError
 from ecsauth.finding import Finding, Severity
 
 if TYPE_CHECKING:
@@ -72,16 +77,10 @@ def show_all(reports: Iterable[FileReport], style: str) -> int:
 
 def _show_data(reports: Sequence[FileReport], style: str) -> None:
     """Write what programs read, to standard output."""
-    from ecsauth.cli import console, findings
-
     addressed = [(report.file, _addressed(report)) for report in reports]
     if style == "sarif":
-        from ecsauth.cli.findings import sarif
-
         console.show_document(sarif(addressed))
     elif style == "github":
-        from ecsauth.cli.findings import workflow_commands
-
         sys.stdout.write("".join(workflow_commands(found, file) for file, found in addressed))
     elif len(reports) == 1:
         console.show(findings.document(addressed[0][1], reports[0].file))
@@ -94,8 +93,6 @@ def _show_data(reports: Sequence[FileReport], style: str) -> None:
 
 def _document(report: FileReport, found: tuple[Finding, ...]) -> dict[str, Any]:
     """Return the JSON of one file among others: that of a file alone, and why it failed if it did."""
-    from ecsauth.cli import findings
-
     document = findings.document(found, report.file)
     if report.fault is None:
         return document
@@ -111,8 +108,6 @@ def _document(report: FileReport, found: tuple[Finding, ...]) -> dict[str, Any]:
 
 def _addressed(report: FileReport) -> tuple[Finding, ...]:
     """Return the findings with the file's name in what is to be pasted."""
-    from ecsauth.cli import findings
-
     if report.is_authored:
         # The lines are those of the authored file, the columns are not.
         return tuple(one._replace(column=None) for one in report.found)
@@ -121,13 +116,10 @@ def _addressed(report: FileReport) -> tuple[Finding, ...]:
 
 def _tell(report: FileReport) -> bool:
     """Write the findings of a file for people; tell whether there are any."""
-    from ecsauth.cli import console, inputs
-
     name = inputs.for_people(report.file)
     if not report.found:
         console.say(f"{name}: nothing wrong")
         return False
-    from ecsauth.cli import findings
 
     sys.stderr.write(findings.text(_addressed(report), name, None if report.is_authored else report.data))
     console.say(f"{name}: {findings.summary(report.found)}")
@@ -136,8 +128,6 @@ def _tell(report: FileReport) -> bool:
 
 def _advise(report: FileReport) -> None:
     """Say what --fix would mend, unless the only finding says so itself."""
-    from ecsauth.cli import console
-
     if not report.can_fix or report.is_authored:
         return
     says_it = len(report.found) == 1 and "check --fix" in report.found[0].fix
@@ -147,15 +137,12 @@ def _advise(report: FileReport) -> None:
 
 
 def _point_at_explain(codes: set[str]) -> None:
-    from ecsauth.cli import console
 
     console.say(f"hint: ecsauth explain {codes.pop() if len(codes) == 1 else 'CODE'} tells more")
 
 
 def _tell_fault(file: str, fault: EcsauthError) -> None:
     """Say why one file among others was not checked or not mended, with its name."""
-    from ecsauth.cli import console, inputs
-
     message = fault.message if file in fault.message else f"{inputs.for_people(file)}: {fault.message}"
     console.say(f"error: {message}")
     for hint in fault.hints:
@@ -164,8 +151,6 @@ def _tell_fault(file: str, fault: EcsauthError) -> None:
 
 def _sum_up(reports: Sequence[FileReport]) -> None:
     """Say the counts of all files together."""
-    from ecsauth.cli import console, findings
-
     found = tuple(one for report in reports for one in report.found)
     failed = sum(report.fault is not None for report in reports)
     parts = [findings.summary(found)] if found else []
@@ -177,9 +162,6 @@ def _sum_up(reports: Sequence[FileReport]) -> None:
 
 def destination(file: str, arguments: argparse.Namespace) -> Optional[str]:
     """Return where --fix writes a file, None without it; raise UsageError for an invalid command line."""
-    from ecsauth.aws_names import is_s3_uri
-    from ecsauth.errors import UsageError
-
     if not arguments.fix:
         if arguments.output:
             raise UsageError("-o is where --fix writes: give both")
@@ -200,8 +182,6 @@ def _is_same(one: str, other: str) -> bool:
 
 def write(authored: bytes, data: bytes, file: str, target: str) -> None:
     """Write the canonical form, unless it stands there already; tell what is new in it, never a value."""
-    from ecsauth.cli import console, inputs
-
     name = inputs.for_people(target)
     if data == authored and target == file != "-":
         console.say(f"{name}: nothing to fix")
@@ -215,11 +195,6 @@ def write(authored: bytes, data: bytes, file: str, target: str) -> None:
 
 def fix_advice(found: tuple[Finding, ...], data: bytes, file: str) -> Optional[str]:
     """Return the command that mends the file, and how much of what was found; None where it mends nothing."""
-    from ecsauth.check import check
-    from ecsauth.check.fix import canonical
-    from ecsauth.cli import inputs
-    from ecsauth.errors import InvalidError
-
     word = inputs.for_shell(file)
     if word is None:
         return None
@@ -233,8 +208,6 @@ def fix_advice(found: tuple[Finding, ...], data: bytes, file: str) -> Optional[s
 
 def _news(before: bytes, after: bytes) -> list[str]:
     """Say what was mended, or that only the form is another."""
-    from ecsauth.check import check
-
     gone = _gone(check(before), check(after))
     places = ["" if one.line is None else f"line {one.line}: " for one in gone]
     news = [f"{place}{one.message} [{one.code}]" for place, one in zip(places, gone)]

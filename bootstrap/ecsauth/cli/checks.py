@@ -6,21 +6,33 @@ import os
 import sys
 from typing import TYPE_CHECKING, Optional
 
+from ecsauth import aws_names
+from ecsauth.aws import metadata
+from ecsauth.aws.metadata import MetadataService
+from ecsauth.aws.metadata_probes import MetadataProbes
+from ecsauth.boot.service import UNIT, Supervisor
 from ecsauth.boot.trust import Pins
 from ecsauth.cli import observe, options
 from ecsauth.doctor import Check, examine
 from ecsauth.doctor import machine as judge_instance
 from ecsauth.doctor import machine as judge_machine
 from ecsauth.doctor import remote as judge_remote
-from ecsauth.doctor.machine import OFF, Metadata, Offset
+from ecsauth.doctor.machine import OFF, TIMER, Metadata, Offset, ServiceOrdering, Timer
 from ecsauth.errors import ROOT, LaunchError, LocalError
+from ecsauth.host import disk, docker, files, supervisor
+from ecsauth.host.clock import SystemClock
+from ecsauth.host.commands import Commands
+from ecsauth.host.disk import LocalDisk, PrivateDirectory
+from ecsauth.host.docker import Docker
+from ecsauth.host.network import Introspection
+from ecsauth.status import report
 from ecsauth.status.judgement import Diagnosis, failed, ok, skipped
 from ecsauth.status.last_run import last_run
+from ecsauth.status.observed import Observed
 
 if TYPE_CHECKING:
     import argparse
 
-    from ecsauth.aws.metadata_probes import MetadataProbes
     from ecsauth.aws.probes import Probes
     from ecsauth.aws_names import S3URI
     from ecsauth.boot.fetch import Identity
@@ -63,9 +75,6 @@ class Examination:
     """One run of all checks; what one probe has learnt is there for the next."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        from ecsauth.host import supervisor
-        from ecsauth.host.clock import SystemClock
-        from ecsauth.host.disk import LocalDisk
 
         self._arguments = arguments
         self._clock = SystemClock()
@@ -115,7 +124,6 @@ class Examination:
         )
 
     def _recorded_uri(self) -> Optional[S3URI]:
-        from ecsauth import aws_names
 
         return aws_names.parse(self._source.uri) if self._source is not None else None
 
@@ -162,8 +170,6 @@ class Examination:
         return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
 
     def _service(self) -> MetadataProbes:
-        from ecsauth.aws import metadata
-        from ecsauth.aws.metadata_probes import MetadataProbes
 
         return MetadataProbes(metadata.endpoint())
 
@@ -181,7 +187,6 @@ class Examination:
         return judge_instance.role(self._service().role(seconds), self._clock.wall())
 
     def _region(self, seconds: float) -> Diagnosis:
-        from ecsauth.aws.metadata import MetadataService
 
         if not self._knows_place():
             self._identity = MetadataService().identity(seconds)
@@ -227,8 +232,6 @@ class Examination:
         return judge_remote.kms(got, self._answers.owned.facts, self._pins())
 
     def _directory(self, _: float) -> Diagnosis:
-        from ecsauth.host import files
-        from ecsauth.host.disk import PrivateDirectory
 
         folders = [os.path.dirname(self._file), os.path.abspath(self._arguments.state_dir)]
         absent = [folder for folder in folders if files.look(folder) is None]
@@ -241,14 +244,12 @@ class Examination:
         return ok("; ".join(said))
 
     def _env_file(self, _: float) -> Diagnosis:
-        from ecsauth.host import files
 
         placed, data = files.look(self._file), self._disk.env_file()
         verified = self._disk.verified_copy() if self._source is not None else None
         return judge_machine.file(self._file, placed, data, installed=self._source is not None, verified=verified)
 
     def _docker(self, seconds: float) -> Diagnosis:
-        from ecsauth.host import docker
 
         if self._starts_none():
             return skipped(self._starts_none())
@@ -259,8 +260,6 @@ class Examination:
         return ok(f"{where} takes connections")
 
     def _engine(self, _: float) -> Diagnosis:
-        from ecsauth.host.commands import Commands
-        from ecsauth.host.docker import Docker
 
         commands = Commands()
         return ok(f"docker {Docker(commands.call, commands.run).version()}")
@@ -273,9 +272,6 @@ class Examination:
         return "boot was told --launch none, which does without it" if recorded else ""
 
     def _agent(self, _: float) -> Diagnosis:
-        from ecsauth.host.network import Introspection
-        from ecsauth.status import report
-        from ecsauth.status.observed import Observed
 
         if self._starts_none():
             return skipped(self._starts_none())
@@ -290,10 +286,6 @@ class Examination:
         return judge_machine.agent(runs, answer, cluster, installed=installed is not None)
 
     def _ordering(self, _: float) -> Diagnosis:
-        from ecsauth.boot.service import UNIT, Supervisor
-        from ecsauth.doctor.machine import ServiceOrdering
-        from ecsauth.host import disk, files, supervisor
-        from ecsauth.host.commands import Commands
 
         if self._supervisor is not Supervisor.SYSTEMD or self._arguments.launch == "docker" or self._starts_none():
             return skipped(f"needs {UNIT}")
@@ -307,9 +299,6 @@ class Examination:
         return judge_machine.ordering(ServiceOrdering(after, drop_ins, is_marked))
 
     def _timer(self, _: float) -> Diagnosis:
-        from ecsauth.doctor.machine import TIMER, Timer
-        from ecsauth.host import supervisor
-        from ecsauth.host.commands import Commands
 
         commands = Commands()
         try:

@@ -6,9 +6,11 @@ or `ecsauth: hint: …`: lower case, no full stop; it names a file, line, variab
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
+import textwrap
 from typing import Any, NamedTuple, TextIO
 
 SCHEMA = 1
@@ -46,8 +48,6 @@ def show(document: dict[str, Any]) -> None:
 
 def show_document(document: dict[str, Any]) -> None:
     """Give programs a JSON document of somebody else's schema."""
-    import json
-
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
@@ -57,8 +57,6 @@ _GLUE = "\0"
 
 def wrapped(text: str, width: int) -> list[str]:
     """Return lines of at most that many characters, if the words allow it; what stands in backquotes stays whole."""
-    import textwrap
-
     glued = re.sub(_QUOTED, lambda match: match.group().replace(" ", _GLUE), text)
     lines = textwrap.wrap(glued, max(width, 1), break_long_words=False, break_on_hyphens=False)
     return [line.replace(_GLUE, " ") for line in lines]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any, Optional
 
 from ecsauth import __version__
 from ecsauth.check import rules
-from ecsauth.cli import inputs
+from ecsauth.check.excerpt import Excerpts
+from ecsauth.cli import console, inputs
+from ecsauth.cli import inputs as subject
 from ecsauth.cli.console import printable
 from ecsauth.cli.inputs import uri
 from ecsauth.errors import InvalidError, LaunchError
@@ -16,7 +19,6 @@ from ecsauth.finding import Severity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ecsauth.check.excerpt import Excerpts
     from ecsauth.check.rules import Rule
     from ecsauth.cli.console import Style
     from ecsauth.errors import EcsauthError
@@ -33,12 +35,8 @@ def text(findings: tuple[Finding, ...], subject: str, data: Optional[bytes] = No
 
     What was said of an earlier finding is not said again.
     """
-    from ecsauth.cli import console
-
     excerpts = None
     if data is not None and findings:
-        from ecsauth.check.excerpt import Excerpts
-
         excerpts = Excerpts(data)
     pages = _Pages(console.printable(subject), excerpts, console.style(sys.stderr))
     return "".join(map(pages.page, findings)) + pages.end()
@@ -76,16 +74,12 @@ def of(findings: tuple[Finding, ...], severity: Severity) -> tuple[Finding, ...]
 
 def tell(findings: tuple[Finding, ...], subject: str) -> None:
     """Tell warnings and notes, each in one line and as what it is."""
-    from ecsauth.cli import console
-
     for finding in findings:
         console.say(f"{finding.severity.value}: {line(finding, subject)}")
 
 
 def explain_fault(fault: EcsauthError) -> None:
     """Tell people what went wrong and what to do."""
-    from ecsauth.cli import console
-
     if isinstance(fault, InvalidError) and fault.findings:
         found = tuple(one._replace(fix=addressed(one.fix, fault.subject)) for one in fault.findings)
         sys.stderr.write(text(found, fault.subject, fault.content))
@@ -100,10 +94,6 @@ def explain_fault(fault: EcsauthError) -> None:
 
 def addressed(fix: str, file: str) -> str:
     """Return a fix with the file's own name, as a shell takes it, for FILE; as it is where there is no such file."""
-    import re
-
-    from ecsauth.cli import inputs as subject
-
     word = subject.for_shell(file)
     return fix if word is None else re.sub(_PLACEHOLDER, lambda _: word, fix)
 
@@ -163,7 +153,6 @@ class _Pages:
         return [bar, f"{number} {shown.text}", mark]
 
     def _advice(self, finding: Finding, margin: str) -> list[str]:
-        from ecsauth.cli import console
 
         width = self._style.width - len(margin) - len(" = ")
         consequence = console.wrapped(finding.consequence, width - len("consequence: "))

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from typing import TYPE_CHECKING, Optional
+from urllib.parse import quote
 
-from ecsauth.cli import options
+from ecsauth import aws_names
+from ecsauth.aws.attempt import Operation, at
+from ecsauth.cli import console, options
+from ecsauth.cli.console import printable
+from ecsauth.envfile import dotenv
+from ecsauth.errors import DeniedError, InvalidError, LocalError, UsageError
+from ecsauth.host import disk, files
 
 if TYPE_CHECKING:
     import argparse
@@ -18,11 +27,7 @@ _MOST_LINES = 5
 
 def read_path(file: str) -> bytes:
     """Return the bytes of a path or of standard input; raise UsageError for an S3URI."""
-    from ecsauth.host import files
-
     if _is_s3_uri(file):
-        from ecsauth.errors import UsageError
-
         raise UsageError("FILE has to be a path here, or - for standard input")
     return files.read_env_file(file)
 
@@ -31,7 +36,6 @@ def _is_s3_uri(file: str) -> bool:
     """Tell an S3URI from a path; without a colon in it there is no need to load what knows more."""
     if ":" not in file:
         return False
-    from ecsauth import aws_names
 
     return aws_names.is_s3_uri(file)
 
@@ -41,12 +45,8 @@ def from_dialect(data: bytes, file: str, dialect: str) -> Written:
 
     Raises InvalidError for a file that python-dotenv cannot read, or that no env-file can say.
     """
-    from ecsauth.envfile import dotenv
-
     if dialect == "docker":
         return dotenv.Written(data)
-    from ecsauth.cli import console
-    from ecsauth.errors import InvalidError
 
     name = for_people(file)
     try:
@@ -60,9 +60,6 @@ def from_dialect(data: bytes, file: str, dialect: str) -> Written:
 
 def _bindings(data: bytes) -> list[AuthoredVariable]:
     """Return what python-dotenv reads; raise InvalidError for what it skips or would take too long over."""
-    from ecsauth.envfile import dotenv
-    from ecsauth.errors import InvalidError
-
     dotenv.refuse_long_blanks(data)
     reading = dotenv.read(data)
     if reading.refusal is not None:
@@ -82,14 +79,9 @@ def write(file: str, data: bytes) -> None:
 
     A link is followed: what it points to is replaced. Pipes and devices are not: a file would stand in their place.
     """
-    import os
-    import sys
-
     if file == "-":
         sys.stdout.buffer.write(data)
         return
-    from ecsauth.errors import LocalError
-    from ecsauth.host import disk
 
     if os.path.exists(file) and not os.path.isfile(file):
         raise LocalError(f"{file} is not a plain file", "name another one, or - for standard output")
@@ -98,10 +90,6 @@ def write(file: str, data: bytes) -> None:
 
 def deliver(file: str, data: bytes) -> None:
     """Write what a command was asked for, as `write` does, and say where; what is said next goes to another stream."""
-    import sys
-
-    from ecsauth.cli import console
-
     write(file, data)
     sys.stdout.flush()
     if file != "-":
@@ -112,11 +100,8 @@ def read(file: str, arguments: argparse.Namespace) -> bytes:
     """Return the bytes of a path, of an S3URI, or of standard input; raise an EcsauthError."""
     if not _is_s3_uri(file):
         return read_path(file)
-    from ecsauth import aws_names
-    from ecsauth.aws.attempt import Operation, at
     from ecsauth.aws.s3 import Objects, translated
     from ecsauth.aws.session import OperatorClients
-    from ecsauth.errors import DeniedError
 
     uri = aws_names.parse(file)
     with translated(at(Operation.GET, uri)):
@@ -138,7 +123,6 @@ def for_people(file: str) -> str:
         return _STDIN_NAME
     if file.isprintable():
         return file
-    from ecsauth.cli.console import printable
 
     return printable(file)
 
@@ -147,7 +131,6 @@ def for_shell(file: str) -> Optional[str]:
     """Return the file's path as a word of a shell command; None if it is no file of this machine."""
     if file == _STDIN or file.startswith(_S3):
         return None
-    import shlex
 
     return shlex.quote(os.path.join(".", file) if file.startswith("-") else file)
 
@@ -162,8 +145,6 @@ def path(file: str) -> Optional[str]:
 
 def uri(file: str) -> str:
     """Return a URI (RFC 3986), a relative one for a file below the working directory."""
-    from urllib.parse import quote
-
     if file.startswith(_S3):
         return _S3 + quote(os.fsencode(file[len(_S3) :]), safe="/?=")
     place = path(file)

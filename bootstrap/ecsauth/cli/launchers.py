@@ -5,25 +5,36 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Optional
 
+from ecsauth.boot import host_rules, units
+from ecsauth.boot.docker import ContainerStarter
+from ecsauth.boot.plan import QUICK
+from ecsauth.boot.service import UNIT, ServiceStarter, Supervisor
 from ecsauth.cli import options
+from ecsauth.errors import UsageError
+from ecsauth.host import files as host_files
+from ecsauth.host import supervisor
+from ecsauth.host.clock import SystemClock
+from ecsauth.host.commands import Commands
+from ecsauth.host.disk import MARK
+from ecsauth.host.docker import Docker
+from ecsauth.host.network import HostRules, Introspection
+from ecsauth.host.supervisor import Systemd
+from ecsauth.host.units import UnitFiles
 
 if TYPE_CHECKING:
     import argparse
 
     from ecsauth.boot import Starter
     from ecsauth.boot.plan import Step
-    from ecsauth.boot.service import Supervision, Supervisor
+    from ecsauth.boot.service import Supervision
     from ecsauth.boot.units import UnitFile
     from ecsauth.envfile import Reading
-    from ecsauth.host.commands import Commands
-    from ecsauth.host.units import UnitFiles
 
 
 def mode(arguments: argparse.Namespace) -> str:
     """Return how the agent is started: `service`, `docker` or `none`."""
     if arguments.launch != "auto":
         return str(arguments.launch)
-    from ecsauth.host import supervisor
 
     return "docker" if supervisor.which() is None else "service"
 
@@ -37,10 +48,6 @@ def starter(arguments: argparse.Namespace) -> Optional[Starter]:
 
 
 def _container(arguments: argparse.Namespace) -> Starter:
-    from ecsauth.boot.docker import ContainerStarter
-    from ecsauth.host.commands import Commands
-    from ecsauth.host.docker import Docker
-    from ecsauth.host.network import Introspection
 
     commands = Commands()
     return ContainerStarter(
@@ -54,9 +61,6 @@ def _container(arguments: argparse.Namespace) -> Starter:
 
 def _host_steps(commands: Commands, reading: Reading) -> tuple[Step, ...]:
     """Return the steps to the host rules that are missing; raise LaunchError where that cannot be seen."""
-    from ecsauth.boot import host_rules
-    from ecsauth.host.network import HostRules
-
     host = HostRules(commands.call)
     variables = {name: value.reveal() for name, value in reading.environment().items()}
     rules = host_rules.rules(variables, ipv6=host.has_ipv6())
@@ -64,12 +68,6 @@ def _host_steps(commands: Commands, reading: Reading) -> tuple[Step, ...]:
 
 
 def _service(arguments: argparse.Namespace) -> Starter:
-    from ecsauth.boot.service import ServiceStarter, Supervisor
-    from ecsauth.host import supervisor
-    from ecsauth.host.clock import SystemClock
-    from ecsauth.host.commands import Commands
-    from ecsauth.host.docker import Docker
-    from ecsauth.host.network import Introspection
 
     commands = Commands()
     found = supervisor.which() or Supervisor.SYSTEMD
@@ -83,9 +81,6 @@ def _service(arguments: argparse.Namespace) -> Starter:
 
 def _refuse_other_places(arguments: argparse.Namespace) -> None:
     """The service reads one file, whatever is installed elsewhere; and who can make the mark opens the gate."""
-    from ecsauth.errors import UsageError
-    from ecsauth.host import files as host_files
-
     if os.path.abspath(arguments.file) != options.ENV_FILE:
         raise UsageError(
             f"the service reads {options.ENV_FILE}, not the file that --file names",
@@ -96,19 +91,12 @@ def _refuse_other_places(arguments: argparse.Namespace) -> None:
 
 def hold_back(arguments: argparse.Namespace) -> None:
     """Keep the machine from starting the service before a checked file is there; raise LocalError or LaunchError."""
-    from ecsauth.boot.service import Supervisor
-    from ecsauth.host import supervisor
-    from ecsauth.host.commands import Commands
-
     if mode(arguments) == "service":
         _hold_back(Commands(), supervisor.which() or Supervisor.SYSTEMD, arguments.state_dir)
 
 
 def missing_gate(arguments: argparse.Namespace) -> Optional[str]:
     """Return the path of the gate that a run would write, None where it needs none or has it; raise LocalError."""
-    from ecsauth.boot.service import Supervisor
-    from ecsauth.host import supervisor
-
     if mode(arguments) != "service":
         return None
     files, gate = _gate(supervisor.which() or Supervisor.SYSTEMD, arguments.state_dir)
@@ -117,11 +105,6 @@ def missing_gate(arguments: argparse.Namespace) -> Optional[str]:
 
 def _gate(found: Supervisor, state_directory: str) -> tuple[UnitFiles, UnitFile]:
     """Return what keeps the service from starting before a checked file is there, and its place."""
-    from ecsauth.boot import units
-    from ecsauth.boot.service import Supervisor
-    from ecsauth.host.disk import MARK
-    from ecsauth.host.units import UnitFiles
-
     mark = os.path.join(os.path.abspath(state_directory), MARK)
     if found is Supervisor.UPSTART:
         return UnitFiles("/etc/init"), units.upstart_gate(mark)
@@ -130,10 +113,6 @@ def _gate(found: Supervisor, state_directory: str) -> tuple[UnitFiles, UnitFile]
 
 def _hold_back(commands: Commands, found: Supervisor, state_directory: str) -> None:
     """Write the gate where it is missing; raise LocalError or LaunchError."""
-    from ecsauth.boot.plan import QUICK
-    from ecsauth.boot.service import UNIT, Supervisor
-    from ecsauth.host.supervisor import Systemd
-
     files, gate = _gate(found, state_directory)
     written = files.write(gate)
     if found is Supervisor.UPSTART:

@@ -5,6 +5,16 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Optional
 
+from ecsauth.cli import console
+from ecsauth.cli.console import printable
+from ecsauth.errors import DeniedError, ExitCode, UnreachableError
+from ecsauth.host.clock import SystemClock
+from ecsauth.host.http import RegistryClient
+from ecsauth.login import client as login_client
+from ecsauth.login import endpoints
+from ecsauth.login import result as login_result
+from ecsauth.login import targets as login_targets
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,8 +30,6 @@ BOUND = 30.0
 
 def check(data: bytes, *, total: Optional[float] = BOUND) -> tuple[LoginResult, ...]:
     """Log in with every credential that docker would hand to the agent; the file has to be approved before."""
-    from ecsauth.login import targets as login_targets
-
     return verify(login_targets.targets(data), TIMEOUT, total=total)
 
 
@@ -29,11 +37,6 @@ def verify(
     targets: Sequence[LoginTarget], timeout: float, *, insecure: Sequence[str] = (), total: Optional[float] = None
 ) -> tuple[LoginResult, ...]:
     """Log in at each target, a few at once, and return the results in order; a terminal is shown how far it is."""
-    from ecsauth.host.clock import SystemClock
-    from ecsauth.host.http import RegistryClient
-    from ecsauth.login import client as login_client
-    from ecsauth.login import endpoints
-
     trust = endpoints.insecure(insecure)
     client = RegistryClient(SystemClock(), timeout, total)
     # A wrong password that stands under several keys of a host is tried once: some registries lock out who errs often.
@@ -68,8 +71,6 @@ def document(results: Sequence[LoginResult]) -> list[dict[str, Any]]:
 
 def text(results: Sequence[LoginResult]) -> str:
     """Return the results for people."""
-    from ecsauth.cli.console import printable
-
     lines = []
     for each in results:
         lines.append(printable(str(each)))
@@ -85,10 +86,6 @@ class Gate:
 
     def check(self, data: bytes) -> None:
         """Return where all is well, or where it is enough to tell; raise DeniedError or UnreachableError."""
-        from ecsauth.cli import console
-        from ecsauth.errors import DeniedError, ExitCode, UnreachableError
-        from ecsauth.login import result as login_result
-
         results = check(data)
         failed = [each for each in results if each.exit_code is not ExitCode.OK]
         if not failed:

@@ -10,7 +10,10 @@ import sys
 from typing import TYPE_CHECKING, Any, Optional
 
 from ecsauth import archive
-from ecsauth.errors import EcsauthError, ExitCode, LaunchError, LocalError, UsageError
+from ecsauth.cli import console, hints, process
+from ecsauth.cli.findings import explain_fault
+from ecsauth.cli.parser import make_parser
+from ecsauth.errors import EcsauthError, ExitCode, LaunchError, LocalError, UsageError, of_system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +21,6 @@ if TYPE_CHECKING:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run one command; return its exit status (argparse itself exits with 2)."""
-    from ecsauth.cli import process
-
     _have_streams()
     _leave_garbage()
     with process.forgiving():
@@ -27,7 +28,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _main(argv: Optional[Sequence[str]]) -> int:
-    from ecsauth.cli import console, process
 
     try:
         with process.watched():
@@ -47,7 +47,6 @@ def _main(argv: Optional[Sequence[str]]) -> int:
 
 
 def _at_the_boundary(trouble: Exception) -> int:
-    from ecsauth.cli import console
 
     try:
         return _refused(trouble, "text")
@@ -58,8 +57,6 @@ def _at_the_boundary(trouble: Exception) -> int:
 
 
 def _run(argv: Optional[Sequence[str]]) -> int:
-    from ecsauth.cli import process
-    from ecsauth.cli.parser import make_parser
 
     arguments = make_parser().parse_args(argv)
     try:
@@ -68,8 +65,6 @@ def _run(argv: Optional[Sequence[str]]) -> int:
         status: int = arguments.run(arguments)
         sys.stdout.flush()
     except EcsauthError as fault:
-        from ecsauth.cli import hints
-
         fault.hints = hints.all_completed(fault.hints, hints.known(arguments))
         return _report(fault, arguments.format)
     except ModuleNotFoundError as lack:
@@ -85,8 +80,6 @@ def _run(argv: Optional[Sequence[str]]) -> int:
 
 def _refused(trouble: Exception, style: str) -> int:
     """Report what the system refuses and no edge has caught; raise what is a bug."""
-    from ecsauth.errors import of_system
-
     refusal = of_system(trouble, _places(trouble))
     if refusal is None:
         raise trouble
@@ -113,8 +106,6 @@ def _leave_garbage() -> None:
 
 def _report(fault: EcsauthError, style: str) -> int:
 
-    from ecsauth.cli.findings import explain_fault
-
     explain_fault(fault)
     if style == "json":
         log = {"log": fault.log} if isinstance(fault, LaunchError) and fault.log else {}
@@ -125,14 +116,10 @@ def _report(fault: EcsauthError, style: str) -> int:
 
 def _show_fault(document: dict[str, Any]) -> None:
     """Give programs what has failed; where that fails too, the status stays that of the first fault."""
-    from ecsauth.cli import console, process
-
     try:
         console.show(document)
         sys.stdout.flush()
     except LocalError as second:
-        from ecsauth.cli.findings import explain_fault
-
         explain_fault(second)
     except BrokenPipeError:
         process.give_up(sys.stdout)

@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, TypeVar
 
+from ecsauth.boot import service as boot_service
+from ecsauth.boot.service import Supervisor
 from ecsauth.cli import options
 from ecsauth.errors import EcsauthError, LaunchError, LocalError
-from ecsauth.status.observed import Runs, RunsAs, Unreadable
+from ecsauth.host import files, supervisor
+from ecsauth.host.commands import Commands
+from ecsauth.host.docker import Docker
+from ecsauth.status.observed import File, Runs, RunsAs, Unreadable, epoch
 
 if TYPE_CHECKING:
     from ecsauth.boot.docker_plan import Container
@@ -15,7 +20,6 @@ if TYPE_CHECKING:
     from ecsauth.boot.state import Installed, State
     from ecsauth.host.disk import LocalDisk
     from ecsauth.secret import Secret
-    from ecsauth.status.observed import File
     from ecsauth.timing import Moment
 
 Seen = TypeVar("Seen")
@@ -35,9 +39,6 @@ def _tried(look: Callable[[], Seen]) -> tuple[Optional[Seen], Optional[Unreadabl
 
 def file(disk: LocalDisk, path: str) -> File:
     """Return what stands in the env-file's place, as far as it can be read."""
-    from ecsauth.host import files
-    from ecsauth.status.observed import File
-
     placed, why = _tried(lambda: files.look(path))
     data, no_data = _tried(disk.env_file)
     verified, no_copy = _tried(disk.verified_copy)
@@ -46,8 +47,6 @@ def file(disk: LocalDisk, path: str) -> File:
 
 def state(disk: LocalDisk, directory: str) -> tuple[Optional[State], Optional[Unreadable]]:
     """Return what the last run has recorded in the directory, or why that cannot be read."""
-    from ecsauth.host import files
-
     # Where a directory above may not be searched nothing seems to be there.
     _, why = _tried(lambda: files.look(directory))
     if why is not None:
@@ -71,8 +70,6 @@ class _Containers(NamedTuple):
 
 def runs(installed: Optional[Installed], now: int, moment: Moment) -> Runs:
     """Return what runs the agent: a container that ecsauth made, else the service where there is one."""
-    from ecsauth.host import supervisor
-
     shown, no_docker = _tried(_containers)
     container = shown.container if shown is not None else None
     if supervisor.which() is None or (container is not None and container.plan):
@@ -89,8 +86,6 @@ def runs(installed: Optional[Installed], now: int, moment: Moment) -> Runs:
 
 
 def _containers() -> _Containers:
-    from ecsauth.host.commands import Commands
-    from ecsauth.host.docker import Docker
 
     commands = Commands()
     docker = Docker(commands.call, commands.run)
@@ -99,9 +94,6 @@ def _containers() -> _Containers:
 
 
 def _service() -> Service:
-    from ecsauth.boot.service import Supervisor
-    from ecsauth.host import supervisor
-    from ecsauth.host.commands import Commands
 
     commands = Commands()
     if supervisor.which() is Supervisor.UPSTART:
@@ -110,7 +102,6 @@ def _service() -> Service:
 
 
 def _container(container: Optional[Container], environment: Optional[dict[str, Secret]]) -> Runs:
-    from ecsauth.status.observed import epoch
 
     if container is None:
         return Runs(None)
@@ -131,7 +122,6 @@ def _container(container: Optional[Container], environment: Optional[dict[str, S
 
 
 def _as_service(service: Service, installed: Optional[Installed], now: int, moment: Moment) -> Runs:
-    from ecsauth.boot import service as boot_service
 
     why = ": a condition of its unit, as the gate's, does not hold" if service.held_back else ""
     why = f": it failed with status {service.exit_status}" if service.failed else why

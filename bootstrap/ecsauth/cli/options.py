@@ -7,6 +7,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, TypeVar
 
+from ecsauth import aws_names
+from ecsauth.boot import trust
 from ecsauth.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -99,15 +101,11 @@ def add_places(parser: Parser) -> None:
 
 def add_uri(parser: Parser, form: str = "s3://bucket/key") -> None:
     """Add the S3URI that a command works on."""
-    from ecsauth import aws_names
-
     parser.add_argument("uri", metavar="S3URI", type=parsed(aws_names.parse), help=form)
 
 
 def add_bucket_owner(parser: Parser) -> None:
     """Add `--bucket-owner`."""
-    from ecsauth.boot import trust
-
     parser.add_argument(
         "--bucket-owner",
         metavar="ACCOUNT",
@@ -118,8 +116,6 @@ def add_bucket_owner(parser: Parser) -> None:
 
 def add_pinned_keys(parser: argparse._ActionsContainer) -> None:
     """Add `--kms-key` as an instance needs it: at least one full ARN."""
-    from ecsauth.boot import trust
-
     parser.add_argument(
         "--kms-key",
         metavar="ARN",

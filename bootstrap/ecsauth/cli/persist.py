@@ -6,7 +6,15 @@ They are written before anything is fetched: an instance whose first boot fails 
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth.boot import units
+from ecsauth.cli import console, launchers, logins
+from ecsauth.errors import LaunchError
+from ecsauth.host.commands import Commands
+from ecsauth.host.supervisor import Systemd
+from ecsauth.host.units import UnitFiles, absolute_argv
 
 if TYPE_CHECKING:
     import argparse
@@ -14,7 +22,6 @@ if TYPE_CHECKING:
 
     from ecsauth.boot.plan import Command, Step
     from ecsauth.boot.units import UnitFile, Units
-    from ecsauth.host.supervisor import Systemd
 
 # What leads to S3 and docker here, and is no secret.
 _ENVIRONMENT = (
@@ -59,12 +66,6 @@ def environment() -> tuple[tuple[str, str], ...]:
 
 def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> UnitChange:
     """Look at the units and plan; raise LocalError, UsageError or LaunchError. `kept` is of the environment."""
-    from ecsauth.boot import units
-    from ecsauth.cli import launchers, logins
-    from ecsauth.host.commands import Commands
-    from ecsauth.host.supervisor import Systemd
-    from ecsauth.host.units import UnitFiles, absolute_argv
-
     commands, files = Commands(), UnitFiles()
     systemd = Systemd(commands.call, commands.run)
     version = _version(systemd)
@@ -86,7 +87,6 @@ def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Un
 
 
 def _version(systemd: Systemd) -> Optional[int]:
-    from ecsauth.errors import LaunchError
 
     try:
         return systemd.version()
@@ -108,9 +108,6 @@ class Beside(NamedTuple):
 
 def beside(change: Optional[UnitChange], gate: Optional[str]) -> Beside:
     """Tell of a change to the units, and of the gate that is written."""
-    from ecsauth.boot import units
-    from ecsauth.host.units import UnitFiles
-
     gates = () if gate is None else (gate,)
     lines = [f"write {path}, which holds the service back until a checked file is there" for path in gates]
     if change is None:
@@ -126,17 +123,12 @@ def beside(change: Optional[UnitChange], gate: Optional[str]) -> Beside:
 
 
 def _line(step: Step) -> str:
-    import shlex
 
     return f"{step.why}: {shlex.join(step.command)}"
 
 
 def install(change: UnitChange) -> None:
     """Write the units and enable them; raise LocalError or LaunchError."""
-    from ecsauth.cli import console
-    from ecsauth.host.commands import Commands
-    from ecsauth.host.units import UnitFiles
-
     commands, files = Commands(), UnitFiles()
     for unit in change.write:
         files.write(unit)
@@ -152,9 +144,6 @@ def install(change: UnitChange) -> None:
 
 def start(names: tuple[str, ...]) -> None:
     """Start units without waiting for them; raise LaunchError."""
-    from ecsauth.boot import units
-    from ecsauth.host.commands import Commands
-
     for step in units.starting(names):
         Commands().run(step.command, step.seconds)
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ecsauth.cli import options
+from ecsauth import __version__
+from ecsauth.aws.attempt import Operation, at
+from ecsauth.boot.trust import KMS_ENCRYPTIONS
+from ecsauth.cli import console, options
+from ecsauth.cli.findings import document, line, of, tell
+from ecsauth.command_hint import CommandHint
+from ecsauth.deploy import boot_archive
+from ecsauth.errors import DeniedError, ExitCode, InvalidError, UsageError
+from ecsauth.finding import Severity
+from ecsauth.host.clock import SystemClock
+from ecsauth.publish.diff import difference
+from ecsauth.publish.put import Mark, NewVersion, publish
 
 if TYPE_CHECKING:
     import argparse
@@ -38,8 +49,6 @@ class Place(NamedTuple):
 
 def refuse_version(arguments: argparse.Namespace) -> None:
     """Raise UsageError where the S3 URI names one version."""
-    from ecsauth.errors import UsageError
-
     if arguments.uri.version_id is not None:
         what = "makes a new version" if hasattr(arguments, "kms_key") else "is about all versions"
         raise UsageError(f"{arguments.command} {what}: give the S3 URI without ?versionId")
@@ -47,7 +56,6 @@ def refuse_version(arguments: argparse.Namespace) -> None:
 
 def place_of(arguments: argparse.Namespace, kind: Optional[ObjectKind] = None) -> Place:
     """Return the place of an env-file, or of another kind; raise an EcsauthError where no client can be made for it."""
-    from ecsauth.aws.attempt import Operation, at
     from ecsauth.aws.s3 import ENV_FILE, translated
     from ecsauth.aws.s3_operator import BucketSettings, S3VersionStore
     from ecsauth.aws.session import OperatorClients
@@ -65,7 +73,6 @@ def place_of(arguments: argparse.Namespace, kind: Optional[ObjectKind] = None) -
 def place_of_archive(arguments: argparse.Namespace) -> Place:
     """Return the place of a boot archive; raise as `place_of`."""
     from ecsauth.aws.s3 import ObjectKind
-    from ecsauth.deploy import boot_archive
 
     return place_of(arguments, ObjectKind("boot archive", boot_archive.LONGEST))
 
@@ -88,8 +95,6 @@ class Present(NamedTuple):
 
     def changes(self, data: bytes) -> Optional[tuple[Change, ...]]:
         """Return what a put changes, None where that cannot be told."""
-        from ecsauth.publish.diff import difference
-
         if self.held is not None and self.content is None:
             return None
         return difference(self.content or b"", data)
@@ -100,8 +105,6 @@ class Present(NamedTuple):
 
 def present(place: Place) -> Present:
     """Return what is there. Who may write but not read may still put: then what changes is not told."""
-    from ecsauth.errors import DeniedError, InvalidError
-
     held = place.shelf.look(place.uri)
     if held is None:
         return Present(None, None)
@@ -115,9 +118,6 @@ def present(place: Place) -> Present:
 def refuse_archive(arguments: argparse.Namespace, present: Present) -> None:
     """Raise UsageError where a boot archive is, which is too large to be read as what it is not."""
     from ecsauth.aws.s3 import ENV_FILE
-    from ecsauth.command_hint import CommandHint
-    from ecsauth.deploy import boot_archive
-    from ecsauth.errors import DeniedError, InvalidError, UsageError
 
     if present.held is None or present.content is not None or present.held.size <= ENV_FILE.longest:
         return
@@ -140,7 +140,6 @@ def key_for(place: Place, named: Optional[str], held: Optional[Held] = None) -> 
     What cannot be resolved for want of permission stays as it is named. Raises UsageError where there is no key.
     """
     from ecsauth.aws.identity import full_key
-    from ecsauth.errors import UsageError
 
     key = named or (held.facts.kms_key if held else None) or place.settings.default_kms_key()
     if key is None:
@@ -169,16 +168,11 @@ class Proposal(NamedTuple):
 
 def carry_out(place: Place, proposal: Proposal, arguments: argparse.Namespace) -> int:
     """Show what changes, ask, put, and tell what was made; raise an EcsauthError with nothing put."""
-    from ecsauth.cli import console
-    from ecsauth.errors import ExitCode
-
     is_same = proposal.present.is_what(proposal.data, proposal.kms_key)
     warnings = (*proposal.warnings, *_warnings(proposal, place.uri))
     if arguments.format == "text":
         _tell(place.uri, proposal, warnings)
     if not is_same and not arguments.dry_run and is_asked(arguments) and not console.is_yes(_question(place, proposal)):
-        from ecsauth.cli import console
-
         console.say(f"nothing was put into {place.uri}")
         return console.DECLINED
     made = None
@@ -191,8 +185,6 @@ def carry_out(place: Place, proposal: Proposal, arguments: argparse.Namespace) -
 
 def is_asked(arguments: argparse.Namespace) -> bool:
     """Programs that read JSON are not asked either."""
-    from ecsauth.cli import console
-
     return not arguments.yes and arguments.format == "text" and console.is_possible()
 
 
@@ -204,9 +196,6 @@ def _question(place: Place, proposal: Proposal) -> str:
 
 def _warnings(proposal: Proposal, uri: S3URI) -> tuple[str, ...]:
     """Return what people should look at before they say yes."""
-    from ecsauth.cli.findings import line, of
-    from ecsauth.finding import Severity
-
     held = proposal.present.held
     found = [line(one, proposal.name) for one in of(proposal.findings, Severity.WARNING)]
     if held is not None and proposal.present.content is None:
@@ -218,9 +207,6 @@ def _warnings(proposal: Proposal, uri: S3URI) -> tuple[str, ...]:
 
 
 def _tell(uri: S3URI, proposal: Proposal, warnings: tuple[str, ...]) -> None:
-    from ecsauth.cli import console
-    from ecsauth.cli.findings import of, tell
-    from ecsauth.finding import Severity
 
     for warning in warnings:
         console.warn(warning)
@@ -250,12 +236,7 @@ def put(place: Place, wanted: NewContent, held: Optional[Held]) -> Published:
     """Put it in place of what is held; what was made has to be encrypted with a KMS key."""
     import secrets
 
-    from ecsauth import __version__
     from ecsauth.aws.identity import caller
-    from ecsauth.boot.trust import KMS_ENCRYPTIONS
-    from ecsauth.errors import DeniedError
-    from ecsauth.host.clock import SystemClock
-    from ecsauth.publish.put import Mark, NewVersion, publish
 
     by = caller(lambda: place.clients.client("sts"))
     mark = Mark(by, __version__, secrets.token_hex(16), wanted.origin)
@@ -275,8 +256,6 @@ def _show(
     made: Optional[Published],
 ) -> None:
     """Tell what was made; the text names variables and registries only."""
-    from ecsauth.cli import console
-
     later = later_warnings(uri, made)
     if arguments.format == "json":
         console.show(_document(uri, proposal, arguments, (*proposal.warnings, *later), made))
@@ -305,7 +284,6 @@ def _document(
     warnings: tuple[str, ...],
     made: Optional[Published],
 ) -> dict[str, Any]:
-    from ecsauth.cli.findings import document
 
     before = proposal.present.held
     is_same = proposal.present.is_what(proposal.data, proposal.kms_key)

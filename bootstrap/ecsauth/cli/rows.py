@@ -6,6 +6,8 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from ecsauth.cli import console
+from ecsauth.cli.console import printable
 from ecsauth.command_hint import CommandHint
 from ecsauth.status.judgement import CheckOutcome
 
@@ -34,8 +36,6 @@ class Row(NamedTuple):
 
 def show(rows: Sequence[Row]) -> None:
     """Print the rows; what to do about what is blamed stands at the end, where the eye goes."""
-    from ecsauth.cli import console
-
     style = console.style(sys.stdout)
     lines = [_line(row, style) for row in rows if row.outcome is not CheckOutcome.SKIPPED]
     lines += _folded([row for row in rows if row.outcome is CheckOutcome.SKIPPED], style)
@@ -55,7 +55,6 @@ def _word(outcome: CheckOutcome, style: Style) -> str:
 
 
 def _line(row: Row, style: Style) -> str:
-    from ecsauth.cli.console import printable
 
     fix = f": {row.fix}" if row.fix and not row.is_blamed else ""
     return f"{_word(row.outcome, style)}  {printable(f'{row.topic:{_TOPIC}}  {row.said}{fix}')}"
@@ -63,8 +62,6 @@ def _line(row: Row, style: Style) -> str:
 
 def _folded(rows: Sequence[Row], style: Style) -> list[str]:
     """Return the one line of what was skipped, by its reasons."""
-    from ecsauth.cli.console import printable
-
     reasons: dict[str, list[str]] = {}
     for row in rows:
         reasons.setdefault(row.said + (f" ({row.fix})" if row.fix else ""), []).append(row.topic)
@@ -74,8 +71,6 @@ def _folded(rows: Sequence[Row], style: Style) -> list[str]:
 
 def _ending(rows: Sequence[Row], style: Style) -> list[str]:
     """Return the causes, each fix once, behind all that it mends."""
-    from ecsauth.cli.console import printable
-
     by_fix: dict[str, list[Row]] = {}
     for row in rows:
         by_fix.setdefault(row.fix, []).append(row)

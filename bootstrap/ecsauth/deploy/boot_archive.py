@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from typing import NamedTuple
@@ -27,7 +28,6 @@ class BootArchive(NamedTuple):
 
 def read(content: bytes, name: str) -> BootArchive:
     """Return what the archive is; raise InvalidError, under its name, if it is none."""
-    import hashlib
     import zipfile
     import zlib
 

@@ -6,6 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any, Optional
 
 from ecsauth.cli import console, options, publish
+from ecsauth.deploy import boot_archive
+from ecsauth.errors import DeniedError, EcsauthError, ExitCode, LocalError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -35,9 +37,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Publish, unless this very file is there already; raise an EcsauthError with nothing put."""
-    from ecsauth.deploy import boot_archive
-    from ecsauth.errors import ExitCode
-
     publish.refuse_version(arguments)
     content = _read(arguments.file)
     archive = boot_archive.read(content, arguments.file)
@@ -65,8 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _refuse_other(uri: S3URI, present: Present) -> None:
     """Raise UsageError where something else is than an archive; what cannot be read is told by its size."""
     from ecsauth.aws.s3 import ENV_FILE
-    from ecsauth.deploy import boot_archive
-    from ecsauth.errors import UsageError
 
     if present.held is None:
         return
@@ -86,8 +83,6 @@ def _is_unversioned(present: Present) -> bool:
 
 def _is_wanted(uri: S3URI) -> bool:
     """Ask whether an archive is to be replaced."""
-    from ecsauth.cli import console
-
     if console.is_yes(f"put it into {uri}?"):
         return True
     console.say(f"nothing was put into {uri}")
@@ -96,9 +91,6 @@ def _is_wanted(uri: S3URI) -> bool:
 
 def _read(file: str) -> bytes:
     """Return the file's bytes, one more than an archive may have at most; raise LocalError."""
-    from ecsauth.deploy import boot_archive
-    from ecsauth.errors import LocalError
-
     try:
         with open(file, "rb") as stream:
             return stream.read(boot_archive.LONGEST + 1)
@@ -113,8 +105,6 @@ def _read(file: str) -> bytes:
 
 def _put(place: Place, content: bytes, kms_key: str, present: Present) -> Published:
     """Put it in place of what was seen there, and read it back, byte for byte: raise where S3 gives anything else."""
-    from ecsauth.errors import DeniedError, EcsauthError
-
     made = publish.put(place, publish.NewContent(content, kms_key, "application/octet-stream"), present.held)
     if made.is_superseded:
         return made
@@ -140,8 +130,6 @@ def _warnings(uri: S3URI, before: Optional[Held]) -> tuple[str, ...]:
 
 def _warn(arguments: argparse.Namespace, warnings: tuple[str, ...]) -> None:
     """Say it to people; programs find it in the document."""
-    from ecsauth.cli import console
-
     for warning in warnings if arguments.format == "text" else ():
         console.warn(warning)
 
@@ -155,8 +143,6 @@ def _show(
     is_new: bool,
 ) -> None:
     """Tell what is there now, if anything was to be put; the SHA-256, which user data has to name, is data."""
-    from ecsauth.cli import console
-
     version = held.facts.version_id if held else None
     if arguments.format == "json":
         document: dict[str, Any] = {

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING, Any, Optional
 
-from ecsauth.cli import options
+from ecsauth import aws_names, timing
+from ecsauth.aws import metadata
+from ecsauth.boot import Boot, BootOutcome, Edges, Request, docker_plan, trust, units
+from ecsauth.boot.fetch import Demand
+from ecsauth.cli import console, findings, hints, launchers, logins, options, persist, process
+from ecsauth.command_hint import S3URI, CommandHint
+from ecsauth.envfile import overrides
+from ecsauth.errors import DeniedError, EcsauthError, LaunchError, UnreachableError
+from ecsauth.finding import Severity
+from ecsauth.host.clock import SystemClock
+from ecsauth.host.disk import LocalDisk
 
 if TYPE_CHECKING:
     import argparse
 
-    from ecsauth.boot import Boot, BootReport, Edges, Request
+    from ecsauth.boot import BootReport
     from ecsauth.cli.options import Parser
     from ecsauth.cli.persist import Beside, UnitChange
 
@@ -19,8 +30,6 @@ _ENV_FILE, _STATE_DIRECTORY = options.ENV_FILE, options.STATE_DIRECTORY
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    from ecsauth import aws_names
-
     parser.add_argument(
         "uri", metavar="S3URI", type=options.parsed(aws_names.parse), help="s3://bucket/key[?versionId=V]"
     )
@@ -49,8 +58,6 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _add_trust(group: argparse._ArgumentGroup) -> None:
-    from ecsauth import timing
-    from ecsauth.boot import trust
 
     options.add_pinned_keys(group)
     group.add_argument(
@@ -69,7 +76,6 @@ def _add_trust(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_agent(group: argparse._ArgumentGroup) -> None:
-    from ecsauth.boot import docker_plan
 
     group.add_argument(
         "--launch",
@@ -93,11 +99,6 @@ def _add_agent(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Boot; raise an EcsauthError."""
-    from ecsauth.boot import Boot
-    from ecsauth.cli import launchers, persist
-    from ecsauth.command_hint import S3URI, CommandHint
-    from ecsauth.errors import DeniedError
-
     kept, gate = persist.environment(), launchers.missing_gate(arguments)
     if not arguments.dry_run:
         # Before anything can be refused: a machine whose boot fails must not start the agent by itself.
@@ -118,8 +119,6 @@ def _booted(
     boot: Boot, arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]
 ) -> tuple[BootReport, Optional[UnitChange]]:
     """Boot, or rehearse it; return what was done, and what the units need."""
-    from ecsauth.cli import persist
-
     if arguments.dry_run:
         change = persist.plan(arguments, kept) if arguments.persist else None
         return boot.rehearse(), change
@@ -132,10 +131,6 @@ def _persisting(
     boot: Boot, arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]
 ) -> tuple[BootReport, UnitChange]:
     """Boot with the units in place before, and running after, however it ends: the timer tries again."""
-    from ecsauth.boot import BootOutcome
-    from ecsauth.cli import persist
-    from ecsauth.errors import EcsauthError, LaunchError, UnreachableError
-
     change = persist.plan(arguments, kept)
     persist.install(change)
     try:
@@ -152,10 +147,6 @@ def _persisting(
 
 
 def _request(arguments: argparse.Namespace) -> Request:
-    from ecsauth.boot import Request
-    from ecsauth.boot.fetch import Demand
-    from ecsauth.cli import process
-    from ecsauth.envfile import overrides
 
     demand = Demand(
         uri=arguments.uri,
@@ -179,13 +170,8 @@ def _request(arguments: argparse.Namespace) -> Request:
 
 
 def _edges(arguments: argparse.Namespace) -> Edges:
-    from ecsauth.aws import metadata
     from ecsauth.aws.s3 import InstanceStore
     from ecsauth.aws.session import InstanceClients
-    from ecsauth.boot import Edges
-    from ecsauth.cli import launchers, logins
-    from ecsauth.host.clock import SystemClock
-    from ecsauth.host.disk import LocalDisk
 
     clients = InstanceClients(arguments.profile, metadata.proxy_exemptions(os.environ.get("NO_PROXY")))
     return Edges(
@@ -199,18 +185,12 @@ def _edges(arguments: argparse.Namespace) -> Edges:
 
 
 def _warn(text: str) -> None:
-    from ecsauth.cli import console
 
     console.warn(text)
 
 
 def _show(report: BootReport, arguments: argparse.Namespace, beside: Beside) -> None:
     """Tell what was done: to programs as JSON, to people in one line; in a rehearsal also the plan."""
-    from ecsauth.boot import BootOutcome, units
-    from ecsauth.cli import console, findings, hints
-    from ecsauth.command_hint import CommandHint
-    from ecsauth.finding import Severity
-
     if arguments.format == "json":
         console.show(_document(report, beside, dry_run=arguments.dry_run))
         return
@@ -234,8 +214,6 @@ def _show(report: BootReport, arguments: argparse.Namespace, beside: Beside) -> 
 
 def _outcome(report: BootReport, arguments: argparse.Namespace) -> str:
     """Say how it ended."""
-    from ecsauth.boot import BootOutcome
-
     if arguments.dry_run:
         return "nothing to do" if report.outcome is BootOutcome.UNCHANGED else "nothing was changed"
     if report.outcome is BootOutcome.UNCHANGED:
@@ -254,7 +232,6 @@ def _outcome(report: BootReport, arguments: argparse.Namespace) -> str:
 
 
 def _plan_lines(report: BootReport, arguments: argparse.Namespace) -> list[str]:
-    import shlex
 
     lines = [f"install {arguments.file}, 0600"] if report.accepted.is_new else []
     if report.plan is not None:
@@ -264,7 +241,6 @@ def _plan_lines(report: BootReport, arguments: argparse.Namespace) -> list[str]:
 
 
 def _document(report: BootReport, beside: Beside, *, dry_run: bool) -> dict[str, Any]:
-    from ecsauth.cli import findings
 
     facts, who, plan = report.accepted.facts, report.registration, report.plan
     steps = (*plan.prepare, *plan.steps, *plan.finish) if plan else ()

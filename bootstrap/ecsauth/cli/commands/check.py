@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from ecsauth.cli import options
+from ecsauth.check import check, rules
+from ecsauth.check.examine import Target
+from ecsauth.check.fix import canonical
+from ecsauth.cli import check_report, inputs, options
+from ecsauth.cli.check_report import FileReport
+from ecsauth.errors import EcsauthError, ExitCode, InvalidError, UsageError
+from ecsauth.finding import Severity
 
 if TYPE_CHECKING:
     import argparse
 
-    from ecsauth.cli.check_report import FileReport
     from ecsauth.cli.options import Parser
 
 _FORMATS = ("text", "json", "github", "sarif")
@@ -43,9 +48,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     Of several files each is checked, whatever becomes of the others; the status is the highest of all.
     """
-    from ecsauth.cli import check_report
-    from ecsauth.errors import ExitCode
-
     ignored, targets = _ignored(arguments.ignore), _targets(arguments)
     if len(arguments.files) > 1:
         reports = (_attempt(file, targets[file], ignored, arguments) for file in arguments.files)
@@ -61,9 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _attempt(file: str, target: Optional[str], ignored: frozenset[str], arguments: argparse.Namespace) -> FileReport:
     """Return what is to be told of one file among others, which its fault must not keep from being checked."""
-    from ecsauth.cli.check_report import FileReport
-    from ecsauth.errors import EcsauthError
-
     try:
         return _report(file, target, ignored, arguments)
     except EcsauthError as fault:
@@ -72,13 +71,6 @@ def _attempt(file: str, target: Optional[str], ignored: frozenset[str], argument
 
 def _report(file: str, target: Optional[str], ignored: frozenset[str], arguments: argparse.Namespace) -> FileReport:
     """Check a file, and write it where --fix does; raise an EcsauthError."""
-    from ecsauth.check import check
-    from ecsauth.check.examine import Target
-    from ecsauth.check.fix import canonical
-    from ecsauth.cli import inputs
-    from ecsauth.cli.check_report import FileReport
-    from ecsauth.errors import InvalidError
-
     reader = Target(arguments.target)
     data = inputs.read(file, arguments)
     is_authored = arguments.dialect != "docker"
@@ -87,7 +79,6 @@ def _report(file: str, target: Optional[str], ignored: frozenset[str], arguments
     report = FileReport(file, check(data, reader, ignored), data, is_authored=is_authored, can_fix=target is None)
     if target is None:
         return report
-    from ecsauth.cli import check_report
 
     try:
         mended = canonical(data)
@@ -102,9 +93,6 @@ def _ignored(codes: list[str]) -> frozenset[str]:
     """Return the codes to leave out; raise UsageError for one that no warning or note has."""
     if not codes:
         return frozenset()
-    from ecsauth.check import rules
-    from ecsauth.errors import UsageError
-    from ecsauth.finding import Severity
 
     ignored = [code for text in codes for code in text.upper().split(",")]
     for code in ignored:
@@ -118,14 +106,11 @@ def _ignored(codes: list[str]) -> frozenset[str]:
 
 def _targets(arguments: argparse.Namespace) -> dict[str, Optional[str]]:
     """Return where --fix writes each file, None without it; raise UsageError for an invalid command line."""
-    from ecsauth.errors import UsageError
-
     files: list[str] = arguments.files
     if files.count("-") > 1:
         raise UsageError("standard input can be read once: give - one time")
     if not arguments.fix and not arguments.output:
         return dict.fromkeys(files)
-    from ecsauth.cli import check_report
 
     if len(files) > 1 and (arguments.output or "-" in files):
         raise UsageError("--fix writes several files each in its place", "give one file with -o, and - alone")

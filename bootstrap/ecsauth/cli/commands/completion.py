@@ -5,6 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ecsauth.check import rules
+from ecsauth.cli.parser import make_parser
+from ecsauth.errors import ExitCode
+
 if TYPE_CHECKING:
     import argparse
 
@@ -23,9 +27,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the script."""
     import shtab
 
-    from ecsauth.cli.parser import make_parser
-    from ecsauth.errors import ExitCode
-
     parser = make_parser()
     _prepare(parser, shtab.FILE)
     sys.stdout.write(shtab.complete(parser, arguments.shell) + "\n")
@@ -34,8 +35,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _prepare(parser: Parser, files: Any) -> None:
     """Say of every argument, down to those of subcommands, what it can be, where its choices do not."""
-    from ecsauth.check import rules
-
     for action in parser._actions:  # noqa: SLF001 - what shtab reads, too
         if action.metavar in _PATHS:
             action.complete = files  # type: ignore[attr-defined]  # shtab's own

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ecsauth.cli import options
+from ecsauth.cli import console, inputs, options
+from ecsauth.errors import ExitCode, UsageError
+from ecsauth.publish.diff import difference
 
 if TYPE_CHECKING:
     import argparse
@@ -24,10 +26,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what changes from A to B; the status is 3 if they are not the same, byte for byte."""
-    from ecsauth.cli import console, inputs
-    from ecsauth.errors import ExitCode, UsageError
-    from ecsauth.publish.diff import difference
-
     if arguments.old == arguments.new == "-":
         raise UsageError("only one of both can be standard input")
     old, new = (inputs.read(file, arguments) for file in (arguments.old, arguments.new))

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ecsauth.cli import options
+from ecsauth import aws_names
+from ecsauth.boot import trust
+from ecsauth.cli import console, hints, options, rows
+from ecsauth.cli.checks import Examination
+from ecsauth.cli.rows import Row
+from ecsauth.errors import ExitCode
+from ecsauth.status.judgement import CheckOutcome
 
 if TYPE_CHECKING:
     import argparse
 
     from ecsauth.cli.hints import Known
     from ecsauth.cli.options import Parser
-    from ecsauth.cli.rows import Row
     from ecsauth.doctor import CheckResult
 
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    from ecsauth import aws_names
-    from ecsauth.boot import trust
-
     parser.add_argument(
         "uri",
         metavar="S3URI",
@@ -60,11 +62,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line a check, in the order of a boot, then cause and fix; 3 if one has failed."""
-    from ecsauth.cli import console, hints, rows
-    from ecsauth.cli.checks import Examination
-    from ecsauth.errors import ExitCode
-    from ecsauth.status.judgement import CheckOutcome
-
     examination = Examination(arguments)
     known = hints.known(arguments, examination.state)
     found = [_row(result, known) for result in examination.results()]
@@ -81,9 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _row(result: CheckResult, known: Known) -> Row:
-    from ecsauth.cli import hints
-    from ecsauth.cli.rows import Row
-    from ecsauth.status.judgement import CheckOutcome
 
     name, verdict = result
     fix = hints.completed(verdict.fix, known)

@@ -6,7 +6,13 @@ import contextlib
 import signal
 from typing import TYPE_CHECKING
 
-from ecsauth.cli import options, publish
+from ecsauth.check import approve
+from ecsauth.cli import console, options, publish
+from ecsauth.cli.findings import explain_fault
+from ecsauth.cli.publish import Present, Proposal
+from ecsauth.errors import InvalidError
+from ecsauth.host import editor
+from ecsauth.host.editor import remove_leftovers, scratch_file
 
 if TYPE_CHECKING:
     import argparse
@@ -30,10 +36,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Edit and push; raise an EcsauthError with nothing put, and nothing left on this machine in any case."""
-    from ecsauth.cli import console
-    from ecsauth.cli.publish import Present, Proposal
-    from ecsauth.host.editor import remove_leftovers, scratch_file
-
     for folder in remove_leftovers():
         console.warn(f"removed {folder}: an edit that was killed had left the env-file there")
     publish.refuse_version(arguments)
@@ -61,12 +63,6 @@ def _quitting_is_an_interrupt() -> Iterator[None]:
 
 def _edited(file: ScratchFile, before: bytes, arguments: argparse.Namespace) -> tuple[bytes, tuple[Finding, ...]]:
     """Return what was saved, once it has no errors; raise InvalidError if nobody mends them."""
-    from ecsauth.check import approve
-    from ecsauth.cli import console
-    from ecsauth.cli.findings import explain_fault
-    from ecsauth.errors import InvalidError
-    from ecsauth.host import editor
-
     while True:
         editor.edit(file.path)
         data = file.read()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ecsauth.cli import options
+from ecsauth.check import rules
+from ecsauth.cli import console, options
+from ecsauth.cli.console import printable
+from ecsauth.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -28,10 +31,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the rule, or all in one line each; raise UsageError if there is none of that code."""
-    from ecsauth.check import rules
-    from ecsauth.cli import console
-    from ecsauth.errors import ExitCode, UsageError
-
     if arguments.code is None:
         _list(rules.RULES, arguments.format)
         return ExitCode.OK
@@ -46,7 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(catalogue: tuple[Rule, ...], style: str) -> None:
-    from ecsauth.cli import console
 
     if style == "json":
         console.show({"rules": [_document(rule) for rule in catalogue]})
@@ -59,7 +57,6 @@ def _document(rule: Rule) -> dict[str, str]:
 
 
 def _page(rule: Rule) -> str:
-    from ecsauth.cli import console
 
     style = console.style(sys.stdout)
     width = style.width - len(_INDENT)
@@ -78,8 +75,6 @@ def _page(rule: Rule) -> str:
 
 def _example(text: str) -> list[str]:
     """Return the lines of an example, with what prints nothing made visible."""
-    from ecsauth.cli.console import printable
-
     # Bytes that are not UTF-8 stand as surrogates.
     raw = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     lines = [printable(line) for line in raw.removesuffix("\n").split("\n")]

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ecsauth.cli import options
+from ecsauth.aws.attempt import Attempt, Operation
+from ecsauth.boot import trust
+from ecsauth.check import approve
+from ecsauth.cli import console, inputs, options
+from ecsauth.cli.findings import document
+from ecsauth.cli.inputs import read
+from ecsauth.command_hint import CommandHint
+from ecsauth.errors import ConflictError, ExitCode, UsageError
+from ecsauth.publish import secrets_manager
+from ecsauth.publish.secrets_manager import execution_role_policy, is_login, task_definition
 
 if TYPE_CHECKING:
     import argparse
@@ -17,9 +26,6 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    from ecsauth.boot import trust
-    from ecsauth.publish import secrets_manager
-
     parser.add_argument("target", choices=("secretsmanager",), help="where to: AWS Secrets Manager")
     parser.add_argument("file", metavar="FILE", help="a path, an S3URI, or - for standard input")
     parser.add_argument(
@@ -48,14 +54,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Create or update the secret unless it holds the credential already; raise an EcsauthError with nothing put."""
-    from ecsauth.aws.attempt import Attempt, Operation
     from ecsauth.aws.secrets_manager import Secrets, told
     from ecsauth.aws.session import OperatorClients
-    from ecsauth.check import approve
-    from ecsauth.cli import inputs
-    from ecsauth.cli.inputs import read
-    from ecsauth.errors import ExitCode
-    from ecsauth.publish import secrets_manager
 
     data = read(arguments.file, arguments)
     findings = approve(data, inputs.for_people(arguments.file))
@@ -85,8 +85,6 @@ class Export(NamedTuple):
 
     def snippets(self) -> dict[str, Any]:
         """Return what goes into the task definition and the execution role's policy, None while there is no ARN."""
-        from ecsauth.publish.secrets_manager import execution_role_policy, task_definition
-
         if self.secret is None:
             return {"task_definition": None, "execution_role_policy": None}
         return {
@@ -97,10 +95,6 @@ class Export(NamedTuple):
 
 def _refuse_others(present: Optional[StoredSecret], login: PasswordCredential, name: str) -> None:
     """Raise UsageError or ConflictError if an update would lose what somebody else has put there."""
-    from ecsauth.command_hint import CommandHint
-    from ecsauth.errors import ConflictError, UsageError
-    from ecsauth.publish.secrets_manager import is_login
-
     # A secret without a version has no value yet.
     if present is None or present.version_id is None or login.is_in(present.value):
         return
@@ -132,9 +126,6 @@ def _outcome(present: Optional[StoredSecret], login: PasswordCredential, kms_key
 
 def _show(arguments: argparse.Namespace, export: Export, findings: tuple[Finding, ...]) -> None:
     """Tell what was done, and print the snippets; nothing of the credential is told, its user name neither."""
-    from ecsauth.cli import console
-    from ecsauth.cli.findings import document
-
     secret = export.secret
     if arguments.format == "json":
         console.show(

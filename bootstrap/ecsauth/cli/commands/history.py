@@ -6,7 +6,13 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ecsauth.cli import options, publish
+from ecsauth.cli import console, options, publish
+from ecsauth.cli.console import printable
+from ecsauth.command_hint import FILE, CommandHint
+from ecsauth.errors import DeniedError, ExitCode, InvalidError, UsageError
+from ecsauth.publish import put
+from ecsauth.publish.diff import difference
+from ecsauth.publish.put import is_unversioned
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +38,6 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _limit(text: str) -> int:
-    from ecsauth.errors import UsageError
 
     if text.isascii() and text.isdigit() and 0 < int(text) <= _MOST:
         return int(text)
@@ -53,11 +58,6 @@ class VersionRow(NamedTuple):
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the versions; raise an EcsauthError where they cannot be listed."""
-    from ecsauth.cli import console
-    from ecsauth.command_hint import FILE, CommandHint
-    from ecsauth.errors import DeniedError, ExitCode
-    from ecsauth.publish.put import is_unversioned
-
     publish.refuse_version(arguments)
     place = publish.place_of(arguments)
     # One more: what the last one shown has changed is told against the one before it.
@@ -80,7 +80,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _rows(place: publish.Place, editions: tuple[Edition, ...], arguments: argparse.Namespace) -> list[VersionRow]:
-    from ecsauth.errors import DeniedError
 
     rows = []
     contents = _Contents(place)
@@ -119,8 +118,6 @@ class _Contents:
 
 
 def _compared(row: VersionRow, before: Optional[Edition], contents: _Contents) -> VersionRow:
-    from ecsauth.errors import DeniedError, InvalidError
-    from ecsauth.publish.diff import difference
 
     try:
         new, old = contents.of(row.edition), contents.of(before)
@@ -133,9 +130,6 @@ def _compared(row: VersionRow, before: Optional[Edition], contents: _Contents) -
 
 def _lines(rows: list[VersionRow]) -> list[str]:
     """Return the table; below a version what it changed."""
-    from ecsauth.cli.console import printable
-    from ecsauth.publish import put
-
     width = max(len(row.edition.version_id) for row in rows)
     lines = []
     for row in rows:
@@ -151,7 +145,6 @@ def _lines(rows: list[VersionRow]) -> list[str]:
 
 
 def _who(row: VersionRow) -> str:
-    from ecsauth.publish import put
 
     if row.edition.is_deletion:
         return "deleted"

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from ecsauth.cli import options
+from ecsauth.aws.attempt import Attempt, Operation
+from ecsauth.cli import console, inputs, options
+from ecsauth.deploy import policies
+from ecsauth.errors import DeniedError, ExitCode, UsageError
+from ecsauth.host import files
 
 if TYPE_CHECKING:
     import argparse
@@ -24,8 +31,6 @@ _NEEDS = (
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    from ecsauth.deploy import policies
-
     names = (*policies.POLICIES, policies.STACK)
     parser.add_argument("what", metavar="POLICY", choices=names, help=f"{_listed(names)}. {_NEEDS}")
     values = parser.add_argument_group("what it is filled with")
@@ -58,10 +63,6 @@ def _listed(names: tuple[str, ...]) -> str:
 
 def _stack(text: str) -> str:
     """Return the name or ARN of a stack; raise UsageError. CloudFormation API Reference, CreateStack."""
-    import re
-
-    from ecsauth.errors import UsageError
-
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}|arn:[A-Za-z0-9:/-]{1,1000}", text):
         return text
     raise UsageError("takes the name of a stack, or its ARN")
@@ -69,10 +70,6 @@ def _stack(text: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the policy; raise an EcsauthError with nothing written."""
-    from ecsauth.cli import console, inputs
-    from ecsauth.deploy import policies
-    from ecsauth.errors import ExitCode
-
     text, steps = _stack_text(arguments) if arguments.what == policies.STACK else _policy_text(arguments)
     inputs.deliver(arguments.output, text.encode())
     for step in steps:
@@ -82,10 +79,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _stack_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
     """Return the template, its defaults those that were given, and hints what to do with it."""
-    from ecsauth.deploy import policies
-    from ecsauth.errors import UsageError
-    from ecsauth.host import files
-
     if arguments.stack or arguments.format == "json":
         raise UsageError("the stack's template is YAML, and filled from options only")
     values = _given(arguments)
@@ -99,11 +92,6 @@ def _stack_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
 
 def _policy_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
     """Return the policy, and hints what to do with it."""
-    import json
-
-    from ecsauth.deploy import policies
-    from ecsauth.host import files
-
     policy = policies.POLICIES[arguments.what]
     given = _given(arguments)
     stack = _look(arguments) if arguments.stack else None
@@ -119,18 +107,12 @@ def _policy_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
 
 def _then(command: str, arguments: argparse.Namespace) -> str:
     """Return the hint at a command, which goes to the same account and region."""
-    import shlex
-
     where = (("--region", arguments.region), ("--profile", arguments.profile))
     return " ".join([f"then: {command}", *(f"{name} {shlex.quote(value)}" for name, value in where if value)])
 
 
 def _hints_of_stack(policy: Policy, stack: Stack, values: Values, arguments: argparse.Namespace) -> list[str]:
     """Return what is left to do where a stack has made the policy."""
-    import re
-
-    from ecsauth.deploy import policies
-
     if not policy.output:
         return [] if _has_bucket_key(stack) else [f"stack {arguments.stack} has put it in force"]
     arn = stack.outputs.get(policy.output, "")
@@ -141,13 +123,10 @@ def _hints_of_stack(policy: Policy, stack: Stack, values: Values, arguments: arg
 
 def _file(arguments: argparse.Namespace) -> str:
     """Return how the next command names the file; what went to standard output has no name yet."""
-    import shlex
-
     return "FILE" if arguments.output == "-" else shlex.quote(arguments.output)
 
 
 def _given(arguments: argparse.Namespace) -> Values:
-    from ecsauth.deploy import policies
 
     return policies.Values(
         partition=arguments.partition,
@@ -164,7 +143,6 @@ def _given(arguments: argparse.Namespace) -> Values:
 def _look(arguments: argparse.Namespace) -> Stack:
     """Return what the stack says of itself."""
     from ecsauth.aws import cloudformation
-    from ecsauth.aws.attempt import Attempt, Operation
     from ecsauth.aws.session import OperatorClients
 
     clients = OperatorClients(arguments.profile, options.region(arguments))
@@ -179,8 +157,6 @@ def _has_bucket_key(stack: Stack) -> bool:
 
 def _with_stack(given: Values, stack: Stack, name: str) -> Values:
     """Return the values with those of the stack where none was given."""
-    from ecsauth.cli import console
-
     if _has_bucket_key(stack):
         console.warn(
             f"stack {name} uses an S3 bucket key, under which KMS does not tell prefixes apart: the "
@@ -193,8 +169,6 @@ def _with_stack(given: Values, stack: Stack, name: str) -> Values:
 
 def _made(stack: Stack, name: str) -> Values:
     """Return what a stack says; raise DeniedError where it is none of ours."""
-    from ecsauth.deploy import policies
-    from ecsauth.errors import DeniedError, UsageError
 
     def said(found: dict[str, str], key: str, parse: Callable[[str], str]) -> Optional[str]:
         text = found.get(key)

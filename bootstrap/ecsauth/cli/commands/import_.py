@@ -6,7 +6,21 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from ecsauth.cli import options
+from ecsauth import envfile
+from ecsauth.aws_names import is_s3_uri
+from ecsauth.check import approve
+from ecsauth.check.credentials import DATA, TYPE
+from ecsauth.cli import console, inputs, options
+from ecsauth.cli.findings import document, tell
+from ecsauth.errors import ExitCode, InvalidError, LocalError, UsageError
+from ecsauth.host import files
+from ecsauth.host.credential_helper import CredentialHelpers
+from ecsauth.publish import import_logins
+from ecsauth.publish.diff import difference
+from ecsauth.publish.import_logins import PROGRAM
+from ecsauth.registry import docker_config
+from ecsauth.registry.docker_config import named
+from ecsauth.registry.document import DOCKER
 
 if TYPE_CHECKING:
     import argparse
@@ -22,8 +36,6 @@ _OLD_PLACE = "~/.dockercfg"
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    from ecsauth.publish import import_logins
-
     parser.add_argument(
         "path", metavar="PATH", nargs="?", help="default: ~/.docker/config.json, or ~/.dockercfg; - for standard input"
     )
@@ -53,7 +65,6 @@ class _Written(NamedTuple):
     after: bytes
 
     def changes(self) -> tuple[Change, ...]:
-        from ecsauth.publish.diff import difference
 
         return difference(self.before, self.after)
 
@@ -63,13 +74,6 @@ class _Written(NamedTuple):
 
 def run(arguments: argparse.Namespace) -> int:
     """Import; raise an EcsauthError with nothing written."""
-    from ecsauth.check import approve
-    from ecsauth.check.credentials import DATA, TYPE
-    from ecsauth.cli import inputs
-    from ecsauth.errors import ExitCode
-    from ecsauth.publish import import_logins
-    from ecsauth.registry.document import DOCKER
-
     _refuse_places(arguments)
     before = _before(arguments)
     kind = arguments.type or (import_logins.kind_of(before) if arguments.into else None) or DOCKER
@@ -91,12 +95,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _collected(arguments: argparse.Namespace, kind: str) -> Import:
     """Return what docker is logged in to, and tell what of it is left out; raise InvalidError if nothing remains."""
-    from ecsauth.cli import console, inputs
-    from ecsauth.errors import InvalidError
-    from ecsauth.host.credential_helper import CredentialHelpers
-    from ecsauth.publish import import_logins
-    from ecsauth.registry.docker_config import named
-
     path = arguments.path or _default_path()
     name, config = inputs.for_people(path), _config(path)
     made = import_logins.collect(config, CredentialHelpers(), kind, tuple(arguments.registry))
@@ -113,9 +111,6 @@ def _collected(arguments: argparse.Namespace, kind: str) -> Import:
 
 def _refuse_places(arguments: argparse.Namespace) -> None:
     """Raise UsageError, before any keychain is opened, where the result cannot go."""
-    from ecsauth.aws_names import is_s3_uri
-    from ecsauth.errors import UsageError
-
     place = arguments.into or arguments.output
     if place is not None:
         if place == "-" or is_s3_uri(place):
@@ -132,17 +127,12 @@ def _refuse_places(arguments: argparse.Namespace) -> None:
 
 def _before(arguments: argparse.Namespace) -> bytes:
     """Return what stands in the place that is written to; raise where it is not to be touched."""
-    from ecsauth.check import approve
-    from ecsauth.errors import UsageError
-
     if arguments.into:
         data = _read(arguments.into, "-o FILE makes a new one")
         approve(data, arguments.into)
         return data
     if arguments.output is None or not os.path.isfile(arguments.output):
         return b""
-    from ecsauth import envfile
-    from ecsauth.check.credentials import DATA, TYPE
 
     data = _read(arguments.output)
     reading = envfile.docker(data)
@@ -155,9 +145,6 @@ def _before(arguments: argparse.Namespace) -> bytes:
 
 def _read(path: str, hint: str = "", *otherwise: str) -> bytes:
     """Return the bytes of a file; raise LocalError, with the hint, if it is not there."""
-    from ecsauth.errors import LocalError
-    from ecsauth.host import files
-
     try:
         return files.read_env_file(path, *otherwise)
     except LocalError as fault:
@@ -176,10 +163,6 @@ def _default_path() -> str:
 
 def _config(path: str) -> DockerConfig:
     """Return what docker's file says; raise an EcsauthError that names the file."""
-    from ecsauth.cli import inputs
-    from ecsauth.errors import InvalidError
-    from ecsauth.registry import docker_config
-
     hint = "log in first, docker login, or give the path of docker's config.json"
     data = _read(path, hint, "it is no config.json of docker")
     try:
@@ -190,10 +173,6 @@ def _config(path: str) -> DockerConfig:
 
 def _show(arguments: argparse.Namespace, made: Import, written: _Written, findings: tuple[Finding, ...]) -> None:
     """Tell what was imported from where, and what that changes: registries, never a value."""
-    from ecsauth.cli import console, inputs
-    from ecsauth.cli.findings import document, tell
-    from ecsauth.registry.docker_config import named
-
     if arguments.format == "json":
         console.show(
             {
@@ -218,6 +197,5 @@ def _show(arguments: argparse.Namespace, made: Import, written: _Written, findin
 
 
 def _source(taken: Taken) -> str:
-    from ecsauth.publish.import_logins import PROGRAM
 
     return f"{PROGRAM}{taken.helper}" if taken.helper else "config.json"

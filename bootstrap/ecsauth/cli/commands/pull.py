@@ -5,7 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Optional
 
-from ecsauth.cli import options, publish
+from ecsauth.boot.trust import KMS_ENCRYPTIONS
+from ecsauth.check import check
+from ecsauth.check.excerpt import masked_lines
+from ecsauth.cli import console, hints, inputs, options, publish
+from ecsauth.cli.findings import document
+from ecsauth.command_hint import CommandHint
+from ecsauth.errors import ExitCode, UsageError
+from ecsauth.finding import Severity
+from ecsauth.publish import put
 
 if TYPE_CHECKING:
     import argparse
@@ -28,10 +36,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Pull; raise an EcsauthError with nothing written."""
-    from ecsauth.check import check
-    from ecsauth.cli import inputs
-    from ecsauth.errors import ExitCode
-
     target = _target(arguments)
     read = publish.place_of(arguments).shelf.read(arguments.uri)
     findings = check(read.content)
@@ -41,12 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         # What is said next goes to another stream.
         sys.stdout.flush()
     else:
-        from ecsauth.check.excerpt import masked_lines
-
         masked = masked_lines(read.content)
     if arguments.format == "json":
-        from ecsauth.cli import console
-
         console.show(_document(arguments, read.held, findings, target, masked))
     else:
         if masked is not None:
@@ -58,8 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _target(arguments: argparse.Namespace) -> Optional[str]:
     """Return where the bytes go, None for a masked text; raise UsageError where both go to stdout."""
-    from ecsauth.errors import UsageError
-
     if arguments.reveal and arguments.output not in (None, "-"):
         raise UsageError("--reveal writes to stdout, -o to a file: give one of them")
     target: Optional[str] = "-" if arguments.reveal else arguments.output
@@ -75,7 +73,6 @@ def _document(
     target: Optional[str],
     masked: Optional[tuple[str, ...]],
 ) -> dict[str, Any]:
-    from ecsauth.cli.findings import document
 
     return {
         "uri": str(arguments.uri),
@@ -90,12 +87,6 @@ def _document(
 
 def _tell(arguments: argparse.Namespace, held: Held, findings: tuple[Finding, ...], target: Optional[str]) -> None:
     """Tell what was pulled; instances take neither a file with an error nor one that everybody could have put."""
-    from ecsauth.boot.trust import KMS_ENCRYPTIONS
-    from ecsauth.cli import console, hints, inputs
-    from ecsauth.command_hint import CommandHint
-    from ecsauth.finding import Severity
-    from ecsauth.publish import put
-
     uri: S3URI = arguments.uri
     if held.facts.encryption not in KMS_ENCRYPTIONS:
         console.warn(f"{uri} is not encrypted with a KMS key: instances refuse it")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ecsauth.cli import options, publish
+from ecsauth.check import approve
+from ecsauth.cli import logins, options, publish
+from ecsauth.cli.inputs import from_dialect, read_path
+from ecsauth.cli.publish import Proposal
+from ecsauth.publish.bucket_risks import risks
 
 if TYPE_CHECKING:
     import argparse
@@ -25,12 +29,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Push; raise an EcsauthError with nothing put."""
-    from ecsauth.check import approve
-    from ecsauth.cli import logins
-    from ecsauth.cli.inputs import from_dialect, read_path
-    from ecsauth.cli.publish import Proposal
-    from ecsauth.publish.bucket_risks import risks
-
     publish.refuse_version(arguments)
     data = from_dialect(read_path(arguments.file), arguments.file, arguments.dialect).data
     findings = approve(data, arguments.file)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecsauth import aws_names
+from ecsauth.check import approve
 from ecsauth.cli import options, publish
+from ecsauth.cli.publish import Proposal
 
 if TYPE_CHECKING:
     import argparse
@@ -14,8 +17,6 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    from ecsauth import aws_names
-
     options.add_uri(parser)
     parser.add_argument(
         "version", metavar="VERSION", type=options.parsed(aws_names.version_id), help="as history shows it"
@@ -27,9 +28,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Roll back; raise an EcsauthError with nothing put."""
-    from ecsauth.check import approve
-    from ecsauth.cli.publish import Proposal
-
     publish.refuse_version(arguments)
     place = publish.place_of(arguments)
     old = place.uri._replace(version_id=arguments.version)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any, Optional
 
-from ecsauth.cli import options
+from ecsauth import aws_names
+from ecsauth.aws import metadata
+from ecsauth.aws.attempt import Operation, at
+from ecsauth.boot.state import State
+from ecsauth.cli import console, hints, observe, options, rows
+from ecsauth.cli.rows import Row
+from ecsauth.errors import DeniedError, EcsauthError, ExitCode, UnreachableError
+from ecsauth.host.clock import SystemClock
+from ecsauth.host.disk import LocalDisk
+from ecsauth.host.network import Introspection
+from ecsauth.status import report
+from ecsauth.status.judgement import CheckOutcome
+from ecsauth.status.observed import S3, Observed, Remote, compared
+from ecsauth.timing import within
 
 if TYPE_CHECKING:
     import argparse
 
-    from ecsauth.boot.state import State
     from ecsauth.cli.options import Parser
-    from ecsauth.cli.rows import Row
-    from ecsauth.errors import UnreachableError
-    from ecsauth.status.observed import S3, Observed
     from ecsauth.status.report import Topic
 
 # For the metadata service and S3 together: somebody is waiting.
@@ -31,10 +41,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line a topic, then cause and fix; 3 unless all agree."""
-    from ecsauth.cli import console, hints, rows
-    from ecsauth.errors import ExitCode
-    from ecsauth.status import report
-
     seen = _observed(arguments)
     known = hints.known(arguments, seen.state)
     topics = [one._replace(fix=hints.completed(one.fix, known)) for one in report.topics(seen)]
@@ -48,19 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _row(topic: Topic) -> Row:
-    from ecsauth.cli.rows import Row
-    from ecsauth.status.judgement import CheckOutcome
 
     is_blamed = not topic.agrees and topic.outcome is not CheckOutcome.SKIPPED
     return Row(topic.outcome, topic.name, topic.said, topic.fix, is_blamed)
 
 
 def _observed(arguments: argparse.Namespace) -> Observed:
-    from ecsauth.cli import observe
-    from ecsauth.host.clock import SystemClock
-    from ecsauth.host.disk import LocalDisk
-    from ecsauth.host.network import Introspection
-    from ecsauth.status.observed import Observed
 
     clock, agent = SystemClock(), Introspection()
     state, why = observe.state(LocalDisk(options.ENV_FILE, arguments.state_dir), arguments.state_dir)
@@ -82,11 +81,6 @@ def _observed(arguments: argparse.Namespace) -> Observed:
 
 def _s3(state: Any, arguments: argparse.Namespace) -> S3:
     """Ask S3 for what is recorded, as `boot` would, but for the head only."""
-    from ecsauth import aws_names
-    from ecsauth.errors import DeniedError, EcsauthError, UnreachableError
-    from ecsauth.status.observed import S3, Remote, compared
-    from ecsauth.timing import within
-
     if state is None or state.installed is None:
         return S3(Remote.UNKNOWN, reason="" if state is None else "S3 was not asked: nothing is installed")
     source = state.installed.source
@@ -103,16 +97,12 @@ def _s3(state: Any, arguments: argparse.Namespace) -> S3:
 
 
 def _silence() -> UnreachableError:
-    from ecsauth.errors import UnreachableError
 
     return UnreachableError(f"S3 did not answer within {_SECONDS:.0f} s")
 
 
 def _head(uri: Any, owner: str, arguments: argparse.Namespace, recorded: Optional[str]) -> Any:
-    import contextlib
 
-    from ecsauth.aws import metadata
-    from ecsauth.aws.attempt import Operation, at
     from ecsauth.aws.s3 import translated
     from ecsauth.aws.s3_operator import S3VersionStore
     from ecsauth.aws.session import InstanceClients
@@ -144,7 +134,6 @@ def _document(seen: Observed, odd: list[Topic]) -> dict[str, Any]:
 
 
 def _installed(seen: Observed) -> dict[str, Any]:
-    from ecsauth.status import report
 
     placed, state = seen.file.placed, seen.state
     return {
@@ -172,13 +161,11 @@ def _record(state: Any) -> dict[str, Any]:
 
 
 def _no_state() -> State:
-    from ecsauth.boot.state import State
 
     return State()
 
 
 def _agent(seen: Observed) -> dict[str, Any]:
-    from ecsauth.status import report
 
     runs, answer, names = seen.runs, seen.answer, report.differing(seen)
     return {

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ecsauth.cli import options
+from ecsauth.boot import units
+from ecsauth.boot.service import UNIT
+from ecsauth.cli import console, options
+from ecsauth.errors import ExitCode, LaunchError
+from ecsauth.host.commands import Commands
+from ecsauth.host.supervisor import Systemd
+from ecsauth.host.units import UnitFiles
 
 if TYPE_CHECKING:
     import argparse
 
     from ecsauth.cli.options import Parser
-    from ecsauth.host.commands import Commands
 
 
 def add_arguments(parser: Parser) -> None:
@@ -20,12 +25,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Stop and remove the units and the gate; raise LocalError or LaunchError. Env-file, state and agent stay."""
-    from ecsauth.boot import units
-    from ecsauth.cli import console
-    from ecsauth.errors import ExitCode
-    from ecsauth.host.commands import Commands
-    from ecsauth.host.units import UnitFiles
-
     commands, files, upstart = Commands(), UnitFiles(), UnitFiles("/etc/init")
     names = files.names()
     for step in units.deactivation(names):
@@ -51,10 +50,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _is_behind(commands: Commands) -> bool:
     """Tell whether systemd still goes by a gate that a run removed which was killed then."""
-    from ecsauth.boot.service import UNIT
-    from ecsauth.errors import LaunchError
-    from ecsauth.host.supervisor import Systemd
-
     try:
         return Systemd(commands.call, commands.run).show(UNIT, "NeedDaemonReload").get("NeedDaemonReload") == "yes"
     except LaunchError:

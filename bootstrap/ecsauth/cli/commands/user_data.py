@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Optional
 
-from ecsauth.cli import options
+from ecsauth import aws_names, timing
+from ecsauth.boot import docker_plan, units
+from ecsauth.cli import console, inputs, options
+from ecsauth.deploy import user_data
+from ecsauth.deploy.user_data import ArchiveSource
+from ecsauth.envfile import overrides
+from ecsauth.errors import ExitCode, UsageError
+from ecsauth.host.disk import MARK
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
     from ecsauth.cli.options import Parser
-    from ecsauth.deploy.user_data import ArchiveSource
 
 # Taken over by boot as they are, where they are given.
 _WITH_VALUE = ("bucket_owner", "region", "image", "check_login")
@@ -20,9 +27,6 @@ _FLAGS = ("awsvpc", "no_host_rules", "rollback_on_timeout")
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    from ecsauth import aws_names
-    from ecsauth.deploy import user_data
-
     options.add_uri(parser, "the env-file: s3://bucket/key[?versionId=V]")
     options.add_pinned_keys(parser)
     options.add_bucket_owner(parser)
@@ -60,7 +64,6 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
-    from ecsauth.deploy import user_data
 
     # Not `format`, which is how faults are told.
     group.add_argument(
@@ -70,8 +73,6 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_boot(group: argparse._ArgumentGroup) -> None:
-    from ecsauth import timing
-    from ecsauth.boot import docker_plan
 
     group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a variable that is no secret")
     group.add_argument("--launch", choices=("service", "docker", "none", "auto"), default="auto", help="default: auto")
@@ -88,14 +89,6 @@ def _add_boot(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the user data; raise UsageError or LocalError."""
-    import os
-
-    from ecsauth.boot import units
-    from ecsauth.cli import console, inputs
-    from ecsauth.deploy import user_data
-    from ecsauth.errors import ExitCode
-    from ecsauth.host.disk import MARK
-
     order = user_data.UserDataSpec(
         arguments=tuple(_words(arguments)),
         launch=arguments.launch,
@@ -115,8 +108,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _archive(arguments: argparse.Namespace) -> Optional[ArchiveSource]:
-    from ecsauth.deploy.user_data import ArchiveSource
-    from ecsauth.errors import UsageError
 
     if (arguments.archive is None) != (arguments.sha256 is None):
         raise UsageError(
@@ -134,8 +125,6 @@ def _archive(arguments: argparse.Namespace) -> Optional[ArchiveSource]:
 
 def _words(arguments: argparse.Namespace) -> Iterator[str]:
     """Yield the arguments of boot that are given; raise UsageError for a --set of a variable that holds a secret."""
-    from ecsauth.envfile import overrides
-
     yield str(arguments.uri)
     for key in dict.fromkeys(arguments.kms_key):
         yield from ("--kms-key", key)

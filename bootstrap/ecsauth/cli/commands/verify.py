@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ecsauth.cli import logins, options
+from ecsauth.check import approve
+from ecsauth.cli import console, inputs, logins, options
+from ecsauth.cli.inputs import read
+from ecsauth.login import result
+from ecsauth.login import targets as login_targets
 
 if TYPE_CHECKING:
     import argparse
@@ -15,8 +19,6 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    from ecsauth.login import targets as login_targets
-
     parser.add_argument("file", metavar="FILE", help="a path, an S3URI, or - for standard input")
     parser.add_argument(
         "--registry", metavar="HOST", action="append", default=[], help="only this one, by its key or host; repeatable"
@@ -49,12 +51,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Log in and tell; raise InvalidError, with nobody asked, for a file with an error."""
-    from ecsauth.check import approve
-    from ecsauth.cli import console, inputs
-    from ecsauth.cli.inputs import read
-    from ecsauth.login import result
-    from ecsauth.login import targets as login_targets
-
     data = read(arguments.file, arguments)
     approve(data, arguments.file)
     targets = login_targets.targets(data, arguments.registry, arguments.image)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Optional
 
-from ecsauth.cli import options
+from ecsauth import envfile
+from ecsauth.check import rules
+from ecsauth.check.credentials import CODES
+from ecsauth.cli import console, inputs, options
+from ecsauth.cli.console import printable
+from ecsauth.cli.inputs import read
+from ecsauth.envfile.reading import as_sent
+from ecsauth.errors import ExitCode, InvalidError
+from ecsauth.finding import Severity
+from ecsauth.registry import auth as registry_auth
+from ecsauth.registry import match as registry_match
 
 if TYPE_CHECKING:
     import argparse
@@ -44,11 +54,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print an answer an image; user names are shown, passwords never. Raise an EcsauthError."""
-    from ecsauth.cli import console
-    from ecsauth.cli.inputs import read
-    from ecsauth.errors import ExitCode
-    from ecsauth.registry import match as registry_match
-
     auth = _auth(read(arguments.file, arguments), arguments.file)
     matches = [(image, registry_match.match(auth, image)) for image in arguments.image]
     if arguments.format == "json":
@@ -60,10 +65,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _auth(data: bytes, file: str) -> RegistryAuth:
     """Return what the agent knows when docker has read the file; warn where that is not what the file says."""
-    from ecsauth import envfile
-    from ecsauth.cli import console, inputs
-    from ecsauth.errors import InvalidError
-
     name, reading = inputs.for_people(file), envfile.docker(data)
     hint = f"ecsauth check {inputs.for_shell(file) or file} tells why"
     if reading.refusal is not None or reading.start_failure is not None:
@@ -79,7 +80,6 @@ def _auth(data: bytes, file: str) -> RegistryAuth:
 
 
 def _parsed(reading: Reading) -> RegistryAuth:
-    from ecsauth.registry import auth as registry_auth
 
     environment = {name: value.reveal() for name, value in reading.process_environment().items()}
     return registry_auth.parse(environment.get("ECS_ENGINE_AUTH_TYPE"), environment.get("ECS_ENGINE_AUTH_DATA"))
@@ -87,10 +87,6 @@ def _parsed(reading: Reading) -> RegistryAuth:
 
 def _loses(auth: RegistryAuth) -> bool:
     """Tell whether something is wrong with the credentials that `check` calls an error."""
-    from ecsauth.check import rules
-    from ecsauth.check.credentials import CODES
-    from ecsauth.finding import Severity
-
     found = [rules.find(CODES[problem.kind]) for problem in auth.problems]
     return any(rule is not None and rule.severity is Severity.ERROR for rule in found)
 
@@ -102,8 +98,6 @@ def _answer(image: str, match: Match) -> dict[str, Any]:
 
 def _text(image: str, match: Match, why: Optional[RegistryAuth]) -> str:
     """Return an answer for people; with what the agent knows, also the steps that lead to it."""
-    from ecsauth.cli.console import printable
-
     candidates = [_candidate(entry, sent) for entry, sent in match.candidates]
     if match.deterministic:
         lines = [f"{image}: {candidates[0]}"]
@@ -127,8 +121,6 @@ def _username(sent: Credential) -> Optional[str]:
     docker itself decodes no `auth` that was passed through (moby registry/auth.go, staticCredentialStore.Basic); its
     own name for a login by token is `<token>` (docker-credential-helpers).
     """
-    from ecsauth.envfile.reading import as_sent
-
     return as_sent(sent.username) or ("<token>" if sent.identitytoken or sent.registrytoken else None)
 
 
