@@ -18,7 +18,15 @@ AREAS = {
         "envfile/*.py",
     ),
     "check": ("registry/*_problems.py", "registry/problems.py", "check/*.py", "check/rules/*.py", "finding.py"),
-    "trust": ("boot/fetch.py", "boot/trust.py", "publish/put.py", "aws_names.py", "timing.py"),
+    "trust": (
+        "boot/fetch.py",
+        "boot/trust.py",
+        "publish/__init__.py",
+        "publish/put.py",
+        "publish/review.py",
+        "aws_names.py",
+        "timing.py",
+    ),
     "state": (
         "boot/install.py",
         "boot/fallback.py",

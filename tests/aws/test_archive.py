@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import s3_faults as faults
 from boot_archive import sample
-from ecsauth.deploy import boot_archive
+from ecsauth.publish import boot_archive
 from program import Ended, run_here
 from pseudo_terminal import PseudoTerminal
 from pushing import FILE

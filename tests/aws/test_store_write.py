@@ -14,7 +14,8 @@ from ecsauth.aws.s3_operator import BucketSettings, S3VersionStore
 from ecsauth.aws.session import OperatorClients
 from ecsauth.aws_names import S3URI
 from ecsauth.errors import DeniedError
-from ecsauth.publish.put import Mark, NewVersion, RefusedPutError
+from ecsauth.publish.put import NewVersion, RefusedPutError
+from ecsauth.publish.versions import PushMetadata
 from s3_server import ACCOUNT, REGION
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 BODY = b"ECS_CLUSTER=prod\nECS_ENGINE_AUTH_DATA=canary-of-the-body\n"
 URI = S3URI("fleet", "ecs.config")
-MARK = Mark("arn:aws:iam::123456789012:user/me", "0.1", "00ff" * 8)
+METADATA = PushMetadata("arn:aws:iam::123456789012:user/me", "0.1", "00ff" * 8)
 RULE = (
     "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>{}"
     "</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
@@ -33,7 +34,7 @@ RULE = (
 
 
 @pytest.fixture
-def shelf(operator_env: dict[str, str], live_in: Callable[[dict[str, str]], None]) -> Iterator[S3VersionStore]:
+def store(operator_env: dict[str, str], live_in: Callable[[dict[str, str]], None]) -> Iterator[S3VersionStore]:
     """Give S3 as an operator sees it."""
     live_in(operator_env)
     with contextlib.closing(OperatorClients(None, REGION).s3()) as client:
@@ -42,46 +43,46 @@ def shelf(operator_env: dict[str, str], live_in: Callable[[dict[str, str]], None
 
 def draft(bucket: Bucket, replaces: str | None = None, data: bytes = BODY) -> NewVersion:
     """Return what is to be put."""
-    return NewVersion(data, bucket.kms_key, replaces, MARK)
+    return NewVersion(data, bucket.kms_key, replaces, METADATA)
 
 
-def test_look(shelf: S3VersionStore, bucket: Bucket) -> None:
+def test_look(store: S3VersionStore, bucket: Bucket) -> None:
     """A look gives the same facts as a read, but for the checksum, which takes the bytes to verify."""
     bucket.put(BODY)
-    read = shelf.read(URI)
-    seen = shelf.look(URI)
-    assert seen == read.held._replace(facts=read.held.facts._replace(checksum=None))
-    assert (read.content, read.held.size) == (BODY, len(BODY))
+    read = store.read(URI)
+    seen = store.look(URI)
+    assert seen == read.version._replace(facts=read.version.facts._replace(checksum=None))
+    assert (read.content, read.version.size) == (BODY, len(BODY))
     assert "canary" not in repr(read)
 
 
 @pytest.mark.parametrize("uri", [URI, S3URI("nowhere", "ecs.config"), URI._replace(version_id="null")])
-def test_look_at_nothing(shelf: S3VersionStore, bucket: Bucket, uri: S3URI) -> None:
+def test_look_at_nothing(store: S3VersionStore, bucket: Bucket, uri: S3URI) -> None:
     """Where there is nothing, a look finds nothing."""
     assert bucket
-    assert shelf.look(uri) is None
+    assert store.look(uri) is None
 
 
-def test_look_at_a_deleted_object(shelf: S3VersionStore, bucket: Bucket) -> None:
+def test_look_at_a_deleted_object(store: S3VersionStore, bucket: Bucket) -> None:
     """Under a delete marker there is nothing; the marker itself is no version to look at."""
     bucket.put(BODY)
     marker = bucket.server.s3.delete_object(Bucket="fleet", Key="ecs.config")["VersionId"]
-    assert shelf.look(URI) is None
+    assert store.look(URI) is None
     with pytest.raises(DeniedError, match="this version is a delete marker"):
-        shelf.look(URI._replace(version_id=marker))
+        store.look(URI._replace(version_id=marker))
 
 
-def test_look_denied(shelf: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+def test_look_denied(store: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
     """A denial is never read as absence."""
     bucket.put(BODY)
     s3_proxy.inject(faults.ACCESS_DENIED)
     with pytest.raises(DeniedError, match=r"cannot look at s3://fleet/ecs\.config: S3 denies access"):
-        shelf.look(URI)
+        store.look(URI)
 
 
-def test_put(shelf: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
-    """A new object goes out encrypted, with a checksum and a mark, and only if there still is none."""
-    made = shelf.put(URI, draft(bucket))
+def test_put(store: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+    """A new object goes out encrypted, with a checksum and metadata, and only if there still is none."""
+    made = store.put(URI, draft(bucket))
     (request,) = s3_proxy.requests
     assert bucket.versions() == [made.facts.version_id]
     crc = base64.b64encode(zlib.crc32(BODY).to_bytes(4, "big")).decode()
@@ -94,31 +95,31 @@ def test_put(shelf: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
         "content-type": "text/plain; charset=utf-8",
         "if-none-match": "*",
         "x-amz-content-sha256": hashlib.sha256(BODY).hexdigest(),
-        "x-amz-meta-ecsauth-pushed-by": MARK.by,
-        "x-amz-meta-ecsauth-version": MARK.program,
-        "x-amz-meta-ecsauth-nonce": MARK.nonce,
+        "x-amz-meta-ecsauth-pushed-by": METADATA.by,
+        "x-amz-meta-ecsauth-version": METADATA.program,
+        "x-amz-meta-ecsauth-nonce": METADATA.nonce,
     }
     assert {name: request.headers.get(name) for name in expected} == expected
     assert {"if-match", "x-amz-meta-ecsauth-rolled-back-from"}.isdisjoint(request.headers)
 
 
-def test_what_a_put_answers_is_what_is_there(shelf: S3VersionStore, bucket: Bucket) -> None:
+def test_what_a_put_answers_is_what_is_there(store: S3VersionStore, bucket: Bucket) -> None:
     """The answer to a put tells the same as a look at what it has made."""
-    made = shelf.put(URI, draft(bucket))
-    seen = shelf.look(URI)
+    made = store.put(URI, draft(bucket))
+    seen = store.look(URI)
     assert seen is not None
     assert abs(seen.facts.last_modified - made.facts.last_modified) <= 2
     assert made == seen._replace(facts=seen.facts._replace(last_modified=made.facts.last_modified))
 
 
-def test_put_over(shelf: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+def test_put_over(store: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
     """One that replaces another goes out only if that is still there."""
     bucket.put(BODY)
-    held = shelf.look(URI)
-    assert held is not None
-    shelf.put(URI, draft(bucket, held.facts.etag, b"ECS_CLUSTER=new\n"))
+    seen = store.look(URI)
+    assert seen is not None
+    store.put(URI, draft(bucket, seen.facts.etag, b"ECS_CLUSTER=new\n"))
     request = s3_proxy.wait_for("PutObject")
-    assert request.headers["if-match"] == held.facts.etag
+    assert request.headers["if-match"] == seen.facts.etag
     assert "if-none-match" not in request.headers
     assert bucket.get() == b"ECS_CLUSTER=new\n"
 
@@ -133,56 +134,56 @@ def test_put_over(shelf: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> N
     ids=["appeared", "changed", "deleted"],
 )
 def test_put_too_late(
-    shelf: S3VersionStore, bucket: Bucket, before: bytes | None, replaces: str | None, said: str
+    store: S3VersionStore, bucket: Bucket, before: bytes | None, replaces: str | None, said: str
 ) -> None:
     """What somebody else did meanwhile stays done."""
     if before:
         bucket.put(before)
     versions = bucket.versions()
     with pytest.raises(RefusedPutError, match=said) as caught:
-        shelf.put(URI, draft(bucket, replaces))
+        store.put(URI, draft(bucket, replaces))
     assert (caught.value.is_busy, caught.value.is_repeated) == (False, False)
     assert bucket.versions() == versions
 
 
 @pytest.mark.parametrize("code", ["ConditionalRequestConflict", "OperationAborted"])
-def test_put_while_another_is_under_way(shelf: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy, code: str) -> None:
+def test_put_while_another_is_under_way(store: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy, code: str) -> None:
     """Both of S3's words for it say that a look and another try are worth it; that a try got no answer is known."""
     s3_proxy.inject(faults.Reset(), operation="PutObject", times=1)
     s3_proxy.inject(faults.Reply(409, code, "A conflict"), operation="PutObject")
     with pytest.raises(RefusedPutError) as caught:
-        shelf.put(URI, draft(bucket))
+        store.put(URI, draft(bucket))
     assert (caught.value.is_busy, caught.value.is_repeated) == (True, True)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 99])
-def test_editions(shelf: S3VersionStore, bucket: Bucket, count: int) -> None:
+def test_versions(store: S3VersionStore, bucket: Bucket, count: int) -> None:
     """Versions and delete markers come newest first, and those of longer keys belong to others."""
     bucket.put(BODY, "ecs.config.old")
     versions = [bucket.put(BODY + b"#" * number) for number in range(3)]
     marker = bucket.server.s3.delete_object(Bucket="fleet", Key="ecs.config")["VersionId"]
     last = bucket.put(BODY)
-    found = shelf.editions(URI, count)
+    found = store.versions(URI, count)
     # A version and a marker of one second have no order.
     assert found[0] == (last, found[0].last_modified, True, False, len(BODY))
     assert {one.version_id for one in found} <= {last, marker, *versions}
     assert len(found) == min(count, 5)
     assert [one.version_id for one in found if one.version_id in versions] == versions[::-1][: max(0, count - 2)]
-    assert shelf.recent(URI, 99) == [last, *versions[::-1]]
+    assert store.recent(URI, 99) == [last, *versions[::-1]]
 
 
-def test_editions_of_nothing(shelf: S3VersionStore, bucket: Bucket) -> None:
+def test_versions_of_nothing(store: S3VersionStore, bucket: Bucket) -> None:
     """Where the object has never been there are none."""
     bucket.put(BODY, "ecs.config.old")
-    assert shelf.editions(URI, 10) == ()
+    assert store.versions(URI, 10) == ()
 
 
-def test_editions_denied(shelf: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
+def test_versions_denied(store: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
     """Who may not list is told the permission."""
     assert bucket
     s3_proxy.inject(faults.ACCESS_DENIED)
     with pytest.raises(DeniedError, match=r"cannot list the versions of .*: S3 denies") as caught:
-        shelf.editions(URI, 10)
+        store.versions(URI, 10)
     assert caught.value.hints[0] == "you may lack s3:ListBucketVersions on the bucket"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import time
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from botocore.exceptions import ClientError
 
@@ -15,7 +15,8 @@ from ecsauth.aws.s3 import ENV_FILE, ObjectKind, Objects, facts_of, place_of, tr
 from ecsauth.boot.trust import ObjectFacts
 from ecsauth.errors import DeniedError, UnreachableError
 from ecsauth.publish.bucket_risks import Settings, Unseen
-from ecsauth.publish.put import Edition, Held, NewVersion, RefusedPutError, mark_of, merged
+from ecsauth.publish.put import RefusedPutError
+from ecsauth.publish.versions import ListedVersion, ObjectVersion, VersionContent, merged, parse_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
     from ecsauth.aws_names import S3URI
+    from ecsauth.publish.put import NewVersion
 
 _ABSENT = frozenset(("NoSuchKey", "404", "NoSuchVersion"))
 _DENIED = frozenset(("AccessDenied", "403"))
@@ -34,16 +36,6 @@ _PAGE = 1000
 _MOST_PAGES = 100
 
 
-class Read(NamedTuple):
-    """A version and its content."""
-
-    held: Held
-    content: bytes
-
-    def __repr__(self) -> str:
-        return f"Read({self.held!r}, ***)"
-
-
 class S3VersionStore:
     """The objects of an account's buckets; `owner`, where given, has to own them; what is read is of one kind."""
 
@@ -52,7 +44,7 @@ class S3VersionStore:
         self._objects = Objects(client, owner, kind)
         self._owner: dict[str, Any] = {"ExpectedBucketOwner": owner} if owner else {}
 
-    def look(self, uri: S3URI) -> Optional[Held]:
+    def look(self, uri: S3URI) -> Optional[ObjectVersion]:
         """Return what S3 says of the object, None if there is none; raise DeniedError and UnreachableError."""
         what = at(Operation.LOOK, uri)
         with translated(what), understood(what):
@@ -64,7 +56,7 @@ class S3VersionStore:
                     return None
                 raise
             size = int(answer.get("ContentLength", 0))
-            return Held(facts_of(answer, verified=False), mark_of(answer.get("Metadata", {})), size)
+            return ObjectVersion(facts_of(answer, verified=False), parse_metadata(answer.get("Metadata", {})), size)
 
     def _is_not_listed(self, uri: S3URI) -> bool:
         """Tell whether a listing says that there is no such object.
@@ -81,54 +73,54 @@ class S3VersionStore:
         # The keys that begin with this one come after it.
         return not any(one["Key"] == uri.key for one in page.get("Contents", ()))
 
-    def read(self, uri: S3URI, seen: Optional[Held] = None) -> Read:
+    def read(self, uri: S3URI, seen: Optional[ObjectVersion] = None) -> VersionContent:
         """Return the object and its content; raise DeniedError (if there is none, too), InvalidError for a large one.
 
-        The mark is that of `seen`, if this is still the same object, else it is looked for once it is read.
+        The metadata are those of `seen`, if this is still the same object, else they are looked up after the read.
         """
         fetched = self._objects.get(uri)
         if fetched is None:
             raise DeniedError(f"cannot get {uri}: S3 answered that it has not changed")
-        held = Held(fetched.facts, mark_of({}), len(fetched.body))
+        version = ObjectVersion(fetched.facts, parse_metadata({}), len(fetched.body))
         with contextlib.suppress(DeniedError):
             seen = seen or self.look(uri)
             if seen is not None and seen.facts.is_same_object(fetched.facts):
-                held = held._replace(mark=seen.mark)
-        return Read(held, fetched.body)
+                version = version._replace(metadata=seen.metadata)
+        return VersionContent(version, fetched.body)
 
-    def put(self, uri: S3URI, draft: NewVersion) -> Held:
+    def put(self, uri: S3URI, new: NewVersion) -> ObjectVersion:
         """Write the object under SSE-KMS with a CRC32, and return what S3 says of it.
 
-        Raises RefusedPutError where S3 does not find what the draft replaces, DeniedError and UnreachableError.
+        Raises RefusedPutError where S3 does not find what the new version replaces, DeniedError and UnreachableError.
         """
-        condition = {"IfMatch": draft.replaces} if draft.replaces else {"IfNoneMatch": "*"}
+        condition = {"IfMatch": new.replaces} if new.replaces else {"IfNoneMatch": "*"}
         with translated(at(Operation.PUT, uri)):
             try:
                 answer = self._client.put_object(
                     Bucket=uri.bucket,
                     Key=uri.key,
-                    Body=draft.data,
-                    ContentType=draft.content_type,
+                    Body=new.data,
+                    ContentType=new.content_type,
                     ServerSideEncryption="aws:kms",
-                    SSEKMSKeyId=draft.kms_key,
+                    SSEKMSKeyId=new.kms_key,
                     BucketKeyEnabled=False,
                     ChecksumAlgorithm="CRC32",
-                    Metadata=draft.mark.metadata(),
+                    Metadata=new.metadata.as_s3(),
                     **condition,
                     **self._owner,
                 )
             except ClientError as fault:
-                raise _refused_put(fault, uri, draft) or fault from None
-        return _answered(answer, draft)
+                raise _refused_put(fault, uri, new) or fault from None
+        return _answered(answer, new)
 
     def recent(self, uri: S3URI, count: int) -> Sequence[str]:
         """Return the IDs of so many versions, newest first, without delete markers."""
-        return [one.version_id for one in self.editions(uri, count) if not one.is_deletion]
+        return [one.version_id for one in self.versions(uri, count) if not one.is_deletion]
 
-    def editions(self, uri: S3URI, count: int) -> tuple[Edition, ...]:
+    def versions(self, uri: S3URI, count: int) -> tuple[ListedVersion, ...]:
         """Return so many versions and delete markers, newest first; none where the object has never been."""
-        versions: list[Edition] = []
-        deletions: list[Edition] = []
+        versions: list[ListedVersion] = []
+        deletions: list[ListedVersion] = []
         start: dict[str, str] = {}
         # The keys that begin with this one come after it, and belong to others.
         listing = {"Bucket": uri.bucket, "Prefix": uri.key, "MaxKeys": min(count + 1, _PAGE)}
@@ -136,9 +128,9 @@ class S3VersionStore:
         with translated(what), understood(what):
             for _ in range(_MOST_PAGES):
                 page = self._client.list_object_versions(**listing, **self._owner, **start)
-                versions += [_edition(one) for one in page.get("Versions", ()) if one["Key"] == uri.key]
+                versions += [_listed(one) for one in page.get("Versions", ()) if one["Key"] == uri.key]
                 deletions += [
-                    _edition(one, is_deletion=True) for one in page.get("DeleteMarkers", ()) if one["Key"] == uri.key
+                    _listed(one, is_deletion=True) for one in page.get("DeleteMarkers", ()) if one["Key"] == uri.key
                 ]
                 goes_on = page.get("IsTruncated") and page.get("NextKeyMarker") == uri.key
                 if not goes_on or len(versions) + len(deletions) >= count:
@@ -147,11 +139,11 @@ class S3VersionStore:
         return merged(versions, deletions)[:count]
 
 
-def _refused_put(fault: ClientError, uri: S3URI, draft: NewVersion) -> Optional[RefusedPutError]:
+def _refused_put(fault: ClientError, uri: S3URI, new: NewVersion) -> Optional[RefusedPutError]:
     """Return what a refusal of the condition is, None for all other answers."""
     response: Any = fault.response
     code = response["Error"].get("Code", "")
-    is_deleted = bool(draft.replaces) and code in _ABSENT
+    is_deleted = bool(new.replaces) and code in _ABSENT
     if not is_deleted and code not in _BUSY and code not in ("PreconditionFailed", "412"):
         return None
     known = translate(fault, at(Operation.PUT, uri))
@@ -161,7 +153,7 @@ def _refused_put(fault: ClientError, uri: S3URI, draft: NewVersion) -> Optional[
     return RefusedPutError(message, _LOOK_AGAIN, is_busy=code in _BUSY, is_repeated=is_repeated)
 
 
-def _answered(answer: Any, draft: NewVersion) -> Held:
+def _answered(answer: Any, new: NewVersion) -> ObjectVersion:
     """Return what the answer to a put says; its date is the time of the put."""
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
@@ -175,11 +167,11 @@ def _answered(answer: Any, draft: NewVersion) -> Held:
         encryption=answer.get("ServerSideEncryption"),
         kms_key=answer.get("SSEKMSKeyId"),
     )
-    return Held(facts, draft.mark, len(draft.data))
+    return ObjectVersion(facts, new.metadata, len(new.data))
 
 
-def _edition(listed: Any, *, is_deletion: bool = False) -> Edition:
-    return Edition(
+def _listed(listed: Any, *, is_deletion: bool = False) -> ListedVersion:
+    return ListedVersion(
         version_id=listed["VersionId"],
         last_modified=int(listed["LastModified"].timestamp()),
         is_current=bool(listed.get("IsLatest")),

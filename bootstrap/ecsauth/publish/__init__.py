@@ -1,1 +1,217 @@
-"""Publishing an env-file: what changes, the conditional put, credentials from docker and to Secrets Manager."""
+"""The story of a push: look at what S3 has, find the key, compare, warn, ask, put, read back, report.
+
+Nothing here touches the world: the story is told over protocols. `push`, `edit`, `roll_back` and `push_archive` take
+their content from different places; all end in `publish`. Each raises an EcsauthError with nothing put, unless the
+message says that something was put.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
+
+from ecsauth import __version__
+from ecsauth.boot.trust import KMS_ENCRYPTIONS
+from ecsauth.check import approve
+from ecsauth.check.file import LARGEST
+from ecsauth.command_hint import CommandHint
+from ecsauth.errors import DeniedError, EcsauthError, InvalidError, UsageError
+from ecsauth.publish import boot_archive
+from ecsauth.publish.bucket_risks import risks
+from ecsauth.publish.put import NewVersion, put
+from ecsauth.publish.review import CurrentObject, NewContent, PublishOutcome, PublishReport, Review
+from ecsauth.publish.versions import UNVERSIONED, PushMetadata
+
+if TYPE_CHECKING:
+    from ecsauth.aws_names import S3URI
+    from ecsauth.publish.bucket_risks import Settings
+    from ecsauth.publish.put import VersionStore
+    from ecsauth.publish.versions import ObjectVersion
+
+
+class Bucket(Protocol):
+    """The settings of the bucket."""
+
+    def default_kms_key(self) -> Optional[str]:
+        """Return the KMS key that the bucket encrypts with by default; raise DeniedError and UnreachableError."""
+
+    def look(self) -> Settings:
+        """Return the settings that are risks when they are wrong; raise nothing."""
+
+
+class Services(NamedTuple):
+    """AWS as the operator uses it. `env_files` and `archives` read the same bucket, objects of different sizes.
+
+    `resolve_key` returns the ARN of a KMS key, or the name as it is if KMS cannot be asked; it raises DeniedError for a
+    key that cannot be used. `caller` returns the operator's ARN, None if it is unknown. `sleep` takes seconds.
+    """
+
+    env_files: VersionStore
+    archives: VersionStore
+    bucket: Bucket
+    resolve_key: Callable[[str], str]
+    caller: Callable[[], Optional[str]]
+    sleep: Callable[[float], None]
+
+
+class PublishRequest(NamedTuple):
+    """What the operator asks for. `kms_key` is an ARN, ID or alias, None for the default of the command.
+
+    `show` gets the review in any case, `confirm` decides, and is called only if something would be put.
+    """
+
+    uri: S3URI
+    kms_key: Optional[str]
+    dry_run: bool
+    show: Callable[[Review], None]
+    confirm: Callable[[Review], bool]
+
+
+def push(new: NewContent, request: PublishRequest, services: Services) -> PublishReport:
+    """Put an env-file that was checked, under the key that is named or that the bucket encrypts with."""
+    kms_key = find_key(request, services)
+    current = look(services.env_files, request.uri)
+    _refuse_archive(request.uri, current, services.archives)
+    is_unchanged = current.is_same(new.data, kms_key)
+    concerns = () if is_unchanged else risks(services.bucket.look(), request.uri)
+    return publish(Review(request.uri, new, current, kms_key, is_unchanged, concerns), request, services)
+
+
+def edit(change: Callable[[bytes], NewContent], request: PublishRequest, services: Services) -> PublishReport:
+    """Put what `change` makes of the current env-file, under its key unless another is named."""
+    version, content = services.env_files.read(request.uri)
+    kms_key = find_key(request, services, version)
+    current, new = CurrentObject(version, content), change(content)
+    return publish(Review(request.uri, new, current, kms_key, current.is_same(new.data, kms_key)), request, services)
+
+
+def roll_back(version_id: str, request: PublishRequest, services: Services) -> PublishReport:
+    """Put the content of an older version, checked again, under the current key unless another is named."""
+    old = request.uri._replace(version_id=version_id)
+    data = services.env_files.read(old).content
+    new = NewContent(data, str(old), approve(data, str(old)), origin=version_id)
+    current = look(services.env_files, request.uri)
+    kms_key = find_key(request, services, current.version)
+    return publish(Review(request.uri, new, current, kms_key, current.is_same(data, kms_key)), request, services)
+
+
+def push_archive(data: bytes, name: str, request: PublishRequest, services: Services) -> PublishReport:
+    """Put a boot archive that was checked, under the key that is named or that the bucket encrypts with."""
+    kms_key = find_key(request, services)
+    current = look(services.archives, request.uri)
+    _refuse_other_than_archive(request.uri, current)
+    # User data cannot name a version from before the bucket was versioned: the same archive is put again.
+    is_unversioned = current.version is not None and current.version.facts.version_id == UNVERSIONED
+    is_unchanged = current.is_same(data, kms_key) and not is_unversioned
+    concerns = () if current.content == data else _archive_risks(request.uri, current.version)
+    new = NewContent(data, name, content_type="application/octet-stream")
+    report = publish(Review(request.uri, new, current, kms_key, is_unchanged, concerns), request, services)
+    _verify_archive(report, services.archives)
+    return report
+
+
+def publish(review: Review, request: PublishRequest, services: Services) -> PublishReport:
+    """Show the review, ask, put unless somebody else was faster, and read back.
+
+    Raises ConflictError if somebody was; DeniedError if S3 did not encrypt the new version with a KMS key.
+    """
+    request.show(review)
+    if review.is_unchanged:
+        return PublishReport(review, PublishOutcome.UNCHANGED)
+    if request.dry_run:
+        return PublishReport(review, PublishOutcome.DRY_RUN)
+    if not request.confirm(review):
+        return PublishReport(review, PublishOutcome.DECLINED)
+    published = put(services.env_files, review.uri, _new_version(review, services), services.sleep)
+    if published.version.facts.encryption not in KMS_ENCRYPTIONS:
+        raise DeniedError(
+            f"{review.uri} was put, but S3 says that it is not encrypted with a KMS key: instances refuse it"
+        )
+    return PublishReport(review, PublishOutcome.PUBLISHED, published)
+
+
+def look(store: VersionStore, uri: S3URI) -> CurrentObject:
+    """Return the current object. Who may write but not read may still put: then what changes is unknown."""
+    version = store.look(uri)
+    if version is None:
+        return CurrentObject()
+    try:
+        return CurrentObject(*store.read(uri, version))
+    except (DeniedError, InvalidError):
+        return CurrentObject(version)
+
+
+def find_key(request: PublishRequest, services: Services, version: Optional[ObjectVersion] = None) -> str:
+    """Return the ARN of the key to put under: the one named, that of `version`, or the bucket's default.
+
+    What cannot be resolved for want of permission stays as it is named. Raises UsageError if there is no key.
+    """
+    key = request.kms_key or (version.facts.kms_key if version else None) or services.bucket.default_kms_key()
+    if key is None:
+        raise UsageError(
+            f"bucket {request.uri.bucket} has no KMS key of its own by default, so a key has to be named",
+            "give --kms-key ARN, a customer managed key: with the AWS managed one (aws/s3) everybody who may read "
+            "from S3 can read the file",
+        )
+    return services.resolve_key(key)
+
+
+def _refuse_archive(uri: S3URI, current: CurrentObject, archives: VersionStore) -> None:
+    """Raise UsageError if the current object is a boot archive, which is too large to be read as an env-file."""
+    if current.version is None or current.content is not None or current.version.size <= LARGEST:
+        return
+    try:
+        content = archives.read(uri, current.version).content
+    except (DeniedError, InvalidError):
+        return
+    if boot_archive.is_like_one(content):
+        raise UsageError(
+            f"{uri} is a boot archive: nothing was put in its place",
+            "is this the URI of the env-file? one that an archive has replaced is still in the history",
+            CommandHint("see its versions", "ecsauth", "history", uri.object_uri),
+            CommandHint("bring one of them back", "ecsauth", "rollback", uri.object_uri, "VERSION"),
+        )
+
+
+def _refuse_other_than_archive(uri: S3URI, current: CurrentObject) -> None:
+    """Raise UsageError if the current object is no boot archive; the size decides about one that cannot be read."""
+    if current.version is None:
+        return
+    if current.content is None and LARGEST < current.version.size <= boot_archive.LONGEST:
+        return
+    if current.content is None or not boot_archive.is_like_one(current.content):
+        raise UsageError(
+            f"{uri} is something else than a boot archive: nothing was put in its place",
+            "is this the URI of the env-file? name another, as s3://BUCKET/PREFIX/ecsauth",
+        )
+
+
+def _archive_risks(uri: S3URI, before: Optional[ObjectVersion]) -> tuple[str, ...]:
+    """Say what becomes of user data that names the archive before."""
+    if before is None:
+        return ()
+    version = None if before.facts.version_id == UNVERSIONED else before.facts.version_id
+    keep = f", or let it name {uri}?versionId={version}" if version else ""
+    return (f"user data with the SHA-256 of the archive before refuses this one: make it anew{keep}",)
+
+
+def _new_version(review: Review, services: Services) -> NewVersion:
+    new, before = review.new, review.current.version
+    # By the nonce a put whose answer was lost is recognised.
+    metadata = PushMetadata(services.caller(), __version__, os.urandom(16).hex(), new.origin)
+    return NewVersion(new.data, review.kms_key, before.facts.etag if before else None, metadata, new.content_type)
+
+
+def _verify_archive(report: PublishReport, archives: VersionStore) -> None:
+    """Read the new version back, byte for byte; raise an EcsauthError if S3 gives anything else."""
+    published = report.published
+    if published is None or published.is_superseded:
+        return
+    uri = report.review.uri
+    try:
+        read = archives.read(uri._replace(version_id=published.version.facts.version_id), published.version)
+    except EcsauthError as fault:
+        fault.add("it was put, and is not known to be whole")
+        raise
+    if read.content != report.review.new.data:
+        raise DeniedError(f"{uri} was put, but S3 gives other bytes back: instances will refuse it")

@@ -8,19 +8,20 @@ import pytest
 from ecsauth.aws_names import S3URI
 from ecsauth.boot.trust import ObjectFacts
 from ecsauth.errors import ConflictError, DeniedError, EcsauthError, UnreachableError
-from ecsauth.publish.put import Held, Mark, NewVersion, Published, RefusedPutError, author, mark_of, publish
+from ecsauth.publish.put import NewVersion, Published, RefusedPutError, put
+from ecsauth.publish.versions import ObjectVersion, PushMetadata, VersionContent, author, parse_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 URI = S3URI("fleet", "ecs.config")
 NONCE = "0123456789abcdef"
-OURS, THEIRS = Mark("arn:me", "1", NONCE), Mark("arn:you", "1", "fedcba")
+OURS, THEIRS = PushMetadata("arn:me", "1", NONCE), PushMetadata("arn:you", "1", "fedcba")
 
 
-def held(etag: str, mark: Mark = THEIRS) -> Held:
+def version(etag: str, metadata: PushMetadata = THEIRS) -> ObjectVersion:
     """Return a version whose ID is its ETag's name."""
-    return Held(ObjectFacts(etag, 0, f"version-{etag}"), mark)
+    return ObjectVersion(ObjectFacts(etag, 0, f"version-{etag}"), metadata)
 
 
 def refusal(*, busy: bool = False, repeated: bool = False) -> RefusedPutError:
@@ -29,25 +30,25 @@ def refusal(*, busy: bool = False, repeated: bool = False) -> RefusedPutError:
 
 
 class Scripted:
-    """A shelf on which each put, and each look at the current object, has the next of the given outcomes."""
+    """A store on which each put, and each look at the current object, has the next of the given outcomes."""
 
     def __init__(
         self,
-        puts: Sequence[EcsauthError | Held],
-        looks: Sequence[EcsauthError | Held | None],
-        older: Sequence[Held] = (),
+        puts: Sequence[EcsauthError | ObjectVersion],
+        looks: Sequence[EcsauthError | ObjectVersion | None],
+        older: Sequence[ObjectVersion] = (),
     ) -> None:
         self.puts, self.looks, self.older = list(puts), list(looks), older
 
-    def put(self, uri: S3URI, draft: NewVersion) -> Held:
+    def put(self, uri: S3URI, new: NewVersion) -> ObjectVersion:
         """Return or raise what comes next."""
-        assert (uri, draft.mark) == (URI, OURS)
+        assert (uri, new.metadata) == (URI, OURS)
         outcome = self.puts.pop(0)
         if isinstance(outcome, EcsauthError):
             raise outcome
         return outcome
 
-    def look(self, uri: S3URI) -> Optional[Held]:
+    def look(self, uri: S3URI) -> Optional[ObjectVersion]:
         """Return one of the older versions, or what comes next."""
         for one in self.older:
             if uri.version_id == one.facts.version_id:
@@ -57,28 +58,32 @@ class Scripted:
             raise outcome
         return outcome
 
+    def read(self, uri: S3URI, seen: Optional[ObjectVersion] = None) -> VersionContent:
+        """Fail: who puts reads no content."""
+        raise AssertionError((uri, seen))
+
     def recent(self, uri: S3URI, count: int) -> list[str]:
         """Return the IDs of the older versions."""
         del uri
         return [str(one.facts.version_id) for one in self.older[:count]]
 
 
-def published(shelf: Scripted, replaces: str | None = "old") -> Published:
-    """Publish, and assert that the script has been used up."""
+def published(store: Scripted, replaces: str | None = "old") -> Published:
+    """Put, and assert that the script has been used up."""
     waits: list[float] = []
     try:
-        return publish(shelf, URI, NewVersion(b"secret", "key", replaces, OURS), waits.append)
+        return put(store, URI, NewVersion(b"secret", "key", replaces, OURS), waits.append)
     finally:
-        assert (shelf.puts, shelf.looks) == ([], [])
+        assert (store.puts, store.looks) == ([], [])
         assert waits == sorted(waits)
 
 
-OLD, NEW, OTHER = held("old"), held("new", OURS), held("other")
+OLD, NEW, OTHER = version("old"), version("new", OURS), version("other")
 SILENCE, DENIAL = UnreachableError("silent"), DeniedError("denied")
 
 
 @pytest.mark.parametrize(
-    ("shelf", "result"),
+    ("store", "result"),
     [
         pytest.param(Scripted([NEW], [NEW]), Published(NEW), id="at once"),
         pytest.param(Scripted([NEW], [SILENCE]), Published(NEW, is_read_back=False), id="silence afterwards"),
@@ -101,13 +106,13 @@ SILENCE, DENIAL = UnreachableError("silent"), DeniedError("denied")
         ),
     ],
 )
-def test_done(shelf: Scripted, result: Published) -> None:
+def test_done(store: Scripted, result: Published) -> None:
     """What S3 has carried out is known for done, whatever it answered."""
-    assert published(shelf) == result
+    assert published(store) == result
 
 
 @pytest.mark.parametrize(
-    ("shelf", "said"),
+    ("store", "said"),
     [
         pytest.param(
             Scripted([refusal()], [OTHER]), "first: version version-other, 1970-01-01T00:00:00Z, by arn:you", id="412"
@@ -126,14 +131,14 @@ def test_done(shelf: Scripted, result: Published) -> None:
         pytest.param(Scripted([NEW], [None]), "was put, but is not there any more", id="deleted at once"),
     ],
 )
-def test_conflicts(shelf: Scripted, said: str) -> None:
+def test_conflicts(store: Scripted, said: str) -> None:
     """Who was slower is told so, by whom, and has changed nothing."""
     with pytest.raises(ConflictError, match=said):
-        published(shelf)
+        published(store)
 
 
 @pytest.mark.parametrize("seen", [OLD, OTHER, None, SILENCE, DENIAL])
-def test_silence(seen: EcsauthError | Held | None) -> None:
+def test_silence(seen: EcsauthError | ObjectVersion | None) -> None:
     """Where nothing shows that it was carried out, S3 is out of reach."""
     with pytest.raises(UnreachableError, match="silent"):
         published(Scripted([SILENCE], [seen]))
@@ -152,27 +157,31 @@ def test_over_nothing() -> None:
         published(Scripted([refusal()], [OTHER]), None)
 
 
-def test_a_draft_shows_no_content() -> None:
-    """The content is not in the text of a draft."""
+def test_a_new_version_shows_no_content() -> None:
+    """The content is not in the text of a new version."""
     assert "secret" not in repr(NewVersion(b"secret", "key", None, OURS))
 
 
-@pytest.mark.parametrize("mark", [OURS, Mark(), Mark("arn:me", "1", NONCE, "V1")])
-def test_marks_come_back(mark: Mark) -> None:
+@pytest.mark.parametrize("metadata", [OURS, PushMetadata(), PushMetadata("arn:me", "1", NONCE, "V1")])
+def test_metadata_come_back(metadata: PushMetadata) -> None:
     """What is noted is what is read."""
-    assert mark_of(mark.metadata()) == mark
+    assert parse_metadata(metadata.as_s3()) == metadata
 
 
 @pytest.mark.parametrize("text", ["", "a b", "x\ny", "\u202e", "x" * 1025])
-def test_strange_marks(text: str) -> None:
-    """What somebody else has written there and cannot be a mark is none."""
-    assert mark_of({"ecsauth-pushed-by": text, "other": "x"}) == Mark()
+def test_strange_metadata(text: str) -> None:
+    """What somebody else has written there and cannot be metadata of ours is none."""
+    assert parse_metadata({"ecsauth-pushed-by": text, "other": "x"}) == PushMetadata()
 
 
 @pytest.mark.parametrize(
-    ("mark", "said"),
-    [(OURS, "by arn:me"), (Mark(nonce=NONCE), "by somebody with ecsauth"), (Mark(), "by somebody without ecsauth")],
+    ("metadata", "said"),
+    [
+        (OURS, "by arn:me"),
+        (PushMetadata(nonce=NONCE), "by somebody with ecsauth"),
+        (PushMetadata(), "by somebody without ecsauth"),
+    ],
 )
-def test_authors(mark: Mark, said: str) -> None:
+def test_authors(metadata: PushMetadata, said: str) -> None:
     """An object says who has put it, or at least with what."""
-    assert author(mark) == said
+    assert author(metadata) == said

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from ecsauth.cli import console, options, publish
-from ecsauth.deploy import boot_archive
-from ecsauth.errors import DeniedError, EcsauthError, ExitCode, LocalError, UsageError
+from ecsauth.errors import ExitCode, LocalError
+from ecsauth.publish import PublishRequest, boot_archive, push_archive
+from ecsauth.publish.review import PublishOutcome
 
 if TYPE_CHECKING:
     import argparse
 
-    from ecsauth.aws_names import S3URI
     from ecsauth.cli.options import Parser
-    from ecsauth.cli.publish import Place, Present
-    from ecsauth.deploy.boot_archive import BootArchive
-    from ecsauth.publish.put import Held, Published
+    from ecsauth.publish.boot_archive import BootArchive
+    from ecsauth.publish.review import PublishReport, Review
 
 _FILE = "dist/ecsauth"
 
@@ -40,53 +39,29 @@ def run(arguments: argparse.Namespace) -> int:
     publish.refuse_version(arguments)
     content = _read(arguments.file)
     archive = boot_archive.read(content, arguments.file)
-    place = publish.place_of_archive(arguments)
-    kms_key = publish.key_for(place, arguments.kms_key)
-    present = publish.present(place)
-    _refuse_other(place.uri, present)
-    # What was put before the bucket was versioned cannot be kept by naming its version.
-    is_there = present.is_what(content, kms_key) and not _is_unversioned(present)
-    warnings = () if present.content == content else _warnings(place.uri, present.held)
-    _warn(arguments, warnings)
-    made = None
-    if not is_there and not arguments.dry_run:
-        if present.held is not None and publish.is_asked(arguments) and not _is_wanted(place.uri):
-            return console.DECLINED
-        made = _put(place, content, kms_key, present)
-        later = publish.later_warnings(place.uri, made)
-        _warn(arguments, later)
-        warnings = (*warnings, *later)
-    held = made.held if made else present.held if is_there else None
-    _show(arguments, archive, held, warnings, is_new=made is not None)
+    request = _request(arguments)
+    report = push_archive(content, arguments.file, request, publish.services(arguments))
+    if report.outcome is PublishOutcome.DECLINED:
+        return publish.declined(request.uri)
+    if arguments.format == "json":
+        console.show(_document(report, archive, dry_run=request.dry_run))
+    else:
+        _tell(report, archive)
     return ExitCode.OK
 
 
-def _refuse_other(uri: S3URI, present: Present) -> None:
-    """Raise UsageError where something else is than an archive; what cannot be read is told by its size."""
-    from ecsauth.aws.s3 import ENV_FILE
+def _request(arguments: argparse.Namespace) -> PublishRequest:
+    is_text, is_asked = arguments.format == "text", publish.is_asked(arguments)
 
-    if present.held is None:
-        return
-    content = present.content
-    if content is None and ENV_FILE.longest < present.held.size <= boot_archive.LONGEST:
-        return
-    if content is None or not boot_archive.is_like_one(content):
-        raise UsageError(
-            f"{uri} is something else than a boot archive: nothing was put in its place",
-            "is this the URI of the env-file? name another, as s3://BUCKET/PREFIX/ecsauth",
-        )
+    def show(review: Review) -> None:
+        _warn(review.risks if is_text else ())
 
+    def confirm(review: Review) -> bool:
+        """Ask whether an archive is to be replaced; a first one replaces nothing."""
+        is_first = review.current.version is None
+        return is_first or not is_asked or console.is_yes(f"put it into {review.uri}?")
 
-def _is_unversioned(present: Present) -> bool:
-    return present.held is not None and present.held.facts.version_id == "null"
-
-
-def _is_wanted(uri: S3URI) -> bool:
-    """Ask whether an archive is to be replaced."""
-    if console.is_yes(f"put it into {uri}?"):
-        return True
-    console.say(f"nothing was put into {uri}")
-    return False
+    return PublishRequest(arguments.uri, arguments.kms_key, arguments.dry_run, show, confirm)
 
 
 def _read(file: str) -> bytes:
@@ -103,65 +78,34 @@ def _read(file: str) -> bytes:
         ) from None
 
 
-def _put(place: Place, content: bytes, kms_key: str, present: Present) -> Published:
-    """Put it in place of what was seen there, and read it back, byte for byte: raise where S3 gives anything else."""
-    made = publish.put(place, publish.NewContent(content, kms_key, "application/octet-stream"), present.held)
-    if made.is_superseded:
-        return made
-    try:
-        read = place.shelf.read(place.uri._replace(version_id=made.held.facts.version_id), made.held)
-    except EcsauthError as fault:
-        fault.add("it was put, and is not known to be whole")
-        raise
-    if read.content != content:
-        raise DeniedError(f"{place.uri} was put, but S3 gives other bytes back: instances will refuse it")
-    return made
-
-
-def _warnings(uri: S3URI, before: Optional[Held]) -> tuple[str, ...]:
-    """Say what becomes of user data that is there already."""
-    if before is None:
-        return ()
-    version = before.facts.version_id
-    version = None if version == "null" else version
-    keep = f", or let it name {uri}?versionId={version}" if version else ""
-    return (f"user data with the SHA-256 of the archive before refuses this one: make it anew{keep}",)
-
-
-def _warn(arguments: argparse.Namespace, warnings: tuple[str, ...]) -> None:
-    """Say it to people; programs find it in the document."""
-    for warning in warnings if arguments.format == "text" else ():
+def _warn(warnings: tuple[str, ...]) -> None:
+    for warning in warnings:
         console.warn(warning)
 
 
-def _show(
-    arguments: argparse.Namespace,
-    archive: BootArchive,
-    held: Optional[Held],
-    warnings: tuple[str, ...],
-    *,
-    is_new: bool,
-) -> None:
+def _document(report: PublishReport, archive: BootArchive, *, dry_run: bool) -> dict[str, Any]:
+    version = report.version
+    return {
+        "uri": str(report.review.uri),
+        "dry_run": dry_run,
+        "sha256": archive.sha256,
+        "version_id": version.facts.version_id if version else None,
+        "published": report.published is not None,
+        "ecsauth": archive.version,
+        "pythons": archive.pythons,
+        "object": version.facts._asdict() if version else None,
+        "warnings": (*report.review.risks, *report.warnings()),
+    }
+
+
+def _tell(report: PublishReport, archive: BootArchive) -> None:
     """Tell what is there now, if anything was to be put; the SHA-256, which user data has to name, is data."""
-    version = held.facts.version_id if held else None
-    if arguments.format == "json":
-        document: dict[str, Any] = {
-            "uri": str(arguments.uri),
-            "dry_run": bool(arguments.dry_run),
-            "sha256": archive.sha256,
-            "version_id": version,
-            "published": is_new,
-            "ecsauth": archive.version,
-            "pythons": archive.pythons,
-            "object": held.facts._asdict() if held else None,
-            "warnings": warnings,
-        }
-        console.show(document)
+    _warn(report.warnings())
+    uri = report.review.uri
+    if report.version is None:
+        console.say(f"nothing was put into {uri}: this was a dry run")
         return
-    if held is None:
-        console.say(f"nothing was put into {arguments.uri}: this was a dry run")
-        return
-    done = "published" if is_new else "nothing to do, this is already"
-    said = f"version {version or 'none (the bucket is not versioned)'}, encrypted with {held.facts.kms_key}"
-    console.say(f"{done} {arguments.uri}, {said}: ecsauth {archive.version} for Python {', '.join(archive.pythons)}")
+    done = "published" if report.published else "nothing to do, this is already"
+    said = f"{done} {uri}, {publish.version_and_key(report.version)}"
+    console.say(f"{said}: ecsauth {archive.version} for Python {', '.join(archive.pythons)}")
     sys.stdout.write(f"{archive.sha256}\n")

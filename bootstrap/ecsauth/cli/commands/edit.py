@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from ecsauth.check import approve
 from ecsauth.cli import console, options, publish
 from ecsauth.cli.findings import explain_fault
-from ecsauth.cli.publish import Present, Proposal
 from ecsauth.errors import InvalidError
 from ecsauth.host import editor
 from ecsauth.host.editor import remove_leftovers, scratch_file
+from ecsauth.publish import edit
+from ecsauth.publish.review import NewContent
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
     from ecsauth.cli.options import Parser
-    from ecsauth.finding import Finding
     from ecsauth.host.editor import ScratchFile
 
 # For an editor that goes by the name.
@@ -39,16 +39,18 @@ def run(arguments: argparse.Namespace) -> int:
     for folder in remove_leftovers():
         console.warn(f"removed {folder}: an edit that was killed had left the env-file there")
     publish.refuse_version(arguments)
-    place = publish.place_of(arguments)
-    read = place.shelf.read(place.uri)
-    present = Present(read.held, read.content)
-    kms_key = publish.key_for(place, arguments.kms_key, read.held)
-    with _quitting_is_an_interrupt(), scratch_file(_NAME, read.content) as file:
+    request = publish.request(arguments)
+    may_edit_again = arguments.format == "text" and console.is_possible()
+    report = edit(lambda content: _edited(content, may_edit_again=may_edit_again), request, publish.services(arguments))
+    return publish.finish(report, request, arguments.format)
+
+
+def _edited(before: bytes, *, may_edit_again: bool) -> NewContent:
+    """Return what was saved in the editor, once it has no errors; raise InvalidError if nobody mends them."""
+    with _quitting_is_an_interrupt(), scratch_file(_NAME, before) as file:
         if not file.is_in_memory:
             console.warn("there is no place in memory for the file: while it is edited it is on the disk, 0600")
-        data, findings = _edited(file, read.content, arguments)
-    proposal = Proposal(data, _NAME, findings, present, kms_key)
-    return publish.carry_out(place, proposal, arguments)
+        return _saved(file, before, may_edit_again=may_edit_again)
 
 
 @contextlib.contextmanager
@@ -61,17 +63,16 @@ def _quitting_is_an_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGQUIT, before)
 
 
-def _edited(file: ScratchFile, before: bytes, arguments: argparse.Namespace) -> tuple[bytes, tuple[Finding, ...]]:
-    """Return what was saved, once it has no errors; raise InvalidError if nobody mends them."""
+def _saved(file: ScratchFile, before: bytes, *, may_edit_again: bool) -> NewContent:
     while True:
         editor.edit(file.path)
         data = file.read()
         if data == before:
-            return data, ()
+            return NewContent(data, _NAME)
         try:
-            return data, approve(data, _NAME)
+            return NewContent(data, _NAME, approve(data, _NAME))
         except InvalidError as fault:
-            if arguments.format != "text" or not console.is_possible():
+            if not may_edit_again:
                 raise
             explain_fault(fault)
             if not console.is_yes("edit it again?", default=True):

@@ -10,16 +10,17 @@ from ecsauth.cli import console, options, publish
 from ecsauth.cli.console import printable
 from ecsauth.command_hint import FILE, CommandHint
 from ecsauth.errors import DeniedError, ExitCode, InvalidError, UsageError
-from ecsauth.publish import put
 from ecsauth.publish.diff import difference
-from ecsauth.publish.put import is_unversioned
+from ecsauth.publish.versions import author, is_unversioned, moment
 
 if TYPE_CHECKING:
     import argparse
 
+    from ecsauth.aws_names import S3URI
     from ecsauth.cli.options import Parser
     from ecsauth.publish.diff import Change
-    from ecsauth.publish.put import Edition, Held
+    from ecsauth.publish.put import VersionStore
+    from ecsauth.publish.versions import ListedVersion, ObjectVersion
 
 _LIMIT = 10
 _MOST = 1000
@@ -45,13 +46,13 @@ def _limit(text: str) -> int:
 
 
 class VersionRow(NamedTuple):
-    """A version, or a delete marker. `held` is None where S3 does not let look at it; `changes` where nobody looked.
+    """A version, or a delete marker. `version` is None where S3 does not let look at it; `changes` where nobody looked.
 
     `remark` says why nothing changed, or why that cannot be told.
     """
 
-    edition: Edition
-    held: Optional[Held] = None
+    listed: ListedVersion
+    version: Optional[ObjectVersion] = None
     changes: Optional[tuple[Change, ...]] = None
     remark: str = ""
 
@@ -59,39 +60,40 @@ class VersionRow(NamedTuple):
 def run(arguments: argparse.Namespace) -> int:
     """Print the versions; raise an EcsauthError where they cannot be listed."""
     publish.refuse_version(arguments)
-    place = publish.place_of(arguments)
+    uri, store = arguments.uri, publish.env_files(arguments)
     # One more: what the last one shown has changed is told against the one before it.
-    editions = place.shelf.editions(place.uri, arguments.limit + 1)
-    if not editions:
-        push = CommandHint("is the URI right? else push it", "ecsauth", "push", FILE, place.uri.object_uri)
-        raise DeniedError(f"there is no version of {place.uri}", push)
-    rows = _rows(place, editions, arguments)
-    is_more = len(editions) > arguments.limit
+    versions = store.versions(uri, arguments.limit + 1)
+    if not versions:
+        push = CommandHint("is the URI right? else push it", "ecsauth", "push", FILE, uri.object_uri)
+        raise DeniedError(f"there is no version of {uri}", push)
+    rows = _rows(uri, store, versions, limit=arguments.limit, is_compared=arguments.diff)
+    is_more = len(versions) > arguments.limit
     if arguments.format == "json":
-        console.show({"uri": str(place.uri), "more": is_more, "versions": [_document(row) for row in rows]})
+        console.show({"uri": str(uri), "more": is_more, "versions": [_document(row) for row in rows]})
         return ExitCode.OK
     sys.stdout.write("".join(f"{line}\n" for line in _lines(rows)))
     sys.stdout.flush()
-    if is_unversioned(editions):
-        console.say(f"hint: bucket {place.uri.bucket} keeps no versions: enable versioning to have a history")
+    if is_unversioned(versions):
+        console.say(f"hint: bucket {uri.bucket} keeps no versions: enable versioning to have a history")
     if is_more:
         console.say("hint: there are older versions: give --limit N")
     return ExitCode.OK
 
 
-def _rows(place: publish.Place, editions: tuple[Edition, ...], arguments: argparse.Namespace) -> list[VersionRow]:
+def _rows(
+    uri: S3URI, store: VersionStore, versions: tuple[ListedVersion, ...], *, limit: int, is_compared: bool
+) -> list[VersionRow]:
 
     rows = []
-    contents = _Contents(place)
-    shown = editions[: arguments.limit]
-    for number, edition in enumerate(shown):
-        held = None
-        if not edition.is_deletion:
+    contents = _Contents(uri, store)
+    for number, listed in enumerate(versions[:limit]):
+        version = None
+        if not listed.is_deletion:
             with contextlib.suppress(DeniedError):
-                held = place.shelf.look(place.uri._replace(version_id=edition.version_id))
-        row = VersionRow(edition, held)
-        if arguments.diff and not edition.is_deletion:
-            row = _compared(row, next(iter(editions[number + 1 :]), None), contents)
+                version = store.look(uri._replace(version_id=listed.version_id))
+        row = VersionRow(listed, version)
+        if is_compared and not listed.is_deletion:
+            row = _compared(row, next(iter(versions[number + 1 :]), None), contents)
         rows.append(row)
     return rows
 
@@ -99,28 +101,28 @@ def _rows(place: publish.Place, editions: tuple[Edition, ...], arguments: argpar
 class _Contents:
     """What the versions hold; each is read once. Only two neighbours are kept at a time."""
 
-    def __init__(self, place: publish.Place) -> None:
-        self._place = place
+    def __init__(self, uri: S3URI, store: VersionStore) -> None:
+        self._uri, self._store = uri, store
         self._kept: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
         return "_Contents(***)"
 
-    def of(self, edition: Optional[Edition]) -> bytes:
+    def of(self, listed: Optional[ListedVersion]) -> bytes:
         """Return what a version holds, nothing for a delete marker or none; raise DeniedError or InvalidError."""
-        if edition is None or edition.is_deletion:
+        if listed is None or listed.is_deletion:
             return b""
-        if edition.version_id not in self._kept:
-            uri = self._place.uri._replace(version_id=edition.version_id)
-            content = self._place.shelf.read(uri).content
-            self._kept = {**dict(list(self._kept.items())[-1:]), edition.version_id: content}
-        return self._kept[edition.version_id]
+        if listed.version_id not in self._kept:
+            uri = self._uri._replace(version_id=listed.version_id)
+            content = self._store.read(uri).content
+            self._kept = {**dict(list(self._kept.items())[-1:]), listed.version_id: content}
+        return self._kept[listed.version_id]
 
 
-def _compared(row: VersionRow, before: Optional[Edition], contents: _Contents) -> VersionRow:
+def _compared(row: VersionRow, before: Optional[ListedVersion], contents: _Contents) -> VersionRow:
 
     try:
-        new, old = contents.of(row.edition), contents.of(before)
+        new, old = contents.of(row.listed), contents.of(before)
         changes = difference(old, new)
         remark = "" if changes else "the same content again" if new == old else "nothing that docker reads"
         return row._replace(changes=changes, remark=remark)
@@ -130,14 +132,14 @@ def _compared(row: VersionRow, before: Optional[Edition], contents: _Contents) -
 
 def _lines(rows: list[VersionRow]) -> list[str]:
     """Return the table; below a version what it changed."""
-    width = max(len(row.edition.version_id) for row in rows)
+    width = max(len(row.listed.version_id) for row in rows)
     lines = []
     for row in rows:
-        edition = row.edition
-        size = "-" if edition.is_deletion else str(edition.size)
-        when = put.moment(edition.last_modified)
-        current = "  current" if edition.is_current else ""
-        lines.append(f"{edition.version_id:{width}}  {when}  {size:>6}  {_who(row)}{current}")
+        listed = row.listed
+        size = "-" if listed.is_deletion else str(listed.size)
+        when = moment(listed.last_modified)
+        current = "  current" if listed.is_current else ""
+        lines.append(f"{listed.version_id:{width}}  {when}  {size:>6}  {_who(row)}{current}")
         lines += [f"  {change}" for change in row.changes or ()]
         if row.remark:
             lines.append(f"  {row.remark}")
@@ -146,25 +148,25 @@ def _lines(rows: list[VersionRow]) -> list[str]:
 
 def _who(row: VersionRow) -> str:
 
-    if row.edition.is_deletion:
+    if row.listed.is_deletion:
         return "deleted"
-    if row.held is None:
+    if row.version is None:
         return "not known who"
-    origin = row.held.mark.rolled_back_from
-    return put.author(row.held.mark) + (f", rolled back to {origin}" if origin else "")
+    origin = row.version.metadata.rolled_back_from
+    return author(row.version.metadata) + (f", rolled back to {origin}" if origin else "")
 
 
 def _document(row: VersionRow) -> dict[str, Any]:
-    edition, held = row.edition, row.held
+    listed, version = row.listed, row.version
     return {
-        "version_id": edition.version_id,
-        "last_modified": edition.last_modified,
-        "current": edition.is_current,
-        "deleted": edition.is_deletion,
-        "size": None if edition.is_deletion else edition.size,
-        "pushed_by": held.mark.by if held else None,
-        "ecsauth": held.mark.program if held else None,
-        "rolled_back_from": held.mark.rolled_back_from if held else None,
-        "kms_key": held.facts.kms_key if held else None,
+        "version_id": listed.version_id,
+        "last_modified": listed.last_modified,
+        "current": listed.is_current,
+        "deleted": listed.is_deletion,
+        "size": None if listed.is_deletion else listed.size,
+        "pushed_by": version.metadata.by if version else None,
+        "ecsauth": version.metadata.program if version else None,
+        "rolled_back_from": version.metadata.rolled_back_from if version else None,
+        "kms_key": version.facts.kms_key if version else None,
         "changes": None if row.changes is None else [change._asdict() for change in row.changes],
     }

@@ -13,7 +13,7 @@ from ecsauth.cli.findings import document
 from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ExitCode, UsageError
 from ecsauth.finding import Severity
-from ecsauth.publish import put
+from ecsauth.publish.versions import described
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ecsauth.aws_names import S3URI
     from ecsauth.cli.options import Parser
     from ecsauth.finding import Finding
-    from ecsauth.publish.put import Held
+    from ecsauth.publish.versions import ObjectVersion
 
 
 def add_arguments(parser: Parser) -> None:
@@ -36,8 +36,9 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Pull; raise an EcsauthError with nothing written."""
-    target = _target(arguments)
-    read = publish.place_of(arguments).shelf.read(arguments.uri)
+    is_json = arguments.format == "json"
+    target = _target(arguments.output, reveal=arguments.reveal, is_json=is_json)
+    read = publish.env_files(arguments).read(arguments.uri)
     findings = check(read.content)
     masked = None
     if target is not None:
@@ -46,49 +47,51 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
     else:
         masked = masked_lines(read.content)
-    if arguments.format == "json":
-        console.show(_document(arguments, read.held, findings, target, masked))
+    if is_json:
+        console.show(_document(arguments.uri, read.version, findings, target, masked))
     else:
         if masked is not None:
             sys.stdout.write("".join(f"{line}\n" for line in masked))
             sys.stdout.flush()
-        _tell(arguments, read.held, findings, target)
+        _tell(arguments, read.version, findings, target)
     return ExitCode.OK
 
 
-def _target(arguments: argparse.Namespace) -> Optional[str]:
+def _target(output: Optional[str], *, reveal: bool, is_json: bool) -> Optional[str]:
     """Return where the bytes go, None for a masked text; raise UsageError where both go to stdout."""
-    if arguments.reveal and arguments.output not in (None, "-"):
+    if reveal and output not in (None, "-"):
         raise UsageError("--reveal writes to stdout, -o to a file: give one of them")
-    target: Optional[str] = "-" if arguments.reveal else arguments.output
-    if target == "-" and arguments.format == "json":
+    target = "-" if reveal else output
+    if target == "-" and is_json:
         raise UsageError("--format json and the bytes both go to stdout", "give -o FILE")
     return target
 
 
 def _document(
-    arguments: argparse.Namespace,
-    held: Held,
+    uri: S3URI,
+    version: ObjectVersion,
     findings: tuple[Finding, ...],
     target: Optional[str],
     masked: Optional[tuple[str, ...]],
 ) -> dict[str, Any]:
 
     return {
-        "uri": str(arguments.uri),
+        "uri": str(uri),
         "output": target,
-        "object": held.facts._asdict(),
-        "pushed_by": held.mark.by,
-        "rolled_back_from": held.mark.rolled_back_from,
+        "object": version.facts._asdict(),
+        "pushed_by": version.metadata.by,
+        "rolled_back_from": version.metadata.rolled_back_from,
         "masked": None if masked is None else list(masked),
-        "findings": document(findings, str(arguments.uri))["findings"],
+        "findings": document(findings, str(uri))["findings"],
     }
 
 
-def _tell(arguments: argparse.Namespace, held: Held, findings: tuple[Finding, ...], target: Optional[str]) -> None:
+def _tell(
+    arguments: argparse.Namespace, version: ObjectVersion, findings: tuple[Finding, ...], target: Optional[str]
+) -> None:
     """Tell what was pulled; instances take neither a file with an error nor one that everybody could have put."""
     uri: S3URI = arguments.uri
-    if held.facts.encryption not in KMS_ENCRYPTIONS:
+    if version.facts.encryption not in KMS_ENCRYPTIONS:
         console.warn(f"{uri} is not encrypted with a KMS key: instances refuse it")
     if any(one.severity is Severity.ERROR for one in findings):
         console.warn(f"{uri} has errors: instances refuse it")
@@ -96,4 +99,4 @@ def _tell(arguments: argparse.Namespace, held: Held, findings: tuple[Finding, ..
         console.say(f"hint: {hints.completed(tells, hints.known(arguments))}")
     if target not in (None, "-"):
         console.say(f"wrote {inputs.for_people(target or '')}, 0600")
-    console.say(f"{uri}: {put.described(held)}")
+    console.say(f"{uri}: {described(version)}")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ecsauth.check import approve
 from ecsauth.cli import logins, options, publish
 from ecsauth.cli.inputs import from_dialect, read_path
-from ecsauth.cli.publish import Proposal
-from ecsauth.publish.bucket_risks import risks
+from ecsauth.publish import push
+from ecsauth.publish.review import NewContent
 
 if TYPE_CHECKING:
     import argparse
@@ -34,10 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
     findings = approve(data, arguments.file)
     if arguments.check_login:
         logins.Gate(refuses=arguments.check_login == "fail").check(data)
-    place = publish.place_of(arguments)
-    kms_key = publish.key_for(place, arguments.kms_key)
-    present = publish.present(place)
-    publish.refuse_archive(arguments, present)
-    warnings = () if present.is_what(data, kms_key) else risks(place.settings.look(), place.uri)
-    proposal = Proposal(data, arguments.file, findings, present, kms_key, warnings=warnings)
-    return publish.carry_out(place, proposal, arguments)
+    new = NewContent(data, arguments.file, findings)
+    request = publish.request(arguments)
+    return publish.finish(push(new, request, publish.services(arguments)), request, arguments.format)

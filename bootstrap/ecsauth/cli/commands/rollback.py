@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ecsauth import aws_names
-from ecsauth.check import approve
 from ecsauth.cli import options, publish
-from ecsauth.cli.publish import Proposal
+from ecsauth.publish import roll_back
 
 if TYPE_CHECKING:
     import argparse
@@ -29,11 +28,6 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Roll back; raise an EcsauthError with nothing put."""
     publish.refuse_version(arguments)
-    place = publish.place_of(arguments)
-    old = place.uri._replace(version_id=arguments.version)
-    data = place.shelf.read(old).content
-    findings = approve(data, str(old))
-    present = publish.present(place)
-    kms_key = publish.key_for(place, arguments.kms_key, present.held)
-    proposal = Proposal(data, str(old), findings, present, kms_key, origin=arguments.version)
-    return publish.carry_out(place, proposal, arguments)
+    request = publish.request(arguments)
+    report = roll_back(arguments.version, request, publish.services(arguments))
+    return publish.finish(report, request, arguments.format)

@@ -1,0 +1,120 @@
+"""What is put in place of what: the values that the story of a push shows to the operator and reports."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth.publish.diff import difference
+
+if TYPE_CHECKING:
+    from ecsauth.aws_names import S3URI
+    from ecsauth.finding import Finding
+    from ecsauth.publish.diff import Change
+    from ecsauth.publish.put import Published
+    from ecsauth.publish.versions import ObjectVersion
+
+
+class NewContent(NamedTuple):
+    """The bytes to put. `name` stands in messages, `findings` are warnings and notes.
+
+    `origin` is the version that the bytes are taken from, if the operator rolls back.
+    """
+
+    data: bytes
+    name: str
+    findings: tuple[Finding, ...] = ()
+    origin: Optional[str] = None
+    content_type: str = "text/plain; charset=utf-8"
+
+    def __repr__(self) -> str:
+        return f"NewContent(***, {self.name!r}, {self.origin!r})"
+
+
+class CurrentObject(NamedTuple):
+    """The object before the put: no `version` if there is none, no `content` if it cannot be read."""
+
+    version: Optional[ObjectVersion] = None
+    content: Optional[bytes] = None
+
+    def is_same(self, data: bytes, kms_key: str) -> bool:
+        """Tell whether a put would change nothing that instances look at: content, key, and that there is a checksum.
+
+        If KMS did not say which key an alias stands for, the answer is no.
+        """
+        if self.version is None or self.version.facts.checksum is None or self.content != data:
+            return False
+        return _is_key(kms_key, self.version)
+
+    def __repr__(self) -> str:
+        return f"CurrentObject({self.version!r}, ***)"
+
+
+class Review(NamedTuple):
+    """What the operator decides about: what a put would replace with what. `risks` are those around the object."""
+
+    uri: S3URI
+    new: NewContent
+    current: CurrentObject
+    kms_key: str
+    is_unchanged: bool
+    risks: tuple[str, ...] = ()
+
+    def changes(self) -> Optional[tuple[Change, ...]]:
+        """Return what the put changes in an env-file, None if the current one cannot be read."""
+        if self.current.version is not None and self.current.content is None:
+            return None
+        return difference(self.current.content or b"", self.new.data)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what the operator should know about the env-file that is replaced."""
+        version, found = self.current.version, []
+        if version is None:
+            return ()
+        if self.current.content is None:
+            found.append(f"what is in {self.uri} now cannot be read, so what changes is not known")
+        before = version.facts.kms_key
+        if before and not _is_key(self.kms_key, version) and ":alias/" not in self.kms_key:
+            found.append(f"the KMS key changes from {before}: instances that name only that one will refuse the file")
+        return tuple(found)
+
+
+class PublishOutcome(Enum):
+    """How a push ended that did not fail."""
+
+    PUBLISHED = "published"
+    UNCHANGED = "unchanged"
+    DRY_RUN = "dry run"
+    DECLINED = "declined"
+
+
+class PublishReport(NamedTuple):
+    """What was done. `published` is there only if something was put."""
+
+    review: Review
+    outcome: PublishOutcome
+    published: Optional[Published] = None
+
+    @property
+    def version(self) -> Optional[ObjectVersion]:
+        """The version that holds the new content, None if no version does."""
+        if self.published is not None:
+            return self.published.version
+        return self.review.current.version if self.outcome is PublishOutcome.UNCHANGED else None
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what the operator should know after the put."""
+        uri, found = self.review.uri, []
+        if self.published is not None and self.published.is_superseded:
+            found.append(f"somebody has changed {uri} again since")
+        if self.published is not None and not self.published.is_read_back:
+            found.append(
+                f"{uri} was put, but could not be looked at afterwards: what follows is what S3 said to the put"
+            )
+        return tuple(found)
+
+
+def _is_key(kms_key: str, version: ObjectVersion) -> bool:
+    """Tell whether a version is encrypted with a key, given by its ARN or ID."""
+    arn = version.facts.kms_key or ""
+    return kms_key in (arn, arn.partition(":key/")[2])

@@ -1,0 +1,112 @@
+"""The versions of an S3 object: as a listing names them, as S3 describes one, and who pushed it."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ecsauth.boot.trust import ObjectFacts
+
+# Amazon S3 User Guide, "Versioning": what was put while the bucket was not versioned.
+UNVERSIONED = "null"
+
+
+class ListedVersion(NamedTuple):
+    """One line of the listing: a version, or a delete marker, which has no content."""
+
+    version_id: str
+    last_modified: int
+    is_current: bool
+    is_deletion: bool = False
+    size: int = 0
+
+
+def merged(versions: Sequence[ListedVersion], deletions: Sequence[ListedVersion]) -> tuple[ListedVersion, ...]:
+    """Return both in one order, newest first; each of them comes in that order.
+
+    S3 tells them in two lists, by whole seconds: a version and a delete marker of the same second stand as they were
+    probably made, the version first, unless it is the current one.
+    """
+    left, others, found = list(versions), list(deletions), []
+    while left and others:
+        one, other = left[0], others[0]
+        is_first = (one.is_current, one.last_modified) > (other.is_current, other.last_modified)
+        found.append(left.pop(0) if is_first else others.pop(0))
+    return (*found, *left, *others)
+
+
+def is_unversioned(versions: Sequence[ListedVersion]) -> bool:
+    """Tell whether the bucket has kept no versions of the object so far."""
+    return all(one.version_id == UNVERSIONED for one in versions)
+
+
+# Names of user-defined metadata; S3 sends them as x-amz-meta-….
+_BY, _PROGRAM, _NONCE, _ORIGIN = (
+    "ecsauth-pushed-by",
+    "ecsauth-version",
+    "ecsauth-nonce",
+    "ecsauth-rolled-back-from",
+)
+# An ARN of IAM or STS, or a version. Anybody who may put objects may have written something else there.
+_PLAIN = r"[\x21-\x7e]{1,1024}"
+
+
+class PushMetadata(NamedTuple):
+    """The metadata that ecsauth adds to an object: who put it, with which program. Nothing of the content."""
+
+    by: Optional[str] = None
+    program: Optional[str] = None
+    nonce: Optional[str] = None
+    rolled_back_from: Optional[str] = None
+
+    def as_s3(self) -> dict[str, str]:
+        """Return the metadata as S3 keeps it."""
+        names = (_BY, _PROGRAM, _NONCE, _ORIGIN)
+        return {name: text for name, text in zip(names, self) if text}
+
+
+def parse_metadata(metadata: dict[str, str]) -> PushMetadata:
+    """Return ecsauth's part of an object's metadata, without values that ecsauth cannot have written."""
+    texts = (metadata.get(name, "") for name in (_BY, _PROGRAM, _NONCE, _ORIGIN))
+    return PushMetadata(*(text if re.fullmatch(_PLAIN, text) else None for text in texts))
+
+
+class ObjectVersion(NamedTuple):
+    """One version of an object as S3 describes it, without its content."""
+
+    facts: ObjectFacts
+    metadata: PushMetadata
+    size: int = 0
+
+
+class VersionContent(NamedTuple):
+    """A version and its content."""
+
+    version: ObjectVersion
+    content: bytes
+
+    def __repr__(self) -> str:
+        return f"VersionContent({self.version!r}, ***)"
+
+
+def described(version: ObjectVersion) -> str:
+    """Return version, when and who, as `version V, 2026-11-26T15:00:00Z, by ARN (as it says)`."""
+    facts = version.facts
+    parts = [f"version {facts.version_id}"] if facts.version_id else []
+    return ", ".join((*parts, moment(facts.last_modified), author(version.metadata)))
+
+
+def author(metadata: PushMetadata) -> str:
+    """Return who says to have put an object."""
+    if metadata.by:
+        return f"by {metadata.by}"
+    return "by somebody with ecsauth" if metadata.nonce else "by somebody without ecsauth"
+
+
+def moment(seconds: int) -> str:
+    """Return a point in time, RFC 3339."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
