@@ -135,16 +135,10 @@ def _texts(path: Path) -> list[str]:
 # Examples of the help; what rules advise, which is completed with the file's name; headings of what is written; what
 # has no URI to be about.
 ELSEWHERE = (
-    *("cli/parser.py", "core/user_data.py", "cli/user_data.py", "core/units.py", "core/state.py", "core/policies.py"),
-    *("core/rules/", "core/checks/", "core/check.py", "cli/check.py", "cli/check_report.py", "cli/explain.py"),
-    *(
-        "cli/fix.py",
-        "cli/which.py",
-        "cli/iam.py",
-        "core/policy_values.py",
-        "core/trust.py",
-        "edges/store/secrets_manager.py",
-    ),
+    *("cli/parser.py", "cli/check_report.py", "cli/commands/check.py", "cli/commands/explain.py"),
+    *("cli/commands/which.py", "cli/commands/iam.py", "cli/commands/user_data.py"),
+    *("deploy/user_data.py", "deploy/policies.py", "boot/units.py", "boot/state.py", "boot/trust.py"),
+    *("check/", "aws/secrets_manager.py"),
 )
 
 
