@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -188,3 +189,15 @@ def test_modules_and_functions_stay_short(name: str) -> None:
         and (node.end_lineno or 0) - node.lineno + 1 > LONGEST_FUNCTION
     }
     assert long == {}
+
+
+def test_the_page_about_the_architecture_shows_these_rooms() -> None:
+    """Its table has the layers, the highest first, and each module and function that it names exists."""
+    page = (PACKAGE.parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in re.findall(r"^\| `.*$", page, flags=re.MULTILINE)]
+    assert [set(row) for row in rows] == [set(layer) for layer in reversed(LAYERS)]
+    for name in re.findall(r"`([a-z_/]+\.py)`", page):
+        assert (PACKAGE / name).is_file() or (PACKAGE.parents[1] / name).is_file(), name
+    for word in re.findall(r"`(?:[a-z_]+\.)*(\w+)`", page):
+        if word[0].isupper() or "_" in word:
+            assert any(re.search(rf"\b{word}\b", _file(module).read_text(encoding="utf-8")) for module in MODULES), word
