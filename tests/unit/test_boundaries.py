@@ -201,3 +201,31 @@ def test_the_page_about_the_architecture_shows_these_rooms() -> None:
     for word in re.findall(r"`(?:[a-z_]+\.)*(\w+)`", page):
         if word[0].isupper() or "_" in word:
             assert any(re.search(rf"\b{word}\b", _file(module).read_text(encoding="utf-8")) for module in MODULES), word
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    """No public class name stands twice in the package."""
+    places: dict[str, list[str]] = {}
+    for module in MODULES:
+        for node in ast.walk(_tree(module)):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(module)
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
+
+
+def _function_imports(module: str) -> list[str]:
+    """Return the modules of this package that functions of a module import."""
+    functions = [node for node in ast.walk(_tree(module)) if isinstance(node, ast.FunctionDef)]
+    return [
+        node.module or ""
+        for function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("ecsauth")
+    ]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_import_only_what_needs_the_sdk(module: str) -> None:
+    """All else is imported where a reader looks for it; rules are read from their tables when the first is shown."""
+    allowed = ("ecsauth.aws", "ecsauth.check.rules", "ecsauth.cli.findings", "ecsauth.registry.keys")
+    assert [one for one in _function_imports(module) if not one.startswith(allowed)] == []

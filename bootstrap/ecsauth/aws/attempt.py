@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ecsauth.aws_names import S3URI
 
 
-class Service(NamedTuple):
+class AwsService(NamedTuple):
     """A service: its name, the endpoint that leads to it from a private subnet, and what its region is that of.
 
     `foreign` is what is said of a page in its place.
@@ -22,10 +22,10 @@ class Service(NamedTuple):
 
 
 _INTERFACE = "an interface endpoint"
-S3 = Service("S3", "a gateway endpoint", "the bucket", "what answers is not S3")
-CLOUDFORMATION = Service("CloudFormation", _INTERFACE, "the stack", "what answers is not CloudFormation")
-SECRETS_MANAGER = Service("Secrets Manager", _INTERFACE, "the secret", "what answers is not Secrets Manager")
-STS = Service("STS", _INTERFACE, "the bucket", "what answers is not STS")
+S3 = AwsService("S3", "a gateway endpoint", "the bucket", "what answers is not S3")
+CLOUDFORMATION = AwsService("CloudFormation", _INTERFACE, "the stack", "what answers is not CloudFormation")
+SECRETS_MANAGER = AwsService("Secrets Manager", _INTERFACE, "the secret", "what answers is not Secrets Manager")
+STS = AwsService("STS", _INTERFACE, "the bucket", "what answers is not STS")
 
 
 class Operation(Enum):
@@ -74,7 +74,7 @@ class Attempt(NamedTuple):
         return f"{self.operation.value} {self.subject}".rstrip()
 
     @property
-    def service(self) -> Service:
+    def service(self) -> AwsService:
         """The service that was asked."""
         return _SERVICES.get(self.operation, S3)
 
