@@ -10,7 +10,6 @@ from ecsauth import __version__
 from ecsauth.check import rules
 from ecsauth.check.excerpt import Excerpts
 from ecsauth.cli import console, inputs
-from ecsauth.cli import inputs as subject
 from ecsauth.cli.console import printable
 from ecsauth.cli.inputs import uri
 from ecsauth.errors import InvalidError, LaunchError
@@ -94,7 +93,7 @@ def explain_fault(fault: EcsauthError) -> None:
 
 def addressed(fix: str, file: str) -> str:
     """Return a fix with the file's own name, as a shell takes it, for FILE; as it is where there is no such file."""
-    word = subject.for_shell(file)
+    word = inputs.for_shell(file)
     return fix if word is None else re.sub(_PLACEHOLDER, lambda _: word, fix)
 
 

@@ -6,8 +6,7 @@ from typing import NamedTuple, Optional, Union
 
 import pytest
 from ecsauth.errors import ExitCode
-from ecsauth.login import client
-from ecsauth.login import endpoints as place
+from ecsauth.login import client, endpoints
 from ecsauth.login import result as login_result
 from ecsauth.login.endpoints import Ask, Failing, NoAnswer, RegistryAnswer, Reply
 from ecsauth.login.result import LoginResult, LoginVerdict
@@ -64,7 +63,7 @@ def tell(
 ) -> Told:
     """Carry out a login with these replies, in order, all of which have to be asked for."""
     target = LoginTarget(registry, registry, credential, image(pulls) if pulls else None)
-    talk = client.login(target, place.insecure(insecure))
+    talk = client.login(target, endpoints.insecure(insecure))
     asked: list[Ask] = []
     left = list(replies)
     reply: Union[Reply, None] = None
