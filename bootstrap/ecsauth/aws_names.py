@@ -1,4 +1,4 @@
-"""AWS's partitions, and how regions are called in them."""
+"""Names of AWS: partitions, buckets, and the URI of an object or of one of its versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults, one class for each party at fault, each with its exit status.
+"""Faults, one class for each party at fault, each with its exit status; what the system refuses is one of them.
 
 Messages go to the user as they are: lower case, no full stop; they name the file, line, variable or registry,
 never a value. Hints say what to do next, one a line.

@@ -1,4 +1,4 @@
-"""How long to try: capped, jittered waits within one deadline."""
+"""Clocks, deadlines, the waits between tries, and durations in words."""
 
 from __future__ import annotations
 

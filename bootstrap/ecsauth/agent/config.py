@@ -1,4 +1,4 @@
-"""What the agent makes of a value: agent/config of amazon-ecs-agent, driven by the facts in `agent_variables`.
+"""What the agent makes of an assignment at its start (amazon-ecs-agent, agent/config), by the facts in `variables`.
 
 The real loader (config.go, NewConfig) takes the environment first and fills what is zero from its JSON file, from EC2
 user data and from its defaults; here the file and the user data are taken to say nothing. The variables of the logger

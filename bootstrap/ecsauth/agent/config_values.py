@@ -1,4 +1,4 @@
-"""Booleans, integers and durations, as agent/config/parse.go, parse_linux.go and config.go read them."""
+"""What the agent makes of a value: booleans, integers, durations and texts, as its agent/config reads them."""
 
 from __future__ import annotations
 

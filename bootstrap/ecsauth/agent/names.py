@@ -1,4 +1,4 @@
-"""What may stand in a finding: names of variables and registries, unless they may be a part of a secret.
+"""Names of variables and registries in messages, and which values are secret by their name.
 
 A line that came apart, a wrapped base64 value above all, begins with something that looks like a name.
 """

@@ -1,4 +1,4 @@
-"""One env-file in S3 as an operator works on it: look at it, read it, put it on condition, list its versions."""
+"""S3 as an operator works on it: the versions of one object, put on condition, and the settings of its bucket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients of the AWS SDK: one way for the instance, one for the operator's workstation."""
+"""Clients of the AWS SDK, for the instance, for the workstation, and for the boot archive with its packed data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent as a service, run by ecs-init on ECS-optimized AMIs: what its supervisor shows, and the plan.
+"""The agent as a service, run by ecs-init on ECS-optimized AMIs: its state, the plan, and how it is judged.
 
 ecs.service is ordered after cloud-final.service, which is what runs user data: whoever waits there for the service
 waits for himself. So it is queued (`--no-block`), and verified by a run after that.

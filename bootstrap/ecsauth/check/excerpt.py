@@ -1,4 +1,4 @@
-"""The line that a finding is about, with every value masked and the place of the finding marked.
+"""The lines of an env-file with every value masked: the one that a finding is about, or all of them.
 
 Of a line that assigns nothing, or to a name that may itself be a secret, nothing is shown. Values are never copied:
 registry credentials are written anew from what they consist of (see masked_json), all else is one mask. What cannot

@@ -1,4 +1,4 @@
-"""What people and programs see.
+"""Messages to people, JSON documents to programs, questions, and how wide and colourful a terminal is.
 
 Text for people goes to stderr, data to stdout. A message is one line, `ecsauth: error: …`, `ecsauth: warning: …`
 or `ecsauth: hint: …`: lower case, no full stop; it names a file, line, variable or registry, never a value.

@@ -1,4 +1,4 @@
-"""Findings as text for people, and as the JSON of `check`."""
+"""Findings as text for people, as JSON, as SARIF and as annotations of GitHub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command's FILE argument stands for."""
+"""A command's FILE argument: a path, standard input or an S3 URI; how it is read, written and named."""
 
 from __future__ import annotations
 

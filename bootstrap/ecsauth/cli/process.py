@@ -1,4 +1,4 @@
-"""The signals that end a command: the first one interrupts, unless it has to wait."""
+"""The process around a command: signals, streams that may be closed or full, core dumps."""
 
 from __future__ import annotations
 

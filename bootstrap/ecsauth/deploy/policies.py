@@ -1,4 +1,4 @@
-"""The policies of one environment: what each needs to be filled, and what is done with it then.
+"""The policies and the stack of one environment: the values that they need, and what to do with them then.
 
 The files are those of `iam/`, which are JSON with placeholders as CloudFormation writes them, `${Bucket}`.
 """

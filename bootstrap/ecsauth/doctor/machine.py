@@ -1,4 +1,4 @@
-"""This machine: Python and the SDK, the env-file and its place, the agent, what starts it and what renews it."""
+"""This instance: Python and SDK, metadata, role and region, env-file, agent, units and timer."""
 
 from __future__ import annotations
 

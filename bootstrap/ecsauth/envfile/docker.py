@@ -1,4 +1,4 @@
-"""How docker's `--env-file` reads a file: docker/cli pkg/kvfile, over Go's bufio.Scanner."""
+"""docker's `--env-file` (docker/cli pkg/kvfile, over Go's bufio.Scanner), and ecs-init's reading of the same file."""
 
 from __future__ import annotations
 

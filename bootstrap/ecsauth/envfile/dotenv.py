@@ -1,4 +1,4 @@
-"""An env-file written in python-dotenv's dialect, turned into the one that docker and ecs-init read.
+"""python-dotenv's dialect: how it reads a file, and the same variables written for docker and ecs-init.
 
 The dialect has quotes, `export`, inline comments and values over several lines; none of them exists where the file is
 read in the end. What was meant is written out, and each place where docker would have taken it otherwise is told.

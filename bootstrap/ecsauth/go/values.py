@@ -1,4 +1,4 @@
-"""How Go reads white space, booleans, numbers and durations: packages strings, strconv and time of Go 1.25.
+"""How Go reads base64, white space, booleans, numbers and durations: packages of Go 1.25.
 
 All functions take any text; bytes that are not UTF-8 may stand in it as surrogateescape and match nothing.
 """

@@ -1,4 +1,4 @@
-"""docker, by its command line.
+"""The Docker engine: its command line, and its socket.
 
 Of a container's environment, which holds the credentials, a plan needs the two variables that say where the agent keeps
 its state: docker is asked for the rest only to compare it with the env-file, in memory.

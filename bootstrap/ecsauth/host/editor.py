@@ -1,4 +1,4 @@
-"""The user's editor, at the user's terminal."""
+"""The operator's editor, and the private file in memory that it works on."""
 
 from __future__ import annotations
 

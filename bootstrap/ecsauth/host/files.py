@@ -1,4 +1,4 @@
-"""Where an operator's file is read from: a path, or standard input."""
+"""Files of an operator, files of the package, and directories that others than root could change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine's own network: which rules of sysctl and iptables stand."""
+"""The machine's own network: the rules of sysctl and iptables, and the agent's introspection API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ecsauth's units, in the directory of the machine's own units."""
+"""ecsauth's units in systemd's directory, and the program that they run."""
 
 from __future__ import annotations
 

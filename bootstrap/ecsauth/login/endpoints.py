@@ -1,4 +1,4 @@
-"""Where a registry is asked, and to whom its credential may be sent.
+"""The servers of a registry: where they are, what they answer, and to whom a credential may be sent.
 
 Only to the registry itself, and to the token server that it names; only over TLS. Without TLS, or with a certificate
 that nobody vouches for, on this machine only, or where the user says so, as docker's `insecure-registries` does.

@@ -1,4 +1,4 @@
-"""From docker's logins to credentials that an instance can use: every login is taken, or left out with a reason.
+"""Credentials from docker's logins: each one is taken or left out with a reason, and written into an env-file.
 
 Which login counts is docker's choice (docker/cli cli/config/configfile/file.go, GetCredentialsStore and
 GetAllCredentials): a helper of `credHelpers` for its registry, else that of `credsStore`, else the entry in the file.

@@ -1,4 +1,4 @@
-"""The `auth` value of dockercfg: base64 of `user:password`, and what goes wrong with it.
+"""One credential as the agent sends it, and the `auth` value of dockercfg: base64 of `user:password`.
 
 Source: dockerauth.go parseAuthData: StdEncoding.DecodeString, then strings.SplitN at the first colon.
 """

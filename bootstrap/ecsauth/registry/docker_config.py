@@ -1,4 +1,4 @@
-"""docker's config.json, and the .dockercfg of before: what it says about registries, as docker reads it.
+"""docker's config.json and .dockercfg: what they say about registries, and what a credential helper answers.
 
 Source: docker/cli cli/config/configfile/file.go, LoadFromReader, decodeAuth and (until 20.10) LegacyLoadFromReader;
 credentials/file_store.go for what an entry means. Fields are found as Go's encoding/json finds them: in any case, the

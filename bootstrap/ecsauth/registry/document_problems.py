@@ -1,4 +1,4 @@
-"""Why a text is no JSON to Go, in the words of somebody who wrote it."""
+"""What is wrong with the text of ECS_ENGINE_AUTH_DATA: no JSON, another shape, another type."""
 
 from __future__ import annotations
 

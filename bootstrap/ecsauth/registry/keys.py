@@ -1,4 +1,4 @@
-"""What a registry key means to the agent, and how it should be written.
+"""Registry keys: what one means to the agent, how it should be written, and whether it names this machine.
 
 Source: amazon-ecs-agent, agent/dockerclient/dockerauth/dockerauth.go: stripRegistrySchema, isDockerhubHostname,
 splitReposName. Keys are never case-folded, and of Docker Hub's many names one single key is looked up.
