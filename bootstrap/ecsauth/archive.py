@@ -17,5 +17,5 @@ def lack(name: str) -> str:
 def data(path: str) -> bytes:
     """Return a file from beside this package; raise OSError if there is none."""
     loader: Any = __loader__  # type: ignore[name-defined]
-    content: bytes = loader.get_data(__file__[: -len("ecsauth/packed.pyc")] + path)
+    content: bytes = loader.get_data(__file__[: -len("ecsauth/archive.pyc")] + path)
     return content

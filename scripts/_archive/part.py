@@ -21,7 +21,7 @@ _IMPORTER = Path(__file__).with_name("importer.py")
 # Modules that no command of the archive ever imports.
 _LEFT_OUT = re.compile(r"dateutil/(?:zoneinfo/|tzwin\.py|tz/win\.py)|urllib3/contrib/emscripten/|botocore/stub\.py")
 _LICENCE = re.compile(r"[^/]+\.dist-info/(?:licenses/)?((?:LICEN[CS]E|NOTICE|COPYING|AUTHORS)[^/]*)")
-_PACKED = "ecsauth/packed.py"
+_PACKED = "ecsauth/archive.py"
 _NOTHING_PACKED = "PACKAGES: dict[str, str] = {}"
 
 
