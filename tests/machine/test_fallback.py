@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from ecsauth import aws_names
 from ecsauth.boot import install
-from ecsauth.boot.fallback import last_good
+from ecsauth.boot.fallback import last_verified
 from ecsauth.boot.fetch import Accepted, Demand
 from ecsauth.boot.state import Source
 from ecsauth.boot.trust import ObjectFacts
@@ -56,10 +56,10 @@ def test_same_object_with_other_settings(disk: LocalDisk, place: Path) -> None:
     dying = _DiesBeforeTheFile(str(place / "ecs.config"), str(place.parent / "state"))
     with contextlib.suppress(_Killed):
         install.install(dying, dying.state(), _accepted(place, "staging"), CLOCK)
-    good = last_good(SILENCE, _demand(place, "prod"), disk, disk.state(), CLOCK.wall())
+    good = last_verified(SILENCE, _demand(place, "prod"), disk, disk.state(), CLOCK.wall())
     assert good.data == b"ECS_CLUSTER=prod\n"
     with pytest.raises(UnreachableError) as raised:
-        last_good(SILENCE, _demand(place, "staging"), disk, disk.state(), CLOCK.wall())
+        last_verified(SILENCE, _demand(place, "staging"), disk, disk.state(), CLOCK.wall())
     assert any("--set" in hint for hint in raised.value.hints)
 
 
@@ -82,8 +82,8 @@ def test_age(disk: LocalDisk, place: Path, bound: float | None, ahead: int, said
     assert state.installed is not None
     now = state.installed.at + ahead
     if said is None:
-        assert last_good(SILENCE, demand, disk, state, now).stale_for == max(0, ahead)
+        assert last_verified(SILENCE, demand, disk, state, now).stale_for == max(0, ahead)
         return
     with pytest.raises(UnreachableError) as raised:
-        last_good(SILENCE, demand, disk, state, now)
+        last_verified(SILENCE, demand, disk, state, now)
     assert said in raised.value.hints[-1]

@@ -167,8 +167,8 @@ def _forget_old_ones() -> None:
 def _call(*argv: str, timeout_s: float = COMMAND_TIMEOUT_S) -> str:
     done = subprocess.run(list(argv), capture_output=True, text=True, timeout=timeout_s, check=False)
     if done.returncode:
-        last_words = "\n".join((done.stdout + done.stderr).splitlines()[-20:])
-        raise AssertionError(f"{argv[0]}: status {done.returncode}\n{last_words}")
+        redacted_log = "\n".join((done.stdout + done.stderr).splitlines()[-20:])
+        raise AssertionError(f"{argv[0]}: status {done.returncode}\n{redacted_log}")
     return done.stdout
 
 

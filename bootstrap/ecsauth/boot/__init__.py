@@ -185,7 +185,7 @@ class Boot:
             return intake.obtain(state, standing, verified, self._deadline)
         except UnreachableError as silence:
             self._lap("fetch")
-            accepted = fallback.last_good(silence, demand, edges.disk, state, edges.clock.wall())
+            accepted = fallback.last_verified(silence, demand, edges.disk, state, edges.clock.wall())
             ago = timing.in_words(accepted.stale_for or 0)
             self._warn(f"{silence.message}: going on with the last good file, which S3 confirmed {ago} ago")
             return accepted

@@ -38,7 +38,7 @@ _START = re.compile(
 _WIDEST_SHORT = 0xFFFF
 
 
-def last_words(log: str, *files: bytes) -> tuple[str, ...]:
+def redacted_log(log: str, *files: bytes) -> tuple[str, ...]:
     """Return what an agent's log says last and its first error, printable and masked.
 
     `files` are the env-files that it may have had.

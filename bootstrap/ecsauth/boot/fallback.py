@@ -26,7 +26,7 @@ class _Good(NamedTuple):
         return f"_Good({self.installed!r}, ***)"
 
 
-def last_good(silence: UnreachableError, demand: Demand, disk: Disk, state: State, now: int) -> Accepted:
+def last_verified(silence: UnreachableError, demand: Demand, disk: Disk, state: State, now: int) -> Accepted:
     """Return the file to go on with; raise `silence`, with the reason why there is none, or InvalidError.
 
     `now` is in seconds since the epoch. The file is checked once more: the rules may be younger than it.

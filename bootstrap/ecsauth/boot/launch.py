@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
 from ecsauth.boot import install, rejection
-from ecsauth.boot.agent_log import last_words
+from ecsauth.boot.agent_log import redacted_log
 from ecsauth.boot.health import AgentVerdict, Health, Registration
 from ecsauth.boot.install import Past
 from ecsauth.errors import EcsauthError, LaunchError
@@ -180,7 +180,7 @@ class Launch:
         tried, past = _on_trial(state), self._past(state)
         which = f" (version {tried.identity})" if tried is not None else ""
         with self._terms.undisturbed():
-            said = self._last_words()
+            said = self._failed_agent_log()
             state = self._go_back(done, state, fault.verdict)
         previous = self._watch()
         told = self._told(past, previous)
@@ -279,10 +279,10 @@ class Launch:
         back = f"{file}the previous agent is back" if past is Past.LOST else _ALL_IS_BACK
         return back if previous.health is Health.REGISTERED else f"{back}, but {previous.reason}"
 
-    def _last_words(self) -> tuple[str, ...]:
+    def _failed_agent_log(self) -> tuple[str, ...]:
         """Return what the agent wrote last; the log of a service goes back to the one with the file of before."""
         try:
-            return last_words(self._way.log(), self._terms.data, self._disk.pre_image() or b"")
+            return redacted_log(self._way.log(), self._terms.data, self._disk.pre_image() or b"")
         except EcsauthError:
             return ()
 

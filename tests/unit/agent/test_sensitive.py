@@ -7,7 +7,7 @@ from typing import Callable, Optional
 import pytest
 from ecsauth.agent import names, variables
 from ecsauth.boot import units_quoting
-from ecsauth.boot.agent_log import last_words
+from ecsauth.boot.agent_log import redacted_log
 from ecsauth.check import check
 from ecsauth.envfile import overrides
 from ecsauth.errors import UsageError
@@ -147,7 +147,7 @@ def test_settings_that_look_secret(text: str) -> None:
 def test_what_may_be_shown(name: str, value: str, is_public: bool) -> None:
     """What may be shown is known and no secret; the agent's last words are masked by the same definition."""
     assert names.is_public(name, value) is is_public
-    said = last_words(f"given {value} today", f"{name}={value}\n".encode())
+    said = redacted_log(f"given {value} today", f"{name}={value}\n".encode())
     assert (value in said[0]) is is_public
 
 

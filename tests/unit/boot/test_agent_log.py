@@ -6,7 +6,7 @@ import base64
 import json
 
 import pytest
-from ecsauth.boot.agent_log import MOST_LINES, last_words
+from ecsauth.boot.agent_log import MOST_LINES, redacted_log
 
 PASSWORD = 'hunter2 "quoted" \\ and é'
 
@@ -48,7 +48,7 @@ DOCKERCFG = env_file({"registry.example.com": {"auth": AUTH}}, "dockercfg")
 )
 def test_no_secret_is_shown(data: bytes, log: str, secret: str) -> None:
     """A secret of the env-file is masked however the log writes it; the rest of the line stays."""
-    said = last_words(log, data)
+    said = redacted_log(log, data)
     assert said
     assert not any(secret in line for line in said)
     assert any("***" in line for line in said)
@@ -57,13 +57,13 @@ def test_no_secret_is_shown(data: bytes, log: str, secret: str) -> None:
 def test_the_rest_is_shown() -> None:
     """Names of clusters and registries, and what is no secret, are shown as they are."""
     log = "level=error msg=InvalidParameterException: cluster demo at registry.example.com\n"
-    assert last_words(log, DOCKER) == (log.strip(),)
+    assert redacted_log(log, DOCKER) == (log.strip(),)
 
 
 def test_last_lines_only() -> None:
     """A few lines, each bounded, without what would command a terminal."""
     log = "".join(f"line {number}\n\n" for number in range(100)) + "\x1b[31mred\x07" + "x" * 10_000
-    said = last_words(log, DOCKER)
+    said = redacted_log(log, DOCKER)
     assert len(said) == MOST_LINES
     assert said[0] == "line 91"
     assert all(len(line) <= 300 and line.isprintable() for line in said)
@@ -99,7 +99,7 @@ level=info time=2025-02-11T01:21:31Z msg="Remaining memory" remainingMemory=952
 
 def test_both_ends_of_a_line() -> None:
     """Of a long error who was denied is at the start; the action, the resource and the reason are at the end."""
-    (said,) = last_words(DENIED, DOCKER)
+    (said,) = redacted_log(DENIED, DOCKER)
     assert len(said) <= 300
     assert said.startswith('level=error time=2024-02-27T03:56:19Z msg="Error registering container instance"')
     assert "ecs:RegisterContainerInstance on resource: arn:aws:ecs:us-east-1:111122223333:cluster/prod because" in said
@@ -109,12 +109,12 @@ def test_both_ends_of_a_line() -> None:
 def test_what_every_start_says_is_left_out() -> None:
     """Only what is about this failure is shown, also of an agent that was started over and over."""
     log = "".join(f"{START}{TERMINAL}\n" for _ in range(3))
-    assert last_words(log, DOCKER) == (TERMINAL,) * 3
+    assert redacted_log(log, DOCKER) == (TERMINAL,) * 3
 
 
 def test_a_start_that_says_nothing_else() -> None:
     """Where there is nothing else, that is what the agent wrote last."""
-    assert last_words(START, DOCKER) == tuple(START.splitlines()[-MOST_LINES:])
+    assert redacted_log(START, DOCKER) == tuple(START.splitlines()[-MOST_LINES:])
 
 
 @pytest.mark.parametrize(
@@ -131,15 +131,15 @@ def test_a_start_that_says_nothing_else() -> None:
 def test_the_first_error_is_kept(error: str) -> None:
     """However much is said after it, the first error is the first line, and there are no more lines than before."""
     after = [f"level=info msg={number}" for number in range(30)]
-    said = last_words("\n".join(["level=info msg=x", error, "level=error msg=later", *after]), DOCKER)
+    said = redacted_log("\n".join(["level=info msg=x", error, "level=error msg=later", *after]), DOCKER)
     assert said == (error, *after[-MOST_LINES + 1 :])
 
 
 def test_file_of_before() -> None:
     """The log of a service reaches back to the agent of before: the secrets of its file are masked as well."""
-    assert last_words("old password hunter2-pass", DOCKER, DOCKERCFG) == ("old password ***",)
+    assert redacted_log("old password hunter2-pass", DOCKER, DOCKERCFG) == ("old password ***",)
 
 
 def test_nothing_written() -> None:
     """Where there is no log there is nothing to show."""
-    assert last_words("", DOCKER) == ()
+    assert redacted_log("", DOCKER) == ()
