@@ -145,9 +145,10 @@ def test_no_cluster(agent: StandIn) -> None:
 
 def test_comes_back(agent: StandIn) -> None:
     """An outage of some seconds ends by itself."""
-    agent.docker.ecs_answers(Answer.UNAVAILABLE, for_s=2)
+    agent.docker.ecs_answers(Answer.UNAVAILABLE)
     agent.start()
     agent.docker.wait_until(lambda: "non-terminal" in agent.docker.logs(), "it has tried")
+    agent.docker.ecs_answers(Answer.UNAVAILABLE, for_s=1)
     assert agent.registered()
 
 

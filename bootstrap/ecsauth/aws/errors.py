@@ -19,6 +19,7 @@ from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
+from ecsauth import archive
 from ecsauth.aws import denials
 from ecsauth.aws.attempt import Attempt, Operation
 from ecsauth.command_hint import FILE, KEY, S3URI, CommandHint
@@ -180,9 +181,6 @@ _BY_EXCEPTION: dict[tuple[type[Exception], ...], _Known] = {
     ),
     (sdk.HTTPClientError, sdk.IncompleteReadError, sdk.ResponseStreamingError, HTTPError): _BROKE,
     (ResponseParserError,): _FOREIGN,
-    (sdk.DataNotFoundError, sdk.UnknownServiceError): _Known(
-        LocalError, "the data of the AWS SDK cannot be read", ("is ecsauth installed as a whole? install it again",)
-    ),
 }
 
 
@@ -192,10 +190,21 @@ def translate(fault: Exception, what: Attempt) -> EcsauthError:
         return _refused(fault.response, what)
     if isinstance(fault, (sdk.EndpointConnectionError, sdk.SSLError)):
         return _not_connected(fault, what)
+    if isinstance(fault, (sdk.DataNotFoundError, sdk.UnknownServiceError)):
+        return _without_data(fault, what)
     for kinds, known in _BY_EXCEPTION.items():
         if isinstance(fault, kinds):
             return known.told(what)
     return _told(DeniedError, what, f"the AWS SDK failed with {type(fault).__name__}")
+
+
+def _without_data(fault: Any, what: Attempt) -> EcsauthError:
+    """Tell what the boot archive leaves out, as single sign-on, from an SDK whose data is damaged."""
+    if archive.PACKAGES:
+        service = fault.kwargs.get("service_name") or fault.kwargs.get("data_path", "").partition("/")[0]
+        return _told(DeniedError, what, archive.lack(f"AWS's service {_printable(service)}"), archive.HINT)
+    hint = "is ecsauth installed as a whole? install it again"
+    return _told(LocalError, what, "the data of the AWS SDK cannot be read", hint)
 
 
 def foreign(what: Attempt) -> EcsauthError:
