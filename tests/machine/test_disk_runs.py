@@ -58,8 +58,8 @@ def test_leftovers_are_swept(disk: LocalDisk, place: Path) -> None:
 
 KILLED = """
 import sys
-from ecsauth.host.disk import Disk
-disk = Disk(sys.argv[1], sys.argv[2])
+from ecsauth.host.disk import LocalDisk
+disk = LocalDisk(sys.argv[1], sys.argv[2])
 with disk.locked(5):
     print("ready", flush=True)
     for number in range(10**9):
