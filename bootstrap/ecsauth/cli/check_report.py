@@ -137,7 +137,6 @@ def _advise(report: FileReport) -> None:
 
 
 def _point_at_explain(codes: set[str]) -> None:
-
     console.say(f"hint: ecsauth explain {codes.pop() if len(codes) == 1 else 'CODE'} tells more")
 
 

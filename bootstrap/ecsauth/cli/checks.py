@@ -75,7 +75,6 @@ class Examination:
     """One run of all checks; what one probe has learnt is there for the next."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-
         self._arguments = arguments
         self._clock = SystemClock()
         state, self._no_state = observe.state(LocalDisk(options.ENV_FILE, arguments.state_dir), arguments.state_dir)
@@ -124,7 +123,6 @@ class Examination:
         )
 
     def _recorded_uri(self) -> Optional[S3URI]:
-
         return aws_names.parse(self._source.uri) if self._source is not None else None
 
     def _is_recorded(self) -> bool:
@@ -170,7 +168,6 @@ class Examination:
         return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
 
     def _service(self) -> MetadataProbes:
-
         return MetadataProbes(metadata.endpoint())
 
     def _metadata(self, seconds: float) -> Diagnosis:
@@ -187,7 +184,6 @@ class Examination:
         return judge_instance.role(self._service().role(seconds), self._clock.wall())
 
     def _region(self, seconds: float) -> Diagnosis:
-
         if not self._knows_place():
             self._identity = MetadataService().identity(seconds)
         return judge_instance.region(self._named_region(), self._identity, self._owner())
@@ -232,7 +228,6 @@ class Examination:
         return judge_remote.kms(got, self._answers.owned.facts, self._pins())
 
     def _directory(self, _: float) -> Diagnosis:
-
         folders = [os.path.dirname(self._file), os.path.abspath(self._arguments.state_dir)]
         absent = [folder for folder in folders if files.look(folder) is None]
         there = [folder for folder in folders if folder not in absent]
@@ -244,13 +239,11 @@ class Examination:
         return ok("; ".join(said))
 
     def _env_file(self, _: float) -> Diagnosis:
-
         placed, data = files.look(self._file), self._disk.env_file()
         verified = self._disk.verified_copy() if self._source is not None else None
         return judge_machine.file(self._file, placed, data, installed=self._source is not None, verified=verified)
 
     def _docker(self, seconds: float) -> Diagnosis:
-
         if self._starts_none():
             return skipped(self._starts_none())
         where = docker.path()
@@ -260,7 +253,6 @@ class Examination:
         return ok(f"{where} takes connections")
 
     def _engine(self, _: float) -> Diagnosis:
-
         commands = Commands()
         return ok(f"docker {Docker(commands.call, commands.run).version()}")
 
@@ -272,7 +264,6 @@ class Examination:
         return "boot was told --launch none, which does without it" if recorded else ""
 
     def _agent(self, _: float) -> Diagnosis:
-
         if self._starts_none():
             return skipped(self._starts_none())
         installed = self.state.installed if self.state is not None else None
@@ -286,7 +277,6 @@ class Examination:
         return judge_machine.agent(runs, answer, cluster, installed=installed is not None)
 
     def _ordering(self, _: float) -> Diagnosis:
-
         if self._supervisor is not Supervisor.SYSTEMD or self._arguments.launch == "docker" or self._starts_none():
             return skipped(f"needs {UNIT}")
         commands = Commands()
@@ -299,7 +289,6 @@ class Examination:
         return judge_machine.ordering(ServiceOrdering(after, drop_ins, is_marked))
 
     def _timer(self, _: float) -> Diagnosis:
-
         commands = Commands()
         try:
             properties = "LoadState,ActiveState,NextElapseUSecRealtime"

@@ -152,7 +152,6 @@ class _Pages:
         return [bar, f"{number} {shown.text}", mark]
 
     def _advice(self, finding: Finding, margin: str) -> list[str]:
-
         width = self._style.width - len(margin) - len(" = ")
         consequence = console.wrapped(finding.consequence, width - len("consequence: "))
         fix = console.instructions(finding.fix, width - len("fix: "))

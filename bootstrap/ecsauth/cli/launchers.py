@@ -48,7 +48,6 @@ def starter(arguments: argparse.Namespace) -> Optional[Starter]:
 
 
 def _container(arguments: argparse.Namespace) -> Starter:
-
     commands = Commands()
     return ContainerStarter(
         Docker(commands.call, commands.run),
@@ -68,7 +67,6 @@ def _host_steps(commands: Commands, reading: Reading) -> tuple[Step, ...]:
 
 
 def _service(arguments: argparse.Namespace) -> Starter:
-
     commands = Commands()
     found = supervisor.which() or Supervisor.SYSTEMD
     supervision: Supervision = supervisor.Systemd(commands.call, commands.run)

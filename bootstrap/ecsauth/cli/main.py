@@ -10,8 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Optional
 
 from ecsauth import archive
-from ecsauth.cli import console, hints, process
-from ecsauth.cli.findings import explain_fault
+from ecsauth.cli import console, process
 from ecsauth.cli.parser import make_parser
 from ecsauth.errors import EcsauthError, ExitCode, LaunchError, LocalError, UsageError, of_system
 
@@ -28,7 +27,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _main(argv: Optional[Sequence[str]]) -> int:
-
     try:
         with process.watched():
             return _run(argv)
@@ -47,7 +45,6 @@ def _main(argv: Optional[Sequence[str]]) -> int:
 
 
 def _at_the_boundary(trouble: Exception) -> int:
-
     try:
         return _refused(trouble, "text")
     except Exception as bug:  # noqa: BLE001 - as above
@@ -57,7 +54,6 @@ def _at_the_boundary(trouble: Exception) -> int:
 
 
 def _run(argv: Optional[Sequence[str]]) -> int:
-
     arguments = make_parser().parse_args(argv)
     try:
         process.stop()
@@ -65,6 +61,8 @@ def _run(argv: Optional[Sequence[str]]) -> int:
         status: int = arguments.run(arguments)
         sys.stdout.flush()
     except EcsauthError as fault:
+        from ecsauth.cli import hints  # for a fault only: help and check are there at once
+
         fault.hints = hints.all_completed(fault.hints, hints.known(arguments))
         return _report(fault, arguments.format)
     except ModuleNotFoundError as lack:
@@ -105,13 +103,18 @@ def _leave_garbage() -> None:
 
 
 def _report(fault: EcsauthError, style: str) -> int:
-
-    explain_fault(fault)
+    _explain(fault)
     if style == "json":
         log = {"log": fault.log} if isinstance(fault, LaunchError) and fault.log else {}
         said = {"outcome": "failed", "status": fault.exit_code, "error": fault.message, "hints": fault.hints}
         _show_fault({**said, **log})
     return fault.exit_code
+
+
+def _explain(fault: EcsauthError) -> None:
+    from ecsauth.cli.findings import explain_fault  # for a fault only, as above
+
+    explain_fault(fault)
 
 
 def _show_fault(document: dict[str, Any]) -> None:
@@ -120,7 +123,7 @@ def _show_fault(document: dict[str, Any]) -> None:
         console.show(document)
         sys.stdout.flush()
     except LocalError as second:
-        explain_fault(second)
+        _explain(second)
     except BrokenPipeError:
         process.give_up(sys.stdout)
 

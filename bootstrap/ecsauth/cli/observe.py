@@ -86,7 +86,6 @@ def runs(installed: Optional[Installed], now: int, moment: Moment) -> Runs:
 
 
 def _containers() -> _Containers:
-
     commands = Commands()
     docker = Docker(commands.call, commands.run)
     container = docker.agent()
@@ -94,7 +93,6 @@ def _containers() -> _Containers:
 
 
 def _service() -> Service:
-
     commands = Commands()
     if supervisor.which() is Supervisor.UPSTART:
         return supervisor.Upstart(commands.call, commands.run).look()
@@ -102,7 +100,6 @@ def _service() -> Service:
 
 
 def _container(container: Optional[Container], environment: Optional[dict[str, Secret]]) -> Runs:
-
     if container is None:
         return Runs(None)
     # docker says of a container that it will start again that it runs.
@@ -122,7 +119,6 @@ def _container(container: Optional[Container], environment: Optional[dict[str, S
 
 
 def _as_service(service: Service, installed: Optional[Installed], now: int, moment: Moment) -> Runs:
-
     why = ": a condition of its unit, as the gate's, does not hold" if service.held_back else ""
     why = f": it failed with status {service.exit_status}" if service.failed else why
     why = f": it exited with status {service.exit_status}, and systemd starts it again" if service.looping else why

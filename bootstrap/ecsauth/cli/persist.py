@@ -87,7 +87,6 @@ def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Un
 
 
 def _version(systemd: Systemd) -> Optional[int]:
-
     try:
         return systemd.version()
     except LaunchError as fault:
@@ -123,7 +122,6 @@ def beside(change: Optional[UnitChange], gate: Optional[str]) -> Beside:
 
 
 def _line(step: Step) -> str:
-
     return f"{step.why}: {shlex.join(step.command)}"
 
 

@@ -55,7 +55,6 @@ def _word(outcome: CheckOutcome, style: Style) -> str:
 
 
 def _line(row: Row, style: Style) -> str:
-
     fix = f": {row.fix}" if row.fix and not row.is_blamed else ""
     return f"{_word(row.outcome, style)}  {printable(f'{row.topic:{_TOPIC}}  {row.said}{fix}')}"
 

@@ -58,7 +58,6 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _add_trust(group: argparse._ArgumentGroup) -> None:
-
     options.add_pinned_keys(group)
     group.add_argument(
         "--bucket-owner",
@@ -76,7 +75,6 @@ def _add_trust(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_agent(group: argparse._ArgumentGroup) -> None:
-
     group.add_argument(
         "--launch",
         choices=("service", "docker", "none", "auto"),
@@ -147,7 +145,6 @@ def _persisting(
 
 
 def _request(arguments: argparse.Namespace) -> Request:
-
     demand = Demand(
         uri=arguments.uri,
         kms_keys=tuple(dict.fromkeys(arguments.kms_key)),
@@ -185,7 +182,6 @@ def _edges(arguments: argparse.Namespace) -> Edges:
 
 
 def _warn(text: str) -> None:
-
     console.warn(text)
 
 
@@ -232,7 +228,6 @@ def _outcome(report: BootReport, arguments: argparse.Namespace) -> str:
 
 
 def _plan_lines(report: BootReport, arguments: argparse.Namespace) -> list[str]:
-
     lines = [f"install {arguments.file}, 0600"] if report.accepted.is_new else []
     if report.plan is not None:
         steps = (*report.plan.prepare, *report.plan.steps, *report.plan.finish)
@@ -241,7 +236,6 @@ def _plan_lines(report: BootReport, arguments: argparse.Namespace) -> list[str]:
 
 
 def _document(report: BootReport, beside: Beside, *, dry_run: bool) -> dict[str, Any]:
-
     facts, who, plan = report.accepted.facts, report.registration, report.plan
     steps = (*plan.prepare, *plan.steps, *plan.finish) if plan else ()
     commands = [*beside.commands, *(step.command for step in steps)]

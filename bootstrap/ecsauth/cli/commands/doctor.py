@@ -78,7 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _row(result: CheckResult, known: Known) -> Row:
-
     name, verdict = result
     fix = hints.completed(verdict.fix, known)
     return Row(verdict.outcome, name, verdict.said, fix, is_blamed=verdict.outcome is CheckOutcome.FAILED)

@@ -45,7 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(catalogue: tuple[Rule, ...], style: str) -> None:
-
     if style == "json":
         console.show({"rules": [_document(rule) for rule in catalogue]})
     else:
@@ -57,7 +56,6 @@ def _document(rule: Rule) -> dict[str, str]:
 
 
 def _page(rule: Rule) -> str:
-
     style = console.style(sys.stdout)
     width = style.width - len(_INDENT)
     parts = [

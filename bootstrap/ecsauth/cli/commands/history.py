@@ -39,7 +39,6 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _limit(text: str) -> int:
-
     if text.isascii() and text.isdigit() and 0 < int(text) <= _MOST:
         return int(text)
     raise UsageError(f"takes a number from 1 to {_MOST}")
@@ -120,7 +119,6 @@ class _Contents:
 
 
 def _compared(row: VersionRow, before: Optional[ListedVersion], contents: _Contents) -> VersionRow:
-
     try:
         new, old = contents.of(row.listed), contents.of(before)
         changes = difference(old, new)
@@ -147,7 +145,6 @@ def _lines(rows: list[VersionRow]) -> list[str]:
 
 
 def _who(row: VersionRow) -> str:
-
     if row.listed.is_deletion:
         return "deleted"
     if row.version is None:

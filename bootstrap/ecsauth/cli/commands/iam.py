@@ -127,7 +127,6 @@ def _file(arguments: argparse.Namespace) -> str:
 
 
 def _given(arguments: argparse.Namespace) -> Values:
-
     return policies.Values(
         partition=arguments.partition,
         region=policies.region(arguments.region) if arguments.region else None,

@@ -65,7 +65,6 @@ class _Written(NamedTuple):
     after: bytes
 
     def changes(self) -> tuple[Change, ...]:
-
         return difference(self.before, self.after)
 
     def __repr__(self) -> str:
@@ -197,5 +196,4 @@ def _show(arguments: argparse.Namespace, made: Import, written: _Written, findin
 
 
 def _source(taken: Taken) -> str:
-
     return f"{PROGRAM}{taken.helper}" if taken.helper else "config.json"

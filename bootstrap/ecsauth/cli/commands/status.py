@@ -54,13 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _row(topic: Topic) -> Row:
-
     is_blamed = not topic.agrees and topic.outcome is not CheckOutcome.SKIPPED
     return Row(topic.outcome, topic.name, topic.said, topic.fix, is_blamed)
 
 
 def _observed(arguments: argparse.Namespace) -> Observed:
-
     clock, agent = SystemClock(), Introspection()
     state, why = observe.state(LocalDisk(options.ENV_FILE, arguments.state_dir), arguments.state_dir)
     file = observe.place(arguments.file, state)
@@ -97,12 +95,10 @@ def _s3(state: Any, arguments: argparse.Namespace) -> S3:
 
 
 def _silence() -> UnreachableError:
-
     return UnreachableError(f"S3 did not answer within {_SECONDS:.0f} s")
 
 
 def _head(uri: Any, owner: str, arguments: argparse.Namespace, recorded: Optional[str]) -> Any:
-
     from ecsauth.aws.s3 import translated
     from ecsauth.aws.s3_operator import S3VersionStore
     from ecsauth.aws.session import InstanceClients
@@ -134,7 +130,6 @@ def _document(seen: Observed, odd: list[Topic]) -> dict[str, Any]:
 
 
 def _installed(seen: Observed) -> dict[str, Any]:
-
     placed, state = seen.file.placed, seen.state
     return {
         "env_file": seen.file.path,
@@ -161,12 +156,10 @@ def _record(state: Any) -> dict[str, Any]:
 
 
 def _no_state() -> State:
-
     return State()
 
 
 def _agent(seen: Observed) -> dict[str, Any]:
-
     runs, answer, names = seen.runs, seen.answer, report.differing(seen)
     return {
         "way": runs.way.value if runs.way is not None else None,

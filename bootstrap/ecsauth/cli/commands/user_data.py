@@ -64,7 +64,6 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
-
     # Not `format`, which is how faults are told.
     group.add_argument(
         "--format", dest="form", choices=user_data.FORMS, default="sh", help="default: sh, a shell script"
@@ -73,7 +72,6 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_boot(group: argparse._ArgumentGroup) -> None:
-
     group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a variable that is no secret")
     group.add_argument("--launch", choices=("service", "docker", "none", "auto"), default="auto", help="default: auto")
     group.add_argument("--image", type=options.parsed(docker_plan.image), help="of the agent")
@@ -108,7 +106,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _archive(arguments: argparse.Namespace) -> Optional[ArchiveSource]:
-
     if (arguments.archive is None) != (arguments.sha256 is None):
         raise UsageError(
             "--archive and --sha256 go together: the archive is believed by nothing else",

@@ -80,7 +80,6 @@ def _auth(data: bytes, file: str) -> RegistryAuth:
 
 
 def _parsed(reading: Reading) -> RegistryAuth:
-
     environment = {name: value.reveal() for name, value in reading.process_environment().items()}
     return registry_auth.parse(environment.get("ECS_ENGINE_AUTH_TYPE"), environment.get("ECS_ENGINE_AUTH_DATA"))
 
