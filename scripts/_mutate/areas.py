@@ -38,7 +38,7 @@ AREAS = {
         "host/units.py",
     ),
     "launch": (
-        "boot/__init__.py",
+        "boot/run.py",
         "boot/agent_state.py",
         "boot/docker*.py",
         "boot/health.py",

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
 
 from docker_model import DockerModel, Failure, One
 from ecsauth import aws_names
-from ecsauth.boot import Boot, Edges, Request
 from ecsauth.boot.docker import ContainerStarter, Found
 from ecsauth.boot.docker_plan import NAME, PARKED
 from ecsauth.boot.fetch import Demand, Fetched
 from ecsauth.boot.health import Registration
+from ecsauth.boot.run import Boot, Edges, Request
 from ecsauth.boot.state import PRIVATE
 from ecsauth.boot.trust import ObjectFacts
 from ecsauth.errors import LaunchError, UnreachableError
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ecsauth.aws_names import S3URI
-    from ecsauth.boot import BootReport
     from ecsauth.boot.docker_plan import Container
     from ecsauth.boot.fetch import Identity
     from ecsauth.boot.plan import Command
+    from ecsauth.boot.run import BootReport
     from ecsauth.boot.state import State
 
 _EXITS = {"broken": 1, "terminal": 5}

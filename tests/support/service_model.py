@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
 
 from boot_model import KEY, USED_UP, Life, MortalDisk, Nobody, Offer, Place, Store, body
 from ecsauth import aws_names
-from ecsauth.boot import Boot, Edges, Request
 from ecsauth.boot.fetch import Demand
 from ecsauth.boot.health import Registration
+from ecsauth.boot.run import Boot, Edges, Request
 from ecsauth.boot.service import Service, ServiceStarter, Supervisor
 from ecsauth.errors import LaunchError
 from ecsauth.timing import Moment
@@ -20,9 +20,9 @@ from ecsauth.timing import Moment
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ecsauth.boot import BootReport
     from ecsauth.boot.fetch import Accepted
     from ecsauth.boot.plan import Command
+    from ecsauth.boot.run import BootReport
 
 
 class Unit(NamedTuple):

@@ -224,10 +224,9 @@ def _function_imports(module: str) -> list[str]:
     ]
 
 
-# What costs help and check milliseconds, and is needed by few: a fault, a rule that is shown, the pins of `boot`.
+# What costs help and check milliseconds, and is needed by few: a fault, and a rule that is shown.
 LATE = {
     "ecsauth.cli.main": {"ecsauth.cli", "ecsauth.cli.findings"},
-    "ecsauth.cli.options": {"ecsauth.boot"},
     "ecsauth.check.rules": {"ecsauth.check.rules", "ecsauth.check.rules.rule"},
     "ecsauth.cli.commands.which": {"ecsauth.registry.keys"},
 }

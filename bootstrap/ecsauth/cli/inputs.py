@@ -14,7 +14,8 @@ from ecsauth.cli import console, options
 from ecsauth.cli.console import printable
 from ecsauth.envfile import dotenv
 from ecsauth.errors import DeniedError, InvalidError, LocalError, UsageError
-from ecsauth.host import disk, files
+from ecsauth.host import files
+from ecsauth.host.private_directory import write_private
 
 if TYPE_CHECKING:
     import argparse
@@ -85,7 +86,7 @@ def write(file: str, data: bytes) -> None:
 
     if os.path.exists(file) and not os.path.isfile(file):
         raise LocalError(f"{file} is not a plain file", "name another one, or - for standard output")
-    disk.write_private(os.path.realpath(file), data)
+    write_private(os.path.realpath(file), data)
 
 
 def deliver(file: str, data: bytes) -> None:

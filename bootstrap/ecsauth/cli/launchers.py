@@ -24,8 +24,8 @@ from ecsauth.host.units import UnitFiles
 if TYPE_CHECKING:
     import argparse
 
-    from ecsauth.boot import Starter
     from ecsauth.boot.plan import Step
+    from ecsauth.boot.run import Starter
     from ecsauth.boot.service import Supervision
     from ecsauth.boot.units import UnitFile
     from ecsauth.envfile import Reading

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, TypeVar
 
 from ecsauth import aws_names
+from ecsauth.boot import trust
 from ecsauth.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -105,8 +106,6 @@ def add_uri(parser: Parser, form: str = "s3://bucket/key") -> None:
 
 def add_bucket_owner(parser: Parser) -> None:
     """Add `--bucket-owner`."""
-    from ecsauth.boot import trust  # with it comes the whole of boot, which most commands do not need
-
     parser.add_argument(
         "--bucket-owner",
         metavar="ACCOUNT",
@@ -117,8 +116,6 @@ def add_bucket_owner(parser: Parser) -> None:
 
 def add_pinned_keys(parser: argparse._ActionsContainer) -> None:
     """Add `--kms-key` as an instance needs it: at least one full ARN."""
-    from ecsauth.boot import trust  # with it comes the whole of boot, which most commands do not need
-
     parser.add_argument(
         "--kms-key",
         metavar="ARN",

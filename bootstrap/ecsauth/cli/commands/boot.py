@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ecsauth import aws_names, timing
 from ecsauth.aws import metadata
-from ecsauth.boot import Boot, BootOutcome, Edges, Request, docker_plan, trust, units
+from ecsauth.boot import docker_plan, trust, units
 from ecsauth.boot.fetch import Demand
+from ecsauth.boot.run import Boot, BootOutcome, Edges, Request
 from ecsauth.cli import console, findings, hints, launchers, logins, options, persist, process
 from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.envfile import overrides
@@ -21,7 +22,7 @@ from ecsauth.host.disk import LocalDisk
 if TYPE_CHECKING:
     import argparse
 
-    from ecsauth.boot import BootReport
+    from ecsauth.boot.run import BootReport
     from ecsauth.cli.options import Parser
     from ecsauth.cli.persist import Beside, UnitChange
 

@@ -1,0 +1,321 @@
+"""The story of a boot: fetch the env-file, prove it, check it, install it, start the agent, see it register.
+
+Nothing here touches the world: the story is told over protocols, each beside the code that uses it. It may be
+told any number of times; where nothing has changed, nothing is done.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
+
+from ecsauth import envfile, timing
+from ecsauth.boot import fallback, install, rejection, restart
+from ecsauth.boot.fetch import Intake
+from ecsauth.boot.health import Health
+from ecsauth.boot.install import Past
+from ecsauth.boot.launch import Launch, Terms
+from ecsauth.boot.state import PRIVATE, Failure
+from ecsauth.errors import DeniedError, EcsauthError, ExitCode, InvalidError, LaunchError, LocalError, UnreachableError
+from ecsauth.timing import Clock, Deadline
+
+if TYPE_CHECKING:
+    from ecsauth.boot.fetch import Accepted, Demand, Instance, Store
+    from ecsauth.boot.health import Registration
+    from ecsauth.boot.install import Disk
+    from ecsauth.boot.launch import LaunchMode
+    from ecsauth.boot.plan import Plan
+    from ecsauth.boot.state import State
+
+# What the agent joins when nobody tells it a cluster (amazon-ecs-agent, agent/config/config.go).
+DEFAULT_CLUSTER = "default"
+# Seconds for which an agent is waited for that is only started again.
+_REVIVAL = 30.0
+# Seconds by which the recorded time of S3's last answer may be behind.
+_CONFIRMED_FOR = 600
+
+
+class Starter(Protocol):
+    """How the agent is started on this machine: by docker, or as a service."""
+
+    def way(self, accepted: Accepted, terms: Terms, state: State) -> LaunchMode:
+        """Look at the machine and plan; raise LaunchError if it is not fit, or an agent must not be stopped."""
+
+
+class Logins(Protocol):
+    """Whether registries take the credentials of a file."""
+
+    def check(self, data: bytes) -> None:
+        """Return where they do, or where it is enough to tell; raise DeniedError or UnreachableError."""
+
+
+class Edges(NamedTuple):
+    """The world. `starter` is None where starting the agent is not ecsauth's business, `logins` where none is tried."""
+
+    instance: Instance
+    store: Store
+    disk: Disk
+    starter: Optional[Starter]
+    clock: Clock
+    logins: Optional[Logins] = None
+
+
+class Request(NamedTuple):
+    """What the instance was told to do. `deadline` (for the lock and S3) and `wait` are in seconds.
+
+    `undisturbed` makes a context in which a signal waits.
+    """
+
+    demand: Demand
+    deadline: float = 120.0
+    wait: float = 60.0
+    abandon_tasks: bool = False
+    rollback_on_timeout: bool = False
+    undisturbed: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+
+class BootOutcome(str, Enum):
+    """How a boot ended that did not fail."""
+
+    UNCHANGED = "unchanged"
+    INSTALLED = "installed"
+    STARTED = "started"
+    QUEUED = "queued"
+    PENDING = "pending"
+
+
+class BootReport(NamedTuple):
+    """What was done, or in a rehearsal would be. `steps` are (name, seconds) in the order of the run."""
+
+    outcome: BootOutcome
+    accepted: Accepted
+    plan: Optional[Plan]
+    steps: tuple[tuple[str, float], ...]
+    registration: Optional[Registration] = None
+    reason: str = ""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """An agent that has not registered in time is no success, though it stays; nor is one on an old file."""
+        if self.outcome is BootOutcome.PENDING:
+            return ExitCode.LAUNCH
+        return ExitCode.OK if self.accepted.stale_for is None else ExitCode.STALE
+
+
+class Boot:
+    """One run. `warn` takes what the operator should know although the run goes on."""
+
+    def __init__(self, request: Request, edges: Edges, warn: Callable[[str], None]) -> None:
+        self._request = request
+        self._edges = edges
+        self._warn = warn
+        self._deadline = Deadline(edges.clock, request.deadline)
+        self._steps: list[tuple[str, float]] = []
+        self._lap_began = edges.clock.now()
+        self._was_watched = False
+
+    def run(self) -> BootReport:
+        """Bring the instance to what S3 holds; raise an EcsauthError, with what was before back, if that fails."""
+        edges = self._edges
+        with edges.disk.locked(self._deadline.left()):
+            damage = edges.disk.mend_record()
+            if damage is not None:
+                self._warn(damage)
+            try:
+                return self._converge()
+            except EcsauthError as fault:
+                if isinstance(fault, LaunchError):
+                    restart.revive(fault, edges.disk, edges.clock, self._relaunch, was_watched=self._was_watched)
+                self._record(fault)
+                if isinstance(fault, (DeniedError, InvalidError)):
+                    fault.hints = (self._consequence(), *fault.hints)
+                raise
+
+    def rehearse(self) -> BootReport:
+        """Fetch, prove, check and plan, and change nothing."""
+        state = self._edges.disk.state()
+        accepted = self._obtain(state)
+        launch = self._launch(accepted, state)
+        self._log_in(accepted)
+        plan = launch.plan if launch is not None else None
+        if plan is not None and plan.steps:
+            return self._report(BootOutcome.STARTED, accepted, plan)
+        return self._report(BootOutcome.INSTALLED if accepted.is_new else BootOutcome.UNCHANGED, accepted, plan)
+
+    def _converge(self) -> BootReport:
+        edges = self._edges
+        if edges.disk.env_file() != edges.disk.verified_copy():
+            # Edited, removed, or put back as it was before ecsauth: a service held back does not start with it.
+            edges.disk.mark(checked=False)
+        state = edges.disk.state()
+        accepted = self._obtain(state)
+        if accepted.stale_for is None:
+            state = _confirmed(state, accepted, edges.clock.wall())
+        leaves = edges.starter is None and _has_left_agent(state)
+        state = state._replace(failure=None, leaves_agent=leaves, region=self._request.demand.region)
+        launch = self._launch(accepted, state)
+        state = self._unless_rejected(accepted, state, launch)
+        self._log_in(accepted)
+        if launch is not None:
+            launch.prepare()
+            self._lap("prepare")
+        if accepted.is_new:
+            # A change that no agent is started for is ended at once, unless a run that starts one comes after this.
+            close = launch is None and state.verified is None
+            agent = launch.has_agent if launch is not None else state.verified is not None
+            before = state.installed
+            state = install.install(edges.disk, state, accepted, edges.clock, agent=agent, close=close)
+            accepted = accepted._replace(is_new=state.installed != before)
+            self._lap("install")
+        if launch is not None:
+            return self._start(launch, state, accepted)
+        edges.disk.remember(state)
+        return self._report(BootOutcome.INSTALLED if accepted.is_new else BootOutcome.UNCHANGED, accepted)
+
+    def _obtain(self, state: State) -> Accepted:
+        """Return what S3 holds or, where S3 cannot be asked, what it held when it last could."""
+        edges, demand = self._edges, self._request.demand
+        intake = Intake(demand, edges.instance, edges.store, edges.clock, warn=self._warn, lap=self._lap)
+        standing, verified = edges.disk.env_file(), edges.disk.verified_copy()
+        if edges.disk.env_file_mode() != PRIVATE:
+            # Somebody opened it to others: as good as edited, and to be installed anew.
+            verified = None
+        try:
+            return intake.obtain(state, standing, verified, self._deadline)
+        except UnreachableError as silence:
+            self._lap("fetch")
+            accepted = fallback.last_verified(silence, demand, edges.disk, state, edges.clock.wall())
+            ago = timing.in_words(accepted.stale_for or 0)
+            self._warn(f"{silence.message}: going on with the last good file, which S3 confirmed {ago} ago")
+            return accepted
+
+    def _launch(self, accepted: Accepted, state: State, *, revives: bool = False) -> Optional[Launch]:
+        edges, request = self._edges, self._request
+        if edges.starter is None:
+            return None
+        cluster = envfile.docker(accepted.data).environment().get("ECS_CLUSTER")
+        terms = Terms(
+            cluster=(cluster.reveal() if cluster else "") or DEFAULT_CLUSTER,
+            wait=min(request.wait, _REVIVAL) if revives else request.wait,
+            data=accepted.data,
+            writes=accepted.is_new and install.standing(edges.disk, state, accepted) is None,
+            force=request.demand.force and not revives,
+            abandon_tasks=request.abandon_tasks,
+            rollback_on_timeout=request.rollback_on_timeout,
+            undisturbed=request.undisturbed,
+            revives=revives,
+        )
+        return Launch(edges.starter.way(accepted, terms, state), edges.disk, edges.clock, terms)
+
+    def _relaunch(self, accepted: Accepted, state: State) -> Optional[Launch]:
+        return self._launch(accepted, state, revives=True)
+
+    def _log_in(self, accepted: Accepted) -> None:
+        """Have new credentials tried; those of the last good file were, and now the network may be in the way."""
+        if self._edges.logins is not None and accepted.is_new and accepted.stale_for is None:
+            self._edges.logins.check(accepted.data)
+            self._lap("login")
+
+    def _unless_rejected(self, accepted: Accepted, state: State, launch: Optional[Launch]) -> State:
+        """Raise LaunchError for a version that did not come up before, made into an agent as it would be now.
+
+        One that has come up since is rejected no more. The pause is there for the agent that runs: where none does,
+        and none could instead, there is nothing to lose by a try.
+        """
+        rejected = state.rejected
+        if rejected is None or not accepted.facts.is_same_object(rejected.facts) or self._request.demand.force:
+            return state
+        if launch is not None and rejected.plan not in ("", launch.fingerprint):
+            return state
+        health = launch.now().health if launch is not None else Health.FAILED
+        if health is not Health.FAILED:
+            return state._replace(rejected=None) if health is Health.REGISTERED else state
+        left = rejection.seconds_left(rejected, self._edges.clock.wall())
+        if left == 0 or (launch is not None and not self._has_other(launch, state)):
+            return state
+        when = "" if left is None else f"; it is tried again in {timing.in_words(left)}"
+        raise LaunchError(
+            f"version {rejected.facts.identity} was started before, but the agent did not come up: "
+            f"{rejected.reason}{when}",
+            "push a mended file, or try this one again with --force",
+        )
+
+    def _has_other(self, launch: Launch, state: State) -> bool:
+        """Tell whether an agent runs, or one can be started, without the version that was rejected.
+
+        A change that is open is gone on with: a run that was killed in it may have stopped any agent.
+        """
+        if install.past(self._edges.disk, state) is Past.FILE:
+            return False
+        return launch.runs or fallback.registered(self._edges.disk, state) is not None
+
+    def _start(self, launch: Launch, state: State, accepted: Accepted) -> BootReport:
+        if launch.is_done and accepted.facts.is_same_object(state.verified):
+            self._edges.disk.remember(install.closed(state._replace(applied=accepted.facts)))
+            outcome = BootOutcome.INSTALLED if accepted.is_new else BootOutcome.UNCHANGED
+            return self._report(outcome, accepted, launch.plan)
+        self._was_watched = True
+        verdict, registration = launch.execute(state)
+        self._lap("start")
+        return self._report(_OUTCOMES[verdict.health], accepted, launch.plan, registration, verdict.reason)
+
+    def _consequence(self) -> str:
+        """Say what a refusal means for this machine."""
+        try:
+            has_file = self._edges.disk.state().installed is not None
+        except LocalError:
+            has_file = False
+        if has_file:
+            return "the installed file stays as it is" + ("" if self._edges.starter is None else ", and the agent too")
+        what = "there is nothing to start an agent with" if self._edges.starter is None else "no agent is started"
+        return f"no checked file was ever installed here, so {what}"
+
+    def _record(self, fault: EcsauthError) -> None:
+        """Keep for `status` how this run has failed."""
+        disk = self._edges.disk
+        try:
+            failure = Failure(self._edges.clock.wall(), int(fault.exit_code), fault.message)
+            disk.remember(disk.state()._replace(failure=failure))
+        except LocalError:
+            # That the disk cannot be written to is what the fault says, or the smaller trouble.
+            return
+
+    def _report(
+        self,
+        outcome: BootOutcome,
+        accepted: Accepted,
+        plan: Optional[Plan] = None,
+        registration: Optional[Registration] = None,
+        reason: str = "",
+    ) -> BootReport:
+        return BootReport(outcome, accepted, plan, tuple(self._steps), registration, reason)
+
+    def _lap(self, name: str) -> None:
+        now = self._edges.clock.now()
+        self._steps.append((name, now - self._lap_began))
+        self._lap_began = now
+
+
+def _has_left_agent(state: State) -> bool:
+    """Tell whether no run so far has started an agent: the unit that fetches before the service starts none itself."""
+    started = (state.applied, state.verified, state.in_progress, state.rejected)
+    return state.leaves_agent or not any(started)
+
+
+def _confirmed(state: State, accepted: Accepted, now: int) -> State:
+    """Return the state with the time at which S3 said that what is installed is current.
+
+    Nothing is written again for some minutes of it.
+    """
+    if state.installed is None or state.installed.facts != accepted.facts:
+        return state
+    age = now - max(state.confirmed_at, state.installed.at)
+    return state if 0 <= age < _CONFIRMED_FOR else state._replace(confirmed_at=now)
+
+
+_OUTCOMES = {
+    Health.REGISTERED: BootOutcome.STARTED,
+    Health.QUEUED: BootOutcome.QUEUED,
+    Health.PENDING: BootOutcome.PENDING,
+}
