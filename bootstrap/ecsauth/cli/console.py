@@ -10,7 +10,6 @@ import json
 import os
 import re
 import sys
-import textwrap
 from typing import Any, NamedTuple, TextIO
 
 SCHEMA = 1
@@ -57,6 +56,8 @@ _GLUE = "\0"
 
 def wrapped(text: str, width: int) -> list[str]:
     """Return lines of at most that many characters, if the words allow it; what stands in backquotes stays whole."""
+    import textwrap  # for findings only
+
     glued = re.sub(_QUOTED, lambda match: match.group().replace(" ", _GLUE), text)
     lines = textwrap.wrap(glued, max(width, 1), break_long_words=False, break_on_hyphens=False)
     return [line.replace(_GLUE, " ") for line in lines]

@@ -6,7 +6,6 @@ import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, Optional
-from urllib.parse import quote
 
 from ecsauth import aws_names
 from ecsauth.aws.attempt import Operation, at
@@ -15,7 +14,6 @@ from ecsauth.cli.console import printable
 from ecsauth.envfile import dotenv
 from ecsauth.errors import DeniedError, InvalidError, LocalError, UsageError
 from ecsauth.host import files
-from ecsauth.host.private_directory import write_private
 
 if TYPE_CHECKING:
     import argparse
@@ -86,6 +84,8 @@ def write(file: str, data: bytes) -> None:
 
     if os.path.exists(file) and not os.path.isfile(file):
         raise LocalError(f"{file} is not a plain file", "name another one, or - for standard output")
+    from ecsauth.host.private_directory import write_private  # loads what only a file that is written needs
+
     write_private(os.path.realpath(file), data)
 
 
@@ -146,6 +146,8 @@ def path(file: str) -> Optional[str]:
 
 def uri(file: str) -> str:
     """Return a URI (RFC 3986), a relative one for a file below the working directory."""
+    from urllib.parse import quote  # milliseconds that only formats for programs need
+
     if file.startswith(_S3):
         return _S3 + quote(os.fsencode(file[len(_S3) :]), safe="/?=")
     place = path(file)

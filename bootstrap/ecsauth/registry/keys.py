@@ -6,7 +6,6 @@ splitReposName. Keys are never case-folded, and of Docker Hub's many names one s
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Optional
 
@@ -109,6 +108,8 @@ def canonical_registry(key: str) -> str:
 
 def is_loopback(host: str) -> bool:
     """Tell whether a host is this machine, without asking a name server."""
+    import ipaddress  # a millisecond that few commands need
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

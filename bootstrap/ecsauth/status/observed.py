@@ -5,7 +5,6 @@ It holds the env-file and the agent's environment, to be compared in memory; nei
 
 from __future__ import annotations
 
-import calendar
 import time
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Optional
@@ -125,6 +124,8 @@ def compared(held: Optional[ObjectFacts], installed: ObjectFacts) -> S3:
 
 def epoch(stamp: str) -> Optional[int]:
     """Return the seconds since the epoch of docker's timestamp, RFC 3339 in UTC; None for one that is none."""
+    import calendar  # with it comes datetime, which no other command needs
+
     try:
         return calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S"))
     except ValueError:
