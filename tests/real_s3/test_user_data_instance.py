@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from seaweed_server import SeaweedServer
 
 OK, DENIED, UNREACHABLE, LAUNCH = 0, 4, 5, 7
-FLAGS = ("--deadline=10", "--wait=20")
+FLAGS = ("--deadline=10", "--wait=60")
 SCRIPT = "/var/lib/cloud/instance/scripts/part-001"
 GATE = f"{FOLDER}/{units.GATE}"
 GATE_TEXT = units.gate("/var/lib/ecsauth/checked", "/etc/ecs/ecs.config").text.encode()
