@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 import pytest
 import tales
 from boot_model import USED_UP, Offer, World, body, facts
-from docker_model import One
+from docker_starts import FOREIGN_FILE, booted, foreign, nothing
 from ecsauth.boot.docker_plan import NAME
 from ecsauth.boot.rejection import FIRST_PAUSE, LONGEST_PAUSE
 from ecsauth.errors import LaunchError, UnreachableError
@@ -20,8 +20,6 @@ from tales import Told, distinct
 if TYPE_CHECKING:
     from pathlib import Path
 
-FOREIGN_FILE = b"ECS_CLUSTER=demo\n"
-FOREIGN_AGENT = One("foreign", True, "always")
 MINUTES = (0, 1, 5)
 
 
@@ -30,21 +28,6 @@ def world(quick_place: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Give an instance. What is synced when is another test's subject, and would take most of the time here."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
     return World(quick_place)
-
-
-def nothing(_: World) -> None:
-    """Leave the instance as it is."""
-
-
-def foreign(world: World) -> None:
-    """Put somebody else's file and agent there."""
-    world.disk.write_env_file(FOREIGN_FILE)
-    world.docker.containers[NAME] = FOREIGN_AGENT
-
-
-def booted(world: World) -> None:
-    """Boot with the first version."""
-    world.boot(Offer(1))
 
 
 def rejected(world: World) -> None:
