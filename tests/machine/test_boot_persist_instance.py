@@ -6,7 +6,7 @@ One instance is booted for most of the tests: `persisted` brings it back to wher
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import instance as instances
 import pytest
@@ -56,14 +56,36 @@ def assert_in_force(instance: Instance) -> None:
     assert units.GATE in instance.show("ecs", "DropInPaths")
 
 
+class FirstBoot(NamedTuple):
+    """What was seen of an instance when its first boot had ended, before any test did something to it."""
+
+    instance: Instance
+    verified: int
+    said: str
+    starts: int
+    recorded: tuple[str, str]
+    operations: list[str]
+
+
 @pytest.fixture(scope="module")
-def booted(instance_image: str) -> Iterator[Instance]:
-    """Give an instance that was booted once from user data, with the first version of the file."""
+def first_boot(instance_image: str) -> Iterator[FirstBoot]:
+    """Boot an instance once from user data, with the first version of the file."""
     with S3Server.as_process() as server, Instance(instance_image, server) as instance:
         instance.put(FIRST)
         instance.user_data(user_data(instance, "--persist", *FLAGS))
         assert instance.boot() == "running"
-        yield instance
+        verified = wait_ended(instance, units.VERIFY)
+        assert_agent_has(instance, FIRST)
+        assert_in_force(instance)
+        facts = (recorded(instance, "verified"), recorded(instance, "installed"))
+        operations = instance.s3.operations
+        yield FirstBoot(instance, verified, said(instance, units.VERIFY), starts(instance), facts, operations)
+
+
+@pytest.fixture(scope="module")
+def booted(first_boot: FirstBoot) -> Instance:
+    """Give an instance that was booted once from user data."""
+    return first_boot.instance
 
 
 @pytest.fixture
@@ -83,19 +105,19 @@ def persisted(booted: Instance) -> Instance:
     return booted
 
 
-def test_first_boot(booted: Instance) -> None:
+def test_first_boot(first_boot: FirstBoot) -> None:
     """User data ends at once; the service starts after it, once, and a unit sees the agent register."""
+    booted = first_boot.instance
     assert booted.read("/root/status") == b"0\n"
     assert units.VERIFY.encode() in (booted.read("/root/words") or b"")
     # Had it waited for the service, which is ordered after it, it would not have ended at all.
     assert moment(booted, "cloud-final", "ActiveEnter") - moment(booted, "cloud-final", "InactiveExit") < 60
-    assert wait_ended(booted, units.VERIFY) == OK
-    assert "agent registered in cluster demo" in said(booted, units.VERIFY)
-    assert_agent_has(booted, FIRST)
-    assert starts(booted) == 1
-    assert recorded(booted, "verified") == recorded(booted, "installed") != "None"
-    assert booted.s3.operations == ["GetObject"] * 2
-    assert_in_force(booted)
+    assert first_boot.verified == OK
+    assert "agent registered in cluster demo" in first_boot.said
+    assert first_boot.starts == 1
+    verified, installed = first_boot.recorded
+    assert verified == installed != "None"
+    assert first_boot.operations == ["GetObject"] * 2
 
 
 def test_units_are_sound(persisted: Instance) -> None:

@@ -159,7 +159,9 @@ class Machine:
 
     def standing(self) -> Standing:
         """Return what stands on the machine now."""
-        return Standing(self.standing_file(), {name: self._agent(name) for name in self.docker.agents()})
+        found = {name: self._agent(name) for name in self.docker.agents()}
+        # docker carries out what a killed run has told it: what was listed may be gone.
+        return Standing(self.standing_file(), {name: agent for name, agent in found.items() if agent is not None})
 
     def standing_file(self) -> Optional[File]:
         """Return the env-file as it is now, without asking docker."""
@@ -201,9 +203,10 @@ class Machine:
             for path in place.iterdir() if place.is_dir() else ():
                 assert stat.S_IMODE(path.lstat().st_mode) == 0o600, path
 
-    def _agent(self, name: str = AGENT) -> Agent:
+    def _agent(self, name: str) -> Optional[Agent]:
         shown = self.docker.inspect(name)
-        assert shown is not None
+        if shown is None:
+            return None
         policy = shown["HostConfig"]["RestartPolicy"]
         return Agent(
             container_id=shown["Id"],
