@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from ecsauth.aws.attempt import Attempt, Operation
-from ecsauth.aws.errors import foreign, is_foreign, translate
+from ecsauth.aws.errors import refusal_of, translate
+from ecsauth.aws.refusals import foreign, printable
 from ecsauth.aws.s3 import translated, understood
 from ecsauth.command_hint import CommandHint
 from ecsauth.errors import DeniedError, EcsauthError, UnreachableError
@@ -28,7 +29,6 @@ _DENIALS = frozenset(("AccessDenied", "AccessDeniedException", "UnauthorizedOper
 _THROTTLING = frozenset(("Throttling", "ThrottlingException", "RequestLimitExceeded"))
 # CloudFormation API Reference, DescribeStacks: "If the stack doesn't exist, a ValidationError is returned".
 _ABSENT = "ValidationError"
-_LONGEST_REASON = 300
 
 
 class Stack(NamedTuple):
@@ -62,9 +62,9 @@ def told(what: Attempt) -> Iterator[None]:
 
 def _refused(fault: ClientError, what: Attempt) -> EcsauthError:
     response: Any = fault.response
-    code, said = _printable(response.get("Error", {}).get("Code", "")), _printable(response["Error"].get("Message", ""))
+    code, said = printable(response.get("Error", {}).get("Code", "")), printable(response["Error"].get("Message", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if is_foreign(response):
+    if refusal_of(response).is_foreign:
         return foreign(what)
     if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnreachableError(
@@ -85,7 +85,3 @@ def _refused(fault: ClientError, what: Attempt) -> EcsauthError:
             "it takes cloudformation:DescribeStacks on the stack",
         )
     return DeniedError(f"cannot {what}: CloudFormation answers {code or status}")
-
-
-def _printable(text: object) -> str:
-    return "".join(letter for letter in str(text) if letter.isprintable())[:_LONGEST_REASON]

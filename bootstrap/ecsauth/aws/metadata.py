@@ -1,7 +1,7 @@
 """The EC2 instance metadata service, version 2 only.
 
-Asked directly and without any proxy: the SDK reports a refusal, silence and a missing document alike, and falls
-back to version 1 without saying so.
+Asked directly and without any proxy. Refusal, silence and a missing document are told apart, and there is no way back
+to version 1.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import urllib.parse
 from http import HTTPStatus
 from typing import Any, Callable, Optional, TypeVar
 
+from ecsauth.aws.signing_keys import SigningKeys
 from ecsauth.boot.fetch import Identity
 from ecsauth.command_hint import INSTANCE, CommandHint
 from ecsauth.errors import (
@@ -44,12 +45,6 @@ _ROLES = "/latest/meta-data/iam/security-credentials/"
 # IAM User Guide, "IAM name requirements".
 _ROLE_NAME = r"[A-Za-z0-9_+=,.@-]{1,64}"
 _CREDENTIALS = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
-# Where the environment names a role of another kind, it is not the instance's that is lacking.
-_OTHER_ROLES = (
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-)
 _ELSEWHERE = "not on EC2: give --profile, or set the AWS_* variables"
 
 _KNOWS_NO_TOKENS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
@@ -89,7 +84,7 @@ def _is_on_this_machine(url: str) -> bool:
 
 
 class MetadataService:
-    """Answers who this instance is, and why it has no credentials."""
+    """Answers who this instance is, and with which keys its role signs."""
 
     def identity(self, seconds: float) -> Identity:
         """Return region and account from the instance identity document.
@@ -104,14 +99,12 @@ class MetadataService:
             )
         return _ask(lambda service: _identity(service.get(_DOCUMENT)), seconds, _GIVE_BOTH)
 
-    def require_role(self, seconds: float) -> None:
-        """Return if the role's credentials are to be had, else raise what keeps them away.
+    def role(self, seconds: float) -> SigningKeys:
+        """Return the keys of the instance's role.
 
-        That is a NotYetError where there is no role or it is not ready, beside what `identity` raises.
+        Raises NotYetError where there is no role or it is not ready, beside what `identity` raises.
         """
-        if any(os.environ.get(name) for name in _OTHER_ROLES):
-            return
-        _ask(_require_role, seconds, _ELSEWHERE)
+        return _ask(_role, seconds, _ELSEWHERE)
 
 
 class _Service:
@@ -205,8 +198,7 @@ def _identity(document: bytes) -> Identity:
     return Identity(region, account)
 
 
-def _require_role(service: _Service) -> None:
-    """Raise unless the credentials of the instance's role are there, as a user of them would find out."""
+def _role(service: _Service) -> SigningKeys:
     role = service.get(_ROLES, absent=_no_profile()).decode("ascii", "replace").strip()
     if not role:
         raise _not_ready("names no role yet")
@@ -220,8 +212,10 @@ def _require_role(service: _Service) -> None:
     if code != "Success":
         told = isinstance(code, str) and re.fullmatch("[A-Za-z]{1,64}", code)
         raise _not_ready(f"answers {code}" if told else "answers with an error")
-    if not all(content.get(name) for name in _CREDENTIALS):
+    access_key, secret_key, token, expiration = (content.get(name) for name in _CREDENTIALS)
+    if not all(isinstance(part, str) and part for part in (access_key, secret_key, token, expiration)):
         raise UnreachableError("the instance metadata service gave no credentials of use", _ELSEWHERE)
+    return SigningKeys.of(str(access_key), str(secret_key), str(token))
 
 
 def _no_profile() -> NotYetError:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from botocore.exceptions import ClientError
 
 from ecsauth.aws.attempt import Attempt, Operation
-from ecsauth.aws.errors import foreign, is_foreign, translate
+from ecsauth.aws.errors import refusal_of, translate
+from ecsauth.aws.refusals import foreign, printable
 from ecsauth.aws.s3 import translated
 from ecsauth.command_hint import KEY, CommandHint
 from ecsauth.errors import ConflictError, DeniedError, EcsauthError, UnreachableError
@@ -34,7 +35,6 @@ _AS_S3 = {
 _THROTTLING = frozenset(("ThrottlingException", "Throttling", "RequestLimitExceeded", "TooManyRequestsException"))
 _KEY_FAILURES = frozenset(("EncryptionFailure", "EncryptionFailureException", "DecryptionFailure"))
 _ABSENT = "ResourceNotFoundException"
-_LONGEST_REASON = 300
 
 
 class StoredSecret(NamedTuple):
@@ -126,9 +126,9 @@ def told(what: Attempt, kms_key: Optional[str] = None) -> Iterator[None]:
 
 def _refused(fault: ClientError, what: Attempt, kms_key: Optional[str]) -> EcsauthError:
     response: Any = fault.response
-    code, said = _code(fault), _printable(response.get("Error", {}).get("Message") or "")
+    code, said = _code(fault), printable(response.get("Error", {}).get("Message") or "")
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if is_foreign(response):
+    if refusal_of(response).is_foreign:
         return foreign(what)
     if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return UnreachableError(
@@ -194,8 +194,4 @@ def _named(fault: ClientError, code: str) -> ClientError:
 
 
 def _code(fault: ClientError) -> str:
-    return _printable(fault.response.get("Error", {}).get("Code", ""))
-
-
-def _printable(text: object) -> str:
-    return "".join(letter for letter in str(text) if letter.isprintable())[:_LONGEST_REASON]
+    return printable(fault.response.get("Error", {}).get("Code", ""))

@@ -1,0 +1,58 @@
+"""What keeps a connection from a service of AWS, in words: names, routes, proxies, TLS."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+from ecsauth.aws.refusals import KnownFault, told
+from ecsauth.errors import FORBIDDEN, SCARCE, DeniedError, EcsauthError, NotYetError, UnreachableError, reason_of
+
+if TYPE_CHECKING:
+    from ecsauth.aws.attempt import Attempt
+
+# OpenSSL's names for an answer that is no handshake, for a version that is not ours, and for a peer that says no.
+_NOT_TLS = ("WRONG_VERSION", "UNSUPPORTED_PROTOCOL", "RECORD_LAYER", "TLSV1_ALERT", "TLSV13_ALERT", "SSLV3_ALERT")
+BROKE = KnownFault(
+    UnreachableError, "the connection broke", ("is there a proxy or a firewall on the way that interferes?",)
+)
+ROUTE = "is there a route to {service}: {endpoint}, NAT?"
+NO_CONNECTION = KnownFault(UnreachableError, "no connection in time", (ROUTE,))
+NO_ANSWER = KnownFault(UnreachableError, "no answer in time", (ROUTE,))
+PROXY_DOWN = KnownFault(UnreachableError, "the proxy does not answer", ("see HTTPS_PROXY and NO_PROXY",))
+ALTERED = KnownFault(
+    NotYetError, "what arrived does not fit its checksum", ("does a proxy on the way change the data?",)
+)
+MALFORMED = "the endpoint or a name in it is malformed"
+
+
+def not_connected(causes: tuple[BaseException, ...], host: str, what: Attempt, *, tls: bool) -> EcsauthError:
+    """Tell a name that does not resolve, a port that refuses, no route, and what is wrong with TLS.
+
+    `causes` are an exception and those that lie behind it; `tls` tells whether it is TLS that failed.
+    """
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        hint = "does DNS work here, and is the region's name right?"
+        return KnownFault(UnreachableError, f"the name {host} does not resolve", (hint,)).told(what)
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        hints = ("see AWS_ENDPOINT_URL", ROUTE)
+        return KnownFault(UnreachableError, f"{host} refuses the connection", hints).told(what)
+    if not tls:
+        own = next(
+            (reason_of(one) for one in causes if isinstance(one, OSError) and one.errno in SCARCE | FORBIDDEN), ""
+        )
+        reason = f"no connection to {host}" + (f": {own}" if own else "")
+        return KnownFault(UnreachableError, reason, (ROUTE,)).told(what)
+    if any(isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for cause in causes):
+        return BROKE.told(what)
+    if any(isinstance(cause, ssl.SSLError) and (cause.reason or "").startswith(_NOT_TLS) for cause in causes):
+        return told(DeniedError, what, f"{host} does not speak TLS as it should", *BROKE.hints)
+    return told(
+        DeniedError,
+        what,
+        "the TLS certificate cannot be verified",
+        "see AWS_CA_BUNDLE: behind a TLS proxy it has to name that proxy's authority",
+    )
+
+

@@ -1,0 +1,115 @@
+"""Whose keys sign the instance's requests: those of the environment, of a profile, or of the instance's role.
+
+In the order of the SDK (botocore, credentials.py), but that without `--profile` no file counts: what somebody left
+under ~/.aws must not beat the role.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth import archive
+from ecsauth.aws import metadata
+from ecsauth.aws.refusals import WHO, KnownFault, expired, told
+from ecsauth.command_hint import CommandHint
+from ecsauth.errors import DeniedError, SettlingError, UsageError
+from ecsauth.aws.signing_keys import SigningKeys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ecsauth.aws.attempt import Attempt
+    from ecsauth.aws.profiles import Profile
+
+INCOMPLETE = KnownFault(DeniedError, "the credentials are incomplete", WHO)
+NO_PROFILE = KnownFault(UsageError, "there is no such profile", (CommandHint("see", "aws", "configure", "list-profiles"),))
+_MALFORMED = KnownFault(DeniedError, "the credentials hold a character that none can have", WHO)
+# What leads to credentials of another kind than keys and the instance's role.
+_OTHER_WAYS = (
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+
+
+class Signer(NamedTuple):
+    """The keys that sign, and the environment that says where requests go, with what a profile adds to it."""
+
+    keys: SigningKeys
+    environment: Mapping[str, str]
+
+
+def find(profile: Optional[str], what: Attempt, seconds: float) -> Signer:
+    """Return the keys that count; `seconds` are for the metadata service.
+
+    Raises DeniedError where there are none or they are of no use, UsageError for a profile that does not exist, and
+    what the metadata service has to say.
+    """
+    environment: Mapping[str, str] = os.environ
+    keys, needs = _of_environment(what) if not profile else None, ""
+    if profile:
+        found = _of_profile(profile, what)
+        keys, needs, environment = found.keys, found.needs, {**found.variables, **os.environ}
+    needs = needs or next((f"the variable {name}" for name in _OTHER_WAYS if os.environ.get(name)), "")
+    if keys is None:
+        keys = _by_sdk(profile, needs, what) if needs else metadata.MetadataService().role(seconds)
+    if not all(re.fullmatch(r"[!-~]*", part) for part in keys.revealed()):
+        raise _MALFORMED.told(what)
+    return Signer(keys, environment)
+
+
+def patience(profile: Optional[str]) -> float:
+    """Return for how many seconds a denial is worth trying: only an instance's role is fresh, given keys are not."""
+    given = profile or os.environ.get("AWS_ACCESS_KEY_ID")
+    return 0.0 if given else SettlingError.patience
+
+
+def _of_profile(profile: str, what: Attempt) -> Profile:
+    # It takes some milliseconds, and an instance with a role needs no file.
+    from ecsauth.aws import profiles
+
+    found = profiles.read(profile, os.environ)
+    if found is None:
+        raise NO_PROFILE.told(what)
+    if found.is_incomplete:
+        raise INCOMPLETE.told(what)
+    if found.services and not os.environ.get("AWS_ENDPOINT_URL_S3"):
+        reason = f"the profile {profile} names endpoints of services, which boot does not read"
+        raise told(UsageError, what, reason, "set AWS_ENDPOINT_URL_S3, to the endpoint of S3 or to an empty text")
+    return found
+
+
+def _by_sdk(profile: Optional[str], needs: str, what: Attempt) -> SigningKeys:
+    """Return the keys that the SDK finds, for those ways to them that are not worth writing anew."""
+    try:
+        from ecsauth.aws import sdk_credentials
+    except ImportError:
+        raise told(
+            DeniedError, what, f"{needs} leads to credentials by way of the AWS SDK, which is not here", archive.HINT
+        ) from None
+    return sdk_credentials.load(profile, what)
+
+
+def _of_environment(what: Attempt) -> Optional[SigningKeys]:
+    """Return the keys that the environment holds, None where it holds none."""
+    read = os.environ.get
+    access_key, secret_key = read("AWS_ACCESS_KEY_ID"), read("AWS_SECRET_ACCESS_KEY")
+    if not access_key:
+        return None
+    if not secret_key:
+        raise INCOMPLETE.told(what)
+    if _is_over(read("AWS_CREDENTIAL_EXPIRATION")):
+        raise expired(what)
+    return SigningKeys.of(access_key, secret_key, read("AWS_SESSION_TOKEN") or read("AWS_SECURITY_TOKEN") or "")
+
+
+def _is_over(moment: Optional[str]) -> bool:
+    """Tell whether a moment, as 2026-01-31T23:59:59Z, has passed; one of another form has not."""
+    if moment is None:
+        return False
+    now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+    told = re.fullmatch(r"([0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2})(?:Z|\+00:00)", moment)
+    return told is not None and told[1] <= now

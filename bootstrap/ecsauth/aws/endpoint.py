@@ -1,0 +1,133 @@
+"""Where a service of AWS is asked: scheme, host and path, by region and partition, or as the environment says.
+
+Source: botocore, data/partitions.json and data/s3/2006-03-01/endpoint-rule-set-1.json; AWS SDKs and Tools Reference
+Guide, "Service-specific endpoints" and "Dual-stack and FIPS endpoints". The tests hold it against botocore.
+"""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth.aws_names import DNS_SUFFIXES
+from ecsauth.errors import UsageError
+from ecsauth.registry.keys import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What can stand before a dot in a host's name; a region of AWS is always one.
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_PARTITIONS = {
+    "cn": "aws-cn",
+    "us-gov": "aws-us-gov",
+    "us-iso": "aws-iso",
+    "us-isob": "aws-iso-b",
+    "eu-isoe": "aws-iso-e",
+    "us-isof": "aws-iso-f",
+    "eusc": "aws-eusc",
+}
+_PORTS = {"https": 443, "http": 80}
+_WITHOUT_FIPS, _WITHOUT_DUAL_STACK = ("aws-cn",), ("aws-iso-e", "aws-iso-f")
+
+
+class Endpoint(NamedTuple):
+    """Where a request goes; `path` is what stands before the path of the request, without a slash at its end."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+
+    @property
+    def authority(self) -> str:
+        """Host, and port unless it is the scheme's own, as the header `host` has them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def is_region(text: str) -> bool:
+    """Tell whether a text can be the name of a region, and so stand in the name of a host."""
+    return _LABEL.fullmatch(text) is not None and not text.isdigit()
+
+
+def s3(region: str, bucket: str, environment: Mapping[str, str]) -> Endpoint:
+    """Return where a bucket of a region is asked for.
+
+    us-east-1 has S3's first name, as from every SDK, unless the environment asks for the one with the region in it.
+    Raises UsageError for an endpoint in the environment that is none, or that is asked in the clear and is not on this
+    machine, and for FIPS and dual-stack where the partition has none.
+    """
+    own = _own(environment, "S3")
+    if own is not None:
+        return own._replace(path=f"{own.path}/{bucket}")
+    suffix, fips, dual = _names(region, environment)
+    is_regional = environment.get("AWS_S3_US_EAST_1_REGIONAL_ENDPOINT", "").lower() == "regional"
+    name = f"s3{fips}{dual}"
+    host = f"s3.{suffix}" if (region, name, is_regional) == ("us-east-1", "s3", False) else f"{name}.{region}.{suffix}"
+    # The certificate of S3 is for names without a dot in the bucket's.
+    return _https(host, f"/{bucket}") if "." in bucket else _https(f"{bucket}.{host}")
+
+
+def sts(region: str, environment: Mapping[str, str]) -> Endpoint:
+    """Return where STS is asked in a region; raise UsageError as `s3` does."""
+    own = _own(environment, "STS")
+    if own is not None:
+        return own
+    suffix, fips, _ = _names(region, environment)
+    return _https(f"sts{fips}.{region}.{suffix}")
+
+
+def parsed(url: str) -> Endpoint:
+    """Return what a URL names; raise ValueError for one that is malformed or of another scheme than HTTP's two."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError
+    if re.search(r"[\x00-\x20\x7f-\U0010ffff]", url):
+        raise ValueError
+    return Endpoint(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme], parts.path.rstrip("/"))
+
+
+def _own(environment: Mapping[str, str], service: str) -> Optional[Endpoint]:
+    """Return the endpoint that the environment names, None where it names none."""
+    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
+    url = environment.get(f"AWS_ENDPOINT_URL_{service}") or environment.get("AWS_ENDPOINT_URL")
+    if not url:
+        return None
+    try:
+        own = parsed(url)
+    except ValueError:
+        raise UsageError("the endpoint or a name in it is malformed") from None
+    if own.scheme != "https" and not is_loopback(own.host):
+        raise UsageError(
+            f"the endpoint {own.scheme}://{own.host} is not HTTPS: the env-file would travel in the clear",
+            f"unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_{service}, or give an https:// address",
+        )
+    return own
+
+
+def _names(region: str, environment: Mapping[str, str]) -> tuple[str, str, str]:
+    """Return what a service's name ends with in a region, and what stands in it for FIPS and for both kinds of IP."""
+    if not is_region(region):
+        raise UsageError("the region is malformed", "write it as eu-central-1")
+    partition = next((_PARTITIONS[part] for part in _beginnings(region) if part in _PARTITIONS), "aws")
+    fips, dual = (
+        environment.get(name, "").lower() == "true" for name in ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
+    )
+    if fips and partition in _WITHOUT_FIPS:
+        raise UsageError(f"there is no FIPS endpoint in region {region}", "unset AWS_USE_FIPS_ENDPOINT")
+    if dual and partition in _WITHOUT_DUAL_STACK:
+        raise UsageError(f"there is no dual-stack endpoint in region {region}", "unset AWS_USE_DUALSTACK_ENDPOINT")
+    return DNS_SUFFIXES[partition], "-fips" * fips, ".dualstack" * dual
+
+
+def _beginnings(region: str) -> tuple[str, str]:
+    """Return the two beginnings of a region's name by which its partition is known, the longer one first."""
+    parts = region.split("-")
+    return "-".join(parts[:2]), parts[0]
+
+
+def _https(host: str, path: str = "") -> Endpoint:
+    return Endpoint("https", host, _PORTS["https"], path)

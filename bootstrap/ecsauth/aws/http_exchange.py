@@ -1,0 +1,188 @@
+"""One request over HTTP or HTTPS and its answer: bounded, through the web proxy if there is one.
+
+A connection is used once. What is on the wire is left to http.client and ssl; a head has at most 100 lines of 64 KiB
+(http.client, _MAXHEADERS and _MAXLINE).
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import os
+import socket
+import ssl
+import urllib.parse
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth.aws.connection import BROKE, MALFORMED, NO_ANSWER, NO_CONNECTION, PROXY_DOWN, not_connected
+from ecsauth.aws.refusals import told
+from ecsauth.errors import UsageError
+
+if TYPE_CHECKING:
+    from ecsauth.aws.attempt import Attempt
+    from ecsauth.aws.endpoint import Endpoint
+
+# Seconds: for each address of a name, and for each read.
+_CONNECT, _READ = 5, 20
+_CHUNK = 64 * 1024
+# Where systems keep the authorities that they trust: Amazon Linux, Fedora and Red Hat; Debian; SUSE; Alpine.
+_AUTHORITIES = (
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
+class HttpRequest(NamedTuple):
+    """What is asked: `target` is path and query as they are sent, `headers` have names in lower case and `host`.
+
+    `bundle` is a file with the authorities to trust, None for the system's.
+    """
+
+    method: str
+    endpoint: Endpoint
+    target: str
+    headers: dict[str, str]
+    bundle: Optional[str] = None
+
+    def __repr__(self) -> str:
+        return f"HttpRequest({self.method} {self.target}, ***)"
+
+
+class HttpResponse(NamedTuple):
+    """What is answered: the names of `headers` are in lower case; of one that stands twice the first counts."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"HttpResponse({self.status}, ***)"
+
+
+class _Proxy(NamedTuple):
+    """A web proxy, and the headers that it is to get."""
+
+    host: str
+    port: int
+    headers: dict[str, str]
+
+
+def exchange(request: HttpRequest, what: Attempt, longest: int) -> HttpResponse:
+    """Send the request and return the answer, with `longest` + 1 bytes of its body at most.
+
+    Raises UnreachableError, DeniedError where TLS cannot be trusted, and UsageError for a proxy that is none. Names
+    resolve and answers drip as slowly as they like: the caller has a deadline.
+    """
+    proxy = _proxy(request.endpoint, what)
+    connection = _connection(request, proxy, what)
+    with contextlib.closing(connection):
+        _connect(connection, request.endpoint, what, is_by_proxy=proxy is not None)
+        try:
+            return _asked(connection, request, proxy, longest)
+        except socket.timeout:
+            raise NO_ANSWER.told(what) from None
+        except ssl.SSLError as fault:
+            raise not_connected((fault,), request.endpoint.host, what, tls=True) from None
+        except (OSError, http.client.HTTPException):
+            raise BROKE.told(what) from None
+
+
+def _asked(
+    connection: http.client.HTTPConnection, request: HttpRequest, proxy: Optional[_Proxy], longest: int
+) -> HttpResponse:
+    target, headers = request.target, request.headers
+    if proxy is not None and request.endpoint.scheme == "http":
+        target, headers = f"http://{request.endpoint.authority}{target}", {**headers, **proxy.headers}
+    connection.request(request.method, target, headers=headers)
+    answer = connection.getresponse()
+    body = _read(answer, longest)
+    named: dict[str, str] = {}
+    for name, value in answer.getheaders():
+        named.setdefault(name.lower(), value.strip())
+    return HttpResponse(answer.status, named, body)
+
+
+def _read(answer: http.client.HTTPResponse, longest: int) -> bytes:
+    data = bytearray()
+    while len(data) <= longest and (chunk := answer.read(min(_CHUNK, longest + 1 - len(data)))):
+        data += chunk
+    if answer.length and len(data) <= longest:
+        # A read with a limit takes an answer that was cut for a whole one.
+        raise http.client.IncompleteRead(b"")
+    return bytes(data)
+
+
+def _connection(request: HttpRequest, proxy: Optional[_Proxy], what: Attempt) -> http.client.HTTPConnection:
+    endpoint = request.endpoint
+    host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
+    if endpoint.scheme == "http":
+        return http.client.HTTPConnection(host, port, timeout=_CONNECT)
+    connection = http.client.HTTPSConnection(host, port, timeout=_CONNECT, context=_tls(request, what))
+    if proxy is not None:
+        connection.set_tunnel(endpoint.host, endpoint.port, proxy.headers)
+    return connection
+
+
+def _connect(connection: http.client.HTTPConnection, endpoint: Endpoint, what: Attempt, *, is_by_proxy: bool) -> None:
+    try:
+        connection.connect()
+        connection.sock.settimeout(_READ)
+    except ssl.SSLError as fault:
+        raise not_connected((fault,), endpoint.host, what, tls=True) from None
+    except socket.timeout:
+        raise NO_CONNECTION.told(what) from None
+    except ConnectionResetError:
+        raise BROKE.told(what) from None
+    except (OSError, http.client.HTTPException) as fault:
+        if is_by_proxy:
+            raise PROXY_DOWN.told(what) from None
+        raise not_connected((fault,), endpoint.host, what, tls=False) from None
+    except ValueError:
+        # What the resolver says of a name that is none, as one with an empty part.
+        raise told(UsageError, what, MALFORMED) from None
+
+
+def _tls(request: HttpRequest, what: Attempt) -> ssl.SSLContext:
+    """Return what verifies the other end."""
+    try:
+        context = ssl.create_default_context(cafile=request.bundle or authorities())
+    except OSError as fault:
+        raise not_connected((fault,), request.endpoint.host, what, tls=True) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def authorities() -> Optional[str]:
+    """Return the system's file of authorities, None where it is in no place that is known."""
+    return next((path for path in _AUTHORITIES if os.path.isfile(path)), None)
+
+
+def _proxy(endpoint: Endpoint, what: Attempt) -> Optional[_Proxy]:
+    """Return the proxy that the environment names for an endpoint, None where it names none; raise UsageError."""
+    if not any(name.lower() == f"{endpoint.scheme}_proxy" for name in os.environ):
+        return None
+    # It takes some milliseconds, and most machines have no proxy.
+    from urllib.request import getproxies_environment, proxy_bypass_environment
+
+    url = getproxies_environment().get(endpoint.scheme)
+    if not url or proxy_bypass_environment(endpoint.authority):
+        return None
+    name = f"{endpoint.scheme.upper()}_PROXY"
+    try:
+        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+        host, port = parts.hostname, parts.port or 80
+    except ValueError:
+        host, port = None, 0
+    if not host or parts.scheme != "http":
+        raise told(UsageError, what, f"the proxy in {name} is none that can be asked", "write it as http://HOST:PORT")
+    return _Proxy(host, port, _authorization(parts))
+
+
+def _authorization(parts: urllib.parse.SplitResult) -> dict[str, str]:
+    if parts.username is None:
+        return {}
+    pair = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}

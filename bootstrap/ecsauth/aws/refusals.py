@@ -1,0 +1,251 @@
+"""What a service of AWS answers when it refuses, turned into faults by whose fault it is.
+
+The service's own reason is passed on: it names principals, actions and resources, never content.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth.aws import denials
+from ecsauth.aws.attempt import Attempt, Operation
+from ecsauth.aws.endpoint import is_region
+from ecsauth.command_hint import FILE, KEY, S3URI, CommandHint
+from ecsauth.errors import (
+    ConflictError,
+    DeniedError,
+    EcsauthError,
+    SettlingError,
+    UnreachableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_THROTTLING = frozenset(
+    (
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "KMS.ThrottlingException",
+        "TooManyRequests",
+    )
+)
+_WRONG_REGION = frozenset(("PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "301", "307"))
+_LONGEST_REASON = 300
+# An action, as "not authorized to perform: kms:Decrypt"; in a key's ARN a colon stands before the service.
+_KMS_ACTION = re.compile(r"(?<!:)\bkms:[a-z]", re.IGNORECASE)
+_KEY_ARN = re.compile(r"\barn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-zA-Z-]+")
+
+
+class KnownFault(NamedTuple):
+    """A report whose meaning is clear: whose fault, what happened, what to do; {…} stands for names of the service."""
+
+    error: type[EcsauthError]
+    reason: str
+    hints: tuple[str, ...] = ()
+
+    def told(self, what: Attempt) -> EcsauthError:
+        """Return the fault."""
+        service = what.service
+        names = {
+            "service": service.name,
+            "endpoint": service.endpoint,
+            "owner": service.region_of,
+            "foreign": service.foreign,
+        }
+        hints = (_about(hint, what) if isinstance(hint, CommandHint) else hint.format(**names) for hint in self.hints)
+        return told(self.error, what, self.reason.format(**names), *hints)
+
+
+def told(error: type[EcsauthError], what: Attempt, reason: str, *hints: str) -> EcsauthError:
+    """Return the fault that `what` could not be done for a reason."""
+    fault = error(f"cannot {what}: {reason}", *hints)
+    fault.reason = reason
+    return fault
+
+
+def _about(hint: CommandHint, what: Attempt) -> CommandHint:
+    """Return the hint about the object that was asked for."""
+    return hint.filled({S3URI: what.uri.object_uri}) if what.uri is not None else hint
+
+
+_LOG_IN = "log in again, or set new ones; on an instance they are renewed by themselves"
+_EXPIRED = KnownFault(UnreachableError, "the credentials have expired", (_LOG_IN, "is the clock right?"))
+WHO = (CommandHint("see which credentials are in use", "aws", "sts", "get-caller-identity"),)
+_PUSH = CommandHint("push it first", "ecsauth", "push", FILE, S3URI)
+_HISTORY = CommandHint("see the versions", "ecsauth", "history", S3URI)
+_LOOK_AGAIN = ("look at what is there now, then push again",)
+FOREIGN = KnownFault(UnreachableError, "{foreign}", ("is there a proxy on the way?",))
+_DELETE_MARKER = KnownFault(
+    DeniedError, "this version is a delete marker: the object was deleted", ("name another version, or none",)
+)
+
+
+def _describe_key(why: str) -> CommandHint:
+    return CommandHint(why, "aws", "kms", "describe-key", "--key-id", KEY)
+
+
+_BY_CODE = {
+    "NoSuchBucket": KnownFault(DeniedError, "the bucket does not exist", ("is its name right, and its region?",)),
+    "NoSuchKey": KnownFault(DeniedError, "there is no such object", (_PUSH,)),
+    "NoSuchVersion": KnownFault(DeniedError, "there is no such version", (_HISTORY,)),
+    "MethodNotAllowed": _DELETE_MARKER,
+    "ExpiredToken": _EXPIRED,
+    "InvalidAccessKeyId": KnownFault(SettlingError, "the access key is not known", WHO),
+    "InvalidToken": KnownFault(SettlingError, "the session token is not valid", WHO),
+    "SignatureDoesNotMatch": KnownFault(DeniedError, "the secret access key does not fit the access key", WHO),
+    "PreconditionFailed": KnownFault(ConflictError, "somebody else changed it first", _LOOK_AGAIN),
+    "ConditionalRequestConflict": KnownFault(ConflictError, "somebody else is writing it", _LOOK_AGAIN),
+    "KMS.DisabledException": KnownFault(
+        DeniedError,
+        "the KMS key is disabled",
+        (CommandHint("enable it", "aws", "kms", "enable-key", "--key-id", KEY),),
+    ),
+    "KMS.NotFoundException": KnownFault(
+        DeniedError, "the KMS key does not exist", (_describe_key("it may be deleted, or elsewhere"),)
+    ),
+    **dict.fromkeys(
+        ("KMS.InvalidKeyUsageException", "KMS.UnsupportedOperationException"),
+        KnownFault(
+            DeniedError,
+            "the KMS key cannot encrypt: S3 takes a symmetric ENCRYPT_DECRYPT key",
+            (_describe_key("see its KeySpec and KeyUsage"),),
+        ),
+    ),
+    "KMS.KMSInvalidStateException": KnownFault(
+        DeniedError,
+        "the KMS key cannot be used in its present state",
+        (_describe_key("it may be waiting for deletion"),),
+    ),
+}
+_KMS_GET = "reading takes kms:Decrypt on the key, in the role's policy or in the key's"
+_KMS_PUT = "a put takes kms:GenerateDataKey on the key, in your policy or in the key's"
+
+class Refusal(NamedTuple):
+    """An answer that is not what was asked for: the names of `headers` are in lower case.
+
+    `code` and `message` are those of the service's error document. Of an answer without one `code` is the status.
+    """
+
+    status: int
+    code: str
+    message: str
+    headers: Mapping[str, str]
+
+    @property
+    def is_foreign(self) -> bool:
+        """Tell an error that no service of AWS has written, as a proxy's or a portal's page: HTML, without a code.
+
+        The SDK makes a 500 of a page that comes with 200.
+        """
+        is_page = self.headers.get("content-type", "").lower().startswith("text/html")
+        return is_page and "x-amz-request-id" not in self.headers and (self.code.isdigit() or not self.code)
+
+    @property
+    def region(self) -> Optional[str]:
+        """The region that the bucket is in, where the service says so."""
+        region = self.headers.get("x-amz-bucket-region", "")
+        return region if is_region(region) else None
+
+
+def foreign(what: Attempt) -> EcsauthError:
+    """Return the fault that something else than the service has answered."""
+    return FOREIGN.told(what)
+
+
+def expired(what: Attempt) -> EcsauthError:
+    """Return the fault that the credentials are not valid any more."""
+    return _EXPIRED.told(what)
+
+
+def refused(refusal: Refusal, what: Attempt) -> EcsauthError:
+    """Return the fault that a refusal stands for."""
+    code, status, headers = printable(refusal.code), refusal.status, refusal.headers
+    said = printable(refusal.message)
+    if code == "NoSuchKey" and headers.get("x-amz-delete-marker") == "true":
+        deleted = "the object was deleted: its newest version is a delete marker"
+        return told(DeniedError, what, deleted, _about(_PUSH, what))
+    if code in _BY_CODE:
+        return _naming_key(_BY_CODE[code].told(what), said)
+    if refusal.is_foreign:
+        return foreign(what)
+    if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "RequestTimeout":
+        return told(
+            UnreachableError,
+            what,
+            f"S3 asks to come back later ({code or status})",
+            "run the same command again; if it lasts, see the AWS Health Dashboard for S3 and KMS in this region",
+        )
+    if code in _WRONG_REGION:
+        return _wrong_region(refusal.region, what)
+    if code == "RequestTimeTooSkewed":
+        clock = f"this machine's clock is wrong{_offset(headers.get('date'))}"
+        return told(DeniedError, what, clock, "start chronyd")
+    return _denied(code, status, said, what) or _told_by_status(code, status, said, what)
+
+
+def _naming_key(fault: EcsauthError, said: str) -> EcsauthError:
+    """Return the fault with the key in its hints that KMS names in its message."""
+    named = _KEY_ARN.search(said)
+    if named is not None:
+        fault.hints = tuple(
+            hint.filled({KEY: named[0]}) if isinstance(hint, CommandHint) else hint for hint in fault.hints
+        )
+    return fault
+
+
+def _denied(code: str, status: int, said: str, what: Attempt) -> Optional[EcsauthError]:
+    """Return the fault if it is a denial, by KMS or by S3."""
+    # What a role is answered, too, that IAM has not spread yet; other codes (AllAccessDisabled) are about the bucket.
+    denial = SettlingError if code == "AccessDenied" else DeniedError
+    if code.lower().startswith("kms") or (status == HTTPStatus.FORBIDDEN and _KMS_ACTION.search(said)):
+        needed = _KMS_PUT if what.operation is Operation.PUT else _KMS_GET
+        return told(denial, what, "KMS denies the use of the key" + _quoted(said), needed)
+    if status == HTTPStatus.FORBIDDEN or code in ("AccessDenied", "AllAccessDisabled"):
+        causes = denials.causes(what, said)
+        fault = told(denial, what, "S3 denies access" + _quoted(said), *causes)
+        fault.is_unexplained = True
+        return fault
+    return None
+
+
+def _told_by_status(code: str, status: int, said: str, what: Attempt) -> EcsauthError:
+    """Return what is left: codes that mean many things, and answers without any."""
+    if code == "InvalidArgument" and "version id" in said.lower():
+        return told(DeniedError, what, "this is no ID of a version", _about(_HISTORY, what))
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        # A HEAD has no body that names the code.
+        return _DELETE_MARKER.told(what)
+    if status == HTTPStatus.NOT_FOUND:
+        return told(DeniedError, what, "there is no such object, version or bucket", "is the URI right?")
+    return told(DeniedError, what, f"S3 answers {code or status}" + _quoted(said))
+
+
+def _wrong_region(region: Optional[str], what: Attempt) -> EcsauthError:
+    where = f" in {region}" if region else " elsewhere"
+    return told(DeniedError, what, f"the bucket is{where}", f"give --region {region or 'REGION'}, the bucket's region")
+
+
+def _offset(date: Optional[str]) -> str:
+    """Say by how much the clock is off, measured against the answer's date."""
+    try:
+        there = email.utils.parsedate_to_datetime(date or "").timestamp()
+    except (TypeError, ValueError):
+        return ""
+    seconds = round(time.time() - there)
+    return f" by {abs(seconds)} s, {'ahead' if seconds > 0 else 'behind'}"
+
+
+def _quoted(said: str) -> str:
+    return f" ({said})" if said else ""
+
+
+def printable(text: object) -> str:
+    """Return what can be shown of a text on one line, of a length that can be read."""
+    return "".join(letter for letter in str(text) if letter.isprintable())[:_LONGEST_REASON]
