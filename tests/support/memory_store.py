@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Callable, Optional
 
 from ecsauth.boot.trust import ObjectFacts
-from ecsauth.check.file import LARGEST
+from ecsauth.envfile import LARGEST
 from ecsauth.errors import DeniedError, InvalidError, UnreachableError
 from ecsauth.publish.put import NewVersion, RefusedPutError
 from ecsauth.publish.versions import ObjectVersion, PushMetadata, VersionContent

@@ -15,6 +15,7 @@ from ecsauth.aws.attempt import Operation, at
 from ecsauth.aws.errors import expired, foreign, translate
 from ecsauth.boot.fetch import Fetched, Identity
 from ecsauth.boot.trust import ObjectFacts
+from ecsauth.envfile import LARGEST
 from ecsauth.errors import (
     InvalidError,
     LocalError,
@@ -48,8 +49,7 @@ class ObjectKind(NamedTuple):
     longest: int
 
 
-# Far above any env-file (docker takes lines of 64 KiB), far below what could hurt.
-ENV_FILE = ObjectKind("env-file", 256 * 1024)
+ENV_FILE = ObjectKind("env-file", LARGEST)
 
 
 class InstanceStore:

@@ -122,9 +122,6 @@ def for_people(file: str) -> str:
     """Return the name of the file in a message."""
     if file == _STDIN:
         return _STDIN_NAME
-    if file.isprintable():
-        return file
-
     return printable(file)
 
 

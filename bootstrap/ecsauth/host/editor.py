@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING, Any, Optional
 
+from ecsauth.envfile import LARGEST
 from ecsauth.errors import LocalError
 
 if TYPE_CHECKING:
@@ -87,8 +88,6 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a directory of one's own is made in it
 _MOUNTS = "/proc/self/mounts"
 _IN_MEMORY = frozenset(("tmpfs", "ramfs"))
-# The same as what may be pushed.
-_LONGEST = 256 * 1024
 _WIPED = 1 << 22
 _PREFIX = "ecsauth-edit-"
 _PRIVATE = 0o700
@@ -113,13 +112,13 @@ class ScratchFile:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise LocalError("the editor left something that is no plain file")
             with open(descriptor, "rb", closefd=False) as file:
-                data = file.read(_LONGEST + 1)
+                data = file.read(LARGEST + 1)
         except OSError as fault:
             raise LocalError(f"cannot read what the editor left: {_reason(fault)}") from None
         finally:
             _close(descriptor)
-        if len(data) > _LONGEST:
-            raise LocalError(f"the edited file is larger than {_LONGEST // 1024} KiB: it is no env-file")
+        if len(data) > LARGEST:
+            raise LocalError(f"the edited file is larger than {LARGEST // 1024} KiB: it is no env-file")
         return data
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 from ecsauth import __version__
 from ecsauth.boot.trust import KMS_ENCRYPTIONS
 from ecsauth.check import approve
-from ecsauth.check.file import LARGEST
 from ecsauth.command_hint import CommandHint
+from ecsauth.envfile import LARGEST
 from ecsauth.errors import DeniedError, EcsauthError, InvalidError, UsageError
 from ecsauth.publish import boot_archive
 from ecsauth.publish.bucket_risks import risks

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Optional
 
 import pytest
 from ecsauth.aws_names import S3URI
-from ecsauth.check.file import LARGEST
+from ecsauth.envfile import LARGEST
 from ecsauth.errors import ConflictError, DeniedError, InvalidError, UsageError
 from ecsauth.publish import PublishRequest, Services, boot_archive, edit, push, push_archive, roll_back
 from ecsauth.publish.bucket_risks import Settings
