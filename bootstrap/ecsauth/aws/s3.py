@@ -26,6 +26,7 @@ from ecsauth.errors import (
     UsageError,
     reason_of,
 )
+from ecsauth.secret import SecretBytes
 from ecsauth.timing import within
 
 if TYPE_CHECKING:
@@ -164,14 +165,14 @@ def place_of(uri: S3URI) -> dict[str, Any]:
     return {"Bucket": uri.bucket, "Key": uri.key, **({"VersionId": uri.version_id} if uri.version_id else {})}
 
 
-def _read(body: Any, uri: S3URI, kind: ObjectKind) -> bytes:
+def _read(body: Any, uri: S3URI, kind: ObjectKind) -> SecretBytes:
     """Read to the end: length and checksum are verified only there."""
     data = bytearray()
     while chunk := body.read(_CHUNK):
         data += chunk
         if len(data) > kind.longest:
             raise InvalidError(f"{uri} is larger than {kind.longest // 1024} KiB: it is no {kind.name}")
-    return bytes(data)
+    return SecretBytes(data)
 
 
 def facts_of(answer: Any, *, verified: bool) -> ObjectFacts:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ecsauth.envfile import LARGEST
 from ecsauth.errors import LocalError
+from ecsauth.secret import SecretBytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +103,7 @@ class ScratchFile:
         self.path = path
         self.is_in_memory = is_in_memory
 
-    def read(self) -> bytes:
+    def read(self) -> SecretBytes:
         """Return the bytes as the editor has left them; raise LocalError where there is no plain file any more."""
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -119,7 +120,7 @@ class ScratchFile:
             _close(descriptor)
         if len(data) > LARGEST:
             raise LocalError(f"the edited file is larger than {LARGEST // 1024} KiB: it is no env-file")
-        return data
+        return SecretBytes(data)
 
 
 @contextlib.contextmanager

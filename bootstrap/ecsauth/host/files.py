@@ -12,10 +12,11 @@ from typing import Optional
 import ecsauth
 from ecsauth.envfile import LARGEST
 from ecsauth.errors import InvalidError, LocalError
+from ecsauth.secret import SecretBytes
 from ecsauth.status.observed import Placed
 
 
-def read_env_file(path: str, otherwise: str = "it is no env-file") -> bytes:
+def read_env_file(path: str, otherwise: str = "it is no env-file") -> SecretBytes:
     """Return the file's bytes, `-` for standard input; `otherwise` says what is wrong with a larger file.
 
     Raises LocalError where it cannot be read, InvalidError where it is larger than 256 KiB.
@@ -33,7 +34,7 @@ def read_env_file(path: str, otherwise: str = "it is no env-file") -> bytes:
         raise LocalError(f"cannot read {path}: {os.strerror(fault.errno or 0).lower()}") from None
     if len(data) > LARGEST:
         raise InvalidError(f"{path} is larger than {LARGEST // 1024} KiB: {otherwise}")
-    return data
+    return SecretBytes(data)
 
 
 # As the kernel follows in one path, path_resolution(7).
