@@ -1,4 +1,4 @@
-"""A text that must not be shown: it prints as `***` wherever it ends up."""
+"""What must not be shown: it prints as `***` wherever it ends up."""
 
 from __future__ import annotations
 
@@ -36,3 +36,17 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not pickled")
+
+
+class SecretBytes(bytes):
+    """What an env-file holds: bytes to read, compare and write, of which `repr`, `str` and tracebacks show `***`.
+
+    Whatever is made of them, as a slice or a text, is bare: it is wrapped again where it is kept.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__

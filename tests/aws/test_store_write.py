@@ -16,6 +16,7 @@ from ecsauth.aws_names import S3URI
 from ecsauth.errors import DeniedError
 from ecsauth.publish.put import NewVersion, RefusedPutError
 from ecsauth.publish.versions import PushMetadata
+from ecsauth.secret import SecretBytes
 from s3_server import ACCOUNT, REGION
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def store(operator_env: dict[str, str], live_in: Callable[[dict[str, str]], None
 
 def draft(bucket: Bucket, replaces: str | None = None, data: bytes = BODY) -> NewVersion:
     """Return what is to be put."""
-    return NewVersion(data, bucket.kms_key, replaces, METADATA)
+    return NewVersion(SecretBytes(data), bucket.kms_key, replaces, METADATA)
 
 
 def test_look(store: S3VersionStore, bucket: Bucket) -> None:

@@ -16,6 +16,7 @@ from ecsauth.boot.trust import ObjectFacts
 from ecsauth.errors import EcsauthError, LocalError
 from ecsauth.host.clock import SystemClock
 from ecsauth.host.disk import BACKUP_SUFFIX, LocalDisk
+from ecsauth.secret import SecretBytes
 from needs import need
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def _names(directory: Path) -> list[str]:
 
 def _accepted(data: bytes, number: int) -> Accepted:
     facts = ObjectFacts(f"e{number}", number, f"v{number}", "aws:kms", "key")
-    return Accepted(facts, data, Source("s3://b/k", "1", ("key",), "/f", (), "1"), is_new=True)
+    return Accepted(facts, SecretBytes(data), Source("s3://b/k", "1", ("key",), "/f", (), "1"), is_new=True)
 
 
 def _install(disk: install.Disk, data: bytes, number: int) -> State:

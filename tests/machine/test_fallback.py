@@ -16,6 +16,7 @@ from ecsauth.envfile import overrides
 from ecsauth.errors import UnreachableError
 from ecsauth.host.clock import SystemClock
 from ecsauth.host.disk import LocalDisk
+from ecsauth.secret import SecretBytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +48,7 @@ def _demand(place: Path, cluster: str) -> Demand:
 def _accepted(place: Path, cluster: str) -> Accepted:
     settings = (f"ECS_CLUSTER={cluster}",)
     source = Source("s3://bucket/k", "111122223333", (KEY,), str(place / "ecs.config"), settings, "1")
-    return Accepted(FACTS, f"ECS_CLUSTER={cluster}\n".encode(), source, is_new=True)
+    return Accepted(FACTS, SecretBytes(f"ECS_CLUSTER={cluster}\n".encode()), source, is_new=True)
 
 
 def test_same_object_with_other_settings(disk: LocalDisk, place: Path) -> None:

@@ -19,6 +19,7 @@ from ecsauth.boot.state import PRIVATE
 from ecsauth.boot.trust import ObjectFacts
 from ecsauth.errors import LaunchError, UnreachableError
 from ecsauth.host.disk import LocalDisk
+from ecsauth.secret import SecretBytes
 from ecsauth.timing import Moment
 
 if TYPE_CHECKING:
@@ -297,7 +298,7 @@ class Store:
         if self._number is None:
             raise UnreachableError("S3 does not answer")
         found = facts(self._number)
-        return None if unless == found.etag else Fetched(found, body(self._number))
+        return None if unless == found.etag else Fetched(found, SecretBytes(body(self._number)))
 
 
 class Nobody:

@@ -6,10 +6,11 @@ import copy
 from typing import TYPE_CHECKING, Callable, Optional
 
 from ecsauth.boot.trust import ObjectFacts
-from ecsauth.check.file import LARGEST
+from ecsauth.envfile import LARGEST
 from ecsauth.errors import DeniedError, InvalidError, UnreachableError
 from ecsauth.publish.put import NewVersion, RefusedPutError
 from ecsauth.publish.versions import ObjectVersion, PushMetadata, VersionContent
+from ecsauth.secret import SecretBytes
 
 if TYPE_CHECKING:
     from ecsauth.aws_names import S3URI
@@ -46,7 +47,7 @@ class MemoryStore:
 
     def add(self, data: bytes, kms_key: str = KEY, *, version_id: str = "", checksum: Optional[str] = "CRC32") -> None:
         """Let somebody put a version without ecsauth."""
-        self._append(NewVersion(data, kms_key, None, PushMetadata()), version_id, checksum)
+        self._append(NewVersion(SecretBytes(data), kms_key, None, PushMetadata()), version_id, checksum)
 
     def contents(self) -> list[bytes]:
         """Return what the versions hold, oldest first."""
@@ -65,7 +66,7 @@ class MemoryStore:
             raise DeniedError(f"cannot get {uri}")
         if found.version.size > self.longest:
             raise InvalidError(f"{uri} is larger than {self.longest} bytes")
-        return found._replace(content=found.content + b"#" * self.is_damaged)
+        return found._replace(content=SecretBytes(found.content + b"#" * self.is_damaged))
 
     def put(self, uri: S3URI, new: NewVersion) -> ObjectVersion:
         """Put, if the current version is still the one to replace."""

@@ -15,6 +15,7 @@ from ecsauth.aws.attempt import Operation, at
 from ecsauth.aws.errors import expired, foreign, translate
 from ecsauth.boot.fetch import Fetched, Identity
 from ecsauth.boot.trust import ObjectFacts
+from ecsauth.envfile import LARGEST
 from ecsauth.errors import (
     InvalidError,
     LocalError,
@@ -25,6 +26,7 @@ from ecsauth.errors import (
     UsageError,
     reason_of,
 )
+from ecsauth.secret import SecretBytes
 from ecsauth.timing import within
 
 if TYPE_CHECKING:
@@ -48,8 +50,7 @@ class ObjectKind(NamedTuple):
     longest: int
 
 
-# Far above any env-file (docker takes lines of 64 KiB), far below what could hurt.
-ENV_FILE = ObjectKind("env-file", 256 * 1024)
+ENV_FILE = ObjectKind("env-file", LARGEST)
 
 
 class InstanceStore:
@@ -164,14 +165,14 @@ def place_of(uri: S3URI) -> dict[str, Any]:
     return {"Bucket": uri.bucket, "Key": uri.key, **({"VersionId": uri.version_id} if uri.version_id else {})}
 
 
-def _read(body: Any, uri: S3URI, kind: ObjectKind) -> bytes:
+def _read(body: Any, uri: S3URI, kind: ObjectKind) -> SecretBytes:
     """Read to the end: length and checksum are verified only there."""
     data = bytearray()
     while chunk := body.read(_CHUNK):
         data += chunk
         if len(data) > kind.longest:
             raise InvalidError(f"{uri} is larger than {kind.longest // 1024} KiB: it is no {kind.name}")
-    return bytes(data)
+    return SecretBytes(data)
 
 
 def facts_of(answer: Any, *, verified: bool) -> ObjectFacts:

@@ -16,14 +16,12 @@ if TYPE_CHECKING:
     from ecsauth.boot.fetch import Demand
     from ecsauth.boot.install import Disk
     from ecsauth.boot.state import Installed, State
+    from ecsauth.secret import SecretBytes
 
 
 class _Good(NamedTuple):
     installed: Installed
-    data: bytes
-
-    def __repr__(self) -> str:
-        return f"_Good({self.installed!r}, ***)"
+    data: SecretBytes
 
 
 def last_verified(silence: UnreachableError, demand: Demand, disk: Disk, state: State, now: int) -> Accepted:
@@ -84,7 +82,7 @@ def _find(disk: Disk, state: State) -> Optional[_Good]:
     return None
 
 
-def _copy(installed: Installed, disk: Disk) -> Optional[bytes]:
+def _copy(installed: Installed, disk: Disk) -> Optional[SecretBytes]:
     """Return the installed bytes, from the verified copy or, where that is damaged, from the env-file."""
     copy, standing = disk.verified_copy(), disk.env_file()
     if installed.is_of(copy):

@@ -10,6 +10,7 @@ from ecsauth.boot.trust import ObjectFacts, Pins
 from ecsauth.check import approve, rules
 from ecsauth.envfile import overrides
 from ecsauth.errors import DeniedError
+from ecsauth.secret import SecretBytes
 from ecsauth.timing import Clock, Deadline, persist
 
 if TYPE_CHECKING:
@@ -29,10 +30,7 @@ class Fetched(NamedTuple):
     """An object: what S3 says of it, and its bytes."""
 
     facts: ObjectFacts
-    body: bytes
-
-    def __repr__(self) -> str:
-        return f"Fetched({self.facts!r}, ***)"
+    body: SecretBytes
 
 
 class Accepted(NamedTuple):
@@ -42,14 +40,11 @@ class Accepted(NamedTuple):
     """
 
     facts: ObjectFacts
-    data: bytes
+    data: SecretBytes
     source: Source
     is_new: bool
     findings: tuple[Finding, ...] = ()
     stale_for: Optional[int] = None
-
-    def __repr__(self) -> str:
-        return f"Accepted({self.facts!r}, ***, is_new={self.is_new})"
 
 
 class Instance(Protocol):
@@ -110,7 +105,7 @@ class Intake:
         self._lap = lap
 
     def obtain(
-        self, state: State, standing: Optional[bytes], verified: Optional[bytes], deadline: Deadline
+        self, state: State, standing: Optional[SecretBytes], verified: Optional[bytes], deadline: Deadline
     ) -> Accepted:
         """Return the env-file to install, or the standing one if S3 says that it is still current.
 
@@ -160,7 +155,7 @@ class Intake:
             raise DeniedError(f"{uri} is not to be trusted: {reasons}", *(doubt.hint for doubt in doubts))
         if fetched.facts.checksum is None:
             self._warn(f"{uri} carries no checksum that can be verified here: push it again to give it one")
-        data = overrides.apply(fetched.body, self._demand.settings)
+        data = SecretBytes(overrides.apply(fetched.body, self._demand.settings))
         findings = approve(data, str(uri))
         self._lap("check")
         return Accepted(fetched.facts, data, source, is_new=True, findings=findings)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ecsauth.boot.fetch import Accepted
+    from ecsauth.secret import SecretBytes
     from ecsauth.timing import Clock, Moment
 
 
@@ -45,16 +46,16 @@ class Disk(Protocol):
     def mend_record(self) -> Optional[str]:
         """Keep a damaged record aside, put what is left in its place, and return what to tell; None: all is well."""
 
-    def env_file(self) -> Optional[bytes]:
+    def env_file(self) -> Optional[SecretBytes]:
         """Return what stands in the env-file's place, None: nothing; raise LocalError if the place is not safe."""
 
     def env_file_mode(self) -> int:
         """Return the permission bits of what stands in the env-file's place; PRIVATE where nothing does."""
 
-    def verified_copy(self) -> Optional[bytes]:
+    def verified_copy(self) -> Optional[SecretBytes]:
         """Return what ecsauth last proved good."""
 
-    def pre_image(self) -> Optional[bytes]:
+    def pre_image(self) -> Optional[SecretBytes]:
         """Return what stood in the env-file's place before the change under way, None: nothing."""
 
     def write_env_file(self, data: Optional[bytes], mode: int = PRIVATE) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ecsauth.boot.plan import Command, Plan, Step
     from ecsauth.boot.state import State
     from ecsauth.boot.trust import ObjectFacts
+    from ecsauth.secret import SecretBytes
 
 _POLL = 0.25
 _UNDO = 60.0
@@ -48,16 +49,13 @@ class Terms(NamedTuple):
 
     cluster: str
     wait: float
-    data: bytes
+    data: SecretBytes
     writes: bool
     force: bool = False
     abandon_tasks: bool = False
     rollback_on_timeout: bool = False
     undisturbed: Callable[[], AbstractContextManager[Any]] = nullcontext
     revives: bool = False
-
-    def __repr__(self) -> str:
-        return f"Terms({self.cluster!r}, ***)"
 
 
 class LaunchMode(Protocol):

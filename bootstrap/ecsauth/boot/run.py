@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ecsauth.boot.plan import Plan
     from ecsauth.boot.state import State
 
-# What the agent joins when nobody tells it a cluster (amazon-ecs-agent, agent/config/config.go).
-DEFAULT_CLUSTER = "default"
 # Seconds for which an agent is waited for that is only started again.
 _REVIVAL = 30.0
 # Seconds by which the recorded time of S3's last answer may be behind.
@@ -194,9 +192,8 @@ class Boot:
         edges, request = self._edges, self._request
         if edges.starter is None:
             return None
-        cluster = envfile.docker(accepted.data).environment().get("ECS_CLUSTER")
         terms = Terms(
-            cluster=(cluster.reveal() if cluster else "") or DEFAULT_CLUSTER,
+            cluster=envfile.docker(accepted.data).cluster(),
             wait=min(request.wait, _REVIVAL) if revives else request.wait,
             data=accepted.data,
             writes=accepted.is_new and install.standing(edges.disk, state, accepted) is None,

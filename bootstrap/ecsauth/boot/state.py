@@ -6,18 +6,17 @@ which is something else than none: what it protects from, an older object above 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from typing import Any, NamedTuple, Optional, TypeVar
+from typing import Any, NamedTuple, Optional, get_args, get_origin, get_type_hints
 
 from ecsauth.boot.trust import ObjectFacts
 from ecsauth.errors import DamagedError, LocalError
-from ecsauth.timing import Moment
+from ecsauth.timing import Moment  # noqa: TC001 - the annotations are read
 
 _SCHEMA = 1
 PRIVATE = 0o600
-
-Value = TypeVar("Value")
 
 
 class Source(NamedTuple):
@@ -105,6 +104,15 @@ class State(NamedTuple):
     had_file: Optional[bool] = None
 
 
+# Version 0.1 recorded these; a record without one of them is damaged, though an empty state has defaults.
+_ALWAYS_RECORDED = frozenset(State._fields[:7])
+# On terms, and for an object, that this version does not know, nothing is taken for accepted.
+_CLOSED = (ObjectFacts, Source)
+
+# An object's facts stand up to six times in a record.
+_hints = functools.lru_cache(maxsize=None)(get_type_hints)
+
+
 def digest(data: bytes) -> str:
     """Return the SHA-256 of an env-file, by which a damaged copy is told from a whole one."""
     return hashlib.sha256(data).hexdigest()
@@ -130,105 +138,47 @@ def from_json(data: bytes, path: str = "the record") -> State:
                 f"{path} was written by a newer ecsauth (schema {schema})",
                 "install that version again: this one does not know what its record protects from",
             )
-        _insist(int, document["pre_image_mode"])
-        return State(
-            in_progress=_facts(document["in_progress"]),
-            previous=_installed(document["previous"]),
-            installed=_installed(document["installed"]),
-            applied=_facts(document["applied"]),
-            verified=_facts(document["verified"]),
-            rejected=_rejected(document["rejected"]),
-            pre_image_mode=document["pre_image_mode"],
-            # What version 0.1 did not record.
-            agent_before=_be(bool, document.get("agent_before", False)),
-            confirmed_at=_be(int, document.get("confirmed_at", 0)),
-            failure=_failure(document.get("failure")),
-            on_terms=_source(document.get("on_terms")),
-            leaves_agent=_be(bool, document.get("leaves_agent", False)),
-            region=_named(document.get("region")),
-            had_file=_flag(document.get("had_file")),
-        )
+        if not document.keys() >= _ALWAYS_RECORDED:
+            raise ValueError
+        if document["rejected"]:
+            # What ecsauth rejected before it had modes of starting an agent.
+            document["rejected"].setdefault("plan", "")
+        state: State = _record(State, document)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise DamagedError(
             f"{path} is damaged: it holds no record of ecsauth",
             "run ecsauth boot: it keeps the file aside, and goes on with the second copy or with a new record",
         ) from None
+    return state
 
 
 def _document(record: Any) -> dict[str, Any]:
     return {name: _document(value) if hasattr(value, "_asdict") else value for name, value in record._asdict().items()}
 
 
-def _facts(document: Optional[dict[str, Any]]) -> Optional[ObjectFacts]:
-    return None if document is None else _object(document)
+def _record(kind: Any, document: Any) -> Any:
+    """Return the named tuple that a JSON object holds; raise ValueError or TypeError if it holds none.
 
-
-def _installed(document: Optional[dict[str, Any]]) -> Optional[Installed]:
-    if document is None:
-        return None
-    source, moment = _terms(document["source"]), _moment(document.get("moment"))
-    return Installed(
-        _object(document["facts"]), source, _be(int, document["at"]), moment, _named(document.get("sha256"))
-    )
-
-
-def _source(document: Optional[dict[str, Any]]) -> Optional[Source]:
-    return None if document is None else _terms(document)
-
-
-def _terms(terms: dict[str, Any]) -> Source:
-    source = Source(**{**terms, "kms_keys": tuple(terms["kms_keys"]), "settings": tuple(terms["settings"])})
-    _insist(str, source.uri, source.bucket_owner, source.env_file, source.rules, *source.kms_keys, *source.settings)
-    return source
-
-
-def _moment(document: Optional[dict[str, Any]]) -> Optional[Moment]:
-    return None if document is None else Moment(_be(str, document["boot"]), _be(float, document["seconds"]))
-
-
-def _rejected(document: Optional[dict[str, Any]]) -> Optional[Rejected]:
-    if document is None:
-        return None
-    retry_after = document.get("retry_after")
-    return Rejected(
-        facts=_object(document["facts"]),
-        plan=_be(str, document.get("plan", "")),
-        reason=_be(str, document["reason"]),
-        at=_be(int, document["at"]),
-        tries=_be(int, document.get("tries", 1)),
-        retry_after=None if retry_after is None else _be(int, retry_after),
-        final=_be(bool, document.get("final", False)),
-    )
-
-
-def _failure(document: Optional[dict[str, Any]]) -> Optional[Failure]:
-    if document is None:
-        return None
-    return Failure(_be(int, document["at"]), _be(int, document["status"]), _be(str, document["message"]))
-
-
-def _object(document: dict[str, Any]) -> ObjectFacts:
-    facts = ObjectFacts(**document)
-    optional = (facts.version_id, facts.encryption, facts.kms_key, facts.checksum)
-    _insist(str, facts.etag, *(text for text in optional if text is not None))
-    _insist(int, facts.last_modified)
-    return facts
-
-
-def _named(value: object) -> Optional[str]:
-    return None if value is None else _be(str, value)
-
-
-def _flag(value: object) -> Optional[bool]:
-    return None if value is None else _be(bool, value)
-
-
-def _insist(kind: type, *values: object) -> None:
-    if not all(isinstance(value, kind) for value in values):
+    What an earlier version did not record has the field's default; without one the constructor raises TypeError.
+    """
+    if type(document) is not dict:
         raise TypeError
+    hints = _hints(kind)
+    if kind in _CLOSED and not document.keys() <= hints.keys():
+        raise ValueError
+    return kind(**{name: _value(hint, document[name]) for name, hint in hints.items() if name in document})
 
 
-def _be(kind: type[Value], value: object) -> Value:
-    if not isinstance(value, kind):
+def _value(hint: Any, value: Any) -> Any:
+    """Return what JSON has for a field with this annotation; raise ValueError or TypeError for any other type."""
+    choices = get_args(hint)
+    if type(None) in choices:
+        return None if value is None else _value(choices[0], value)
+    if get_origin(hint) is tuple and type(value) is list:
+        return tuple(_value(choices[0], one) for one in value)
+    if hasattr(hint, "_fields"):
+        return _record(hint, value)
+    # Not isinstance: to Python a bool is an int.
+    if type(value) is not hint:
         raise TypeError
     return value

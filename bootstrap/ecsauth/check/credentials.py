@@ -204,7 +204,8 @@ def _inside(kind: str, data: str, problems: tuple[Problem, ...]) -> tuple[Proble
     Else they would come out only once that is removed.
     """
     meant = meant_document.read(data)
-    if meant.value is None or meant.text == data:
+    text = meant.text.reveal()
+    if meant.value is None or text == data:
         return ()
     looks_like = document_problems.looks_like(meant.value)
     around = {problem.kind for problem in problems}
@@ -213,10 +214,10 @@ def _inside(kind: str, data: str, problems: tuple[Problem, ...]) -> tuple[Proble
     # The fix of a config.json names the type; of any other document a wrong one is a slip of its own.
     given = document_problems.trim(kind)
     inner = given if given in FIELDS and not meant.is_wrapped else looks_like or given
-    start = data.find(meant.text)  # -1: there were escapes in it, and no column is right
+    start = data.find(text)  # -1: there were escapes in it, and no column is right
     found = [
         problem._replace(column=problem.column + start if start >= 0 else 1)
-        for problem in auth.parse(inner, meant.text).problems
+        for problem in auth.parse(inner, text).problems
         if problem.kind not in _OF_TYPE
     ]
     if meant.is_wrapped and ProblemKind.AUTHS_WRAPPER not in around:

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Optional
 from ecsauth.agent.names import holds_secret, looks_secret
 from ecsauth.check.found import found, title
 from ecsauth.check.lines import BYTE_ORDER_MARK, Line, LineKind
+from ecsauth.envfile import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ecsauth.finding import Finding
-
-LARGEST = 256 * 1024
-"""Bytes of an env-file that ecsauth takes."""
 
 # Go bufio.MaxScanTokenSize, less the LF.
 _LONGEST_LINE = 65_535

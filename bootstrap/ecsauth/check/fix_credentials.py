@@ -57,7 +57,8 @@ def canonical_auth(kind: Optional[str], data: Optional[str]) -> Auth:
     Raises InvalidError where two names turn out to be one registry with different credentials, and where mending a
     name would change the credentials that other images of its host get.
     """
-    text, value, _ = meant_document.read(data or "")
+    secret, value, _ = meant_document.read(data or "")
+    text = secret.reveal()
     if value is None or value.kind is not JsonKind.OBJECT:
         return Auth(kind, None if data is None else Secret(data))
     meant = _type(kind or "", text)

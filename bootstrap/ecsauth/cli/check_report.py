@@ -13,6 +13,7 @@ from ecsauth.cli import console, findings, inputs
 from ecsauth.cli.findings import sarif, workflow_commands
 from ecsauth.errors import EcsauthError, ExitCode, InvalidError, UsageError
 from ecsauth.finding import Finding, Severity
+from ecsauth.secret import SecretBytes
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +30,7 @@ class FileReport(NamedTuple):
 
     file: str
     found: tuple[Finding, ...] = ()
-    data: bytes = b""
+    data: SecretBytes = SecretBytes()
     is_authored: bool = False
     can_fix: bool = False
     fault: Optional[EcsauthError] = None
@@ -67,7 +68,7 @@ def show_all(reports: Iterable[FileReport], style: str) -> int:
         if report.fault is not None:
             _tell_fault(report.file, report.fault)
         # The bytes are not needed any more.
-        kept.append(report._replace(data=b""))
+        kept.append(report._replace(data=SecretBytes()))
     if style == "text":
         _sum_up(kept)
     else:

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     import argparse
 
     from ecsauth.envfile.dotenv import AuthoredVariable, Written
+    from ecsauth.secret import SecretBytes
 
 # Line numbers in a message.
 _MOST_LINES = 5
 
 
-def read_path(file: str) -> bytes:
+def read_path(file: str) -> SecretBytes:
     """Return the bytes of a path or of standard input; raise UsageError for an S3URI."""
     if _is_s3_uri(file):
         raise UsageError("FILE has to be a path here, or - for standard input")
@@ -39,7 +40,7 @@ def _is_s3_uri(file: str) -> bool:
     return aws_names.is_s3_uri(file)
 
 
-def from_dialect(data: bytes, file: str, dialect: str) -> Written:
+def from_dialect(data: SecretBytes, file: str, dialect: str) -> Written:
     """Return what was authored as docker reads it, line by line, and tell what had to be changed for that.
 
     Raises InvalidError for a file that python-dotenv cannot read, or that no env-file can say.
@@ -97,7 +98,7 @@ def deliver(file: str, data: bytes) -> None:
         console.say(f"wrote {for_people(file)}, 0600")
 
 
-def read(file: str, arguments: argparse.Namespace) -> bytes:
+def read(file: str, arguments: argparse.Namespace) -> SecretBytes:
     """Return the bytes of a path, of an S3URI, or of standard input; raise an EcsauthError."""
     if not _is_s3_uri(file):
         return read_path(file)
@@ -122,9 +123,6 @@ def for_people(file: str) -> str:
     """Return the name of the file in a message."""
     if file == _STDIN:
         return _STDIN_NAME
-    if file.isprintable():
-        return file
-
     return printable(file)
 
 

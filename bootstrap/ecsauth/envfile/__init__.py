@@ -8,10 +8,20 @@ library (ecsauth.envfile.dotenv).
 from __future__ import annotations
 
 from ecsauth.envfile.docker import docker, ecs_init
-from ecsauth.envfile.reading import LONGEST_STRING, Assignment, Reading, Refusal, RefusalReason, Skipped, SkipReason
+from ecsauth.envfile.reading import (
+    LARGEST,
+    LONGEST_STRING,
+    Assignment,
+    Reading,
+    Refusal,
+    RefusalReason,
+    Skipped,
+    SkipReason,
+)
 from ecsauth.envfile.systemd import systemd
 
 __all__ = [
+    "LARGEST",
     "LONGEST_STRING",
     "Assignment",
     "Reading",

@@ -15,7 +15,7 @@ from ecsauth.envfile import Refusal, RefusalReason
 from ecsauth.errors import InvalidError
 from ecsauth.go import json
 from ecsauth.go.values import GO_SPACE
-from ecsauth.secret import Secret
+from ecsauth.secret import Secret, SecretBytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,11 +53,8 @@ class Written(NamedTuple):
     `differences` are (line, what had to go from the authored line).
     """
 
-    data: bytes
+    data: SecretBytes
     differences: tuple[tuple[int, str], ...] = ()
-
-    def __repr__(self) -> str:
-        return f"Written(***, {self.differences!r})"
 
 
 def refuse_long_blanks(authored: bytes) -> None:
@@ -90,7 +87,7 @@ def write(authored: bytes, bindings: Iterable[AuthoredVariable]) -> Written:
             lines += [""] * (binding.line - 1 - len(lines))
             lines.append(f"{_name(binding)}={_one_line(binding)}")
     data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
-    return Written(data, tuple(differences))
+    return Written(SecretBytes(data), tuple(differences))
 
 
 def _difference(binding: AuthoredVariable, text: str) -> str:

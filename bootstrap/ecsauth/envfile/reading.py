@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 # Linux execve(2), MAX_ARG_STRLEN: 32 pages of 4,096 bytes hold one NAME=VALUE and its terminating NUL.
 LONGEST_STRING = 131_071
+# Far above any env-file (docker takes lines of 64 KiB), far below what could hurt.
+LARGEST = 256 * 1024
+# What the agent joins when nobody tells it a cluster (amazon-ecs-agent, agent/config/config.go).
+_DEFAULT_CLUSTER = "default"
 
 
 class SkipReason(Enum):
@@ -98,6 +102,11 @@ class Reading(NamedTuple):
     def environment(self) -> dict[str, Secret]:
         """Return what the reader hands on: the last of each name; empty when it refuses the file."""
         return {} if self.refusal else {one.name: one.value for one in self.assignments}
+
+    def cluster(self) -> str:
+        """Return the cluster that an agent joins with what the reader hands on."""
+        named = self.environment().get("ECS_CLUSTER")
+        return (named.reveal() if named else "") or _DEFAULT_CLUSTER
 
     def process_environment(self) -> dict[str, Secret]:
         """Return what the started process has; empty when it is not started.

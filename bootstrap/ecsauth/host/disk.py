@@ -18,6 +18,8 @@ from ecsauth.host.private_directory import PrivateDirectory, write_private
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ecsauth.secret import SecretBytes
+
 __all__ = ["BACKUP_SUFFIX", "MARK", "LocalDisk", "PrivateDirectory", "write_private"]
 
 BACKUP_SUFFIX = ".before-ecsauth"
@@ -110,7 +112,7 @@ class LocalDisk:
     def _path(self, name: str) -> str:
         return os.path.join(self._own.path, name)
 
-    def env_file(self) -> Optional[bytes]:
+    def env_file(self) -> Optional[SecretBytes]:
         """Return what stands in the env-file's place; raise LocalError if the place is not safe."""
         return self._place.read(self._name)
 
@@ -118,11 +120,11 @@ class LocalDisk:
         """Return the permission bits of what stands in the env-file's place, 0600 where nothing does."""
         return self._place.mode(self._name)
 
-    def verified_copy(self) -> Optional[bytes]:
+    def verified_copy(self) -> Optional[SecretBytes]:
         """Return what ecsauth last proved good."""
         return self._own.read("verified")
 
-    def pre_image(self) -> Optional[bytes]:
+    def pre_image(self) -> Optional[SecretBytes]:
         """Return what stood in the env-file's place before the change under way."""
         return self._own.read("pre-image")
 

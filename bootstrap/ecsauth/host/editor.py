@@ -14,7 +14,9 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING, Any, Optional
 
+from ecsauth.envfile import LARGEST
 from ecsauth.errors import LocalError
+from ecsauth.secret import SecretBytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,8 +89,6 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a directory of one's own is made in it
 _MOUNTS = "/proc/self/mounts"
 _IN_MEMORY = frozenset(("tmpfs", "ramfs"))
-# The same as what may be pushed.
-_LONGEST = 256 * 1024
 _WIPED = 1 << 22
 _PREFIX = "ecsauth-edit-"
 _PRIVATE = 0o700
@@ -103,7 +103,7 @@ class ScratchFile:
         self.path = path
         self.is_in_memory = is_in_memory
 
-    def read(self) -> bytes:
+    def read(self) -> SecretBytes:
         """Return the bytes as the editor has left them; raise LocalError where there is no plain file any more."""
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -113,14 +113,14 @@ class ScratchFile:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise LocalError("the editor left something that is no plain file")
             with open(descriptor, "rb", closefd=False) as file:
-                data = file.read(_LONGEST + 1)
+                data = file.read(LARGEST + 1)
         except OSError as fault:
             raise LocalError(f"cannot read what the editor left: {_reason(fault)}") from None
         finally:
             _close(descriptor)
-        if len(data) > _LONGEST:
-            raise LocalError(f"the edited file is larger than {_LONGEST // 1024} KiB: it is no env-file")
-        return data
+        if len(data) > LARGEST:
+            raise LocalError(f"the edited file is larger than {LARGEST // 1024} KiB: it is no env-file")
+        return SecretBytes(data)
 
 
 @contextlib.contextmanager

@@ -10,14 +10,13 @@ import sys
 from typing import Optional
 
 import ecsauth
+from ecsauth.envfile import LARGEST
 from ecsauth.errors import InvalidError, LocalError
+from ecsauth.secret import SecretBytes
 from ecsauth.status.observed import Placed
 
-# Far above any env-file and docker's config.json; the same as what S3 may give.
-LONGEST = 256 * 1024
 
-
-def read_env_file(path: str, otherwise: str = "it is no env-file") -> bytes:
+def read_env_file(path: str, otherwise: str = "it is no env-file") -> SecretBytes:
     """Return the file's bytes, `-` for standard input; `otherwise` says what is wrong with a larger file.
 
     Raises LocalError where it cannot be read, InvalidError where it is larger than 256 KiB.
@@ -27,15 +26,15 @@ def read_env_file(path: str, otherwise: str = "it is no env-file") -> bytes:
             if sys.stdin is None:
                 # Started with it closed, as by `<&-`.
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-            data = sys.stdin.buffer.read(LONGEST + 1)
+            data = sys.stdin.buffer.read(LARGEST + 1)
         else:
             with open(path, "rb") as file:
-                data = file.read(LONGEST + 1)
+                data = file.read(LARGEST + 1)
     except OSError as fault:
         raise LocalError(f"cannot read {path}: {os.strerror(fault.errno or 0).lower()}") from None
-    if len(data) > LONGEST:
-        raise InvalidError(f"{path} is larger than {LONGEST // 1024} KiB: {otherwise}")
-    return data
+    if len(data) > LARGEST:
+        raise InvalidError(f"{path} is larger than {LARGEST // 1024} KiB: {otherwise}")
+    return SecretBytes(data)
 
 
 # As the kernel follows in one path, path_resolution(7).

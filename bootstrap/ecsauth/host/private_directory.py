@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Optional
 from ecsauth.boot import state as states
 from ecsauth.errors import LocalError
 from ecsauth.host import files
+from ecsauth.secret import SecretBytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ class PrivateDirectory:
         finally:
             files.close(descriptor)
 
-    def read(self, name: str) -> Optional[bytes]:
+    def read(self, name: str) -> Optional[SecretBytes]:
         """Return the file's bytes, None if there is none; raise LocalError if it is no plain file of ours."""
         if not self._is_there():
             return None
@@ -200,7 +201,7 @@ def _replace(directory: int, name: str, data: bytes, mode: int = states.PRIVATE)
         raise
 
 
-def _contents(descriptor: int, path: str) -> bytes:
+def _contents(descriptor: int, path: str) -> SecretBytes:
     """Return what a plain file of ours holds: a directory, a pipe or a device is not even read."""
     files.refuse_unusual(path, os.fstat(descriptor))
     data = bytearray()
@@ -208,4 +209,4 @@ def _contents(descriptor: int, path: str) -> bytes:
         data += chunk
         if len(data) > _LONGEST:
             raise LocalError(f"{path} is larger than {_LONGEST} bytes", "it is no env-file: move it away")
-    return bytes(data)
+    return SecretBytes(data)

@@ -11,7 +11,7 @@ from ecsauth.errors import UsageError
 from ecsauth.registry import auth as registry_auth
 from ecsauth.registry import match
 from ecsauth.registry.credential import ANONYMOUS, Credential
-from ecsauth.registry.keys import HUB_HOSTS, canonical_registry, host_of, is_valid_host, printable
+from ecsauth.registry.keys import HUB_HOSTS, canonical_registry, host_of, is_valid_host, shown_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,7 @@ def targets(data: bytes, registries: Sequence[str] = (), images: Sequence[Image]
     one that the file does not know.
     """
     auth = _auth(data)
-    found = [LoginTarget(entry.key, printable(entry.key) or _UNNAMED, entry.credential) for entry in auth.entries]
+    found = [LoginTarget(entry.key, shown_key(entry.key) or _UNNAMED, entry.credential) for entry in auth.entries]
     pulls = [target for each in images for target in _pulls(auth, each)]
     replaced = {(target.registry, target.credential) for target in pulls}
     found = [target for target in found if (target.registry, target.credential) not in replaced] + pulls
@@ -95,7 +95,7 @@ def _auth(data: bytes) -> RegistryAuth:
 def _pulls(auth: RegistryAuth, image: Image) -> list[LoginTarget]:
     """Return a target for each credential that the agent may send for an image."""
     return [
-        LoginTarget(entry.key, printable(entry.key) or _UNNAMED, credential, image)
+        LoginTarget(entry.key, shown_key(entry.key) or _UNNAMED, credential, image)
         if entry
         else LoginTarget(image.host, image.host, ANONYMOUS, image)
         for entry, credential in match.match(auth, image.text).candidates

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 from ecsauth import __version__
 from ecsauth.boot.trust import KMS_ENCRYPTIONS
 from ecsauth.check import approve
-from ecsauth.check.file import LARGEST
 from ecsauth.command_hint import CommandHint
+from ecsauth.envfile import LARGEST
 from ecsauth.errors import DeniedError, EcsauthError, InvalidError, UsageError
 from ecsauth.publish import boot_archive
 from ecsauth.publish.bucket_risks import risks
 from ecsauth.publish.put import NewVersion, put
 from ecsauth.publish.review import CurrentObject, NewContent, PublishOutcome, PublishReport, Review
 from ecsauth.publish.versions import UNVERSIONED, PushMetadata
+from ecsauth.secret import SecretBytes
 
 if TYPE_CHECKING:
     from ecsauth.aws_names import S3URI
@@ -77,7 +78,7 @@ def push(new: NewContent, request: PublishRequest, services: Services) -> Publis
     return publish(Review(request.uri, new, current, kms_key, is_unchanged, concerns), request, services)
 
 
-def edit(change: Callable[[bytes], NewContent], request: PublishRequest, services: Services) -> PublishReport:
+def edit(change: Callable[[SecretBytes], NewContent], request: PublishRequest, services: Services) -> PublishReport:
     """Put what `change` makes of the current env-file, under its key unless another is named."""
     version, content = services.env_files.read(request.uri)
     kms_key = find_key(request, services, version)
@@ -104,7 +105,7 @@ def push_archive(data: bytes, name: str, request: PublishRequest, services: Serv
     is_unversioned = current.version is not None and current.version.facts.version_id == UNVERSIONED
     is_unchanged = current.is_same(data, kms_key) and not is_unversioned
     concerns = () if current.content == data else _archive_risks(request.uri, current.version)
-    new = NewContent(data, name, content_type="application/octet-stream")
+    new = NewContent(SecretBytes(data), name, content_type="application/octet-stream")
     report = publish(Review(request.uri, new, current, kms_key, is_unchanged, concerns), request, services)
     _verify_archive(report, services.archives)
     return report

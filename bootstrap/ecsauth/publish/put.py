@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ecsauth.aws_names import S3URI
     from ecsauth.publish.versions import ObjectVersion, PushMetadata, VersionContent
+    from ecsauth.secret import SecretBytes
 
 # Somebody else's put that is under way is over in less than a second.
 _TRIES = 5
@@ -24,14 +25,11 @@ _RECENT = 10
 class NewVersion(NamedTuple):
     """What is to be put, under which key, and in place of what: the ETag that was shown, None for no object."""
 
-    data: bytes
+    data: SecretBytes
     kms_key: str
     replaces: Optional[str]
     metadata: PushMetadata
     content_type: str = "text/plain; charset=utf-8"
-
-    def __repr__(self) -> str:
-        return f"NewVersion(***, {self.kms_key!r}, {self.replaces!r}, {self.metadata!r})"
 
 
 class RefusedPutError(ConflictError):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ecsauth.publish.diff import Change
     from ecsauth.publish.put import Published
     from ecsauth.publish.versions import ObjectVersion
+    from ecsauth.secret import SecretBytes
 
 
 class NewContent(NamedTuple):
@@ -21,21 +22,18 @@ class NewContent(NamedTuple):
     `origin` is the version that the bytes are taken from, if the operator rolls back.
     """
 
-    data: bytes
+    data: SecretBytes
     name: str
     findings: tuple[Finding, ...] = ()
     origin: Optional[str] = None
     content_type: str = "text/plain; charset=utf-8"
-
-    def __repr__(self) -> str:
-        return f"NewContent(***, {self.name!r}, {self.origin!r})"
 
 
 class CurrentObject(NamedTuple):
     """The object before the put: no `version` if there is none, no `content` if it cannot be read."""
 
     version: Optional[ObjectVersion] = None
-    content: Optional[bytes] = None
+    content: Optional[SecretBytes] = None
 
     def is_same(self, data: bytes, kms_key: str) -> bool:
         """Tell whether a put would change nothing that instances look at: content, key, and that there is a checksum.
@@ -45,9 +43,6 @@ class CurrentObject(NamedTuple):
         if self.version is None or self.version.facts.checksum is None or self.content != data:
             return False
         return _is_key(kms_key, self.version)
-
-    def __repr__(self) -> str:
-        return f"CurrentObject({self.version!r}, ***)"
 
 
 class Review(NamedTuple):

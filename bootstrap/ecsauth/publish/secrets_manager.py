@@ -23,7 +23,7 @@ from ecsauth.registry.keys import (
     is_valid_path,
     names_host,
     path_of,
-    printable,
+    shown_key,
 )
 from ecsauth.registry.problems import ProblemKind
 from ecsauth.secret import Secret
@@ -105,7 +105,7 @@ def login(data: bytes, registry: str) -> PasswordCredential:
         )
     _refuse_tokens(sent, registry)
     if any(
-        problem.kind is ProblemKind.EXPIRING_LOGIN and problem.registry == printable(entry.key)
+        problem.kind is ProblemKind.EXPIRING_LOGIN and problem.registry == shown_key(entry.key)
         for problem in auth.problems
     ):
         raise InvalidError(

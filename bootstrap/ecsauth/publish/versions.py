@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ecsauth.boot.trust import ObjectFacts
+    from ecsauth.secret import SecretBytes
 
 # Amazon S3 User Guide, "Versioning": what was put while the bucket was not versioned.
 UNVERSIONED = "null"
@@ -87,10 +88,7 @@ class VersionContent(NamedTuple):
     """A version and its content."""
 
     version: ObjectVersion
-    content: bytes
-
-    def __repr__(self) -> str:
-        return f"VersionContent({self.version!r}, ***)"
+    content: SecretBytes
 
 
 def described(version: ObjectVersion) -> str:

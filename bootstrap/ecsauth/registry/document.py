@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ecsauth.go.json import JsonKind, Member, Value
 from ecsauth.registry.credential import Credential
-from ecsauth.registry.keys import printable
+from ecsauth.registry.keys import shown_key
 from ecsauth.registry.problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class RawEntry(NamedTuple):
 
     def problem(self, kind: ProblemKind, column: Optional[int] = None, detail: Optional[str] = None) -> Problem:
         """Return a problem of this registry, at its key unless told otherwise."""
-        return Problem(kind, self.column if column is None else column, printable(self.key), detail)
+        return Problem(kind, self.column if column is None else column, shown_key(self.key), detail)
 
 
 class Document(NamedTuple):
@@ -81,7 +81,7 @@ def read(value: Value, kind: str) -> Document:
     readable = _is_struct(value)
     for member in value.members:
         if member.name in drafts:
-            problems.append(Problem(ProblemKind.KEY_DUPLICATE, member.column, printable(member.name)))
+            problems.append(Problem(ProblemKind.KEY_DUPLICATE, member.column, shown_key(member.name)))
         draft = _draft(member, kind, problems)
         drafts[member.name] = draft
         readable = readable and _is_struct(member.value) and not draft.wrong
@@ -105,11 +105,11 @@ def _draft(member: Member, kind: str, problems: list[Problem]) -> RawEntry:
             unread.append(part)
             continue
         if name in seen:
-            problems.append(Problem(ProblemKind.FIELD_DUPLICATE, part.column, printable(member.name), name))
+            problems.append(Problem(ProblemKind.FIELD_DUPLICATE, part.column, shown_key(member.name), name))
         seen.add(name)
         if part.value.kind is JsonKind.STRING:
             fields[name] = part.value
         elif part.value.kind is not JsonKind.NULL:
             wrong.add(name)
-            problems.append(Problem(ProblemKind.FIELD_NOT_STRING, part.value.column, printable(member.name), name))
+            problems.append(Problem(ProblemKind.FIELD_NOT_STRING, part.value.column, shown_key(member.name), name))
     return RawEntry(member.name, member.column, member.value, fields, frozenset(wrong), tuple(unread))

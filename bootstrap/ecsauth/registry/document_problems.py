@@ -9,7 +9,7 @@ from ecsauth.go import json
 from ecsauth.go.json import SPACE, Flaw, JsonError, JsonKind, Member, Value
 from ecsauth.go.values import GO_SPACE
 from ecsauth.registry.document import DOCKER, DOCKERCFG, known_field
-from ecsauth.registry.keys import printable
+from ecsauth.registry.keys import shown_key
 from ecsauth.registry.problems import Problem, ProblemKind
 
 _SMART_QUOTES = frozenset("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2032\u2033`\u00b4")
@@ -169,7 +169,7 @@ def _member_problem(member: Member) -> Optional[Problem]:
     if field is not None:
         return Problem(ProblemKind.REGISTRY_KEY_MISSING, member.column, detail=field)
     kind = member.value.kind.value
-    return Problem(ProblemKind.REGISTRY_NOT_OBJECT, member.value.column, printable(member.name), kind)
+    return Problem(ProblemKind.REGISTRY_NOT_OBJECT, member.value.column, shown_key(member.name), kind)
 
 
 _MEANT = {

@@ -13,7 +13,7 @@ from ecsauth.registry.keys import (
     is_valid_path,
     names_host,
     path_of,
-    printable,
+    shown_key,
     strip_scheme,
 )
 from ecsauth.registry.problems import Problem, ProblemKind
@@ -70,7 +70,7 @@ def flaw(key: str) -> Optional[ProblemKind]:
 
 
 def _problem(kind: ProblemKind, entry: Entry) -> Problem:
-    return Problem(kind, entry.column, printable(entry.key))
+    return Problem(kind, entry.column, shown_key(entry.key))
 
 
 def _collision(same: list[Entry]) -> Iterator[Problem]:

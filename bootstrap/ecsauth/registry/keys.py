@@ -53,7 +53,7 @@ def names_host(part: str) -> bool:
     return "." in part or ":" in part or part == "localhost"
 
 
-def printable(key: str) -> Optional[str]:
+def shown_key(key: str) -> Optional[str]:
     """Return the key when it may be shown; None when it may hold a password.
 
     That is anything with an `@` in it, a colon that no port follows, and base64 of a pair.

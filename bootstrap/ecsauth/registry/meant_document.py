@@ -9,6 +9,7 @@ from ecsauth.go import json
 from ecsauth.go.json import Flaw, JsonError, Value
 from ecsauth.registry import document_problems
 from ecsauth.registry.document_problems import is_shell_quoted
+from ecsauth.secret import Secret
 
 _SHELL_ESCAPE = r'\\(["\\$`])'
 
@@ -19,12 +20,9 @@ class Meant(NamedTuple):
     `is_wrapped`: docker's auths stood around it.
     """
 
-    text: str
+    text: Secret
     value: Optional[Value]
     is_wrapped: bool = False
-
-    def __repr__(self) -> str:
-        return "Meant(***)"
 
 
 def read(data: str) -> Meant:
@@ -36,9 +34,9 @@ def read(data: str) -> Meant:
         value = _decode(text)
     wrapper = document_problems.auths(value) if value is not None else None
     if wrapper is None:
-        return Meant(text, value)
+        return Meant(Secret(text), value)
     text = text[wrapper.value.start : wrapper.value.end]
-    return Meant(text, _decode(text), is_wrapped=True)
+    return Meant(Secret(text), _decode(text), is_wrapped=True)
 
 
 def without_comment(text: str) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ecsauth.boot.health import Registration
     from ecsauth.boot.state import State
     from ecsauth.boot.trust import ObjectFacts
-    from ecsauth.secret import Secret
+    from ecsauth.secret import Secret, SecretBytes
     from ecsauth.timing import Moment
 
 
@@ -44,12 +44,9 @@ class File(NamedTuple):
 
     path: str
     placed: Optional[Placed] = None
-    data: Optional[bytes] = None
-    verified: Optional[bytes] = None
+    data: Optional[SecretBytes] = None
+    verified: Optional[SecretBytes] = None
     unreadable: Optional[Unreadable] = None
-
-    def __repr__(self) -> str:
-        return f"File({self.path!r}, ***)"
 
 
 class RunsAs(str, Enum):

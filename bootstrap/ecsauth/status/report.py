@@ -33,8 +33,6 @@ _START = "start it as it is started here: boot was told --launch none"
 _RESTART = f"re{_START}"
 _NONE = "there is neither a container ecs-agent nor a service"
 _NO_NAME = "a variable with an unusual name"
-# What the agent joins when nobody tells it a cluster (amazon-ecs-agent, agent/config/config.go).
-_DEFAULT_CLUSTER = "default"
 # ecs-init gives the agent these by what it finds on the machine, whatever the file says (ecs-init/docker/docker.go,
 # getContainerConfig).
 _OF_ECS_INIT = frozenset({"ECS_ENABLE_TASK_ENI", "ECS_EBSTA_SUPPORTED"})
@@ -92,8 +90,7 @@ def cluster(seen: Observed) -> Optional[str]:
     if seen.file.data is None:
         return None
     reader = envfile.ecs_init if seen.runs.way is RunsAs.SERVICE else envfile.docker
-    named = reader(seen.file.data).environment().get("ECS_CLUSTER")
-    return (named.reveal() if named else "") or _DEFAULT_CLUSTER
+    return reader(seen.file.data).cluster()
 
 
 def _changed(wanted: dict[str, Secret], given: dict[str, Secret]) -> set[str]:

@@ -12,6 +12,7 @@ from ecsauth.boot.launch import Terms
 from ecsauth.boot.service import Service, ServiceWay, Supervisor
 from ecsauth.boot.state import State
 from ecsauth.errors import LaunchError
+from ecsauth.secret import SecretBytes
 from ecsauth.timing import Moment
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Docker:
 
 def refusal(kept: Optional[Kept], data: bytes) -> str:
     """Return why the way to a service with the file is refused, nothing where it is not."""
-    runs, terms = Runs(), Terms("prod", 0, data, writes=True)
+    runs, terms = Runs(), Terms("prod", 0, SecretBytes(data), writes=True)
     try:
         ServiceWay(runs, runs, Docker(kept), terms, settings=(), state=State(), now=Moment("b", 9.0))
     except LaunchError as fault:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ecsauth.boot import state as states
@@ -12,8 +13,11 @@ from ecsauth.boot.state import Failure, Installed, Rejected, Source, State
 from ecsauth.boot.trust import ObjectFacts
 from ecsauth.errors import DamagedError, LocalError
 from ecsauth.timing import Moment
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 FACTS = ObjectFacts('"e1"', 1000, "v1", "aws:kms", KEY, "CRC32")
@@ -24,17 +28,31 @@ FULL = State(FACTS, INSTALLED, INSTALLED, FACTS, FACTS, REJECTED, 0o640, True, 2
 TOLD = FULL._replace(on_terms=SOURCE, leaves_agent=True, region="eu-west-1", had_file=True)
 FINAL = State(installed=INSTALLED._replace(sha256="00"), rejected=REJECTED._replace(retry_after=None, final=True))
 
+# All that a state may leave out.
+OPTIONAL = {
+    *("in_progress", "previous", "installed", "applied", "verified", "rejected", "failure", "on_terms", "region"),
+    *("had_file", "moment", "sha256", "retry_after", "version_id", "encryption", "kms_key", "checksum"),
+}
+WHOLE = TOLD._replace(installed=INSTALLED._replace(sha256="00"), previous=INSTALLED._replace(sha256="00"))
+
 _texts = st.text(max_size=20)
 _optional = st.one_of(st.none(), _texts)
 _facts = st.builds(ObjectFacts, _texts, st.integers(), _optional, _optional, _optional, _optional)
 _lists = st.lists(_texts, max_size=3).map(tuple)
 _sources = st.builds(Source, _texts, _texts, _lists, _texts, _lists, _texts)
 _moments = st.one_of(st.none(), st.builds(Moment, _texts, st.floats(allow_nan=False, allow_infinity=False)))
-_installed = st.one_of(st.none(), st.builds(Installed, _facts, _sources, st.integers(), _moments))
+_installed = st.one_of(st.none(), st.builds(Installed, _facts, _sources, st.integers(), _moments, _optional))
 _when = st.one_of(st.none(), st.integers())
-_rejected = st.one_of(st.none(), st.builds(Rejected, _facts, _texts, _texts, st.integers(), st.integers(), _when))
+_rejected = st.one_of(
+    st.none(), st.builds(Rejected, _facts, _texts, _texts, st.integers(), st.integers(), _when, st.booleans())
+)
+_failures = st.one_of(st.none(), st.builds(Failure, st.integers(), st.integers(), _texts))
 _maybe = st.one_of(st.none(), _facts)
-_states = st.builds(State, _maybe, _installed, _installed, _maybe, _maybe, _rejected)
+_states = st.builds(
+    State,
+    *(_maybe, _installed, _installed, _maybe, _maybe, _rejected, st.integers(), st.booleans(), st.integers()),
+    *(_failures, st.one_of(st.none(), _sources), st.booleans(), _optional, st.one_of(st.none(), st.booleans())),
+)
 _json = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), _texts),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_texts, inner, max_size=3)),
@@ -144,6 +162,10 @@ def test_a_later_schema() -> None:
         (("rejected", "reason"), None),
         (("rejected", "at"), "3000"),
         (("rejected", "final"), 1),
+        (("rejected", "tries"), True),
+        (("installed", "at"), False),
+        (("installed", "source", "kms_keys"), "key"),
+        (("installed", "moment", "seconds"), 12),
         (("installed", "sha256"), 1),
         (("had_file",), "yes"),
         (("rejected", "facts", "etag"), {}),
@@ -174,3 +196,78 @@ def test_any_document_is_read(field: str, value: object) -> None:
     with contextlib.suppress(DamagedError):
         read = states.from_json(json.dumps(document).encode())
         assert states.from_json(states.to_json(read)) == read
+
+
+def _places(document: Any, *above: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the path to everything in a document, the document itself left out."""
+    steps = document if isinstance(document, dict) else range(len(document)) if isinstance(document, list) else ()
+    for step in steps:
+        yield (*above, step)
+        yield from _places(document[step], *above, step)
+
+
+def _is_like(read: Any, whole: Any) -> bool:
+    """Tell whether each field has the type that it has in a state with every field, or is one that may be left out."""
+    if type(read) is not type(whole):
+        return False
+    if not hasattr(whole, "_fields"):
+        return not isinstance(whole, tuple) or all(isinstance(one, str) for one in read)
+    pairs = zip(whole._fields, read, whole)
+    return all((one is None and name in OPTIONAL) or _is_like(one, other) for name, one, other in pairs)
+
+
+DOCUMENT = json.loads(states.to_json(WHOLE))
+
+
+def test_the_state_of_these_tests_has_everything() -> None:
+    """It has a value for each field of each record, so that a change of any of them can be told."""
+    assert _is_like(WHOLE, WHOLE)
+    assert "null" not in json.dumps(DOCUMENT)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([*_places(DOCUMENT)]), st.one_of(_json, st.floats(), st.just(...)))
+def test_a_change_in_one_place_is_damage_or_of_the_same_types(place: tuple[Any, ...], value: Any) -> None:
+    """Another value anywhere, or one that is gone: what is read has the types that the run expects."""
+    document = copy.deepcopy(DOCUMENT)
+    inner = document
+    for step in place[:-1]:
+        inner = inner[step]
+    if value is ...:
+        del inner[place[-1]]
+    else:
+        inner[place[-1]] = value
+    with contextlib.suppress(DamagedError, LocalError):
+        assert _is_like(states.from_json(json.dumps(document).encode()), WHOLE)
+
+
+@pytest.mark.parametrize("path", [path for path in _places(DOCUMENT) if isinstance(path[-1], str)], ids=".".join)
+def test_what_is_left_out(path: tuple[str, ...]) -> None:
+    """Only what some earlier version did not record, or S3 did not say, may be missing."""
+    later = {"agent_before", "confirmed_at", "failure", "on_terms", "leaves_agent", "region", "had_file"}
+    later |= {"moment", "sha256", "plan", "tries", "retry_after", "final"}
+    later |= {"version_id", "encryption", "kms_key", "checksum"}
+    document = copy.deepcopy(DOCUMENT)
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    del place[path[-1]]
+    data = json.dumps(document).encode()
+    if path[-1] in later:
+        assert _is_like(states.from_json(data), WHOLE)
+    else:
+        with pytest.raises(DamagedError):
+            states.from_json(data)
+
+
+@pytest.mark.parametrize(
+    "path", [(), ("installed",), ("previous",), ("rejected",), ("failure",), ("installed", "moment")], ids=".".join
+)
+def test_what_a_later_version_may_record(path: tuple[str, ...]) -> None:
+    """What this version does not know is passed over, but for the terms and the facts of an object."""
+    document = copy.deepcopy(DOCUMENT)
+    place = document
+    for step in path:
+        place = place[step]
+    place["surplus"] = "x"
+    assert states.from_json(json.dumps(document).encode()) == WHOLE

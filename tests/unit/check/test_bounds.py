@@ -18,8 +18,8 @@ from ecsauth import envfile
 from ecsauth.agent import config
 from ecsauth.check import check
 from ecsauth.check.excerpt import Excerpts
-from ecsauth.check.file import LARGEST
 from ecsauth.check.fix import canonical
+from ecsauth.envfile import LARGEST
 from ecsauth.errors import InvalidError
 from ecsauth.finding import Severity
 from ecsauth.publish.diff import difference

@@ -11,7 +11,7 @@ from ecsauth import envfile
 from ecsauth.envfile import dotenv
 from ecsauth.envfile.dotenv import AuthoredVariable, Written
 from ecsauth.errors import InvalidError
-from ecsauth.secret import Secret
+from ecsauth.secret import Secret, SecretBytes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +39,7 @@ def _write(authored: bytes) -> Written:
 def test_differences(authored: str, data: str, difference: Optional[str]) -> None:
     """What docker would not remove is removed, and told without the value."""
     told = ((1, f"A_B: written without {difference}, which docker would not remove"),) if difference else ()
-    assert _write(authored.encode()) == Written(data.encode(), told)
+    assert _write(authored.encode()) == Written(SecretBytes(data.encode()), told)
 
 
 def test_lines_stay() -> None:
@@ -53,7 +53,7 @@ def test_the_last_of_a_name_counts() -> None:
     """A name that comes twice is written once, in its last place; one that ends without a value not at all."""
     assert _write(b"A_B=1\nA_C=2\nA_B=3\n").data == b"\nA_C=2\nA_B=3\n"
     written = _write(b"A_B=1\nA_B\n")
-    assert written == Written(b"", ((2, "A_B: left out, for it has no value"),))
+    assert written == Written(SecretBytes(), ((2, "A_B: left out, for it has no value"),))
 
 
 def test_json_over_several_lines_is_joined() -> None:
@@ -99,7 +99,7 @@ def test_many_lines_are_no_long_white_space() -> None:
 def test_representation_shows_no_value() -> None:
     """The written file is a secret."""
     assert repr(_write(b"A_B='hunter2'\n")) == (
-        "Written(***, ((1, 'A_B: written without quotes, which docker would not remove'),))"
+        "Written(data=***, differences=((1, 'A_B: written without quotes, which docker would not remove'),))"
     )
     assert "hunter2" not in repr(AuthoredVariable("A", Secret("hunter2"), 1))
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import importlib
+import inspect
 import json
 import pickle
+import pkgutil
 import traceback
 from typing import Callable
 
+import ecsauth
 import pytest
 from ecsauth.registry.credential import Credential
-from ecsauth.secret import Secret
+from ecsauth.secret import Secret, SecretBytes
 
 TEXT = "hunter2"
 SECRET = Secret(TEXT)
@@ -91,3 +95,48 @@ def test_equals_by_text() -> None:
 def test_truth_is_that_of_the_text(text: str, answer: bool) -> None:
     """An empty secret is false, so that `or` works as with texts."""
     assert bool(Secret(text)) is answer
+
+
+def _records() -> list[type]:
+    """Return all named tuples of the package."""
+    names = [module.name for module in pkgutil.walk_packages(ecsauth.__path__, "ecsauth.")]
+    modules = [importlib.import_module(name) for name in names if name != "ecsauth.__main__"]
+    classes = [one for module in modules for _, one in inspect.getmembers(module, inspect.isclass)]
+    return sorted({one for one in classes if hasattr(one, "_fields") and one.__module__ in names}, key=str)
+
+
+def _filled(annotation: str) -> object:
+    """Return the secret for a field that may hold one, None for any other."""
+    if "bytes" in annotation.lower():
+        return SecretBytes(TEXT.encode()) if "SecretBytes" in annotation else TEXT.encode()
+    secret = SECRET if "Secret" in annotation else None
+    return {"NAME": secret} if "dict[" in annotation else secret
+
+
+# What programs wrote: their words are read in many places, as texts, and are masked before one is shown.
+WORDS = {"Ended": ("out", "err"), "RegistryAnswer": ("headers", "body")}
+
+
+@pytest.mark.parametrize("record", _records(), ids=lambda record: f"{record.__module__}.{record.__name__}")
+def test_no_record_shows_what_it_holds(record: type) -> None:
+    """Whatever is made of a named tuple with bytes or a secret in it, by whoever adds one, shows neither."""
+    words = WORDS.get(record.__name__, ())
+    fields = {
+        name: TEXT if name in words else _filled(getattr(hint, "__forward_arg__", str(hint)))
+        for name, hint in record.__annotations__.items()
+    }
+    assert TEXT not in repr(record(**fields))
+
+
+@pytest.mark.parametrize("show", [str, repr, ascii, "{}".format, "{!r}".format, "%s".__mod__])
+def test_bytes_show_as_stars(show: Callable[[object], str]) -> None:
+    """Whatever makes a text of the bytes of an env-file makes `***`."""
+    assert show((SecretBytes(TEXT.encode()),)[0]) == "***"
+
+
+def test_bytes_are_bytes() -> None:
+    """They are compared, split and written as any others."""
+    secret = SecretBytes(TEXT.encode())
+    assert secret == TEXT.encode()
+    assert hash(secret) == hash(TEXT.encode())
+    assert bytes(secret).decode() == secret.decode() == TEXT

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Optional
 
 import pytest
 from ecsauth.aws_names import S3URI
-from ecsauth.check.file import LARGEST
+from ecsauth.envfile import LARGEST
 from ecsauth.errors import ConflictError, DeniedError, InvalidError, UsageError
 from ecsauth.publish import PublishRequest, Services, boot_archive, edit, push, push_archive, roll_back
 from ecsauth.publish.bucket_risks import Settings
 from ecsauth.publish.diff import Change
 from ecsauth.publish.review import CurrentObject, NewContent, PublishOutcome, Review
+from ecsauth.secret import SecretBytes
 from memory_store import KEY, MemoryStore
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Operator:
 
     def push(self, data: bytes = NEW, kms_key: Optional[str] = None, *, dry_run: bool = False) -> PublishReport:
         """Push an env-file."""
-        return push(NewContent(data, "file"), self.request(kms_key, dry_run=dry_run), self.services)
+        return push(NewContent(SecretBytes(data), "file"), self.request(kms_key, dry_run=dry_run), self.services)
 
     def push_archive(self, data: bytes = ARCHIVE) -> PublishReport:
         """Push a boot archive."""
@@ -237,7 +238,7 @@ def test_not_encrypted_with_a_key(operator: Operator, store: MemoryStore) -> Non
 def test_edit(operator: Operator, store: MemoryStore) -> None:
     """What the editor makes of the current content replaces it, under its key and not the bucket's."""
     store.add(OLD, OTHER_KEY)
-    report = edit(lambda data: NewContent(data + NEW, "file"), operator.request(), operator.services)
+    report = edit(lambda data: NewContent(SecretBytes(data + NEW), "file"), operator.request(), operator.services)
     assert store.contents() == [OLD, OLD + NEW]
     assert report.review.kms_key == OTHER_KEY
 
@@ -254,7 +255,7 @@ def test_edit_conflict(operator: Operator, store: MemoryStore) -> None:
 
     def change(data: bytes) -> NewContent:
         store.add(b"theirs")
-        return NewContent(data + NEW, "file")
+        return NewContent(SecretBytes(data + NEW), "file")
 
     with pytest.raises(ConflictError, match="somebody else changed it first"):
         edit(change, operator.request(), operator.services)

@@ -10,6 +10,7 @@ from ecsauth.boot.trust import ObjectFacts
 from ecsauth.errors import ConflictError, DeniedError, EcsauthError, UnreachableError
 from ecsauth.publish.put import NewVersion, Published, RefusedPutError, put
 from ecsauth.publish.versions import ObjectVersion, PushMetadata, VersionContent, author, parse_metadata
+from ecsauth.secret import SecretBytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +73,7 @@ def published(store: Scripted, replaces: str | None = "old") -> Published:
     """Put, and assert that the script has been used up."""
     waits: list[float] = []
     try:
-        return put(store, URI, NewVersion(b"secret", "key", replaces, OURS), waits.append)
+        return put(store, URI, NewVersion(SecretBytes(b"secret"), "key", replaces, OURS), waits.append)
     finally:
         assert (store.puts, store.looks) == ([], [])
         assert waits == sorted(waits)
@@ -159,7 +160,7 @@ def test_over_nothing() -> None:
 
 def test_a_new_version_shows_no_content() -> None:
     """The content is not in the text of a new version."""
-    assert "secret" not in repr(NewVersion(b"secret", "key", None, OURS))
+    assert "secret" not in repr(NewVersion(SecretBytes(b"secret"), "key", None, OURS))
 
 
 @pytest.mark.parametrize("metadata", [OURS, PushMetadata(), PushMetadata("arn:me", "1", NONCE, "V1")])

@@ -60,9 +60,9 @@ def test_canonical_registry(key: str, canonical: str) -> None:
         *((key, False) for key in ("u@reg.io", "u:p", "https://u:p@reg.io", "u:p/x", "dTpw", "https://u:p")),
     ],
 )
-def test_printable(key: str, shown: bool) -> None:
+def test_shown_key(key: str, shown: bool) -> None:
     """A key is shown as it is, or not at all when it may hold a password."""
-    assert keys.printable(key) == (key if shown else None)
+    assert keys.shown_key(key) == (key if shown else None)
 
 
 @pytest.mark.parametrize(
@@ -98,5 +98,5 @@ def test_canonical_keys_of_sound_keys_are_sound(key: str) -> None:
 def test_large_keys(key: str) -> None:
     """A key of a megabyte is looked at in linear time."""
     keys.canonical_registry(key)
-    keys.printable(key)
+    keys.shown_key(key)
     flaw(key)

@@ -9,7 +9,7 @@ from ecsauth.boot.agent_state import Kept
 from ecsauth.boot.health import Registration
 from ecsauth.boot.state import Failure, Installed, Rejected, Source, State
 from ecsauth.boot.trust import ObjectFacts
-from ecsauth.secret import Secret
+from ecsauth.secret import Secret, SecretBytes
 from ecsauth.status import report
 from ecsauth.status.judgement import CheckOutcome
 from ecsauth.status.observed import S3, File, Observed, Placed, Remote, Runs, RunsAs, Unreadable, compared, epoch
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from ecsauth.status.report import Topic
 
 PASSWORD = "hunter2-the-password"
-DATA = f'ECS_CLUSTER=prod\nECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={{"r.io":"{PASSWORD}"}}\n'.encode()
+DATA = SecretBytes(
+    f'ECS_CLUSTER=prod\nECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={{"r.io":"{PASSWORD}"}}\n'.encode()
+)
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 NOW, PLACE = 100_000, "/etc/ecs/ecs.config"
 FACTS = ObjectFacts('"e1"', 90_000, "v1", "aws:kms", KEY, "CRC32")
@@ -73,7 +75,7 @@ def given(**changes: str) -> dict[str, Secret]:
     ("seen", "topic", "said", "fix"),
     [
         pytest.param(
-            WELL._replace(file=FILE._replace(data=DATA + b"A=1\n")),
+            WELL._replace(file=FILE._replace(data=SecretBytes(DATA + b"A=1\n"))),
             "file",
             "it was changed since",
             "boot again",
@@ -286,7 +288,7 @@ def test_what_agrees(seen: Observed) -> None:
     ("seen", "topic", "outcome"),
     [
         (WELL, "file", CheckOutcome.OK),
-        (WELL._replace(file=FILE._replace(data=DATA + b"A=1\n")), "file", CheckOutcome.WARNING),
+        (WELL._replace(file=FILE._replace(data=SecretBytes(DATA + b"A=1\n"))), "file", CheckOutcome.WARNING),
         (WELL._replace(file=FILE._replace(placed=None, data=None)), "file", CheckOutcome.FAILED),
         (WELL._replace(file=FILE._replace(data=None, unreadable=ROOT)), "file", CheckOutcome.SKIPPED),
         (WELL._replace(s3=S3(Remote.DENIED, reason="no")), "object", CheckOutcome.FAILED),
@@ -302,7 +304,8 @@ def test_how_it_stands(seen: Observed, topic: str, outcome: CheckOutcome) -> Non
 
 def test_ecs_init_reads_for_the_service() -> None:
     """White space at the end of a value is docker's to keep and ecs-init's to cut."""
-    file = FILE._replace(data=b"ECS_CLUSTER=prod \n", verified=b"ECS_CLUSTER=prod \n")
+    data = SecretBytes(b"ECS_CLUSTER=prod \n")
+    file = FILE._replace(data=data, verified=data)
     environment = {"ECS_CLUSTER": Secret("prod")}
     assert report.differing(WELL._replace(file=file, runs=SERVICE._replace(environment=environment))) == frozenset()
     by_docker = WELL._replace(file=file, runs=RUNS._replace(environment=environment))
@@ -311,7 +314,7 @@ def test_ecs_init_reads_for_the_service() -> None:
 
 def test_a_name_that_may_be_a_secret_is_not_shown() -> None:
     """A line that came apart begins with something that looks like a name."""
-    data = DATA + f"{PASSWORD}=\n".encode()
+    data = SecretBytes(DATA + f"{PASSWORD}=\n".encode())
     file = FILE._replace(data=data, verified=data)
     assert odd(WELL._replace(file=file))["environment"].said == (
         "differs from the file in 1 variable: a variable with an unusual name"

@@ -11,6 +11,7 @@ from ecsauth.cli import check_report, inputs, options
 from ecsauth.cli.check_report import FileReport
 from ecsauth.errors import EcsauthError, ExitCode, InvalidError, UsageError
 from ecsauth.finding import Severity
+from ecsauth.secret import SecretBytes
 
 if TYPE_CHECKING:
     import argparse
@@ -86,7 +87,7 @@ def _report(file: str, target: Optional[str], ignored: frozenset[str], arguments
         return report._replace(fault=InvalidError(f"nothing was written: {fault.message}"))
     found = check(mended, reader, ignored)
     check_report.write(data, mended, file, target)
-    return FileReport(target, found, mended)
+    return FileReport(target, found, SecretBytes(mended))
 
 
 def _ignored(codes: list[str]) -> frozenset[str]:

@@ -104,9 +104,6 @@ class _Contents:
         self._uri, self._store = uri, store
         self._kept: dict[str, bytes] = {}
 
-    def __repr__(self) -> str:
-        return "_Contents(***)"
-
     def of(self, listed: Optional[ListedVersion]) -> bytes:
         """Return what a version holds, nothing for a delete marker or none; raise DeniedError or InvalidError."""
         if listed is None or listed.is_deletion:

@@ -21,6 +21,7 @@ from ecsauth.publish.import_logins import PROGRAM
 from ecsauth.registry import docker_config
 from ecsauth.registry.docker_config import named
 from ecsauth.registry.document import DOCKER
+from ecsauth.secret import SecretBytes
 
 if TYPE_CHECKING:
     import argparse
@@ -61,14 +62,11 @@ class _Written(NamedTuple):
     """An env-file before and after, and its place, None for standard output."""
 
     place: Optional[str]
-    before: bytes
-    after: bytes
+    before: SecretBytes
+    after: SecretBytes
 
     def changes(self) -> tuple[Change, ...]:
         return difference(self.before, self.after)
-
-    def __repr__(self) -> str:
-        return f"_Written({self.place!r}, ***)"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -88,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         findings = tuple(one for one in findings if one.variable in (TYPE, DATA))
     if place is None or after != before:
         inputs.write(place or "-", after)
-    _show(arguments, made, _Written(place, before, after), findings)
+    _show(arguments, made, _Written(place, before, SecretBytes(after)), findings)
     return ExitCode.OK
 
 
@@ -124,14 +122,14 @@ def _refuse_places(arguments: argparse.Namespace) -> None:
         )
 
 
-def _before(arguments: argparse.Namespace) -> bytes:
+def _before(arguments: argparse.Namespace) -> SecretBytes:
     """Return what stands in the place that is written to; raise where it is not to be touched."""
     if arguments.into:
         data = _read(arguments.into, "-o FILE makes a new one")
         approve(data, arguments.into)
         return data
     if arguments.output is None or not os.path.isfile(arguments.output):
-        return b""
+        return SecretBytes()
 
     data = _read(arguments.output)
     reading = envfile.docker(data)
@@ -142,7 +140,7 @@ def _before(arguments: argparse.Namespace) -> bytes:
     return data
 
 
-def _read(path: str, hint: str = "", *otherwise: str) -> bytes:
+def _read(path: str, hint: str = "", *otherwise: str) -> SecretBytes:
     """Return the bytes of a file; raise LocalError, with the hint, if it is not there."""
     try:
         return files.read_env_file(path, *otherwise)

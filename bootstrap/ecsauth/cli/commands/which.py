@@ -129,9 +129,9 @@ def _registry(entry: Optional[Entry]) -> Optional[str]:
 
 def _shown(key: str) -> str:
     """Return a registry, or the mask for one that may have a password in it."""
-    from ecsauth.registry.keys import printable
+    from ecsauth.registry.keys import shown_key
 
-    return printable(key) or "***"
+    return shown_key(key) or "***"
 
 
 def _step(step: MatchStep) -> str:
