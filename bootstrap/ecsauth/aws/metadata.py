@@ -33,15 +33,16 @@ from ecsauth.timing import within
 
 _IPV4, _IPV6 = "http://169.254.169.254", "http://[fd00:ec2::254]"
 _DOCUMENT = "/latest/dynamic/instance-identity/document"
-# A token for this run only; it is used within seconds.
-_TTL = "60"
-_LONGEST_TRY = 2.0
+TOKEN = "/latest/api/token"  # noqa: S105 - where there is one
+# A token is for this run only: it is used within seconds.
+LIFETIME = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+LONGEST_TRY = 2.0
 # An answer that drips escapes the timeout of the socket.
 _LONGEST_ANSWER_TIME = 10.0
-_LONGEST_ANSWER = 64 * 1024
+LONGEST_ANSWER = 64 * 1024
 _GIVE_BOTH = "not on EC2: give --region and --bucket-owner"
 
-_ROLES = "/latest/meta-data/iam/security-credentials/"
+ROLES = "/latest/meta-data/iam/security-credentials/"
 # IAM User Guide, "IAM name requirements".
 _ROLE_NAME = r"[A-Za-z0-9_+=,.@-]{1,64}"
 _CREDENTIALS = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
@@ -92,7 +93,7 @@ class MetadataService:
         Raises UnreachableError where nothing answers in time, DeniedError where version 2 is refused, UsageError where
         the service is not to be asked: then the command line has to say both.
         """
-        if _is_off():
+        if is_off():
             raise UsageError(
                 "region and account are not known: the metadata service is switched off by AWS_EC2_METADATA_DISABLED",
                 "give --region (or set AWS_REGION or AWS_DEFAULT_REGION) and --bucket-owner",
@@ -113,7 +114,7 @@ class _Service:
     def __init__(self, connection: http.client.HTTPConnection, elsewhere: str) -> None:
         self._connection = connection
         self._elsewhere = elsewhere
-        token = self._request("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _TTL})
+        token = self._request("PUT", TOKEN, LIFETIME)
         self._headers = {"X-aws-ec2-metadata-token": token.decode("ascii", "replace")}
 
     def get(self, path: str, absent: Optional[EcsauthError] = None) -> bytes:
@@ -123,8 +124,8 @@ class _Service:
     def _request(self, method: str, path: str, headers: dict[str, str], absent: Optional[EcsauthError] = None) -> bytes:
         self._connection.request(method, path, headers=headers)
         answer = self._connection.getresponse()
-        body = answer.read(_LONGEST_ANSWER)
-        if answer.length and len(body) < _LONGEST_ANSWER:
+        body = answer.read(LONGEST_ANSWER)
+        if answer.length and len(body) < LONGEST_ANSWER:
             # A read with a limit takes an answer that was cut for a whole one.
             raise http.client.IncompleteRead(b"")
         if answer.status == HTTPStatus.OK:
@@ -146,12 +147,12 @@ class _Service:
 
 def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str) -> Result:
     """Return what `question` makes of the service's answers; raise UnreachableError where they do not come in time."""
-    if _is_off():
+    if is_off():
         raise DeniedError("the metadata service is switched off by AWS_EC2_METADATA_DISABLED", elsewhere)
     url = urllib.parse.urlsplit(endpoint())
 
     def ask() -> Result:
-        timeout = max(0.1, min(_LONGEST_TRY, seconds))
+        timeout = max(0.1, min(LONGEST_TRY, seconds))
         connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=timeout)
         with contextlib.ExitStack() as stack:
             stack.callback(_close, connection)
@@ -174,7 +175,8 @@ def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str)
     return within(min(_LONGEST_ANSWER_TIME, seconds), ask, lambda: _silence(elsewhere))
 
 
-def _is_off() -> bool:
+def is_off() -> bool:
+    """Tell whether the service is not to be asked."""
     return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
 
 
@@ -199,12 +201,12 @@ def _identity(document: bytes) -> Identity:
 
 
 def _role(service: _Service) -> SigningKeys:
-    role = service.get(_ROLES, absent=_no_profile()).decode("ascii", "replace").strip()
+    role = service.get(ROLES, absent=_no_profile()).decode("ascii", "replace").strip()
     if not role:
         raise _not_ready("names no role yet")
     if not re.fullmatch(_ROLE_NAME, role):
         raise UnreachableError("the instance metadata service gave no role of use", _ELSEWHERE)
-    document = service.get(_ROLES + role, absent=_not_ready("has no credentials yet"))
+    document = service.get(ROLES + role, absent=_not_ready("has no credentials yet"))
     if not document:
         raise _not_ready("has no credentials yet")
     content = _members(document)

@@ -12,17 +12,12 @@ import urllib.parse
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from ecsauth.aws.metadata import LIFETIME, LONGEST_ANSWER, LONGEST_TRY, ROLES, TOKEN
 from ecsauth.doctor.machine import SILENT, Metadata, Role
 from ecsauth.errors import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_TOKEN = "/latest/api/token"  # noqa: S105 - where there is one
-_ROLE = "/latest/meta-data/iam/security-credentials/"
-_LIFETIME = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
-_LONGEST_TRY = 2.0
-_LONGEST_ANSWER = 64 * 1024
 
 
 class _Answered(NamedTuple):
@@ -44,7 +39,7 @@ class MetadataProbes:
         """Return how the service answers a request for a token, and one without: `boot` never sends the latter."""
         try:
             with self._connected(seconds) as connection:
-                token = _asked(connection, "PUT", _TOKEN, _LIFETIME)
+                token = _asked(connection, "PUT", TOKEN, LIFETIME)
                 # The answer is thrown away: only whether there is one counts.
                 version1 = _asked(connection, "GET", "/latest/meta-data/", {})
         except (OSError, http.client.HTTPException):
@@ -55,13 +50,13 @@ class MetadataProbes:
         """Return what the service says of the instance's role; raise UnreachableError."""
         try:
             with self._connected(seconds) as connection:
-                token = _asked(connection, "PUT", _TOKEN, _LIFETIME).body.decode("ascii", "replace")
+                token = _asked(connection, "PUT", TOKEN, LIFETIME).body.decode("ascii", "replace")
                 headers = {"X-aws-ec2-metadata-token": token}
-                named = _asked(connection, "GET", _ROLE, headers)
+                named = _asked(connection, "GET", ROLES, headers)
                 words = named.body.decode("utf-8", "replace").split()
                 if named.status != HTTPStatus.OK or not words:
                     return Role(None)
-                given = _asked(connection, "GET", _ROLE + urllib.parse.quote(words[0]), headers)
+                given = _asked(connection, "GET", ROLES + urllib.parse.quote(words[0]), headers)
                 return _role(words[0], given)
         except (OSError, ValueError, http.client.HTTPException):
             # ValueError is http.client's word for a token that cannot be sent back in a header.
@@ -69,7 +64,7 @@ class MetadataProbes:
 
     @contextlib.contextmanager
     def _connected(self, seconds: float) -> Iterator[http.client.HTTPConnection]:
-        timeout = max(0.1, min(_LONGEST_TRY, seconds))
+        timeout = max(0.1, min(LONGEST_TRY, seconds))
         connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port or 80, timeout=timeout)
         with contextlib.closing(connection):
             yield connection
@@ -79,7 +74,7 @@ def _asked(connection: http.client.HTTPConnection, method: str, path: str, heade
     """Ask, and return the answer whatever its status; the offset is this clock's, against the answer's date."""
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
-    return _Answered(answer.status, answer.read(_LONGEST_ANSWER), _offset(answer.getheader("Date")))
+    return _Answered(answer.status, answer.read(LONGEST_ANSWER), _offset(answer.getheader("Date")))
 
 
 def _offset(date: Optional[str]) -> Optional[float]:

@@ -12,13 +12,10 @@ from ecsauth.boot.service import UNIT, ServiceStarter, Supervisor
 from ecsauth.cli import options
 from ecsauth.errors import UsageError
 from ecsauth.host import files as host_files
-from ecsauth.host import supervisor
+from ecsauth.host import programs, supervisor
 from ecsauth.host.clock import SystemClock
-from ecsauth.host.commands import Commands
 from ecsauth.host.disk import MARK
-from ecsauth.host.docker import Docker
-from ecsauth.host.network import HostRules, Introspection
-from ecsauth.host.supervisor import Systemd
+from ecsauth.host.network import Introspection
 from ecsauth.host.units import UnitFiles
 
 if TYPE_CHECKING:
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
 
     from ecsauth.boot.plan import Step
     from ecsauth.boot.run import Starter
-    from ecsauth.boot.service import Supervision
     from ecsauth.boot.units import UnitFile
     from ecsauth.envfile import Reading
 
@@ -48,33 +44,27 @@ def starter(arguments: argparse.Namespace) -> Optional[Starter]:
 
 
 def _container(arguments: argparse.Namespace) -> Starter:
-    commands = Commands()
     return ContainerStarter(
-        Docker(commands.call, commands.run),
+        programs.docker(),
         Introspection(),
         arguments.image,
         awsvpc=arguments.awsvpc,
-        rules=None if arguments.no_host_rules else lambda reading: _host_steps(commands, reading),
+        rules=None if arguments.no_host_rules else _host_steps,
     )
 
 
-def _host_steps(commands: Commands, reading: Reading) -> tuple[Step, ...]:
+def _host_steps(reading: Reading) -> tuple[Step, ...]:
     """Return the steps to the host rules that are missing; raise LaunchError where that cannot be seen."""
-    host = HostRules(commands.call)
+    host = programs.host_rules()
     variables = {name: value.reveal() for name, value in reading.environment().items()}
     rules = host_rules.rules(variables, ipv6=host.has_ipv6())
     return host_rules.steps(rules, host.missing(rules))
 
 
 def _service(arguments: argparse.Namespace) -> Starter:
-    commands = Commands()
-    found = supervisor.which() or Supervisor.SYSTEMD
-    supervision: Supervision = supervisor.Systemd(commands.call, commands.run)
-    if found is Supervisor.UPSTART:
-        supervision = supervisor.Upstart(commands.call, commands.run)
-    engine = Docker(commands.call, commands.run)
+    supervision = programs.supervision(supervisor.which())
     _refuse_other_places(arguments)
-    return ServiceStarter(supervision, Introspection(), engine, SystemClock())
+    return ServiceStarter(supervision, Introspection(), programs.docker(), SystemClock())
 
 
 def _refuse_other_places(arguments: argparse.Namespace) -> None:
@@ -90,7 +80,7 @@ def _refuse_other_places(arguments: argparse.Namespace) -> None:
 def hold_back(arguments: argparse.Namespace) -> None:
     """Keep the machine from starting the service before a checked file is there; raise LocalError or LaunchError."""
     if mode(arguments) == "service":
-        _hold_back(Commands(), supervisor.which() or Supervisor.SYSTEMD, arguments.state_dir)
+        _hold_back(supervisor.which() or Supervisor.SYSTEMD, arguments.state_dir)
 
 
 def missing_gate(arguments: argparse.Namespace) -> Optional[str]:
@@ -109,13 +99,14 @@ def _gate(found: Supervisor, state_directory: str) -> tuple[UnitFiles, UnitFile]
     return UnitFiles(), units.gate(mark, options.ENV_FILE)
 
 
-def _hold_back(commands: Commands, found: Supervisor, state_directory: str) -> None:
+def _hold_back(found: Supervisor, state_directory: str) -> None:
     """Write the gate where it is missing; raise LocalError or LaunchError."""
     files, gate = _gate(found, state_directory)
     written = files.write(gate)
     if found is Supervisor.UPSTART:
         return
     # Written by a run that was killed then, it would count from the next boot of the machine only.
-    shown = Systemd(commands.call, commands.run).show(UNIT, "NeedDaemonReload")
+    systemd = programs.systemd()
+    shown = systemd.show(UNIT, "NeedDaemonReload")
     if written or shown.get("NeedDaemonReload") == "yes":
-        commands.run(("systemctl", "daemon-reload"), QUICK)
+        systemd.run(("systemctl", "daemon-reload"), QUICK)

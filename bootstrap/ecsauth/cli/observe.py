@@ -6,12 +6,9 @@ import os
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, TypeVar
 
 from ecsauth.boot import service as boot_service
-from ecsauth.boot.service import Supervisor
 from ecsauth.cli import options
 from ecsauth.errors import EcsauthError, LaunchError, LocalError
-from ecsauth.host import files, supervisor
-from ecsauth.host.commands import Commands
-from ecsauth.host.docker import Docker
+from ecsauth.host import files, programs, supervisor
 from ecsauth.status.observed import File, Runs, RunsAs, Unreadable, epoch
 
 if TYPE_CHECKING:
@@ -76,7 +73,7 @@ def runs(installed: Optional[Installed], now: int, moment: Moment) -> Runs:
         if no_docker is not None:
             return Runs(None, unreadable=no_docker)
         return _container(container, shown.environment if shown is not None else None)
-    service, no_service = _tried(_service)
+    service, no_service = _tried(programs.supervision(supervisor.which()).look)
     if service is None:
         return Runs(None, unreadable=no_service)
     return _as_service(service, installed, now, moment)._replace(
@@ -86,17 +83,9 @@ def runs(installed: Optional[Installed], now: int, moment: Moment) -> Runs:
 
 
 def _containers() -> _Containers:
-    commands = Commands()
-    docker = Docker(commands.call, commands.run)
+    docker = programs.docker()
     container = docker.agent()
     return _Containers(container, docker.environment() if container is not None else None)
-
-
-def _service() -> Service:
-    commands = Commands()
-    if supervisor.which() is Supervisor.UPSTART:
-        return supervisor.Upstart(commands.call, commands.run).look()
-    return supervisor.Systemd(commands.call, commands.run).look()
 
 
 def _container(container: Optional[Container], environment: Optional[dict[str, Secret]]) -> Runs:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from ecsauth.boot import units
 from ecsauth.cli import console, launchers, logins
 from ecsauth.errors import LaunchError
-from ecsauth.host.commands import Commands
-from ecsauth.host.supervisor import Systemd
+from ecsauth.host import programs
 from ecsauth.host.units import UnitFiles, absolute_argv
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from ecsauth.boot.plan import Command, Step
     from ecsauth.boot.units import UnitFile, Units
+    from ecsauth.host.supervisor import Systemd
 
 # What leads to S3 and docker here, and is no secret.
 _ENVIRONMENT = (
@@ -66,8 +66,7 @@ def environment() -> tuple[tuple[str, str], ...]:
 
 def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> UnitChange:
     """Look at the units and plan; raise LocalError, UsageError or LaunchError. `kept` is of the environment."""
-    commands, files = Commands(), UnitFiles()
-    systemd = Systemd(commands.call, commands.run)
+    files, systemd = UnitFiles(), programs.systemd()
     version = _version(systemd)
     order = units.UnitSpec(
         program=absolute_argv(),
@@ -127,23 +126,20 @@ def _line(step: Step) -> str:
 
 def install(change: UnitChange) -> None:
     """Write the units and enable them; raise LocalError or LaunchError."""
-    commands, files = Commands(), UnitFiles()
+    files = UnitFiles()
     for unit in change.write:
         files.write(unit)
-    for step in change.stop:
-        commands.run(step.command, step.seconds)
+    programs.run(change.stop)
     for name in change.stale:
         files.remove(name)
-    for step in change.steps:
-        commands.run(step.command, step.seconds)
+    programs.run(change.steps)
     for note in change.wanted.notes if change.steps else ():
         console.warn(note)
 
 
 def start(names: tuple[str, ...]) -> None:
     """Start units without waiting for them; raise LaunchError."""
-    for step in units.starting(names):
-        Commands().run(step.command, step.seconds)
+    programs.run(units.starting(names))
 
 
 def _words(arguments: argparse.Namespace) -> Iterator[str]:

@@ -16,7 +16,6 @@ from ecsauth.status.judgement import CheckOutcome, failed, ok, skipped, warning
 from ecsauth.status.observed import RunsAs
 
 if TYPE_CHECKING:
-    from ecsauth.boot.fetch import Identity
     from ecsauth.boot.health import Registration
     from ecsauth.finding import Finding
     from ecsauth.status.judgement import Diagnosis
@@ -250,9 +249,8 @@ def role(found: Role, now: int) -> Diagnosis:
     return ok(f"{found.name}, credentials hold for {timing.in_words(left)}")
 
 
-def region(given: Optional[str], identity: Optional[Identity], owner: Optional[str]) -> Diagnosis:
+def region(name: Optional[str], owner: Optional[str]) -> Diagnosis:
     """Judge region and the account that has to own the bucket."""
-    name = given or (identity.region if identity is not None else None)
     if name is None:
         return failed("is not known", "give --region, the bucket's region")
     if owner is None:

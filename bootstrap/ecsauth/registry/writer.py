@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 from ecsauth.errors import InvalidError
-from ecsauth.go import json as go_json
-from ecsauth.registry import document_problems
 from ecsauth.registry.document import DOCKER
 from ecsauth.secret import Secret
 
@@ -27,15 +25,6 @@ def render(kind: str, credentials: Iterable[tuple[str, Credential]]) -> Secret:
     body = _docker if kind == DOCKER else _dockercfg
     document = {registry: body(credential) for registry, credential in credentials}
     return Secret(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
-
-
-def unwrap(data: str) -> Optional[Secret]:
-    """Return the object inside `auths` as it stands in the data; None when there is no such wrapper."""
-    try:
-        wrapper = document_problems.auths(go_json.decode(data))
-    except go_json.JsonError:
-        return None
-    return Secret(data[wrapper.value.start : wrapper.value.end]) if wrapper else None
 
 
 def _docker(credential: Credential) -> dict[str, str]:

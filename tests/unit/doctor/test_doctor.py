@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Optional
 
 import pytest
 from ecsauth.boot.agent_state import Kept
-from ecsauth.boot.fetch import Identity
 from ecsauth.boot.health import Registration
-from ecsauth.doctor import Check, examine, machine
+from ecsauth.doctor import Check, ProbeResult, examine, machine
 from ecsauth.doctor.machine import GATE, OFF, SILENT, Metadata, Offset, Role, ServiceOrdering, Timer
 from ecsauth.errors import DeniedError, EcsauthError, LaunchError, LocalError, UnreachableError
 from ecsauth.host.clock import SystemClock
@@ -57,26 +56,103 @@ class TickingClock(SystemClock):
 TICK = 0.25
 
 
-def outcomes(*checks: Check, seconds: float = 60.0) -> dict[str, Diagnosis]:
+def outcomes(*checks: Check[float], seconds: float = 60.0) -> dict[str, Diagnosis]:
     """Examine, and return the verdicts by check."""
-    found = examine(checks, TickingClock(TICK), seconds)
+    found = examine(checks, lambda bounded: bounded, TickingClock(TICK), seconds)
     return {result.check: result.verdict for result in found}
 
 
 def test_what_follows_from_a_cause_is_skipped() -> None:
     """A check is carried out where those before it hold, with a warning or not."""
+    a, b, c, d = probe(ok("fine")), probe(warning("odd")), probe(failed("broken", "mend it")), probe(ok("never asked"))
     found = outcomes(
-        Check("a", probe(ok("fine"))),
-        Check("b", probe(warning("odd")), ("a",)),
-        Check("c", probe(failed("broken", "mend it")), ("a", "b")),
-        Check("d", probe(ok("never asked")), ("b", "c")),
-        Check("e", probe(ok("never asked")), ("d",)),
+        Check("a", a),
+        Check("b", b, needs=(a,)),
+        Check("c", c, needs=(a, b)),
+        Check("d", d, needs=(b, c)),
+        Check("e", probe(ok("never asked")), needs=(d,)),
         Check("f", probe(ok("asked"))),
     )
     assert found["c"] == failed("broken", "mend it")
     assert found["d"] == skipped("needs c")._replace(needs="c")
     assert found["e"] == found["d"]
     assert found["f"] == ok("asked")
+
+
+def test_needs_that_do_not_count() -> None:
+    """A check whose `unless` speaks of what is examined is carried out after those that it needs, hold or not."""
+    a = probe(failed("broken"))
+    found = outcomes(
+        Check("a", a),
+        Check("b", probe(ok("asked")), needs=(a,), unless=lambda seconds: seconds > 0),
+        Check("c", probe(ok("never asked")), needs=(a,), unless=lambda seconds: seconds < 0),
+    )
+    assert found["b"] == ok("asked")
+    assert found["c"].outcome is CheckOutcome.SKIPPED
+
+
+def test_table_is_in_the_order_of_the_results() -> None:
+    """Checks are reported as in the table, and carried out each after those that it names, what is spare last."""
+    asked: list[str] = []
+
+    def notes(name: str) -> Callable[[float], Diagnosis]:
+        def noting(_: float) -> Diagnosis:
+            asked.append(name)
+            return ok(name)
+
+        return noting
+
+    last, a, b, c = map(notes, ("last", "a", "b", "c"))
+    table = (Check("last", last, spare=True), Check("c", c, needs=(b,)), Check("b", b, needs=(a,)), Check("a", a))
+    assert list(outcomes(*table)) == ["last", "c", "b", "a"]
+    assert asked == ["a", "b", "c", "last"]
+
+
+def valued(verdict: Diagnosis, value: Optional[str]) -> Callable[[float], ProbeResult[str]]:
+    """Return a probe that finds this, and leaves the value."""
+    return lambda _: ProbeResult(verdict, value)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "value", "taken"),
+    [
+        (ok("fine"), "a value", ok("a value")),
+        (warning("odd"), "a value", ok("a value")),
+        (failed("broken"), "a value", skipped("needs a")._replace(needs="a")),
+        (ok("fine"), None, skipped("needs a")._replace(needs="a")),
+    ],
+)
+def test_value_of_a_check_that_holds(verdict: Diagnosis, value: Optional[str], taken: Diagnosis) -> None:
+    """A probe gets the value of the check that it takes; where that does not hold, or has none, it is not asked."""
+    a = valued(verdict, value)
+    found = outcomes(Check("b", lambda _, of_a: ok(of_a), takes=a), Check("a", a))
+    assert found["b"] == taken
+
+
+def test_values_of_checks_that_need_not_hold() -> None:
+    """A probe hears what those before it found out, None of one that ended with a fault."""
+    a = valued(failed("broken"), "a value")
+
+    def b(_: float) -> ProbeResult[str]:
+        raise DeniedError("no")
+
+    found = outcomes(Check("c", lambda _, *values: ok(repr(values)), hears=(a, b)), Check("a", a), Check("b", b))
+    assert found["c"] == ok("('a value', None)")
+
+
+def test_what_a_probe_leaves_is_closed_at_the_end() -> None:
+    """What a value stands on is closed once, after all checks."""
+    seen: list[str] = []
+
+    def a(_: float) -> ProbeResult[str]:
+        return ProbeResult(ok("open"), "a value", lambda: seen.append("closed"))
+
+    def b(_: float, value: str) -> Diagnosis:
+        seen.append(value)
+        return ok("used")
+
+    outcomes(Check("a", a), Check("b", b, takes=a))
+    assert seen == ["a value", "closed"]
 
 
 def test_a_fault_is_a_failure_with_its_first_hint() -> None:
@@ -87,9 +163,8 @@ def test_a_fault_is_a_failure_with_its_first_hint() -> None:
 
 def test_what_no_boot_depends_on_is_no_failure() -> None:
     """A check that is spare is skipped where it cannot be told."""
-    found = outcomes(
-        Check("a", fails(UnreachableError("no answer")), spare=True), Check("b", probe(ok("fine")), ("a",))
-    )
+    a = fails(UnreachableError("no answer"))
+    found = outcomes(Check("a", a, spare=True), Check("b", probe(ok("fine")), needs=(a,)))
     assert found["a"] == skipped("no answer")
     assert found["b"].outcome is CheckOutcome.SKIPPED
 
@@ -174,19 +249,16 @@ def test_role(role: Role, outcome: CheckOutcome, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "identity", "owner", "outcome"),
+    ("region", "owner", "outcome"),
     [
-        ("eu-west-1", None, "111122223333", CheckOutcome.OK),
-        (None, Identity("eu-west-1", "111122223333"), "111122223333", CheckOutcome.OK),
-        (None, None, "111122223333", CheckOutcome.FAILED),
-        ("eu-west-1", None, None, CheckOutcome.FAILED),
+        ("eu-west-1", "111122223333", CheckOutcome.OK),
+        (None, "111122223333", CheckOutcome.FAILED),
+        ("eu-west-1", None, CheckOutcome.FAILED),
     ],
 )
-def test_region(
-    given: Optional[str], identity: Optional[Identity], owner: Optional[str], outcome: CheckOutcome
-) -> None:
-    """Region and owner are given, or the instance's own."""
-    assert machine.region(given, identity, owner).outcome is outcome
+def test_region(region: Optional[str], owner: Optional[str], outcome: CheckOutcome) -> None:
+    """Both have to be known."""
+    assert machine.region(region, owner).outcome is outcome
 
 
 @pytest.mark.parametrize(

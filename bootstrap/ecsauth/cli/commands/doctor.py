@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ecsauth import aws_names
 from ecsauth.boot import trust
-from ecsauth.cli import console, hints, options, rows
-from ecsauth.cli.checks import Examination
+from ecsauth.cli import checks, console, hints, options, rows
 from ecsauth.cli.rows import Row
+from ecsauth.doctor.subject import DoctorRequest
 from ecsauth.errors import ExitCode
 from ecsauth.status.judgement import CheckOutcome
 
@@ -62,19 +62,33 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line a check, in the order of a boot, then cause and fix; 3 if one has failed."""
-    examination = Examination(arguments)
-    known = hints.known(arguments, examination.state)
-    found = [_row(result, known) for result in examination.results()]
+    examined = checks.instance(_request(arguments))
+    known = hints.known(arguments, examined.state)
+    found = [_row(result, known) for result in checks.results(examined)]
     bad = [row for row in found if row.outcome is CheckOutcome.FAILED]
     if arguments.format == "json":
         causes = [{"check": row.topic, "message": row.said, "fix": row.fix or None} for row in bad]
-        uri = str(examination.uri) if examination.uri is not None else None
+        uri = str(examined.uri) if examined.uri is not None else None
         console.show(
             {"healthy": not bad, "uri": uri, "checks": [rows.document(row) for row in found], "causes": causes}
         )
     else:
         rows.show(found)
     return ExitCode.INVALID if bad else ExitCode.OK
+
+
+def _request(arguments: argparse.Namespace) -> DoctorRequest:
+    return DoctorRequest(
+        uri=arguments.uri,
+        file=arguments.file,
+        state_dir=arguments.state_dir,
+        bucket_owner=arguments.bucket_owner,
+        kms_keys=tuple(arguments.kms_key or ()),
+        region=options.region(arguments),
+        profile=arguments.profile,
+        launch=arguments.launch,
+        deadline=arguments.deadline,
+    )
 
 
 def _row(result: CheckResult, known: Known) -> Row:

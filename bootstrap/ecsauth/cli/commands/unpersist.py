@@ -8,8 +8,7 @@ from ecsauth.boot import units
 from ecsauth.boot.service import UNIT
 from ecsauth.cli import console, options
 from ecsauth.errors import ExitCode, LaunchError
-from ecsauth.host.commands import Commands
-from ecsauth.host.supervisor import Systemd
+from ecsauth.host import programs
 from ecsauth.host.units import UnitFiles
 
 if TYPE_CHECKING:
@@ -25,14 +24,13 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Stop and remove the units and the gate; raise LocalError or LaunchError. Env-file, state and agent stay."""
-    commands, files, upstart = Commands(), UnitFiles(), UnitFiles("/etc/init")
+    files, upstart = UnitFiles(), UnitFiles("/etc/init")
     names = files.names()
-    for step in units.deactivation(names):
-        commands.run(step.command, step.seconds)
+    programs.run(units.deactivation(names))
     for name in names:
         files.remove(name)
-    for step in units.forgetting() if names or _is_behind(commands) else ():
-        commands.run(step.command, step.seconds)
+    if names or _is_behind():
+        programs.run(units.forgetting())
     if upstart.is_written_by_ecsauth(units.UPSTART_GATE) and upstart.remove(units.UPSTART_GATE):
         names = (*names, units.UPSTART_GATE)
     if arguments.format == "json":
@@ -48,10 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _is_behind(commands: Commands) -> bool:
+def _is_behind() -> bool:
     """Tell whether systemd still goes by a gate that a run removed which was killed then."""
     try:
-        return Systemd(commands.call, commands.run).show(UNIT, "NeedDaemonReload").get("NeedDaemonReload") == "yes"
+        return programs.systemd().show(UNIT, "NeedDaemonReload").get("NeedDaemonReload") == "yes"
     except LaunchError:
         # No systemd: there is nothing that it could go by.
         return False

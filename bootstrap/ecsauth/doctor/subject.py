@@ -1,0 +1,127 @@
+"""What `doctor` examines: what the command was given, and where it was given nothing, what the last run recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from ecsauth.boot.trust import Pins
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ecsauth.aws_names import S3URI
+    from ecsauth.boot.fetch import Identity
+    from ecsauth.boot.service import Supervisor
+    from ecsauth.boot.state import Installed, Source, State
+    from ecsauth.status.observed import Unreadable
+
+# What beats the role of the instance, as the SDK looks for credentials (botocore, credentials.py).
+_GIVEN = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+
+
+class BucketPlace(NamedTuple):
+    """Where the bucket is, and the account that has to own it."""
+
+    region: str
+    owner: str
+
+
+class DoctorRequest(NamedTuple):
+    """What the command was given; `deadline` is in seconds, for all checks together.
+
+    `launch` is how the agent is started: `service`, `docker`, `none`, or `auto`. `region` may be of the environment.
+    """
+
+    uri: Optional[S3URI]
+    file: Optional[str]
+    state_dir: str
+    bucket_owner: Optional[str]
+    kms_keys: tuple[str, ...]
+    region: Optional[str]
+    profile: Optional[str]
+    launch: str
+    deadline: float
+
+
+class ExaminedInstance(NamedTuple):
+    """This instance before anything is probed.
+
+    `uri` and `file` are those that are examined. `unreadable` is why there is no `state`, where there may be one.
+    `credentials` says which ones beat the role's, nothing where the role's count. `supervisor` runs the agent's
+    service, None where there is no such service. A probe may take so many `seconds`.
+    """
+
+    request: DoctorRequest
+    uri: Optional[S3URI]
+    file: str
+    state: Optional[State]
+    unreadable: Optional[Unreadable]
+    credentials: str
+    supervisor: Optional[Supervisor]
+    seconds: float = 0.0
+
+    @property
+    def installed(self) -> Optional[Installed]:
+        """What the last run has installed, None where nothing is recorded."""
+        return self.state.installed if self.state is not None else None
+
+    @property
+    def recorded(self) -> Optional[Source]:
+        """What is recorded of the object that is examined, None where the record is about another one."""
+        source = self.installed.source if self.installed is not None else None
+        return source if source is not None and source.uri == str(self.uri) else None
+
+    @property
+    def owner(self) -> Optional[str]:
+        """The account that has to own the bucket; None: the instance's own."""
+        return self.request.bucket_owner or (self.recorded.bucket_owner if self.recorded is not None else None)
+
+    @property
+    def region(self) -> Optional[str]:
+        """The bucket's region; None: the instance's own."""
+        return self.request.region or (self.state.region if self.state is not None and self.recorded else None)
+
+    @property
+    def pins(self) -> Optional[Pins]:
+        """What must hold of the object, None where no key is given or recorded."""
+        keys = self.request.kms_keys or (self.recorded.kms_keys if self.recorded is not None else None)
+        return Pins(keys, self.uri.version_id if self.uri is not None else None) if keys is not None else None
+
+    @property
+    def starts_none(self) -> str:
+        """Why no agent is looked for, nothing where one is ecsauth's business: by what was told, or recorded."""
+        if self.request.launch == "none":
+            return "--launch none does without it"
+        told = self.request.launch == "auto" and self.state is not None and self.state.leaves_agent
+        return "boot was told --launch none, which does without it" if told else ""
+
+    def gives_credentials(self) -> bool:
+        """Tell whether the role's credentials are not used."""
+        return bool(self.credentials)
+
+    def gives_place(self) -> bool:
+        """Tell whether the metadata service need not be asked where the bucket is, and whose."""
+        return self.region is not None and self.owner is not None
+
+    def place(self, identity: Optional[Identity]) -> tuple[Optional[str], Optional[str]]:
+        """Return the bucket's region and the account that has to own it: the `identity`'s where none is given."""
+        region = self.region or (identity.region if identity is not None else None)
+        account = identity.account if identity is not None else None
+        return region, self.owner if self.owner is not None else account
+
+    def needs_no_engine(self) -> bool:
+        """Tell whether the agent can run without docker's being asked: as a service, or not at all."""
+        by_docker = self.request.launch == "docker" or (self.request.launch == "auto" and not self.supervisor)
+        return bool(self.starts_none) or not by_docker
+
+
+def credentials(profile: Optional[str], environment: Mapping[str, str]) -> str:
+    """Say which credentials beat the role's, nothing where the role's count."""
+    if profile:
+        return f"the profile {profile} is"
+    return next((f"{name} is" for name in _GIVEN if environment.get(name)), "")
