@@ -9,8 +9,7 @@ import pytest
 import sdk_data
 from aws_environment import OPERATOR, aws_environment
 from bucket import Bucket
-from ecsauth.aws.s3 import InstanceStore
-from ecsauth.aws.session import InstanceClients
+from ecsauth.aws.s3_get import InstanceStore
 from fetching import Instance
 from pushing import Operator
 
@@ -66,7 +65,7 @@ def live_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]
 def store(operator_env: dict[str, str], live_in: Callable[[dict[str, str]], None]) -> InstanceStore:
     """Give S3 as an instance sees it that has its credentials in the environment."""
     live_in(operator_env)
-    return InstanceStore(InstanceClients(None, "127.0.0.1").s3)
+    return InstanceStore()
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ import pytest
 import s3_faults as faults
 from botocore.config import Config
 from certificates import Certificates
-from ecsauth.aws.s3 import InstanceStore, Objects
-from ecsauth.aws.session import InstanceClients, safe
+from ecsauth.aws.s3 import Objects
+from ecsauth.aws.s3_get import InstanceStore
+from ecsauth.aws.session import safe
 from ecsauth.aws_names import S3URI
 from ecsauth.boot.fetch import Identity
 from ecsauth.errors import (
@@ -309,7 +310,7 @@ def fault_with(live_in: Live, env: dict[str, str], **more: Any) -> EcsauthError:
     """Return what fetching ends with in that environment; a value of None takes a variable away."""
     changed = {**env, **more}
     live_in({name: value for name, value in changed.items() if value is not None})
-    return fault_of(InstanceStore(InstanceClients(None, "").s3), seconds=8)
+    return fault_of(InstanceStore(), seconds=8)
 
 
 def test_nobody_there(operator_env: dict[str, str], s3_proxy: S3Proxy, live_in: Live) -> None:
@@ -354,7 +355,7 @@ def test_a_name_that_did_not_resolve_before_the_silence(operator_env: dict[str, 
         raise socket.gaierror(socket.EAI_AGAIN, "of the system")
 
     with mock.patch("socket.getaddrinfo", resolve):
-        found = fault_of(InstanceStore(InstanceClients(None, "").s3), 5)
+        found = fault_of(InstanceStore(), 5)
         over.set()
     assert found.message.endswith("no complete answer within 5 s; before that: the name s3.invalid does not resolve")
 
@@ -470,7 +471,7 @@ def test_https(
     """A certificate of an authority that is trusted is believed."""
     bucket.put(b"ECS_CLUSTER=prod\n")
     live_in({**operator_env, "AWS_ENDPOINT_URL": s3_proxy_https.url, "AWS_CA_BUNDLE": str(certificates.ca_file)})
-    got = InstanceStore(InstanceClients(None, "").s3).fetch(URI, Identity(REGION, ACCOUNT), None, 10)
+    got = InstanceStore().fetch(URI, Identity(REGION, ACCOUNT), None, 10)
     assert got is not None
     assert got.facts.checksum == "CRC32"
 

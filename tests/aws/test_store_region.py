@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 import s3_faults as faults
-from ecsauth.aws.probes import OPERATIONS, Probes
+from ecsauth.aws.probes import Probes
 from ecsauth.aws.s3_operator import S3VersionStore
-from ecsauth.aws.session import InstanceClients, OperatorClients
+from ecsauth.aws.attempt import Operation, at
+from ecsauth.aws.s3_request import SignedS3
+from ecsauth.aws import credentials
+from ecsauth.aws.session import OperatorClients
 from ecsauth.aws_names import S3URI
 from ecsauth.boot.fetch import Identity
 from ecsauth.errors import DeniedError, EcsauthError
@@ -16,7 +19,7 @@ from s3_server import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from bucket import Bucket
-    from ecsauth.aws.s3 import InstanceStore
+    from ecsauth.aws.s3_get import InstanceStore
     from s3_proxy import S3Proxy
 
 Live = Callable[[dict[str, str]], None]
@@ -132,7 +135,7 @@ def test_doctor_that_is_sent_elsewhere_everywhere(
     """The probes, which may ask for the bucket, go round in no circle either."""
     live_in(operator_env)
     s3_proxy.inject(faults.Reply(301, "PermanentRedirect", "elsewhere"))
-    client = InstanceClients(None, "").s3(REGION, OPERATIONS)
-    answers = Probes(client, URI, ACCOUNT).bucket()
+    s3 = SignedS3(credentials.find(None, at(Operation.LOOK, URI), 5), REGION)
+    answers = Probes(s3, URI, ACCOUNT).bucket()
     assert answers.owned.status == 301
     assert len(s3_proxy.operations) < 10

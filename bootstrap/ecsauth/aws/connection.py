@@ -54,5 +54,3 @@ def not_connected(causes: tuple[BaseException, ...], host: str, what: Attempt, *
         "the TLS certificate cannot be verified",
         "see AWS_CA_BUNDLE: behind a TLS proxy it has to name that proxy's authority",
     )
-
-

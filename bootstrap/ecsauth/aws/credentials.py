@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from ecsauth import archive
 from ecsauth.aws import metadata
 from ecsauth.aws.refusals import WHO, KnownFault, expired, told
+from ecsauth.aws.signing_keys import SigningKeys
 from ecsauth.command_hint import CommandHint
 from ecsauth.errors import DeniedError, SettlingError, UsageError
-from ecsauth.aws.signing_keys import SigningKeys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from ecsauth.aws.profiles import Profile
 
 INCOMPLETE = KnownFault(DeniedError, "the credentials are incomplete", WHO)
-NO_PROFILE = KnownFault(UsageError, "there is no such profile", (CommandHint("see", "aws", "configure", "list-profiles"),))
+_PROFILES = CommandHint("see", "aws", "configure", "list-profiles")
+NO_PROFILE = KnownFault(UsageError, "there is no such profile", (_PROFILES,))
 _MALFORMED = KnownFault(DeniedError, "the credentials hold a character that none can have", WHO)
 # What leads to credentials of another kind than keys and the instance's role.
 _OTHER_WAYS = (

@@ -59,6 +59,8 @@ def s3(region: str, bucket: str, environment: Mapping[str, str]) -> Endpoint:
     Raises UsageError for an endpoint in the environment that is none, or that is asked in the clear and is not on this
     machine, and for FIPS and dual-stack where the partition has none.
     """
+    if not is_region(region):
+        raise UsageError("the region is malformed", "write it as eu-central-1")
     own = _own(environment, "S3")
     if own is not None:
         return own._replace(path=f"{own.path}/{bucket}")
@@ -110,8 +112,6 @@ def _own(environment: Mapping[str, str], service: str) -> Optional[Endpoint]:
 
 def _names(region: str, environment: Mapping[str, str]) -> tuple[str, str, str]:
     """Return what a service's name ends with in a region, and what stands in it for FIPS and for both kinds of IP."""
-    if not is_region(region):
-        raise UsageError("the region is malformed", "write it as eu-central-1")
     partition = next((_PARTITIONS[part] for part in _beginnings(region) if part in _PARTITIONS), "aws")
     fips, dual = (
         environment.get(name, "").lower() == "true" for name in ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")

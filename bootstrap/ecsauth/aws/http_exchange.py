@@ -165,20 +165,24 @@ def _proxy(endpoint: Endpoint, what: Attempt) -> Optional[_Proxy]:
     if not any(name.lower() == f"{endpoint.scheme}_proxy" for name in os.environ):
         return None
     # It takes some milliseconds, and most machines have no proxy.
-    from urllib.request import getproxies_environment, proxy_bypass_environment
+    from urllib.request import getproxies, proxy_bypass
 
-    url = getproxies_environment().get(endpoint.scheme)
-    if not url or proxy_bypass_environment(endpoint.authority):
+    url = getproxies().get(endpoint.scheme)
+    if not url or proxy_bypass(endpoint.authority):
         return None
-    name = f"{endpoint.scheme.upper()}_PROXY"
     try:
-        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
-        host, port = parts.hostname, parts.port or 80
+        return _parsed(url)
     except ValueError:
-        host, port = None, 0
-    if not host or parts.scheme != "http":
-        raise told(UsageError, what, f"the proxy in {name} is none that can be asked", "write it as http://HOST:PORT")
-    return _Proxy(host, port, _authorization(parts))
+        reason = f"the proxy in {endpoint.scheme.upper()}_PROXY is none that can be asked"
+        raise told(UsageError, what, reason, "write it as http://HOST:PORT") from None
+
+
+def _parsed(url: str) -> _Proxy:
+    """Return the proxy that a URL names, which may have no scheme; raise ValueError."""
+    parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+    if not parts.hostname or parts.scheme != "http":
+        raise ValueError
+    return _Proxy(parts.hostname, parts.port or 80, _authorization(parts))
 
 
 def _authorization(parts: urllib.parse.SplitResult) -> dict[str, str]:

@@ -2,126 +2,97 @@
 
 from __future__ import annotations
 
-import contextlib
-import email.utils
-import time
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-import botocore
-from botocore.exceptions import ClientError
-
-from ecsauth.aws.attempt import Attempt, Operation, at
-from ecsauth.aws.errors import translate
-from ecsauth.aws.s3 import facts_of, translated, understood
+from ecsauth.aws import error_document
+from ecsauth.aws.attempt import Operation, at
+from ecsauth.aws.refusals import REGION_HEADER, foreign, refused
+from ecsauth.aws.s3_get import facts_of
+from ecsauth.aws.s3_request import S3Request, target
 from ecsauth.doctor.remote import BucketAnswers, ObjectAnswers, ProbeAnswer
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
-
+    from ecsauth.aws.attempt import Attempt
+    from ecsauth.aws.http_exchange import HttpResponse
+    from ecsauth.aws.s3_request import SignedS3
     from ecsauth.aws_names import S3URI
-
-# What the client of the probes has to be allowed.
-OPERATIONS = frozenset({"HeadBucket", "ListObjectsV2", "HeadObject", "GetObject"})
-_REGION_HEADER = "x-amz-bucket-region"
-_FORBIDDEN = 403
-# An empty object has no first byte (RFC 9110, 416): it could be read.
-_NO_RANGE = 416
-
-
-def sdk_version() -> str:
-    """Return botocore's version."""
-    version: str = botocore.__version__
-    return version
 
 
 class Probes:
-    """What S3 says of one object and its bucket to one client; `owner` is the account that has to own the bucket."""
+    """What S3 says of one object and its bucket; `owner` is the account that has to own the bucket."""
 
-    def __init__(self, client: S3Client, uri: S3URI, owner: str) -> None:
-        self._client: Any = client
+    def __init__(self, s3: SignedS3, uri: S3URI, owner: str) -> None:
+        self._s3 = s3
         self._uri = uri
-        self._owner = {"ExpectedBucketOwner": owner}
-        self._place = {"Bucket": uri.bucket, "Key": uri.key}
-        if uri.version_id:
-            self._place["VersionId"] = uri.version_id
-
-    def close(self) -> None:
-        """Close the client's connections."""
-        self._client.close()
+        self._owner = {"x-amz-expected-bucket-owner": owner}
+        self._object = target(uri.key, versionId=uri.version_id)
 
     def bucket(self) -> BucketAnswers:
-        """Ask for the bucket; raise UnreachableError, and DeniedError where there are no credentials."""
+        """Ask for the bucket; raise UnreachableError, and DeniedError where TLS cannot be trusted."""
         owned = self._head_bucket(self._owner)
         if owned.is_ok:
             return BucketAnswers(owned)
         # The answer to a HEAD has no body, and so no reason.
         listing = self._listing()
-        anyone = self._head_bucket({}) if listing.status == _FORBIDDEN else None
+        anyone = self._head_bucket({}) if listing.status == HTTPStatus.FORBIDDEN else None
         return BucketAnswers(owned, listing, anyone)
 
     def key(self) -> ObjectAnswers:
         """Ask for the object; raise UnreachableError."""
         owned = self._head_object(self._owner)
-        if owned.status != _FORBIDDEN:
+        if owned.status != HTTPStatus.FORBIDDEN:
             return ObjectAnswers(owned, got=None if owned.is_ok else self.got())
         return ObjectAnswers(owned, self._head_object({}), self._listing(), self.got())
 
     def got(self) -> ProbeAnswer:
-        """Ask for the object's first byte, which is decrypted for it, and hang up; raise UnreachableError."""
-
-        def get() -> Any:
-            answer = self._client.get_object(**self._place, **self._owner, Range="bytes=0-0")
-            answer.pop("Body").close()
-            return answer
-
-        found = self._ask(Operation.GET, get)
-        return found._replace(status=200, meaning="") if found.status == _NO_RANGE else found
+        """Ask for the object's first byte, which is decrypted for it; raise UnreachableError."""
+        found = self._ask(Operation.GET, "GET", self._object, {**self._owner, "range": "bytes=0-0"})
+        # An empty object has no first byte (RFC 9110, 416): it could be read.
+        is_empty = found.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+        return found._replace(status=HTTPStatus.OK.value, meaning="") if is_empty else found
 
     def _head_bucket(self, owner: dict[str, str]) -> ProbeAnswer:
-        return self._ask(Operation.LOOK_AT_BUCKET, lambda: self._client.head_bucket(Bucket=self._uri.bucket, **owner))
+        return self._ask(Operation.LOOK_AT_BUCKET, "HEAD", target(), owner)
 
     def _head_object(self, owner: dict[str, str]) -> ProbeAnswer:
-        return self._ask(Operation.LOOK, lambda: self._client.head_object(**self._place, **owner), facts=True)
+        return self._ask(Operation.LOOK, "HEAD", self._object, owner)
 
     def _listing(self) -> ProbeAnswer:
-        return self._ask(
-            Operation.LIST,
-            lambda: self._client.list_objects_v2(
-                Bucket=self._uri.bucket, Prefix=self._uri.key, MaxKeys=1, **self._owner
-            ),
-        )
+        query = {"list-type": "2", "max-keys": "1", "prefix": self._uri.key}
+        return self._ask(Operation.LIST, "GET", target(**query), self._owner)
 
-    def _ask(self, operation: Operation, call: Callable[[], Any], *, facts: bool = False) -> ProbeAnswer:
+    def _ask(self, operation: Operation, method: str, asked: str, headers: dict[str, str]) -> ProbeAnswer:
         what = at(operation, self._uri)
-        with translated(what), understood(what):
-            try:
-                answer = call()
-            except ClientError as fault:
-                return _refused(fault, what)
-            listed = any(one["Key"] == self._uri.key for one in answer.get("Contents", ()))
-            return _answer(answer, facts=facts_of(answer, verified=False) if facts else None, listed=listed)
+        answer = self._s3.ask(S3Request(method, self._uri.bucket, asked, headers), what)
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+            return _refused(answer, what)
+        found = _answer(answer)
+        if operation is Operation.LOOK:
+            return found._replace(facts=facts_of(answer.headers, what))
+        if operation is Operation.LIST:
+            return found._replace(listed=self._uri.key in _keys(answer, what))
+        return found
 
 
-def _answer(response: Any, **more: Any) -> ProbeAnswer:
-    meta = response.get("ResponseMetadata", {})
-    headers = meta.get("HTTPHeaders", {})
-    return ProbeAnswer(
-        int(meta.get("HTTPStatusCode", 0)), region=headers.get(_REGION_HEADER), offset=_offset(headers), **more
-    )
+def _answer(answer: HttpResponse) -> ProbeAnswer:
+    behind = error_document.refusal_of(answer).behind
+    offset = -behind if behind is not None else None
+    return ProbeAnswer(answer.status, region=answer.headers.get(REGION_HEADER), offset=offset)
 
 
-def _refused(fault: ClientError, what: Attempt) -> ProbeAnswer:
+def _refused(answer: HttpResponse, what: Attempt) -> ProbeAnswer:
     """Return a refusal; that S3 denies access is left to whoever compares the answers."""
-    response: Any = fault.response
-    answer = _answer(response, reason=str(response["Error"].get("Message", "")))
-    known = translate(fault, what)
-    if answer.status == _FORBIDDEN and known.is_unexplained:
-        return answer
-    return answer._replace(meaning=known.reason, fix=known.hints[0] if known.hints else "")
+    refusal = error_document.refusal_of(answer)
+    known, found = refused(refusal, what), _answer(answer)._replace(reason=refusal.message)
+    if answer.status == HTTPStatus.FORBIDDEN and known.is_unexplained:
+        return found
+    return found._replace(meaning=known.reason, fix=known.hints[0] if known.hints else "")
 
 
-def _offset(headers: dict[str, str]) -> Optional[float]:
-    """Return by how many seconds this clock is ahead of the answer's date."""
-    with contextlib.suppress(TypeError, ValueError):
-        return time.time() - email.utils.parsedate_to_datetime(headers.get("date", "")).timestamp()
-    return None
+def _keys(answer: HttpResponse, what: Attempt) -> tuple[str, ...]:
+    """Return the keys of a listing; raise UnreachableError for what is none."""
+    root = error_document.parsed(answer.body)
+    if root is None or not root.tag.endswith("ListBucketResult"):
+        raise foreign(what)
+    return tuple(element.text or "" for element in root.iter() if element.tag.endswith("}Key") or element.tag == "Key")

@@ -11,7 +11,6 @@ import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-
 from ecsauth.aws.signing_keys import SigningKeys
 
 if TYPE_CHECKING:
@@ -49,7 +48,12 @@ class Profile(NamedTuple):
 
 def read(name: str, environment: Mapping[str, str]) -> Optional[Profile]:
     """Return the profile, None if neither file has it; a file that cannot be read counts as absent, as for the SDK."""
-    sections = [f"profile {name}", f'profile "{name}"', f"profile '{name}'", *(["default"] if name == "default" else [])]
+    sections = [
+        f"profile {name}",
+        f'profile "{name}"',
+        f"profile '{name}'",
+        *(["default"] if name == "default" else []),
+    ]
     settings = _section(environment.get("AWS_CONFIG_FILE"), "config", *sections)
     shared = _section(environment.get("AWS_SHARED_CREDENTIALS_FILE"), "credentials", name)
     if settings is None and shared is None:

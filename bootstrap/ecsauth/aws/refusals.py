@@ -26,6 +26,8 @@ from ecsauth.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+REGION_HEADER = "x-amz-bucket-region"
+TOO_SKEWED = "RequestTimeTooSkewed"
 _THROTTLING = frozenset(
     (
         "SlowDown",
@@ -127,6 +129,7 @@ _BY_CODE = {
 _KMS_GET = "reading takes kms:Decrypt on the key, in the role's policy or in the key's"
 _KMS_PUT = "a put takes kms:GenerateDataKey on the key, in your policy or in the key's"
 
+
 class Refusal(NamedTuple):
     """An answer that is not what was asked for: the names of `headers` are in lower case.
 
@@ -148,9 +151,24 @@ class Refusal(NamedTuple):
         return is_page and "x-amz-request-id" not in self.headers and (self.code.isdigit() or not self.code)
 
     @property
+    def is_passing(self) -> bool:
+        """Tell whether the service asks to come back later."""
+        return (
+            self.code in _THROTTLING or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.code == "RequestTimeout"
+        )
+
+    @property
+    def behind(self) -> Optional[float]:
+        """By how many seconds this machine's clock is behind the service's, None where that is not known."""
+        try:
+            return email.utils.parsedate_to_datetime(self.headers.get("date", "")).timestamp() - time.time()
+        except (TypeError, ValueError):
+            return None
+
+    @property
     def region(self) -> Optional[str]:
         """The region that the bucket is in, where the service says so."""
-        region = self.headers.get("x-amz-bucket-region", "")
+        region = self.headers.get(REGION_HEADER, "")
         return region if is_region(region) else None
 
 
@@ -175,7 +193,7 @@ def refused(refusal: Refusal, what: Attempt) -> EcsauthError:
         return _naming_key(_BY_CODE[code].told(what), said)
     if refusal.is_foreign:
         return foreign(what)
-    if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or code == "RequestTimeout":
+    if refusal.is_passing:
         return told(
             UnreachableError,
             what,
@@ -184,9 +202,8 @@ def refused(refusal: Refusal, what: Attempt) -> EcsauthError:
         )
     if code in _WRONG_REGION:
         return _wrong_region(refusal.region, what)
-    if code == "RequestTimeTooSkewed":
-        clock = f"this machine's clock is wrong{_offset(headers.get('date'))}"
-        return told(DeniedError, what, clock, "start chronyd")
+    if code == TOO_SKEWED:
+        return told(DeniedError, what, clock(refusal.behind), "start chronyd")
     return _denied(code, status, said, what) or _told_by_status(code, status, said, what)
 
 
@@ -232,14 +249,10 @@ def _wrong_region(region: Optional[str], what: Attempt) -> EcsauthError:
     return told(DeniedError, what, f"the bucket is{where}", f"give --region {region or 'REGION'}, the bucket's region")
 
 
-def _offset(date: Optional[str]) -> str:
-    """Say by how much the clock is off, measured against the answer's date."""
-    try:
-        there = email.utils.parsedate_to_datetime(date or "").timestamp()
-    except (TypeError, ValueError):
-        return ""
-    seconds = round(time.time() - there)
-    return f" by {abs(seconds)} s, {'ahead' if seconds > 0 else 'behind'}"
+def clock(behind: Optional[float]) -> str:
+    """Say that this machine's clock is wrong, and by how much where that is known."""
+    seconds = "" if behind is None else f" by {abs(round(behind))} s, {'behind' if behind > 0 else 'ahead'}"
+    return f"this machine's clock is wrong{seconds}"
 
 
 def _quoted(said: str) -> str:

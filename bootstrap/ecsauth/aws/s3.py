@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpchecksum import StreamingChecksumBody
@@ -12,22 +11,19 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from ecsauth.aws.attempt import Operation, at
-from ecsauth.aws.errors import expired, foreign, translate
-from ecsauth.boot.fetch import Fetched, Identity
+from ecsauth.aws.errors import translate
+from ecsauth.aws.refusals import expired, foreign
+from ecsauth.boot.fetch import Fetched
 from ecsauth.boot.trust import ObjectFacts
 from ecsauth.envfile import LARGEST
 from ecsauth.errors import (
     InvalidError,
     LocalError,
-    NoCredentialsError,
-    SettlingError,
-    TimeUpError,
     UnreachableError,
     UsageError,
     reason_of,
 )
 from ecsauth.secret import SecretBytes
-from ecsauth.timing import within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,48 +47,6 @@ class ObjectKind(NamedTuple):
 
 
 ENV_FILE = ObjectKind("env-file", LARGEST)
-
-
-class InstanceStore:
-    """S3 as `boot` uses it: one GetObject, on a client made for it.
-
-    `require_role` raises, within some seconds, what the metadata service has to say where the SDK finds no credentials,
-    which it cannot tell itself. `patience` is for how long a denial is worth trying: a fresh role is denied at first.
-    """
-
-    def __init__(
-        self,
-        client: Callable[[str], S3Client],
-        require_role: Callable[[float], None] = lambda _: None,
-        patience: float = SettlingError.patience,
-    ) -> None:
-        self._client = client
-        self._require_role = require_role
-        self._patience = patience
-
-    def fetch(self, uri: S3URI, identity: Identity, unless: Optional[str], seconds: float) -> Optional[Fetched]:
-        """Return the object, or None if its ETag is still `unless`; the account has to own the bucket.
-
-        Raises DeniedError, and UnreachableError at the latest after `seconds`.
-        """
-        what = at(Operation.GET, uri)
-        end = time.monotonic() + seconds
-        clients: list[S3Client] = []
-
-        def get() -> Optional[Fetched]:
-            try:
-                with translated(what):
-                    clients.append(self._client(identity.region))
-                with contextlib.closing(clients[0]):
-                    return Objects(clients[0], identity.account).get(uri, unless=unless)
-            except NoCredentialsError:
-                self._require_role(end - time.monotonic())
-                raise
-            except SettlingError as fault:
-                fault.patience = self._patience
-                raise
-
-        return within(seconds, get, lambda: _no_answer(what, seconds) if clients else _no_client(what, seconds))
 
 
 class Objects:
@@ -185,18 +139,4 @@ def facts_of(answer: Any, *, verified: bool) -> ObjectFacts:
         encryption=answer.get("ServerSideEncryption"),
         kms_key=answer.get("SSEKMSKeyId"),
         checksum=sums[0] if verified and sums else None,
-    )
-
-
-def _no_client(what: Attempt, seconds: float) -> TimeUpError:
-    return TimeUpError(
-        f"cannot {what}: no credentials came within {seconds:.0f} s",
-        "on EC2: does the metadata service answer (in a container the hop limit has to be 2)?",
-    )
-
-
-def _no_answer(what: Attempt, seconds: float) -> TimeUpError:
-    return TimeUpError(
-        f"cannot {what}: no complete answer within {seconds:.0f} s",
-        "does the name resolve, and is there a route to S3: a gateway endpoint, NAT?",
     )

@@ -1,36 +1,145 @@
-"""S3 as an instance asks it: requests that are signed here, by the standard library alone.
-
-One GetObject is all that a boot needs, so nothing else is loaded for it. docs/trust.md says what holds this true.
-"""
+"""One object in S3, got and verified: what `boot` does."""
 
 from __future__ import annotations
 
 import base64
 import email.utils
 import hashlib
-import os
-import random
 import time
-import urllib.parse
 import zlib
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
-from ecsauth import __version__
-from ecsauth.aws import credentials, endpoint, error_document
+from ecsauth.aws import credentials
 from ecsauth.aws.attempt import Operation, at
-from ecsauth.aws.connection import ALTERED, BROKE, NO_ANSWER
-from ecsauth.aws.http_exchange import HttpRequest, exchange
-from ecsauth.aws.refusals import foreign, refused, told
-from ecsauth.aws.sigv4 import signed
+from ecsauth.aws.connection import ALTERED
+from ecsauth.aws.refusals import foreign, refused
+from ecsauth.aws.s3_request import S3Request, SignedS3, refusal_of, target
 from ecsauth.boot.fetch import Fetched, Identity
 from ecsauth.boot.trust import ObjectFacts
-from ecsauth.errors import InvalidError, SettlingError, TimeUpError, UnreachableError, UsageError
-from ecsauth.timing import note, within
+from ecsauth.envfile import LARGEST
+from ecsauth.errors import InvalidError, SettlingError, TimeUpError
+from ecsauth.secret import SecretBytes
+from ecsauth.timing import within
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ecsauth.aws.attempt import Attempt
     from ecsauth.aws.credentials import Signer
-    from ecsauth.aws.endpoint import Endpoint
     from ecsauth.aws.http_exchange import HttpResponse
     from ecsauth.aws_names import S3URI
+
+# What the standard library can verify, by the name that S3's headers have for it.
+_CHECKSUMS: dict[str, Callable[[bytes], bytes]] = {
+    "CRC32": lambda data: zlib.crc32(data).to_bytes(4, "big"),
+    "SHA1": lambda data: hashlib.sha1(data, usedforsecurity=False).digest(),
+    "SHA256": lambda data: hashlib.sha256(data).digest(),
+}
+
+
+class InstanceStore:
+    """S3 as `boot` uses it: one GetObject, with the keys of the environment, of a profile or of the instance's role.
+
+    The keys are looked for anew at each try: a role may be late. `warn` takes what was put right on the way.
+    """
+
+    def __init__(self, profile: Optional[str] = None, warn: Callable[[str], None] = lambda _: None) -> None:
+        self._profile = profile
+        self._warn = warn
+
+    def fetch(self, uri: S3URI, identity: Identity, unless: Optional[str], seconds: float) -> Optional[Fetched]:
+        """Return the object, or None if its ETag is still `unless`; the account has to own the bucket.
+
+        Raises DeniedError, InvalidError for an object that is longer than any env-file, UsageError, and
+        UnreachableError at the latest after `seconds`.
+        """
+        what = at(Operation.GET, uri)
+        end = time.monotonic() + seconds
+        signers: list[Signer] = []
+
+        def get() -> Optional[Fetched]:
+            signers.append(credentials.find(self._profile, what, end - time.monotonic()))
+            try:
+                return got(SignedS3(signers[0], identity.region, self._warn), uri, identity.account, unless)
+            except SettlingError as fault:
+                fault.patience = credentials.patience(self._profile)
+                raise
+
+        return within(seconds, get, lambda: _no_answer(what, seconds) if signers else _no_keys(what, seconds))
+
+
+def got(s3: SignedS3, uri: S3URI, owner: Optional[str] = None, unless: Optional[str] = None) -> Optional[Fetched]:
+    """Return the object, or None if its ETag is still `unless`; raise as `InstanceStore.fetch` does."""
+    what = at(Operation.GET, uri)
+    headers = {"x-amz-checksum-mode": "ENABLED"}
+    if owner:
+        headers["x-amz-expected-bucket-owner"] = owner
+    if unless:
+        headers["if-none-match"] = unless
+    answer = s3.ask(S3Request("GET", uri.bucket, target(uri.key, versionId=uri.version_id), headers, LARGEST), what)
+    if answer.status == HTTPStatus.NOT_MODIFIED and unless:
+        return None
+    if answer.status != HTTPStatus.OK:
+        raise refused(refusal_of(answer), what)
+    if len(answer.body) > LARGEST:
+        raise InvalidError(f"{uri} is larger than {LARGEST // 1024} KiB: it is no env-file")
+    return Fetched(facts_of(answer.headers, what, _verified(answer, what)), SecretBytes(answer.body))
+
+
+def looked(s3: SignedS3, uri: S3URI, owner: str) -> Optional[ObjectFacts]:
+    """Return what S3 says of the object, None if there is none; raise DeniedError and UnreachableError."""
+    what = at(Operation.LOOK, uri)
+    headers = {"x-amz-expected-bucket-owner": owner}
+    answer = s3.ask(S3Request("HEAD", uri.bucket, target(uri.key, versionId=uri.version_id), headers), what)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return None
+    if answer.status != HTTPStatus.OK:
+        raise refused(refusal_of(answer), what)
+    return facts_of(answer.headers, what)
+
+
+def facts_of(headers: Mapping[str, str], what: Attempt, checksum: Optional[str] = None) -> ObjectFacts:
+    """Return what the headers of an answer say of the object; raise UnreachableError where they are not S3's."""
+    try:
+        modified = int(email.utils.parsedate_to_datetime(headers["last-modified"]).timestamp())
+        return ObjectFacts(
+            etag=headers["etag"],
+            last_modified=modified,
+            version_id=headers.get("x-amz-version-id"),
+            encryption=headers.get("x-amz-server-side-encryption"),
+            kms_key=headers.get("x-amz-server-side-encryption-aws-kms-key-id"),
+            checksum=checksum,
+        )
+    except (KeyError, TypeError, ValueError):
+        raise foreign(what) from None
+
+
+def _verified(answer: HttpResponse, what: Attempt) -> Optional[str]:
+    """Return the checksum that the object was verified by, None if it has none that can be; raise if one does not fit.
+
+    One of a multipart upload is made of those of its parts, and has a hyphen in it.
+    """
+    found = None
+    for name, of in _CHECKSUMS.items():
+        told = answer.headers.get(f"x-amz-checksum-{name.lower()}")
+        if told is None or "-" in told:
+            continue
+        if told != base64.b64encode(of(answer.body)).decode():
+            raise ALTERED.told(what)
+        found = found or name
+    return found
+
+
+def _no_keys(what: Attempt, seconds: float) -> TimeUpError:
+    return TimeUpError(
+        f"cannot {what}: no credentials came within {seconds:.0f} s",
+        "on EC2: does the metadata service answer (in a container the hop limit has to be 2)?",
+    )
+
+
+def _no_answer(what: Attempt, seconds: float) -> TimeUpError:
+    return TimeUpError(
+        f"cannot {what}: no complete answer within {seconds:.0f} s",
+        "does the name resolve, and is there a route to S3: a gateway endpoint, NAT?",
+    )

@@ -10,19 +10,20 @@ import hmac
 
 
 def signed(
-    method: str, target: str, headers: "dict[str, str]", keys: "tuple[str, str, str]", place: str, now: str
+    asked: str, headers: "dict[str, str]", keys: "tuple[str, str, str]", place: str, now: str
 ) -> "dict[str, str]":
     """Return `headers` and those that sign the request.
 
-    `target` is the path with its query, quoted as it is sent. The names in `headers` are in lower case, `host` among
-    them. `keys` are access key ID, secret access key, and session token or "". `place` is REGION/SERVICE. `now` is in
-    UTC, as 20260131T235959Z.
+    `asked` is the method, and after a space the path with its query, quoted as it is sent. The names in `headers` are
+    in lower case, `host` among them. `keys` are access key ID, secret access key, and session token or "". `place` is
+    REGION/SERVICE. `now` is in UTC, as 20260131T235959Z.
     """
     access_key, secret_key, token = keys
     digest = hashlib.sha256(b"").hexdigest()
     headers = dict(headers, **{"x-amz-content-sha256": digest, "x-amz-date": now})
     if token:
         headers["x-amz-security-token"] = token
+    method, _, target = asked.partition(" ")
     path, _, query = target.partition("?")
     names = ";".join(sorted(headers))
     lines = [name + ":" + " ".join(headers[name].split()) for name in sorted(headers)]

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ecsauth import aws_names
-from ecsauth.aws import metadata
+from ecsauth.aws import caller_identity, credentials, metadata
+from ecsauth.aws.attempt import Operation, at
 from ecsauth.aws.metadata import MetadataService
 from ecsauth.aws.metadata_probes import MetadataProbes
+from ecsauth.aws.probes import Probes
+from ecsauth.aws.s3_request import SignedS3
 from ecsauth.boot.service import UNIT, Supervisor
 from ecsauth.cli import observe, options
 from ecsauth.doctor import Check, ProbeResult, examine
 from ecsauth.doctor import machine as judge_machine
 from ecsauth.doctor import remote as judge_remote
 from ecsauth.doctor.machine import OFF, TIMER, Metadata, Offset, ServiceOrdering, Timer
-from ecsauth.doctor.subject import BucketPlace, ExaminedInstance, credentials
+from ecsauth.doctor.subject import BucketPlace, ExaminedInstance, given_credentials
 from ecsauth.errors import ROOT, LaunchError, LocalError
 from ecsauth.host import disk, docker, files, programs, supervisor
 from ecsauth.host.clock import SystemClock
@@ -29,8 +31,6 @@ from ecsauth.status.last_run import last_run
 from ecsauth.status.observed import Observed
 
 if TYPE_CHECKING:
-    from ecsauth.aws.probes import Probes
-    from ecsauth.aws.session import InstanceClients
     from ecsauth.aws_names import S3URI
     from ecsauth.doctor import CheckResult
     from ecsauth.doctor.remote import ObjectAnswers
@@ -50,7 +50,7 @@ def instance(request: DoctorRequest) -> ExaminedInstance:
         file=observe.place(request.file, state),
         state=state,
         unreadable=unreadable,
-        credentials=credentials(request.profile, os.environ),
+        credentials=given_credentials(request.profile, os.environ),
         supervisor=supervisor.which(),
     )
 
@@ -66,14 +66,6 @@ def _last_run(on: ExaminedInstance) -> Diagnosis:
 
 def _python(_: ExaminedInstance) -> Diagnosis:
     return judge_machine.python(sys.version_info[:3])
-
-
-def _sdk(_: ExaminedInstance) -> Diagnosis:
-    try:
-        from ecsauth.aws import probes
-    except ImportError:
-        return judge_machine.sdk(None)
-    return judge_machine.sdk(probes.sdk_version())
 
 
 def _metadata(on: ExaminedInstance) -> ProbeResult[Offset]:
@@ -106,37 +98,21 @@ class ProbedBucket(NamedTuple):
 
 
 def _bucket(on: ExaminedInstance, place: BucketPlace) -> ProbeResult[ProbedBucket]:
-    from ecsauth.aws import attempt, probes
-    from ecsauth.aws.s3 import translated
-
     if on.uri is None:
         needs_root = on.unreadable is not None and on.unreadable.needs_root
         why = "no S3URI was given, and none is recorded here"
         return ProbeResult(skipped(why, f"{ROOT}, or give one" if needs_root else "give one"))
-    with translated(attempt.at(attempt.Operation.LOOK, on.uri)):
-        client = _clients(on).s3(place.region, probes.OPERATIONS)
-    with contextlib.ExitStack() as stack:
-        asked = probes.Probes(client, on.uri, place.owner)
-        stack.callback(asked.close)
-        answers = asked.bucket()
-        later = stack.pop_all()
+    signer = credentials.find(on.request.profile, at(Operation.LOOK, on.uri), on.seconds)
+    asked = Probes(SignedS3(signer, place.region), on.uri, place.owner)
+    answers = asked.bucket()
     seconds = next((one.offset for one in answers if one is not None and one.offset is not None), None)
     offset = Offset(seconds, "S3") if seconds is not None else None
     verdict = judge_remote.bucket(answers, on.uri, place.owner, place.region)
-    return ProbeResult(verdict, ProbedBucket(on.uri, place.owner, asked, offset), later.close)
-
-
-def _clients(on: ExaminedInstance) -> InstanceClients:
-    from ecsauth.aws.session import InstanceClients
-
-    return InstanceClients(on.request.profile, metadata.proxy_exemptions(os.environ.get("NO_PROXY")))
+    return ProbeResult(verdict, ProbedBucket(on.uri, place.owner, asked, offset))
 
 
 def _caller(on: ExaminedInstance, place: BucketPlace) -> Diagnosis:
-    from ecsauth.aws import identity
-
-    clients = _clients(on)
-    return judge_machine.caller(identity.caller(lambda: clients.sts(place.region)))
+    return judge_machine.caller(caller_identity.arn(on.request.profile, place.region, on.seconds))
 
 
 def _time(_: ExaminedInstance, by_metadata: Optional[Offset], bucket: Optional[ProbedBucket]) -> Diagnosis:
@@ -235,15 +211,14 @@ def _timer(_: ExaminedInstance) -> Diagnosis:
 TABLE: tuple[Check[ExaminedInstance], ...] = (
     Check("last-run", _last_run),
     Check("python", _python),
-    Check("sdk", _sdk, seconds=_SLOW),
     # The clock is measured against the answers of others.
     Check("time", _time, hears=(_metadata, _bucket)),
     Check("metadata", _metadata),
     Check("role", _role, needs=(_metadata,), unless=ExaminedInstance.gives_credentials),
     # A private subnet without an endpoint for STS keeps it waiting, and no boot needs it.
-    Check("caller", _caller, needs=(_sdk, _role), takes=_region, spare=True),
+    Check("caller", _caller, needs=(_role,), takes=_region, spare=True),
     Check("region", _region, needs=(_metadata,), unless=ExaminedInstance.gives_place),
-    Check("bucket", _bucket, needs=(_sdk, _role), takes=_region, seconds=_SLOW),
+    Check("bucket", _bucket, needs=(_role,), takes=_region, seconds=_SLOW),
     Check("object", _object, takes=_bucket, seconds=_SLOW),
     Check("kms-key", _kms_key, takes=_object, seconds=_SLOW),
     Check("file", _file, needs=(_directory,)),

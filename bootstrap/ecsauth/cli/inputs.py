@@ -18,6 +18,8 @@ from ecsauth.host import files
 if TYPE_CHECKING:
     import argparse
 
+    from ecsauth.aws_names import S3URI
+    from ecsauth.boot.fetch import Fetched
     from ecsauth.envfile.dotenv import AuthoredVariable, Written
     from ecsauth.secret import SecretBytes
 
@@ -102,18 +104,32 @@ def read(file: str, arguments: argparse.Namespace) -> SecretBytes:
     """Return the bytes of a path, of an S3URI, or of standard input; raise an EcsauthError."""
     if not _is_s3_uri(file):
         return read_path(file)
-    from ecsauth.aws.s3 import Objects, translated
-    from ecsauth.aws.session import OperatorClients
-
     uri = aws_names.parse(file)
-    with translated(at(Operation.GET, uri)):
-        client = OperatorClients(arguments.profile, options.region(arguments)).s3()
-    fetched = Objects(client).get(uri)
+    fetched = _fetched(uri, arguments)
     if fetched is None:
         raise DeniedError(f"cannot get {uri}: S3 answered that it has not changed")
     return fetched.body
 
 
+def _fetched(uri: S3URI, arguments: argparse.Namespace) -> Optional[Fetched]:
+    """Read with the operator's credentials, or, where the AWS SDK is not installed, with the instance's."""
+    what, region = at(Operation.GET, uri), options.region(arguments)
+    try:
+        from ecsauth.aws.s3 import Objects, translated
+        from ecsauth.aws.session import OperatorClients
+    except ImportError:
+        from ecsauth.aws import credentials, metadata
+        from ecsauth.aws.s3_get import got
+        from ecsauth.aws.s3_request import SignedS3
+
+        signer = credentials.find(arguments.profile, what, _SECONDS)
+        return got(SignedS3(signer, region or metadata.MetadataService().identity(_SECONDS).region), uri)
+    with translated(what):
+        client = OperatorClients(arguments.profile, region).s3()
+    return Objects(client).get(uri)
+
+
+_SECONDS = 30.0
 _STDIN = "-"
 _S3 = "s3://"
 _STDIN_NAME = "<stdin>"

@@ -59,17 +59,6 @@ def python(version: tuple[int, ...]) -> Diagnosis:
     return ok(words)
 
 
-def sdk(version: Optional[str]) -> Diagnosis:
-    """Judge botocore; None: it cannot be imported."""
-    if version is None:
-        return failed("botocore cannot be imported", "install ecsauth with its dependencies: pip install .")
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers < _OLDEST_SDK:
-        oldest = ".".join(map(str, _OLDEST_SDK))
-        return failed(f"botocore {version} verifies no checksum by itself", f"install {oldest} or newer")
-    return ok(f"botocore {version}")
-
-
 def file(
     path: str, placed: Optional[Placed], data: Optional[bytes], *, installed: bool, verified: Optional[bytes] = None
 ) -> Diagnosis:

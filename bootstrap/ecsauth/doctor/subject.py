@@ -120,7 +120,7 @@ class ExaminedInstance(NamedTuple):
         return bool(self.starts_none) or not by_docker
 
 
-def credentials(profile: Optional[str], environment: Mapping[str, str]) -> str:
+def given_credentials(profile: Optional[str], environment: Mapping[str, str]) -> str:
     """Say which credentials beat the role's, nothing where the role's count."""
     if profile:
         return f"the profile {profile} is"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ecsauth import aws_names, timing
 from ecsauth.aws import metadata
+from ecsauth.aws.s3_get import InstanceStore
 from ecsauth.boot import docker_plan, trust, units
 from ecsauth.boot.fetch import Demand
 from ecsauth.boot.run import Boot, BootOutcome, Edges, Request
@@ -168,13 +169,9 @@ def _request(arguments: argparse.Namespace) -> Request:
 
 
 def _edges(arguments: argparse.Namespace) -> Edges:
-    from ecsauth.aws.s3 import InstanceStore
-    from ecsauth.aws.session import InstanceClients
-
-    clients = InstanceClients(arguments.profile, metadata.proxy_exemptions(os.environ.get("NO_PROXY")))
     return Edges(
         instance=metadata.MetadataService(),
-        store=InstanceStore(clients.s3, metadata.MetadataService().require_role, clients.patience),
+        store=InstanceStore(arguments.profile, _warn),
         disk=LocalDisk(arguments.file, arguments.state_dir),
         starter=launchers.starter(arguments),
         clock=SystemClock(),

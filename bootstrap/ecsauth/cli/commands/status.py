@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from typing import TYPE_CHECKING, Any, Optional
 
 from ecsauth import aws_names
-from ecsauth.aws import metadata
+from ecsauth.aws import credentials, metadata
 from ecsauth.aws.attempt import Operation, at
+from ecsauth.aws.s3_get import looked
+from ecsauth.aws.s3_request import SignedS3
 from ecsauth.boot.state import State
 from ecsauth.cli import console, hints, observe, options, rows
 from ecsauth.cli.rows import Row
@@ -24,6 +24,8 @@ from ecsauth.timing import within
 if TYPE_CHECKING:
     import argparse
 
+    from ecsauth.aws_names import S3URI
+    from ecsauth.boot.trust import ObjectFacts
     from ecsauth.cli.options import Parser
     from ecsauth.status.report import Topic
 
@@ -98,18 +100,10 @@ def _silence() -> UnreachableError:
     return UnreachableError(f"S3 did not answer within {_SECONDS:.0f} s")
 
 
-def _head(uri: Any, owner: str, arguments: argparse.Namespace, recorded: Optional[str]) -> Any:
-    from ecsauth.aws.s3 import translated
-    from ecsauth.aws.s3_operator import S3VersionStore
-    from ecsauth.aws.session import InstanceClients
-
+def _head(uri: S3URI, owner: str, arguments: argparse.Namespace, recorded: Optional[str]) -> Optional[ObjectFacts]:
     region = options.region(arguments) or recorded or metadata.MetadataService().identity(_SECONDS).region
-    clients = InstanceClients(arguments.profile, metadata.proxy_exemptions(os.environ.get("NO_PROXY")))
-    with translated(at(Operation.LOOK, uri)):
-        client = clients.s3(region, frozenset({"HeadObject"}))
-    with contextlib.closing(client):
-        held = S3VersionStore(client, owner).look(uri)
-    return held.facts if held else None
+    signer = credentials.find(arguments.profile, at(Operation.LOOK, uri), _SECONDS)
+    return looked(SignedS3(signer, region), uri, owner)
 
 
 def _document(seen: Observed, odd: list[Topic]) -> dict[str, Any]:

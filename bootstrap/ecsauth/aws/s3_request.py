@@ -1,0 +1,117 @@
+"""S3 as an instance asks it: requests that are signed here, by the standard library alone.
+
+One GetObject is all that a boot needs, so nothing else is loaded for it. docs/trust.md says what holds this true.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+from urllib.parse import quote
+
+from ecsauth.aws import endpoint
+from ecsauth.aws.refusals import TOO_SKEWED, clock, refused, told
+from ecsauth.aws.signed_request import ServiceRequest, send
+from ecsauth.errors import EcsauthError, UnreachableError, UsageError
+from ecsauth.timing import note
+
+if TYPE_CHECKING:
+    from ecsauth.aws.attempt import Attempt
+    from ecsauth.aws.credentials import Signer
+    from ecsauth.aws.http_exchange import HttpResponse
+    from ecsauth.aws.refusals import Refusal
+
+_ELSEWHERE = (HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.TEMPORARY_REDIRECT)
+_OF_ANOTHER_REGION = ("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException")
+# Far above any document with the reason of a refusal, or a page of a listing with one key.
+_LONGEST_DOCUMENT = 64 * 1024
+# Seconds, at most, between a refusal that may pass at once and the second try.
+_PAUSE = 1.0
+
+
+class S3Request(NamedTuple):
+    """What is asked of a bucket: `target` is what stands after its name, quoted; of the body `longest` bytes count."""
+
+    method: str
+    bucket: str
+    target: str
+    headers: dict[str, str]
+    longest: int = 0
+
+
+def target(key: str = "", **query: Optional[str]) -> str:
+    """Return the path of a key, "" for the bucket itself, with the parameters of a query that are given."""
+    pairs = [f"{name}={quote(value, safe='')}" for name, value in query.items() if value is not None]
+    path = f"/{quote(key, safe='/~')}" if key else ""
+    return path + ("?" + "&".join(pairs) if pairs else "")
+
+
+class SignedS3:
+    """S3 in one region, asked with the keys of a signer; `warn` takes what was put right on the way."""
+
+    def __init__(self, signer: Signer, region: str, warn: Callable[[str], None] = lambda _: None) -> None:
+        self._signer = signer
+        self._region = region
+        self._warn = warn
+        self._behind = 0.0
+
+    def ask(self, request: S3Request, what: Attempt) -> HttpResponse:
+        """Return the answer, a refusal too.
+
+        The region that S3 names is followed once, and a wrong clock is put right once. What may pass by itself is asked
+        again once. Raises UnreachableError, DeniedError and UsageError.
+        """
+        try:
+            answer = self._in_place(request, what)
+        except UnreachableError as fault:
+            passing: EcsauthError = fault
+        else:
+            if answer.status < HTTPStatus.BAD_REQUEST or not refusal_of(answer).is_passing:
+                return answer
+            passing = refused(refusal_of(answer), what)
+        note(passing)
+        time.sleep(random.uniform(0, _PAUSE))  # noqa: S311 - spreads load, keeps no secret
+        return self._in_place(request, what)
+
+    def _in_place(self, request: S3Request, what: Attempt) -> HttpResponse:
+        """Return the answer of the region where the bucket is, asked at the right time."""
+        answer = self._send(request, what)
+        if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            return answer
+        refusal = refusal_of(answer)
+        region = self._other_region(request, refusal)
+        if region is not None:
+            self._region = region
+            return self._send(request, what)
+        if refusal.code == TOO_SKEWED and refusal.behind is not None:
+            self._behind = refusal.behind
+            answer = self._send(request, what)
+            if answer.status < HTTPStatus.BAD_REQUEST:
+                self._warn(f"{clock(refusal.behind)}: S3 was asked by its own clock; start chronyd")
+        return answer
+
+    def _other_region(self, request: S3Request, refusal: Refusal) -> Optional[str]:
+        """Return the region that a refusal sends to, None if it sends to none or to the one that was asked."""
+        is_elsewhere = refusal.status in _ELSEWHERE or refusal.code in _OF_ANOTHER_REGION
+        # The answer to a HEAD has no document with a code.
+        is_elsewhere |= request.method == "HEAD" and refusal.status == HTTPStatus.BAD_REQUEST
+        return refusal.region if is_elsewhere and refusal.region != self._region else None
+
+    def _send(self, request: S3Request, what: Attempt) -> HttpResponse:
+        try:
+            where = endpoint.s3(self._region, request.bucket, self._signer.environment)
+        except UsageError as fault:
+            raise told(UsageError, what, fault.reason, *fault.hints) from None
+        place, longest = f"{self._region}/s3", max(request.longest, _LONGEST_DOCUMENT)
+        asked = ServiceRequest(request.method, where, request.target, request.headers, place, longest, self._behind)
+        return send(asked, self._signer, what)
+
+
+def refusal_of(answer: HttpResponse) -> Refusal:
+    """Return the refusal that an answer is."""
+    # Parsing documents takes some milliseconds, and most answers are none.
+    from ecsauth.aws import error_document
+
+    return error_document.refusal_of(answer)
