@@ -25,7 +25,6 @@ from ecsauth.errors import (
     ConflictError,
     DeniedError,
     EcsauthError,
-    NoCredentialsError,
     SettlingError,
     TimeUpError,
     UnreachableError,
@@ -479,11 +478,10 @@ def test_https(
 @pytest.mark.parametrize(
     ("more", "fault", "said"),
     [
-        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, NoCredentialsError, "there are no credentials"),
         ({"AWS_SECRET_ACCESS_KEY": None}, DeniedError, "the credentials are incomplete"),
         ({"AWS_ENDPOINT_URL": "nonsense"}, UsageError, "the endpoint or a name in it is malformed"),
     ],
-    ids=["no credentials", "half of them", "endpoint"],
+    ids=["half of the credentials", "endpoint"],
 )
 def test_environment(
     operator_env: dict[str, str], live_in: Live, more: dict[str, str | None], fault: type[EcsauthError], said: str
@@ -492,6 +490,14 @@ def test_environment(
     found = fault_with(live_in, operator_env, **more)
     assert type(found) is fault
     assert found.message == f"cannot get s3://fleet/ecs.config: {said}"
+
+
+def test_no_credentials(operator_env: dict[str, str], live_in: Live) -> None:
+    """Without keys, and with the metadata service switched off, it is told that it is."""
+    found = fault_with(live_in, operator_env, AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None)
+    assert type(found) is DeniedError
+    assert found.message == "the metadata service is switched off by AWS_EC2_METADATA_DISABLED"
+    assert found.hints == ("not on EC2: give --profile, or set the AWS_* variables",)
 
 
 @pytest.mark.parametrize("region", ["eu central 1", "eu-central-1/x", "https://example.com"])

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 import s3_faults as faults
-from ecsauth.aws.s3 import ENV_FILE, InstanceStore
-from ecsauth.aws.session import InstanceClients
+from ecsauth.aws.s3_get import InstanceStore
 from ecsauth.aws_names import S3URI
 from ecsauth.boot.fetch import Identity
+from ecsauth.envfile import LARGEST
 from ecsauth.errors import (
     DeniedError,
     EcsauthError,
@@ -223,13 +223,13 @@ def test_encryption(store: InstanceStore, bucket: Bucket, how: dict[str, str], e
 
 def test_largest(store: InstanceStore, bucket: Bucket) -> None:
     """256 KiB are taken."""
-    bucket.put(b"#" * ENV_FILE.longest)
-    assert len(fetched(store).body) == ENV_FILE.longest == 256 * 1024
+    bucket.put(b"#" * LARGEST)
+    assert len(fetched(store).body) == LARGEST == 256 * 1024
 
 
 def test_too_large(store: InstanceStore, bucket: Bucket) -> None:
     """One byte more is refused."""
-    bucket.put(b"#" * (ENV_FILE.longest + 1))
+    bucket.put(b"#" * (LARGEST + 1))
     found = fault_of(store)
     assert type(found) is InvalidError
     assert found.message == "s3://fleet/ecs.config is larger than 256 KiB: it is no env-file"
@@ -280,10 +280,8 @@ def test_ends_in_time(bucket: Bucket, s3_proxy: S3Proxy, fault: faults.Fault) ->
     """Whatever S3 does with its time, the seconds that were given are kept."""
     bucket.put(BODY)
     s3_proxy.inject(fault)
-    client = InstanceClients(None, "127.0.0.1").s3(REGION)
     start = time.monotonic()
-    # The client is there before: all of the time is S3's.
-    found = fault_of(InstanceStore(lambda _: client), seconds=0.7)
+    found = fault_of(InstanceStore(), seconds=0.7)
     assert 0.6 < time.monotonic() - start < PATIENCE_S
     assert type(found) is TimeUpError
     assert "no complete answer within 1 s" in found.message
@@ -298,10 +296,9 @@ def test_credentials_end_in_time(
     with MetadataService() as metadata:
         metadata.become(Behaviour.SILENT)
         live_in({**without, "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.url})
-        found = fault_of(InstanceStore(InstanceClients(None, "127.0.0.1").s3), seconds=0.7)
-    # The SDK's own patience, four seconds, ends in another fault.
-    assert type(found) is TimeUpError
-    assert found.message == "cannot get s3://fleet/ecs.config: no credentials came within 1 s"
+        found = fault_of(InstanceStore(), seconds=0.7)
+    assert type(found) is UnreachableError
+    assert found.message == "the instance metadata service does not answer"
     assert s3_proxy.operations == []
 
 

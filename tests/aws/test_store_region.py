@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 import s3_faults as faults
+from ecsauth.aws import credentials
+from ecsauth.aws.attempt import Operation, at
 from ecsauth.aws.probes import Probes
 from ecsauth.aws.s3_operator import S3VersionStore
-from ecsauth.aws.attempt import Operation, at
 from ecsauth.aws.s3_request import SignedS3
-from ecsauth.aws import credentials
 from ecsauth.aws.session import OperatorClients
 from ecsauth.aws_names import S3URI
 from ecsauth.boot.fetch import Identity

@@ -59,7 +59,8 @@ class InstanceStore:
         signers: list[Signer] = []
 
         def get() -> Optional[Fetched]:
-            signers.append(credentials.find(self._profile, what, end - time.monotonic()))
+            # What the metadata service has to say ends before it is only said that time is up.
+            signers.append(credentials.find(self._profile, what, 0.9 * (end - time.monotonic())))
             try:
                 return got(SignedS3(signers[0], identity.region, self._warn), uri, identity.account, unless)
             except SettlingError as fault:
@@ -125,10 +126,18 @@ def _verified(answer: HttpResponse, what: Attempt) -> Optional[str]:
         told = answer.headers.get(f"x-amz-checksum-{name.lower()}")
         if told is None or "-" in told:
             continue
-        if told != base64.b64encode(of(answer.body)).decode():
-            raise ALTERED.told(what)
+        digest = of(answer.body)
+        if told != base64.b64encode(digest).decode():
+            raise (ALTERED.told(what) if _is_digest(told, len(digest)) else foreign(what))
         found = found or name
     return found
+
+
+def _is_digest(text: str, length: int) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == length
+    except ValueError:
+        return False
 
 
 def _no_keys(what: Attempt, seconds: float) -> TimeUpError:

@@ -1,9 +1,8 @@
-"""The SDK on the instance: whose credentials it uses, whom it asks for them, and what it never does."""
+"""Whose credentials the instance's requests have, who is asked for them, and what is never done."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import time
 from functools import partial
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 import pytest
 import s3_faults as faults
 from aws_environment import aws_environment
-from ecsauth.aws import metadata as metadata_edge
-from ecsauth.aws.s3 import InstanceStore
-from ecsauth.aws.session import InstanceClients, OperatorClients
+from ecsauth.aws import credentials
+from ecsauth.aws.s3_get import InstanceStore
+from ecsauth.aws.session import OperatorClients
 from ecsauth.aws_names import S3URI
 from ecsauth.boot.fetch import Identity
 from ecsauth.errors import (
@@ -22,7 +21,6 @@ from ecsauth.errors import (
     EcsauthError,
     NotYetError,
     SettlingError,
-    TimeUpError,
     UnreachableError,
     UsageError,
 )
@@ -79,13 +77,9 @@ class Instance:
         )
         self.write(".boto", "[Credentials]", *poison)
 
-    def clients(self) -> InstanceClients:
-        """Return what makes the clients, in the environment as it is by now."""
-        return InstanceClients(self.profile, metadata_edge.proxy_exemptions(os.environ.get("NO_PROXY")))
-
     def fetch(self, seconds: float = 10) -> Any:
         """Fetch the object, once."""
-        return InstanceStore(self.clients().s3).fetch(URI, Identity(REGION, ACCOUNT), None, seconds)
+        return InstanceStore(self.profile).fetch(URI, Identity(REGION, ACCOUNT), None, seconds)
 
     def fault(self, seconds: float = 10) -> EcsauthError:
         """Return what fetching ends with."""
@@ -220,7 +214,7 @@ def test_profile_with_a_program(instance: Instance, live_in: Live) -> None:
 
 
 def test_only_version_2(instance: Instance, live_in: Live) -> None:
-    """The SDK asks with a token only; the stand-in would answer 401 without."""
+    """The metadata service is asked with a token only; the stand-in would answer 401 without."""
     live_in(instance.env)
     instance.fetch()
     assert {request.status for request in instance.service.requests} == {200}
@@ -234,19 +228,9 @@ def test_version_1_is_never_tried(instance: Instance, live_in: Live, behaviour: 
     """Where no token is to be had, nothing is asked without one."""
     instance.service.become(behaviour)
     live_in(instance.env)
-    found = instance.fault(60)
-    assert isinstance(found, NotYetError)
-    assert "there are no credentials, and the metadata service gives no token" in found.message
+    assert "metadata service" in instance.fault(60).message
     assert set(instance.service.paths) == {"PUT /latest/api/token"}
     assert instance.signers == []
-
-
-def test_defaults_mode_uses_version_2(instance: Instance, live_in: Live) -> None:
-    """The one setting that makes the SDK ask for the region asks with a token, too."""
-    live_in({**instance.env, "AWS_DEFAULTS_MODE": "auto"})
-    instance.fetch()
-    assert "GET /latest/meta-data/placement/availability-zone/" in instance.service.paths
-    assert 401 not in {request.status for request in instance.service.requests}
 
 
 @pytest.mark.parametrize("behaviour", [Behaviour.NO_ROLE, Behaviour.ROLE_FAILED])
@@ -254,15 +238,17 @@ def test_credentials_that_are_late(instance: Instance, live_in: Live, behaviour:
     """A role that is attached while ecsauth waits is found."""
     instance.service.become(behaviour)
     live_in(instance.env)
-    clients, tries = instance.clients(), []
+    tries = []
 
-    def client(region: str) -> Any:
-        tries.append(region)
+    def fetch(left: float) -> Any:
+        tries.append(left)
         if len(tries) > 1:
             instance.service.become(Behaviour.HEALTHY)
-        return clients.s3(region)
+        return instance.fetch(left)
 
-    assert persisting(InstanceStore(client), 60) is not None
+    with hurried():
+        clock = SystemClock()
+        assert persist(fetch, clock, Deadline(clock, 60)) is not None
     assert len(tries) == 2
     assert instance.signers == [("GetObject", ROLE_KEY)]
 
@@ -271,18 +257,16 @@ def test_credentials_that_never_come(instance: Instance, live_in: Live) -> None:
     """A role that is not there by the deadline is a denial, with what to look at."""
     instance.service.become(Behaviour.NO_ROLE)
     live_in(instance.env)
-    with pytest.raises(DeniedError) as caught:
-        persisting(InstanceStore(instance.clients().s3), 10)
-    assert re.search(r"; tried \d+ times in \d+ s$", caught.value.message)
-    assert caught.value.hints[0] == "on EC2: does the instance have an instance profile with a role?"
+    found = explained(instance)
+    assert isinstance(found, DeniedError)
+    assert re.search(r"; tried \d+ times in \d+ s$", found.message)
+    assert str(found.hints[0]).startswith("attach one: aws ec2 associate-iam-instance-profile")
 
 
-def explained(instance: Instance, seconds: float = 10, patience: float = 8.0) -> EcsauthError:
-    """Return what fetching ends with where the metadata service is asked for what the SDK does not tell."""
-    edge = metadata_edge.MetadataService()
-    store = InstanceStore(instance.clients().s3, edge.require_role, patience)
+def explained(instance: Instance, seconds: float = 10) -> EcsauthError:
+    """Return what fetching ends with, again and again without a wait between, at the deadline."""
     with pytest.raises(EcsauthError) as caught:
-        persisting(store, seconds)
+        persisting(InstanceStore(instance.profile), seconds)
     return caught.value
 
 
@@ -308,13 +292,13 @@ class Lack(NamedTuple):
         Lack(Behaviour.CUT, 10, UnreachableError, "breaks the connection"),
         Lack(Behaviour.FOREIGN, 10, UnreachableError, "gave no role of use"),
         Lack(Behaviour.SILENT, 8, UnreachableError, "does not answer"),
-        Lack(Behaviour.SILENT, 1, TimeUpError, "no credentials came within 1 s"),
-        Lack(Behaviour.DRIP, 1, TimeUpError, "no credentials came within 1 s"),
+        Lack(Behaviour.SILENT, 1, UnreachableError, "the instance metadata service does not answer"),
+        Lack(Behaviour.DRIP, 1, UnreachableError, "the instance metadata service does not answer"),
     ],
     ids=lambda case: f"{case.behaviour.value} {case.seconds} s",
 )
 def test_why_there_are_no_credentials(instance: Instance, live_in: Live, case: Lack) -> None:
-    """The SDK tells refusal, silence and a missing role alike; we tell which it is, and what is final at once."""
+    """Refusal, silence and a missing role are told apart, and what is final is told at once."""
     behaviour, seconds, fault, said = case
     instance.service.become(behaviour)
     live_in(instance.env)
@@ -357,9 +341,9 @@ def test_only_a_role_is_fresh(
 ) -> None:
     """The denial of a role is tried again, that of keys which somebody has given is told at once."""
     live_in({**instance.env, **environment})
-    assert instance.clients().patience == patience
+    assert credentials.patience(None) == patience
     instance.proxy.inject(faults.ACCESS_DENIED)
-    found = explained(instance, 60, patience)
+    found = explained(instance, 60)
     assert type(found) is SettlingError
     assert re.search(told, found.message), found.message
     assert (len(instance.proxy.requests) > 1) is (patience > 0)
@@ -370,13 +354,13 @@ def test_role_that_settles(instance: Instance, live_in: Live) -> None:
     live_in(instance.env)
     for denial in (faults.INVALID_ACCESS_KEY, faults.ACCESS_DENIED, faults.kms_denied("key")):
         instance.proxy.inject(denial, times=1)
-    assert persisting(InstanceStore(instance.clients().s3), 60) is not None
+    assert persisting(InstanceStore(), 60) is not None
     assert instance.proxy.operations == ["GetObject"] * 4
 
 
 @pytest.mark.parametrize("name", ["AWS_RESPONSE_CHECKSUM_VALIDATION", "AWS_REQUEST_CHECKSUM_CALCULATION"])
 def test_checksums_are_not_switched_off(instance: Instance, live_in: Live, name: str) -> None:
-    """No variable makes the SDK take bytes that do not fit their checksum."""
+    """No variable makes it take bytes that do not fit their checksum."""
     live_in({**instance.env, name: "when_required"})
     assert instance.fetch().facts.checksum == "CRC32"
     instance.proxy.inject(faults.AlteredBody())
@@ -450,7 +434,8 @@ def test_plain_http_is_refused(instance: Instance, live_in: Live, variable: str,
     live_in({**instance.env, **ENVIRONMENT, "AWS_ENDPOINT_URL": "", variable: url})
     in_the_clear = "is not HTTPS: the env-file would travel in the clear"
     with pytest.raises(UsageError, match=in_the_clear):
-        instance.clients().s3(REGION)
+        instance.fetch()
+    assert instance.signers == []
     with pytest.raises(UsageError, match=in_the_clear):
         OperatorClients(None, REGION).s3()
 
@@ -462,7 +447,7 @@ def test_plain_http_in_a_profile_is_refused(instance: Instance, live_in: Live) -
     instance.profile = "other"
     live_in({name: value for name, value in instance.env.items() if name != "AWS_ENDPOINT_URL"})
     with pytest.raises(UsageError, match="is not HTTPS"):
-        instance.clients().s3(REGION)
+        instance.fetch()
     with pytest.raises(UsageError, match="is not HTTPS"):
         OperatorClients("other", REGION).s3()
 
