@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import re
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from contest import Contender
 from ecsauth import aws_names
+from ecsauth.aws import sigv4
 from ecsauth.boot.units import UnitFile
 from ecsauth.deploy import user_data
 from metadata_service import Instance
@@ -50,7 +52,9 @@ def contender(scratch: Path, kms_key: str, bucket: str, archive: Path, places: P
         region=Instance().region,
         endpoint=places.s3.rpartition(":")[0],
     )
-    *lines, export, _ = user_data.render(order, "sh", UnitFile("", "")).splitlines(keepends=True)
+    *lines, export, _ = user_data.render(order, "sh", UnitFile("", ""), inspect.getsource(sigv4.sign)).splitlines(
+        keepends=True
+    )
     script = scratch / "user-data.sh"
     text = "".join((*lines, export))
     for port, server in (("443", places.s3), ("80", places.metadata)):

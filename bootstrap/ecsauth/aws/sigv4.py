@@ -1,38 +1,44 @@
 """AWS Signature Version 4, for a request without a body.
 
-User data carry the source of `signed` as it stands here, before anything of ecsauth is on the instance: it imports
-nothing of this package, and runs with Python 3.6 too. Source: IAM User Guide, "Create a signed AWS API request", and
-Amazon S3 API Reference, "Authenticating Requests (AWS Signature Version 4)".
+User data carry the source of `sign` as it stands here, before anything of ecsauth is on the instance: it needs
+nothing but the two modules, and runs with Python 3.6 too. Source: IAM User Guide, "Create a signed AWS API request",
+and Amazon S3 API Reference, "Authenticating Requests (AWS Signature Version 4)".
 """
 
 import hashlib
 import hmac
 
 
-def signed(
-    asked: str, headers: "dict[str, str]", keys: "tuple[str, str, str]", place: str, now: str
-) -> "dict[str, str]":
+def signed(asked: str, headers: "dict[str, str]", keys: "tuple[str, ...]", place: str, now: str) -> "dict[str, str]":
     """Return `headers` and those that sign the request.
 
     `asked` is the method, and after a space the path with its query, quoted as it is sent. The names in `headers` are
     in lower case, `host` among them. `keys` are access key ID, secret access key, and session token or "". `place` is
     REGION/SERVICE. `now` is in UTC, as 20260131T235959Z.
     """
-    access_key, secret_key, token = keys
-    digest = hashlib.sha256(b"").hexdigest()
-    headers = dict(headers, **{"x-amz-content-sha256": digest, "x-amz-date": now})
+    key_id, secret, token = keys
+    headers = dict(headers, **{"x-amz-content-sha256": hashlib.sha256(b"").hexdigest(), "x-amz-date": now})
     if token:
         headers["x-amz-security-token"] = token
     method, _, target = asked.partition(" ")
     path, _, query = target.partition("?")
-    names = ";".join(sorted(headers))
-    lines = [name + ":" + " ".join(headers[name].split()) for name in sorted(headers)]
     pairs = sorted(one.partition("=")[::2] for one in query.split("&") if one)
-    request = "\n".join([method, path, "&".join(map("=".join, pairs)), *lines, "", names, digest])
+    head = "\n".join([method, path, "&".join(map("=".join, pairs))])
+    trimmed = {name: " ".join(value.split()) for name, value in headers.items()}
+    return dict(headers, authorization=sign(head, trimmed, key_id, secret, place))
+
+
+def sign(head: str, headers: "dict[str, str]", key_id: str, secret: str, place: str) -> str:
+    """Return the header that signs the request.
+
+    `head` are method, path and query, on a line each, the query sorted. `headers` are all that are signed, with
+    x-amz-date and x-amz-content-sha256, without superfluous spaces. `place` is REGION/SERVICE.
+    """
+    now, names = headers["x-amz-date"], ";".join(sorted(headers))
+    request = "\n".join([head, *map(":".join, sorted(headers.items())), "", names, headers["x-amz-content-sha256"]])
     scope = f"{now[:8]}/{place}/aws4_request"
-    digest = hashlib.sha256(request.encode()).hexdigest()
-    key = ("AWS4" + secret_key).encode()
-    for part in [*scope.split("/"), f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{digest}"]:
+    request = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+    key = ("AWS4" + secret).encode()
+    for part in [*scope.split("/"), request]:
         key = hmac.new(key, part.encode(), "sha256").digest()
-    credential = f"Credential={access_key}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
-    return dict(headers, authorization="AWS4-HMAC-SHA256 " + credential)
+    return f"AWS4-HMAC-SHA256 Credential={key_id}/{scope}, SignedHeaders={names}, Signature={key.hex()}"

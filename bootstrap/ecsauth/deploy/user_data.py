@@ -62,9 +62,12 @@ class UserDataSpec(NamedTuple):
     python: str = PYTHON
 
 
-def render(order: UserDataSpec, form: str, gate: UnitFile) -> str:
-    """Return the user data; `gate` is the drop-in that boot lays. Raises UsageError for what is unsafe."""
-    made = _script(order, gate)
+def render(order: UserDataSpec, form: str, gate: UnitFile, signer: str) -> str:
+    """Return the user data; raise UsageError for what is unsafe.
+
+    `gate` is the drop-in that boot lays. `signer` is the source of `aws.sigv4.sign`, by which boot signs.
+    """
+    made = _script(order, gate, signer)
     if form != "sh":
         made = _cloud_config(made) if form == "cloud-config" else _mime(made)
     if len(made) > LARGEST:
@@ -114,7 +117,7 @@ def endpoint(text: str) -> str:
     raise UsageError("takes https://HOST, as https://bucket.vpce-ID.s3.REGION.vpce.amazonaws.com")
 
 
-def _script(order: UserDataSpec, gate: UnitFile) -> str:
+def _script(order: UserDataSpec, gate: UnitFile, signer: str) -> str:
     """Return the script: with an archive all three parts, else what an AMI needs that has ecsauth already."""
     installed = program(order.program or (PROGRAM if order.archive else BAKED))
     if order.archive and installed == BAKED:
@@ -132,12 +135,24 @@ def _script(order: UserDataSpec, gate: UnitFile) -> str:
     held = _HOLD.format(folder=gate.name.rpartition("/")[0], gate=gate) if is_service else ""
     owner = trust.account(order.bucket_owner) if order.bucket_owner else ""
     place = _place(order.archive.uri, where, partition, order.endpoint)
-    found = (*place, where, owner, sha256(order.archive.sha256), installed)
-    return f"{_HEAD}{held}{_fetch(order.python, found)}{_BOOT}{boot}\n"
+    found = (*place, f"{where}/s3", owner, sha256(order.archive.sha256), installed)
+    return f"{_HEAD}{held}{_fetch(order.python, found, signer)}{_BOOT}{boot}\n"
 
 
-def _fetch(interpreter: str, words: tuple[str, ...]) -> str:
-    return _FETCH.format(python=interpreter, words=shlex.join(words), program=_PROGRAM_TEXT)
+def _fetch(interpreter: str, words: tuple[str, ...], signer: str) -> str:
+    program = _dense(_PROGRAM_TEXT.replace(_SIGNER, _function(signer)))
+    return _FETCH.format(python=interpreter, words=shlex.join(words), program=program)
+
+
+def _function(source: str) -> str:
+    """Return the source of a function without its docstring and types."""
+    source = re.sub(r' +""".*?"""\n', "", source, flags=re.DOTALL)
+    return re.sub(r': (?:str|"[^"]+")(?=[,)])| -> str(?=:)', "", source) + "\n"
+
+
+def _dense(program: str) -> str:
+    """Return a program with an indentation of one: user data have to be short."""
+    return re.sub(r"^(?:    )+", lambda blank: " " * (len(blank[0]) // 4), program, flags=re.MULTILINE)
 
 
 def _safe(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -228,75 +243,66 @@ fi
 """
 _FETCH = """\
 
-# Get ecsauth from S3 with the role; its SHA-256 proves it.
+# Get ecsauth; its SHA-256 proves it.
 {python} -IS - {words} <<'END'
 {program}END
 """
-_BOOT = """\
-
-# Get the env-file, prove it, start the agent.
-"""
+_BOOT = "\n"
 # Python: ecsauth needs it anyway, so nothing else has to be there. The credentials stay in this one process: no
 # argument list, environment or file ever has them, and no fault of those that can happen has them in its text. It runs
 # with 3.6 too, so that the archive can say what it needs. http.client would cost a third of the time.
+_SIGNER = "# SIGNER\n"
 _PROGRAM_TEXT = """\
 import hashlib, hmac, json, os, signal, socket, ssl, sys, time
-host, path, region, owner, wanted, program = sys.argv[1:]
+host, path, place, owner, wanted, program = sys.argv[1:]
 
 def ask(host, path, headers, port=443, method="GET"):
-  stream = socket.create_connection((host, port), 10)
-  if port == 443:
-    stream = ssl.create_default_context().wrap_socket(stream, server_hostname=host)
-  lines = [f"{method} {path} HTTP/1.1", "host: " + host, *map(": ".join, headers.items())]
-  stream.sendall("\\r\\n".join([*lines, "connection: close\\r\\n\\r\\n"]).encode())
-  head, _, body = stream.makefile("rb").read(1 << 25).partition(b"\\r\\n\\r\\n")
-  if head[9:12] != b"200" or b"\\ncontent-length: %d\\r" % len(body) not in head.lower() + b"\\r":
-    raise OSError(f"{host} answers {head[9:12].decode()}")
-  return body
+    tcp = socket.create_connection((host, port), 10)
+    if port == 443:
+        tcp = ssl.create_default_context().wrap_socket(tcp, server_hostname=host)
+    lines = [f"{method} {path} HTTP/1.1", *map(": ".join, {"host": host, **headers}.items()), "connection: close"]
+    tcp.sendall("\\r\\n".join([*lines, "\\r\\n"]).encode())
+    head, _, body = tcp.makefile("rb").read(1 << 25).partition(b"\\r\\n\\r\\n")
+    if head[9:12] != b"200" or b"\\ncontent-length: %d\\r" % len(body) not in head.lower() + b"\\r":
+        raise OSError(f"{host} answers {head[9:12].decode()}")
+    return body
 
-def sha256(data):
-  return hashlib.sha256(data).hexdigest()
-
+# SIGNER
 def fetch():
-  imds, name = "169.254.169.254", "x-aws-ec2-metadata-token"
-  token = {name: ask(imds, "/latest/api/token", {name + "-ttl-seconds": "60"}, 80, "PUT").decode()}
-  roles = "/latest/meta-data/iam/security-credentials/"
-  role = json.loads(ask(imds, roles + ask(imds, roles, token, 80).decode(), token, 80))
-  now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-  headers = {"x-amz-content-sha256": sha256(b""), "x-amz-date": now}
-  if owner:
-    headers["x-amz-expected-bucket-owner"] = owner
-  headers["x-amz-security-token"] = role["Token"]
-  names, (plain, _, query) = ";".join(["host", *headers]), path.partition("?")
-  request = "\\n".join(["GET", plain, query, "host:" + host, *map(":".join, headers.items()), "", names, sha256(b"")])
-  scope = f"{now[:8]}/{region}/s3/aws4_request"
-  key = ("AWS4" + role["SecretAccessKey"]).encode()
-  for part in [*scope.split("/"), f"AWS4-HMAC-SHA256\\n{now}\\n{scope}\\n{sha256(request.encode())}"]:
-    key = hmac.new(key, part.encode(), "sha256").digest()
-  headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={role['AccessKeyId']}/{scope},\
-SignedHeaders={names},Signature={key.hex()}"
-  return ask(host, path, headers)
+    imds, name = "169.254.169.254", "x-aws-ec2-metadata-token"
+    token = {name: ask(imds, "/latest/api/token", {name + "-ttl-seconds": "60"}, 80, "PUT").decode()}
+    roles = "/latest/meta-data/iam/security-credentials/"
+    role = json.loads(ask(imds, roles + ask(imds, roles, token, 80).decode(), token, 80))
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    headers = {"host": host, "x-amz-content-sha256": "UNSIGNED-PAYLOAD", "x-amz-date": now}
+    headers["x-amz-security-token"] = role["Token"]
+    if owner:
+        headers["x-amz-expected-bucket-owner"] = owner
+    head = "GET\\n%s\\n%s" % path.partition("?")[::2]
+    headers["authorization"] = sign(head, headers, role["AccessKeyId"], role["SecretAccessKey"], place)
+    return ask(host, path, headers)
 
 def fail(status, why):
-  try:
-    os.write(2, f"ecsauth: error: https://{host}{path}: {why}\\n".encode())
-  finally:
-    os._exit(status)
+    try:
+        os.write(2, f"ecsauth: error: https://{host}{path}: {why}\\n".encode())
+    finally:
+        os._exit(status)
 
 body, why = None, "no answer"
 signal.signal(signal.SIGALRM, lambda *_: fail(5, why))
 signal.alarm(180)
 while body is None:
-  try:
-    body = fetch()
-  except Exception as fault:
-    why = fault
-    time.sleep(2)
-if sha256(body) != wanted:
-  fail(4, "another SHA-256")
-with open(program + ".new", "wb", 0) as file:
-  file.write(body)
-  os.fsync(file)
-os.chmod(program + ".new", 0o755)
-os.replace(program + ".new", program)
+    try:
+        body = fetch()
+    except Exception as fault:
+        why = fault
+        time.sleep(2)
+if hashlib.sha256(body).hexdigest() != wanted:
+    fail(4, "another SHA-256")
+new = program + ".new"
+with open(new, "wb", 0) as file:
+    file.write(body)
+    os.fsync(file)
+os.chmod(new, 0o755)
+os.replace(new, program)
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import email
 import hashlib
+import inspect
 import os
 import shlex
 import subprocess
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import pytest
 import yaml
 from ecsauth import aws_names
+from ecsauth.aws import sigv4
 from ecsauth.boot import units
 from ecsauth.cli.main import main
 from ecsauth.cli.parser import make_parser
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+SIGNER = inspect.getsource(sigv4.sign)
 GATE = units.gate("/var/lib/ecsauth/checked", "/etc/ecs/ecs.config")
 SHA256 = "0123456789abcdef" * 4
 ARCHIVE = ArchiveSource(aws_names.parse("s3://fleet/prod/ecsauth"), SHA256)
@@ -55,7 +58,7 @@ ALL += ["--deadline=90.5", "--wait=30", "--awsvpc", "--no-host-rules", "--rollba
 
 
 def _sh(order: UserDataSpec) -> str:
-    return user_data.render(order, "sh", GATE)
+    return user_data.render(order, "sh", GATE, SIGNER)
 
 
 def _boot_words(script: str) -> list[str]:
@@ -223,20 +226,20 @@ def test_endpoint_is_boots_too() -> None:
 @pytest.mark.parametrize("form", user_data.FORMS)
 def test_size(form: str) -> None:
     """The longest that is sane stays below 4 KB, a quarter of what EC2 takes; one rendered twice is the same."""
-    made = user_data.render(LONGEST, form, GATE)
+    made = user_data.render(LONGEST, form, GATE, SIGNER)
     assert len(made.encode()) < 4096
-    assert made == user_data.render(LONGEST, form, GATE)
+    assert made == user_data.render(LONGEST, form, GATE, SIGNER)
 
 
 @pytest.mark.parametrize("order", [BAKED, FETCHED, LONGEST, FETCHED._replace(launch="docker")])
 def test_forms_hold_the_script(order: UserDataSpec) -> None:
     """cloud-config, read as YAML, and MIME, read as mail, give the script back."""
     script = _sh(order)
-    config = user_data.render(order, "cloud-config", GATE)
+    config = user_data.render(order, "cloud-config", GATE, SIGNER)
     assert config.startswith("#cloud-config\n")
     shebang, _, body = script.partition("\n")
     assert yaml.safe_load(config) == {"runcmd": [f"(\n{body})\n"]}
-    _, part = email.message_from_string(user_data.render(order, "mime", GATE)).walk()
+    _, part = email.message_from_string(user_data.render(order, "mime", GATE, SIGNER)).walk()
     assert (part.get_content_type(), part.get_payload()) == ("text/x-shellscript", script)
     assert shebang == "#!/bin/sh"
 
@@ -246,7 +249,7 @@ def test_shellcheck(order: UserDataSpec, tmp_path: Path) -> None:
     """ShellCheck finds nothing; dash can read it; Fn::Sub of CloudFormation finds nothing to substitute."""
     need(lack_of("shellcheck", "--version"))
     for form in ("sh", "cloud-config"):
-        made = user_data.render(order, form, GATE)
+        made = user_data.render(order, form, GATE, SIGNER)
         assert "${" not in made
         assert made.isascii()
         text = made if form == "sh" else yaml.safe_load(made)["runcmd"][0]
@@ -292,7 +295,7 @@ def test_program_that_fetches() -> None:
 def test_what_breaks_out_is_refused(order: UserDataSpec, form: str) -> None:
     """Nothing is rendered that a shell, YAML or Fn::Sub could take for something else, or that EC2 does not take."""
     with pytest.raises(UsageError):
-        user_data.render(order, form, GATE)
+        user_data.render(order, form, GATE, SIGNER)
 
 
 @given(st.text(st.characters(max_codepoint=0x7F), min_size=1, max_size=20) | st.text(min_size=1, max_size=20))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import TYPE_CHECKING, Optional
 
 from ecsauth import aws_names, timing
+from ecsauth.aws import sigv4
 from ecsauth.boot import docker_plan, units
 from ecsauth.cli import console, inputs, options
 from ecsauth.deploy import user_data
@@ -99,7 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
         python=arguments.python or user_data.PYTHON,
     )
     gate = units.gate(os.path.join(options.STATE_DIRECTORY, MARK), options.ENV_FILE)
-    made = user_data.render(order, arguments.form, gate)
+    made = user_data.render(order, arguments.form, gate, inspect.getsource(sigv4.sign))
     inputs.deliver(arguments.output, made.encode())
     console.say(f"{len(made):,} bytes of user data, of {user_data.LARGEST:,} that EC2 takes before base64")
     return ExitCode.OK
