@@ -29,7 +29,7 @@ def run(data: bytes) -> None:
         _check_places(reading, data)
         if reading.refusal or reading.unparsable:
             return
-        written = dotenv.write(data, [dotenv.AuthoredVariable(*entry) for entry in reading.entries])
+        written = dotenv.write(data, reading.entries)
     except InvalidError as error:
         assert_hidden(secret, (error.message, *error.hints))
         return

@@ -38,7 +38,5 @@ def run(data: bytes) -> None:
     holds(effect.verdict is not ConfigVerdict.FATAL or effect.lost, "fatal and yet in force")
     holds(isinstance(effect.effective, (bool, int, type(None))), "no such value")
     assert_hidden(secrets(data), (effect.reason,))
-    faults = config.start_faults({**other, name: value})
-    holds(all(fault.variable and fault.reason for fault in faults), "a fault without a cause")
     meant = agent_variables.nearest(name)
     holds(meant is None or agent_variables.find(meant) is not None, "an unknown name is suggested")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 from ecsauth.agent import config_values
 from ecsauth.agent.config_values import ConfigVerdict, Effect, fatal, lost
@@ -21,17 +21,10 @@ from ecsauth.go.values import parse_uint, trim_space
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ConfigVerdict", "Effect", "StartFault", "effect", "start_faults"]
+__all__ = ["ConfigVerdict", "Effect", "effect"]
 
 _EXTERNAL = "ECS_EXTERNAL"
 _REGION = "AWS_DEFAULT_REGION"
-
-
-class StartFault(NamedTuple):
-    """Why the agent does not start, and the variable to set right."""
-
-    variable: str
-    reason: str
 
 
 def effect(name: str, value: str, other: Mapping[str, str], *, region_elsewhere: bool = True) -> Effect:
@@ -47,31 +40,24 @@ def effect(name: str, value: str, other: Mapping[str, str], *, region_elsewhere:
     outcome = _PARSERS.get(variable.kind, config_values.plain)(variable, value, other)
     if name in (_EXTERNAL, _REGION):
         external, region = (value if name == key else other.get(key, "") for key in (_EXTERNAL, _REGION))
-        fault = _region_fault(external, region, region_elsewhere=region_elsewhere)
-        if fault is not None and fault.variable == name:
-            return fatal(fault.reason, outcome.default)
+        variable_at_fault, reason = _region_fault(external, region, region_elsewhere=region_elsewhere)
+        if variable_at_fault == name:
+            return fatal(reason, outcome.default)
     return outcome
 
 
-def start_faults(environment: Mapping[str, str], *, region_elsewhere: bool = True) -> tuple[StartFault, ...]:
-    """Return why the agent does not start with these variables together, whatever each of them says alone.
+def _region_fault(external: str, region: str, *, region_elsewhere: bool) -> tuple[Optional[str], str]:
+    """Return the variable to set right, if the agent does not start for want of a region, and why.
 
-    `effect` reports the same of the variable named, where the file has it.
+    config.go, NewConfig, then checkMissingAndDepreciated after trimming.
     """
-    external, region = (environment.get(name, "") for name in (_EXTERNAL, _REGION))
-    fault = _region_fault(external, region, region_elsewhere=region_elsewhere)
-    return () if fault is None else (fault,)
-
-
-def _region_fault(external: str, region: str, *, region_elsewhere: bool) -> Optional[StartFault]:
-    """Return what is wrong with the region: config.go, NewConfig, then checkMissingAndDepreciated after trimming."""
     if not region and config_values.is_on(_EXTERNAL, {_EXTERNAL: external}):
-        return StartFault(_EXTERNAL, "true without AWS_DEFAULT_REGION")
+        return _EXTERNAL, "true without AWS_DEFAULT_REGION"
     if region and not trim_space(region):
-        return StartFault(_REGION, "nothing but white space, which leaves the agent without a region")
+        return _REGION, "nothing but white space, which leaves the agent without a region"
     if not region and not region_elsewhere:
-        return StartFault(_REGION, "no region from anywhere")
-    return None
+        return _REGION, "no region from anywhere"
+    return None, ""
 
 
 def _json_value(variable: Variable, value: str, other: Mapping[str, str]) -> Effect:

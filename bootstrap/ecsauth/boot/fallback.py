@@ -5,7 +5,7 @@ Only silence leads here. A denial, a proof that fails or a file with an error ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, Optional
 
 from ecsauth.boot.fetch import Accepted
 from ecsauth.boot.state import PRIVATE
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from ecsauth.secret import SecretBytes
 
 
-class _Good(NamedTuple):
-    installed: Installed
-    data: SecretBytes
-
-
 def last_verified(silence: UnreachableError, demand: Demand, disk: Disk, state: State, now: int) -> Accepted:
     """Return the file to go on with; raise `silence`, with the reason why there is none, or InvalidError.
 
@@ -35,14 +30,15 @@ def last_verified(silence: UnreachableError, demand: Demand, disk: Disk, state: 
         if state.installed is not None and state.in_progress is None:
             lack = "the verified copy of the installed file is gone or damaged, so it is not gone on with"
         raise UnreachableError(silence.message, *silence.hints, lack)
-    age = now - _confirmed(good.installed, state)
-    reason = _unfit(good.installed, demand, age)
+    installed, data = good
+    age = now - _confirmed(installed, state)
+    reason = _unfit(installed, demand, age)
     if reason is not None:
         raise UnreachableError(silence.message, *silence.hints, reason)
-    findings = approve(good.data, demand.env_file)
-    standing = disk.env_file() == good.data and disk.env_file_mode() == PRIVATE
+    findings = approve(data, demand.env_file)
+    standing = disk.env_file() == data and disk.env_file_mode() == PRIVATE
     is_new = not standing or state.in_progress is not None
-    return Accepted(good.installed.facts, good.data, good.installed.source, is_new, findings, stale_for=max(0, age))
+    return Accepted(installed.facts, data, installed.source, is_new, findings, stale_for=max(0, age))
 
 
 def registered(disk: Disk, state: State) -> Optional[Accepted]:
@@ -56,16 +52,17 @@ def registered(disk: Disk, state: State) -> Optional[Accepted]:
     good = _find(disk, state)
     if good is None:
         return None
+    _, data = good
     try:
-        findings = approve(good.data, installed.source.env_file)
+        findings = approve(data, installed.source.env_file)
     except InvalidError:
         return None
-    standing = disk.env_file() == good.data and disk.env_file_mode() == PRIVATE
-    return Accepted(installed.facts, good.data, installed.source, not standing, findings)
+    standing = disk.env_file() == data and disk.env_file_mode() == PRIVATE
+    return Accepted(installed.facts, data, installed.source, not standing, findings)
 
 
-def _find(disk: Disk, state: State) -> Optional[_Good]:
-    """Return the file whose bytes and record belong together; a damaged copy is none.
+def _find(disk: Disk, state: State) -> Optional[tuple[Installed, SecretBytes]]:
+    """Return the record and the bytes of a file that belong together; a damaged copy is none.
 
     A run that was killed while it changed the file may have left the bytes of one version under the record of another:
     then what was there before the change is what is known.
@@ -74,11 +71,11 @@ def _find(disk: Disk, state: State) -> Optional[_Good]:
     if installed is not None and (in_progress is None or _is_of(installed, state)):
         copy = _copy(installed, disk)
         if copy is not None:
-            return _Good(installed, copy)
+            return installed, copy
     if in_progress is not None and state.previous is not None:
         pre_image = disk.pre_image()
         if pre_image is not None and state.previous.is_of(pre_image):
-            return _Good(state.previous, pre_image)
+            return state.previous, pre_image
     return None
 
 

@@ -60,7 +60,7 @@ def from_dialect(data: SecretBytes, file: str, dialect: str) -> Written:
     return written
 
 
-def _bindings(data: bytes) -> list[AuthoredVariable]:
+def _bindings(data: bytes) -> tuple[AuthoredVariable, ...]:
     """Return what python-dotenv reads; raise InvalidError for what it skips or would take too long over."""
     dotenv.refuse_long_blanks(data)
     reading = dotenv.read(data)
@@ -73,7 +73,7 @@ def _bindings(data: bytes) -> list[AuthoredVariable]:
             f"python-dotenv cannot read line{'s' if len(lines) > 1 else ''} {', '.join(lines[:_MOST_LINES])}{more}",
             "write NAME=VALUE; text behind a closing quote, or a quote that is not closed, makes a line unreadable",
         )
-    return [dotenv.AuthoredVariable(*entry) for entry in reading.entries]
+    return reading.entries
 
 
 def write(file: str, data: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, TypeVar
+from typing import TYPE_CHECKING, Callable, Optional, TypeVar
 
 from ecsauth.boot import service as boot_service
 from ecsauth.cli import options
@@ -58,34 +58,28 @@ def place(given: Optional[str], state: Optional[State]) -> str:
     return state.installed.source.env_file if state is not None and state.installed is not None else options.ENV_FILE
 
 
-class _Containers(NamedTuple):
-    """What docker shows of the agent's container."""
-
-    container: Optional[Container]
-    environment: Optional[dict[str, Secret]]
-
-
 def runs(installed: Optional[Installed], now: int, moment: Moment) -> Runs:
     """Return what runs the agent: a container that ecsauth made, else the service where there is one."""
     shown, no_docker = _tried(_containers)
-    container = shown.container if shown is not None else None
+    container, environment = shown or (None, None)
     if supervisor.which() is None or (container is not None and container.plan):
         if no_docker is not None:
             return Runs(None, unreadable=no_docker)
-        return _container(container, shown.environment if shown is not None else None)
+        return _container(container, environment)
     service, no_service = _tried(programs.supervision(supervisor.which()).look)
     if service is None:
         return Runs(None, unreadable=no_service)
     return _as_service(service, installed, now, moment)._replace(
-        environment=shown.environment if shown is not None else None,
+        environment=environment,
         kept=container.kept if container is not None else None,
     )
 
 
-def _containers() -> _Containers:
+def _containers() -> tuple[Optional[Container], Optional[dict[str, Secret]]]:
+    """Return what docker shows of the agent's container, and the environment that it was made with."""
     docker = programs.docker()
     container = docker.agent()
-    return _Containers(container, docker.environment() if container is not None else None)
+    return container, docker.environment() if container is not None else None
 
 
 def _container(container: Optional[Container], environment: Optional[dict[str, Secret]]) -> Runs:

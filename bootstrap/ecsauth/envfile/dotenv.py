@@ -40,7 +40,7 @@ _BEFORE_VALUE = (
 
 
 class AuthoredVariable(NamedTuple):
-    """One name and what python-dotenv makes of its value, None for a bare name; `line` counts from 1."""
+    """One name and what python-dotenv makes of its value, None for a bare name; `line` is where the name stands."""
 
     name: str
     value: Optional[Secret]
@@ -145,14 +145,6 @@ if TYPE_CHECKING:
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-class DotenvEntry(NamedTuple):
-    """One binding; `value` is None for a bare name. `line` is where the name stands, as python-dotenv counts."""
-
-    name: str
-    value: Optional[Secret]
-    line: int
-
-
 class Unparsable(NamedTuple):
     """A statement that python-dotenv skips; never its text.
 
@@ -170,7 +162,7 @@ class DotenvReading(NamedTuple):
     Lines count from 1 and end at LF, CR or CR LF. `refusal` is set where the file is not UTF-8.
     """
 
-    entries: tuple[DotenvEntry, ...]
+    entries: tuple[AuthoredVariable, ...]
     unparsable: tuple[Unparsable, ...]
     refusal: Optional[Refusal]
 
@@ -196,7 +188,7 @@ def read(text_bytes: bytes) -> DotenvReading:
         return DotenvReading((), (), Refusal(RefusalReason.INVALID_UTF8, before.count(b"\n") + 1))
     if text.startswith(_BYTE_ORDER_MARK) and not _removes_byte_order_mark(parse_stream):
         text = text[1:]
-    entries: list[DotenvEntry] = []
+    entries: list[AuthoredVariable] = []
     unparsable: list[Unparsable] = []
     # newline=None: universal newlines, as open() has them.
     for binding in parse_stream(io.StringIO(text, newline=None)):
@@ -207,7 +199,7 @@ def read(text_bytes: bytes) -> DotenvReading:
             unparsable.append(Unparsable(line, binding.original.line))
         elif binding.key is not None:
             value = None if binding.value is None else Secret(binding.value)
-            entries.append(DotenvEntry(binding.key, value, line))
+            entries.append(AuthoredVariable(binding.key, value, line))
     return DotenvReading(tuple(entries), tuple(unparsable), None)
 
 

@@ -161,7 +161,7 @@ def look(path: str) -> Optional[Placed]:
         if isinstance(fault, PermissionError):
             refusal.for_want_of_root(is_root=os.geteuid() == 0)
         raise refusal from None
-    return Placed(stat.S_IMODE(found.st_mode), found.st_uid, stat.S_ISREG(found.st_mode))
+    return Placed(stat.S_IMODE(found.st_mode), found.st_uid)
 
 
 _FOLDER = "iam"

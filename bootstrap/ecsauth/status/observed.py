@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
 
 class Placed(NamedTuple):
-    """What stands at a path: its permission bits, its owner's number, and whether it is a plain file."""
+    """What stands at a path: its permission bits, and its owner's number."""
 
     mode: int
     owner: int
-    is_plain: bool = True
 
     @property
     def owner_name(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ecsauth.agent import variables
-from ecsauth.agent.config import ConfigVerdict, Effect, StartFault, effect, start_faults
+from ecsauth.agent.config import ConfigVerdict, Effect, effect
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,41 +39,34 @@ def test_recorded_case(comparer: Any, case: dict[str, Any]) -> None:
     assert comparer.disagreement(case) is None
 
 
+_BLANK = "nothing but white space, which leaves the agent without a region"
+
+
 @pytest.mark.parametrize(
     ("external", "region", "faults"),
     [
-        ("", "", ()),
-        ("false", "", ()),
-        ("yes", "", ()),
-        ("true", "us-west-2", ()),
-        ("true", "", (StartFault("ECS_EXTERNAL", "true without AWS_DEFAULT_REGION"),)),
-        (" 1", "", (StartFault("ECS_EXTERNAL", "true without AWS_DEFAULT_REGION"),)),
-        (
-            "",
-            " \t",
-            (StartFault("AWS_DEFAULT_REGION", "nothing but white space, which leaves the agent without a region"),),
-        ),
-        (
-            "true",
-            "\xa0",
-            (StartFault("AWS_DEFAULT_REGION", "nothing but white space, which leaves the agent without a region"),),
-        ),
+        ("", "", {}),
+        ("false", "", {}),
+        ("yes", "", {}),
+        ("true", "us-west-2", {}),
+        ("true", "", {"ECS_EXTERNAL": "true without AWS_DEFAULT_REGION"}),
+        (" 1", "", {"ECS_EXTERNAL": "true without AWS_DEFAULT_REGION"}),
+        ("", " \t", {"AWS_DEFAULT_REGION": _BLANK}),
+        ("true", "\xa0", {"AWS_DEFAULT_REGION": _BLANK}),
     ],
 )
-def test_start_faults(external: str, region: str, faults: tuple[StartFault, ...]) -> None:
+def test_an_agent_without_a_region(external: str, region: str, faults: dict[str, str]) -> None:
     """An external instance needs a region, and a blank one is worse than none."""
     environment = {"ECS_EXTERNAL": external, "AWS_DEFAULT_REGION": region}
-    assert start_faults(environment) == faults
-    fatal = {
-        name for name in environment if effect(name, environment[name], environment).verdict is ConfigVerdict.FATAL
-    }
-    assert fatal == {fault.variable for fault in faults}
+    effects = {name: effect(name, value, environment) for name, value in environment.items()}
+    assert {name: one.reason for name, one in effects.items() if one.verdict is ConfigVerdict.FATAL} == faults
 
 
 def test_no_region_from_anywhere() -> None:
     """Without a metadata service the file has to name the region."""
-    assert start_faults({}, region_elsewhere=False) == (StartFault("AWS_DEFAULT_REGION", "no region from anywhere"),)
-    assert start_faults({}) == ()
+    outcome = effect("AWS_DEFAULT_REGION", "", {}, region_elsewhere=False)
+    assert (outcome.verdict, outcome.reason) == (ConfigVerdict.FATAL, "no region from anywhere")
+    assert effect("AWS_DEFAULT_REGION", "", {}).verdict is not ConfigVerdict.FATAL
 
 
 @pytest.mark.parametrize("name", ["", "FOO", "ecs_cluster", "ECS_CLUSTER ", "\udcff"])
@@ -104,7 +97,6 @@ def test_any_value_has_an_effect(name: str, value: str, other: dict[str, str]) -
     outcome = effect(name, value, other)
     assert outcome.verdict is not ConfigVerdict.FATAL or (outcome.effective is None and outcome.lost)
     assert bool(outcome.reason) or not outcome.lost
-    start_faults({**other, name: value})
 
 
 @given(st.sampled_from(variables.names()), st.text(alphabet="äöü€☃", min_size=3, max_size=12))

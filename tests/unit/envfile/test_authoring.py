@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 
 def _write(authored: bytes) -> Written:
-    return dotenv.write(authored, [AuthoredVariable(*entry) for entry in dotenv.read(authored).entries])
+    return dotenv.write(authored, dotenv.read(authored).entries)
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from ecsauth.check.rules.rule import CLUSTER, ERROR, NOTE, WARNING, Rule, auth, docker, dockercfg, encoded, pair
+from ecsauth.check.rules.rule import (
+    CLUSTER,
+    DROPPED,
+    ERROR,
+    NOTE,
+    WARNING,
+    Rule,
+    auth,
+    docker,
+    dockercfg,
+    encoded,
+    pair,
+)
 
 _AUTH = "amazon-ecs-agent agent/dockerclient/dockerauth/dockerauth.go"
 _PARSE = f"{_AUTH}, parseAuthData"
 _DECODE = f"Go encoding/json decode.go; {_PARSE}"
 _NONE = "the agent reads no registry credentials: private images are pulled anonymously, and the pulls fail"
-_DROPPED = (
-    "the agent drops all registry credentials, with one warning in its log: private images are pulled anonymously, and"
-    " the pulls fail"
-)
 _ONE = pair("registry.example.com")
 _GOOD = docker(_ONE)
 _CFG = dockercfg(encoded("registry.example.com"))
@@ -52,7 +60,7 @@ RULES = (
         "A304",
         ERROR,
         "a misspelt type",
-        _DROPPED,
+        DROPPED,
         "write docker or dockercfg, in lower case and without quotes",
         _AUTH,
         auth("Docker", "{" + _ONE + "}"),
@@ -62,7 +70,7 @@ RULES = (
         "A305",
         ERROR,
         "a type that the agent does not know",
-        f"{_DROPPED}; the warning repeats the type",
+        f"{DROPPED}; the warning repeats the type",
         "write docker for user names and passwords, dockercfg for auth values",
         _AUTH,
         auth("basic", "{" + _ONE + "}"),
@@ -92,7 +100,7 @@ RULES = (
         "A340",
         ERROR,
         "a credential helper of docker's config.json",
-        f"the agent asks no helper: {_DROPPED}",
+        f"the agent asks no helper: {DROPPED}",
         "log in with a config.json that has no credsStore and credHelpers, and take the entries from there:\n"
         "docker --config ~/.docker-plain login registry.example.com",
         _DECODE,
@@ -124,7 +132,7 @@ RULES = (
         "A343",
         ERROR,
         "fields without a registry around them",
-        _DROPPED,
+        DROPPED,
         'put the registry around them: {"registry":{"username":"…","password":"…"}}',
         _DECODE,
         auth("docker", '{"username":"example","password":"not-a-secret"}'),
@@ -134,7 +142,7 @@ RULES = (
         "A344",
         ERROR,
         "the JSON is not an object",
-        _DROPPED,
+        DROPPED,
         'write an object by registry: {"registry":{"username":"…","password":"…"}}',
         _DECODE,
         auth("docker", "[{" + _ONE + "}]"),
@@ -144,7 +152,7 @@ RULES = (
         "A345",
         ERROR,
         "a registry whose value is not an object",
-        _DROPPED,
+        DROPPED,
         'write {"auth":"…"} or {"username":"…","password":"…"} as its value',
         _DECODE,
         docker(_ONE, '"mirror.example.com":"not-a-secret"'),
@@ -154,7 +162,7 @@ RULES = (
         "A346",
         ERROR,
         "a field whose value is not a text",
-        f"for this one field {_DROPPED}",
+        f"for this one field {DROPPED}",
         "put the value in double quotes",
         _DECODE,
         docker('"registry.example.com":{"username":"example","password":12345}'),

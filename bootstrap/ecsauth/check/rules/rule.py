@@ -32,6 +32,13 @@ CLUSTER = "ECS_CLUSTER=prod\n"
 """The first line of most examples: without it every one would also be found to join the cluster `default`."""
 
 
+DROPPED = (
+    "the agent drops all registry credentials, with one warning in its log: private images are pulled anonymously, and"
+    " the pulls fail"
+)
+"""What follows from registry credentials that the agent cannot read."""
+
+
 FILL_IN = (
     "let the script that writes the file fill it in: the shell leaves a placeholder in a here-document whose mark is"
     " quoted (<<'EOF'), Terraform one with $$, CloudFormation one without Fn::Sub or with ${!…}"
