@@ -27,16 +27,15 @@ def run(data: bytes) -> None:
     holds(set(hosted.environment()) - set(plain.environment()) <= set(_HOST), "a variable came from nowhere")
     for read in (envfile.docker, envfile.ecs_init):
         for one in read(data).assignments:
-            written = lines[one.line - 1][one.value_column - 1 :]
-            holds(written.startswith(one.value.reveal()), "the value does not stand in its place")
+            written = lines[one.line - 1][one.column - 1 :]
+            holds(written.startswith(f"{one.name}={one.value.reveal()}"), "the value does not stand behind its name")
 
 
 def _check_places(reading: Reading, lines: list[str]) -> None:
     for one in reading.assignments:
         line = lines[one.line - 1]
         holds(line[one.column - 1 :].startswith(one.name), "the name does not stand in its place")
-        holds("=" in line[one.column - 1 + len(one.name) : one.value_column - 1], "no = before the value")
-        holds(one.value_column <= len(line) + 1, "the value starts behind its line")
+        holds(line[one.column - 1 + len(one.name) :].lstrip().startswith("="), "no = behind the name")
     places = [one.line for one in (*reading.skipped, reading.refusal, reading.start_failure) if one is not None]
     holds(all(1 <= place <= len(lines) for place in places if place is not None), "no such line")
 

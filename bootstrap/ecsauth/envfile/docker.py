@@ -60,9 +60,9 @@ def _read_line(line: bytes, number: int, host: Mapping[str, str]) -> Union[Assig
         return Refusal(RefusalReason.NAME_WITH_SPACE, number)
     column = len(text) - len(body) + 1
     if equals:
-        return Assignment(name, Secret(value), number, column, column + len(name) + 1)
+        return Assignment(name, Secret(value), number, column)
     if name in host:
-        return Assignment(name, Secret(host[name]), number, column, column + len(name))
+        return Assignment(name, Secret(host[name]), number, column)
     return Skipped(number, SkipReason.BARE_NAME)
 
 
@@ -82,7 +82,7 @@ def ecs_init(data: bytes) -> Reading:
         column = len(line) - len(text) + 1
         name, equals, value = text.rstrip(GO_SPACE).partition("=")
         if equals:
-            assignments.append(Assignment(name, Secret(value), number, column, column + len(name) + 1))
+            assignments.append(Assignment(name, Secret(value), number, column))
         elif name and not name.startswith("#"):
             skipped.append(Skipped(number, SkipReason.NO_EQUALS))
     nameless = [one.line for one in assignments if not one.name]

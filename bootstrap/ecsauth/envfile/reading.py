@@ -60,16 +60,13 @@ class RefusalReason(Enum):
 class Assignment(NamedTuple):
     """One NAME=VALUE as the program sees it; bytes that are not UTF-8 are kept as surrogate escapes.
 
-    `line` and `column` are the place of the name, `value_column` that of the first character written for the value
-    (for systemd an opening quote is one), all in the same line. `value_column` is one past the end of the text where
-    nothing is written, as for a variable that docker copies from its own environment.
+    `line` and `column` are the place of the name.
     """
 
     name: str
     value: Secret
     line: int
     column: int
-    value_column: int
 
 
 class Skipped(NamedTuple):

@@ -143,8 +143,7 @@ class _EnvironmentFile:
         if name_text is None or value_text is None:
             self._refusal = Refusal(RefusalReason.INVALID_UTF8, line)
         elif re.fullmatch(_VALID_NAME, name):
-            place = self._place
-            self._assignments.append(Assignment(name_text, Secret(value_text), line, column, place.column))
+            self._assignments.append(Assignment(name_text, Secret(value_text), line, column))
         else:
             self._skipped.append(Skipped(line, SkipReason.INVALID_NAME))
 
