@@ -1,0 +1,159 @@
+"""How the modules of the boot archive are imported: from memory, and beside them nothing but the standard library.
+
+Not as Python imports from zip archives itself: that opens the file anew for each module. One for all Pythons: with the
+code that was compiled for this one, or from the sources.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import marshal
+import os
+import sys
+from importlib.machinery import ModuleSpec
+from typing import TYPE_CHECKING, Any, NoReturn, Optional
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import CodeType, ModuleType
+
+_PROGRAM = "ecsauth.cli.main"
+
+
+class Importer:
+    """The modules and data of the archive at `place`, by path; modules are sources, or code if `is_compiled`."""
+
+    is_boot_archive = True
+
+    def __init__(self, place: str, files: dict[str, memoryview], *, is_compiled: bool) -> None:
+        self._place, self._files, self._is_compiled = f"{place}/", files, is_compiled
+
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002 - importlib's protocol
+        target: ModuleType | None = None,  # noqa: ARG002 - as above
+    ) -> ModuleSpec | None:
+        """Return how a module is loaded, None for one that is not in the archive."""
+        file = self._file_of(name)
+        if file is None:
+            return None
+        spec = ModuleSpec(name, self, origin=self._place + file)  # type: ignore[arg-type]
+        spec.has_location = True
+        if file.endswith("/__init__.py"):
+            spec.submodule_search_locations = [self._place + file[: -len("/__init__.py")]]
+        return spec
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leave it to importlib."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run a module."""
+        exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - what importing is
+
+    def get_code(self, name: str) -> CodeType:
+        """Return a module's code."""
+        file = self._file_of(name)
+        if file is None:
+            raise ImportError(name)
+        content = self._files[file]
+        if self._is_compiled:
+            code: CodeType = marshal.loads(content)  # noqa: S302 - of this very archive
+            return code
+        return compile(bytes(content), file, "exec", dont_inherit=True, optimize=2)
+
+    def get_source(self, name: str) -> None:
+        """Say that there is none: tracebacks ask."""
+
+    def get_data(self, path: str) -> bytes:
+        """Return a file by the path that it has as part of the archive; raise OSError if there is none."""
+        inside = path[len(self._place) :]
+        if not path.startswith(self._place) or inside not in self._files:
+            raise FileNotFoundError(path)
+        return bytes(self._files[inside])
+
+    def _file_of(self, name: str) -> str | None:
+        inside = name.replace(".", "/")
+        return next((file for file in (f"{inside}.py", f"{inside}/__init__.py") if file in self._files), None)
+
+
+def run(part: Optional[tuple[int, int]]) -> NoReturn:
+    """Run the program from the archive that this module has been imported from, and end with its exit status.
+
+    At once: to take all modules apart first is a twentieth of a short run, and does nothing for anybody.
+    """
+    enter(part)
+    status = importlib.import_module(_PROGRAM).main()
+    for stream in (sys.stdout, sys.stderr):
+        # Whoever read it may have gone; what is data has been flushed, and that looked at, before.
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
+
+
+def enter(part: Optional[tuple[int, int]]) -> None:
+    """From now on import what is in the archive, and beside it the standard library only.
+
+    `part` is where the code for this Python starts and ends in compiled.xz, None where there is none.
+    """
+    _forget_the_host(_libraries(f"python{sys.version_info[0]}.{sys.version_info[1]}"))
+    archive: Any = __loader__  # type: ignore[name-defined]
+    place: str = archive.archive
+    code = _decompressed(archive, f"{place}/compiled.xz", part) if part else None
+    files = unpacked(code or archive.get_data(f"{place}/sources"))
+    sys.meta_path.insert(0, Importer(place, files, is_compiled=code is not None))  # type: ignore[arg-type]
+
+
+def _decompressed(archive: Any, path: str, part: tuple[int, int]) -> bytes | None:
+    """Return a part of what is compressed as one, None for a Python that was built without this compression."""
+    try:
+        from lzma import LZMADecompressor
+    except ImportError:
+        return None
+    start, end = part
+    return LZMADecompressor().decompress(archive.get_data(path), end)[start:]
+
+
+def unpacked(packed: bytes) -> dict[str, memoryview]:
+    """Return the files by path: first a line for each, with its path and size, then, after a blank one, all contents."""
+    start = packed.index(b"\n\n") + 2
+    files, content = {}, memoryview(packed)
+    for line in packed[: start - 2].decode().splitlines():
+        path, _, size = line.rpartition(" ")
+        files[path] = content[start : start + int(size)]
+        start += int(size)
+    return files
+
+
+def _libraries(name: str) -> set[str]:
+    """Return the folders of the standard library."""
+    prefixes = {sys.base_prefix.rstrip("/"), sys.base_exec_prefix.rstrip("/")}
+    return {f"{prefix}/{folder}/{name}" for prefix in prefixes for folder in (sys.platlibdir, "lib")}
+
+
+def _forget_the_host(libraries: set[str]) -> None:
+    """Import from now on nothing that is installed on the machine, or that PYTHONPATH names.
+
+    What has been imported of it at the start, as by a .pth file, would be taken for what is in the archive.
+    """
+    zipped = "python{}{}.zip".format(*sys.version_info)
+    own = {place for library in libraries for place in (library, f"{library}/lib-dynload", _beside(library, zipped))}
+    sys.path[:] = [one for one in sys.path if one in own]
+    sys.meta_path[:] = [one for one in sys.meta_path if one.__module__.startswith("_frozen_importlib")]
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name not in ("__main__", __name__) and file and not _is_in(file, libraries):
+            del sys.modules[name]
+
+
+def _beside(path: str, name: str) -> str:
+    return f"{path.rpartition('/')[0]}/{name}"
+
+
+def _is_in(file: str, libraries: set[str]) -> bool:
+    """Tell whether a file is the standard library's; what is installed may be in a folder below."""
+    for library in libraries:
+        if file.startswith(f"{library}/"):
+            return not file.startswith((f"{library}/site-packages/", f"{library}/dist-packages/"))
+    return False
