@@ -74,7 +74,7 @@ COMMANDS = {
         "ecsauth iam instance-role --stack ecsauth -o instance-role.json",
     ),
     "archive": (
-        "put the boot archive into S3, encrypted with a KMS key",
+        "build the boot archive, or put it into S3, encrypted with a KMS key",
         "ecsauth archive publish s3://bucket/prod/ecsauth",
     ),
     "user-data": (

@@ -29,6 +29,11 @@ class Interpreter(NamedTuple):
     path: str
     version: tuple[int, int]
 
+    @property
+    def text(self) -> str:
+        """The version for people."""
+        return ".".join(map(str, self.version))
+
 
 def found() -> tuple[Interpreter, ...]:
     """Return the Pythons from 3.9 on that are on PATH, and the one that runs this program; one for each version."""
