@@ -1,12 +1,18 @@
-"""The boot archive, as the program sees it that is in one: which packages are packed with it, and their data."""
+"""The boot archive, as the program sees it that is in one."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-# Versions by package. Empty where the program is installed: scripts/build-archive fills it in.
+# Versions of packages by name: of none, nothing but this package is in the archive.
 PACKAGES: dict[str, str] = {}
 HINT = "install ecsauth with pip, where it is needed"
+
+
+def is_running() -> bool:
+    """Tell whether this program is in the boot archive."""
+    return getattr(__loader__, "is_boot_archive", False)  # type: ignore[name-defined]
 
 
 def lack(name: str) -> str:
@@ -17,5 +23,5 @@ def lack(name: str) -> str:
 def data(path: str) -> bytes:
     """Return a file from beside this package; raise OSError if there is none."""
     loader: Any = __loader__  # type: ignore[name-defined]
-    content: bytes = loader.get_data(__file__[: -len("ecsauth/archive.pyc")] + path)
+    content: bytes = loader.get_data(os.path.join(os.path.dirname(os.path.dirname(__file__)), path))
     return content

@@ -138,3 +138,22 @@ def _columns(is_terminal: bool) -> int:
         return os.get_terminal_size(sys.__stderr__.fileno()).columns if is_terminal and sys.__stderr__ else _WIDEST
     except OSError:
         return _WIDEST
+
+
+class Progress:
+    """One line of a terminal that is written over and taken away; nothing where standard error is none."""
+
+    def __init__(self) -> None:
+        self._shows = sys.stderr.isatty()
+
+    def show(self, text: str) -> None:
+        """Say how far it is."""
+        if self._shows:
+            sys.stderr.write(f"\r\033[Kecsauth: {text}")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Leave no trace."""
+        if self._shows:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()

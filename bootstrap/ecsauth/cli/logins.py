@@ -43,11 +43,13 @@ def verify(
     same = [(endpoints.api(each.registry), each.credential, each.image) for each in targets]
     logins = dict(zip(same, targets))
     results: dict[object, LoginResult] = {}
-    progress = _Progress(len(logins))
+    progress = console.Progress()
     try:
+        if logins:
+            progress.show(f"0 of {len(logins)} logins")
         for number, result in client.run([login_client.login(each, trust) for each in logins.values()]):
             results[list(logins)[number]] = result
-            progress.show(len(results))
+            progress.show(f"{len(results)} of {len(logins)} logins")
     finally:
         progress.clear()
     return tuple(results[key]._replace(registry=each.shown) for key, each in zip(same, targets))
@@ -99,24 +101,3 @@ class Gate:
         fault = DeniedError if worst is ExitCode.DENIED else UnreachableError
         first, *others = sorted(failed, key=lambda each: each.exit_code is not worst)
         raise fault(f"the login fails at {first.told}", first.fix, *(each.told for each in others))
-
-
-class _Progress:
-    """One line of a terminal that is written over and taken away; nothing where standard error is none."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._shows = sys.stderr.isatty() and count > 0
-        self.show(0)
-
-    def show(self, done: int) -> None:
-        """Say how far it is."""
-        if self._shows:
-            sys.stderr.write(f"\r\033[Kecsauth: {done} of {self._count} logins")
-            sys.stderr.flush()
-
-    def clear(self) -> None:
-        """Leave no trace."""
-        if self._shows:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()

@@ -66,7 +66,7 @@ def _run(argv: Optional[Sequence[str]]) -> int:
         fault.hints = hints.all_completed(fault.hints, hints.known(arguments))
         return _report(fault, arguments.format)
     except ModuleNotFoundError as lack:
-        if not archive.PACKAGES:
+        if not archive.is_running():
             return _refused(lack, arguments.format)
         return _report(UsageError(archive.lack(lack.name or "a module"), archive.HINT), arguments.format)
     except (OSError, MemoryError, RuntimeError, ImportError) as trouble:
@@ -137,6 +137,7 @@ def _places(bug: Exception) -> str:
     places, trace = [], bug.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}")
+        # Code of the boot archive has no lines but each function's first.
+        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno or code.co_firstlineno}")
         trace = trace.tb_next
     return " < ".join(reversed(places[-5:]))

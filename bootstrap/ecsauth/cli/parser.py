@@ -74,7 +74,7 @@ COMMANDS = {
         "ecsauth iam instance-role --stack ecsauth -o instance-role.json",
     ),
     "archive": (
-        "put the boot archive into S3, encrypted with a KMS key",
+        "build the boot archive, or put it into S3, encrypted with a KMS key",
         "ecsauth archive publish s3://bucket/prod/ecsauth",
     ),
     "user-data": (
@@ -130,11 +130,10 @@ def module_of(command: str) -> str:
 
 
 def _version() -> str:
-    """Return this program's version, and of the boot archive what is packed with it."""
-    if not archive.PACKAGES:
+    """Return this program's version, and of the boot archive which Python runs it."""
+    if not archive.is_running():
         return f"ecsauth {__version__}"
-    packages = ", ".join(f"{name} {version}" for name, version in archive.PACKAGES.items())
-    return f"ecsauth {__version__} (boot archive; Python {sys.version_info[0]}.{sys.version_info[1]}: {packages})"
+    return f"ecsauth {__version__} (boot archive; Python {sys.version_info[0]}.{sys.version_info[1]})"
 
 
 def _filler(name: str) -> Callable[[Parser], None]:
@@ -142,7 +141,7 @@ def _filler(name: str) -> Callable[[Parser], None]:
         try:
             module = importlib.import_module(module_of(name))
         except ModuleNotFoundError:
-            if not archive.PACKAGES:
+            if not archive.is_running():
                 raise
             parser.exit(ExitCode.USAGE, f"ecsauth: error: {archive.lack(name)}\necsauth: hint: {archive.HINT}\n")
         module.add_arguments(parser)

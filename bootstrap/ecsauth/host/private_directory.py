@@ -125,14 +125,17 @@ class PrivateDirectory:
         return True
 
 
-def write_private(path: str, data: bytes) -> None:
-    """Replace an operator's file in one step, 0600; raise LocalError with the old file still in place."""
+def write_private(path: str, data: bytes, mode: int = states.PRIVATE) -> None:
+    """Replace an operator's file in one step, 0600; raise LocalError with the old file still in place.
+
+    Another `mode` is for a file that is not secret.
+    """
     folder, name = os.path.split(os.path.abspath(path))
     try:
         directory = os.open(folder, _DIRECTORY)
         try:
             _remove_leftovers(directory, name)
-            _replace(directory, name, data)
+            _replace(directory, name, data, mode)
         finally:
             files.close(directory)
     except OSError as fault:

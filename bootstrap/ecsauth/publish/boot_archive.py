@@ -8,39 +8,53 @@ import json
 from typing import NamedTuple
 
 from ecsauth.errors import InvalidError
+from ecsauth.pack.layout import MAIN, MANIFEST, SCHEMA, START
 
-# Several times what scripts/build-archive makes, far below what could hurt an instance.
+# Archives with the SDK, which this replaces, had up to 7 MB; far below what could hurt an instance.
 LONGEST = 16 * 1024 * 1024
-_START = b'#!/bin/sh\nexec python3 -IS "$0" "$@"\n'
-_MAIN, _MANIFEST = "__main__.py", "manifest.json"
-_SCHEMA = 1
+# Of an archive that has the SDK, and runs on the Pythons that it was compiled for only.
+_WITH_SDK = 1
 # The first lines, for a shell.
 _MOST_BEFORE = 256
 
 
 class BootArchive(NamedTuple):
-    """What an archive says of itself: ecsauth's version, the Pythons that it runs on, and the SHA-256 of all of it."""
+    """What an archive says of itself: ecsauth's version, and the Pythons that it was compiled for.
+
+    `has_sources`: it runs on all others, too, from 3.9 on. `sha256` is of the whole file.
+    """
 
     version: str
     pythons: tuple[str, ...]
+    has_sources: bool
     sha256: str
+
+    @property
+    def runs_on(self) -> str:
+        """On which Pythons it runs, for people."""
+        pythons = ", ".join(self.pythons)
+        if not self.has_sources:
+            return f"for Python {pythons}"
+        if not pythons:
+            return "compiled for no Python, runs from sources on all from 3.9 on"
+        return f"compiled for Python {pythons}, runs from sources on all others from 3.9 on"
 
 
 def read(content: bytes, name: str) -> BootArchive:
-    """Return what the archive is; raise InvalidError, under its name, if it is none."""
+    """Parse a boot archive; raise InvalidError, naming the file, if it is not one."""
     import zipfile
     import zlib
 
     if len(content) > LONGEST:
         raise _none(name, f"it is larger than {LONGEST // 1024 // 1024} MiB")
-    if not content.startswith(_START):
+    if not content.startswith(START):
         raise _none(name, "it does not start as one")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             # Reads all of it: a copy that was cut short or changed does not get to an instance.
             damaged = packed.testzip()
-            manifest = json.loads(packed.read(_MANIFEST))
-            packed.getinfo(_MAIN)
+            manifest = json.loads(packed.read(MANIFEST))
+            packed.getinfo(MAIN)
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError, RuntimeError):
         raise _none(name, "it cannot be read as one") from None
     if damaged:
@@ -49,9 +63,9 @@ def read(content: bytes, name: str) -> BootArchive:
         version, pythons, schema = manifest["ecsauth"], tuple(manifest["pythons"]), manifest["schema"]
     except (KeyError, TypeError):
         raise _none(name, "its manifest is that of something else") from None
-    if schema != _SCHEMA or not isinstance(version, str) or not all(isinstance(one, str) for one in pythons):
+    if schema not in (_WITH_SDK, SCHEMA) or not isinstance(version, str) or not all(isinstance(one, str) for one in pythons):
         raise _none(name, "its manifest is that of something else")
-    return BootArchive(version, pythons, hashlib.sha256(content).hexdigest())
+    return BootArchive(version, pythons, schema != _WITH_SDK, hashlib.sha256(content).hexdigest())
 
 
 def is_like_one(content: bytes) -> bool:
@@ -60,4 +74,4 @@ def is_like_one(content: bytes) -> bool:
 
 
 def _none(name: str, why: str) -> InvalidError:
-    return InvalidError(f"{name} is no boot archive: {why}", "build one: scripts/build-archive")
+    return InvalidError(f"{name} is no boot archive: {why}", "build one: ecsauth archive build")

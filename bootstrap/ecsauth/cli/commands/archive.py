@@ -1,12 +1,16 @@
-"""`ecsauth archive`: the boot archive, put where instances get it from."""
+"""`ecsauth archive`: the boot archive, built, and put where instances get it from."""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ecsauth.cli import console, options, publish
-from ecsauth.errors import ExitCode, LocalError
+from ecsauth.cli import console, inputs, options, publish
+from ecsauth.errors import ExitCode, LocalError, UsageError
+from ecsauth.host import files, interpreters
+from ecsauth.host.private_directory import write_private
+from ecsauth.pack import contents, layout
 from ecsauth.publish import PublishRequest, boot_archive, push_archive
 from ecsauth.publish.review import PublishOutcome
 
@@ -14,33 +18,145 @@ if TYPE_CHECKING:
     import argparse
 
     from ecsauth.cli.options import Parser
+    from ecsauth.pack.layout import CompiledPart
     from ecsauth.publish.boot_archive import BootArchive
     from ecsauth.publish.review import PublishReport, Review
 
 _FILE = "dist/ecsauth"
+_PROGRAM = 0o755
+# Of an archive that is in no file.
+_NAME = "the boot archive"
 
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument(
-        "action", metavar="publish", choices=("publish",), help="put it into S3, encrypted with a KMS key"
-    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, fill, summary, example in (
+        ("build", _fill_build, "build it", "ecsauth archive build --python python3.9"),
+        (
+            "publish",
+            _fill_publish,
+            "build it and put it into S3, encrypted with a KMS key",
+            "ecsauth archive publish s3://bucket/prod/ecsauth",
+        ),
+    ):
+        description = f"{summary[0].upper()}{summary[1:].replace('it', _NAME, 1)}."
+        actions.add_parser(
+            name, fill=fill, help=summary, description=description, epilog=f"example:\n  {example}"
+        )
+
+
+def _fill_build(parser: Parser) -> None:
+    parser.add_argument("-o", "--output", metavar="FILE", default=_FILE, help=f"what to write (default: {_FILE})")
+    _add_pythons(parser)
+    options.add_format(parser)
+
+
+def _fill_publish(parser: Parser) -> None:
     options.add_uri(parser)
-    parser.add_argument(
-        "--file", metavar="FILE", default=_FILE, help=f"what scripts/build-archive has made (default: {_FILE})"
-    )
+    parser.add_argument("--file", metavar="FILE", help="an archive that was built before (default: build one)")
+    _add_pythons(parser)
     publish.add_arguments(parser, "the one that the bucket encrypts with")
     options.add_aws(parser)
     options.add_format(parser)
 
 
+def _add_pythons(parser: Parser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--python",
+        metavar="NAME",
+        action="append",
+        help="a Python to compile for, as python3.9 or its path; repeatable (default: each python3.9 and later on PATH, "
+        "and the one that runs this)",
+    )
+    which.add_argument("--no-compile", action="store_true", help="compile for none: the archive runs from sources")
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Publish, unless this very file is there already; raise an EcsauthError with nothing put."""
+    """Build or publish; raise an EcsauthError with nothing written or put."""
+    return _build(arguments) if arguments.action == "build" else _publish(arguments)
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    """Build, and write the archive in one step."""
+    file = arguments.output
+    _refuse(file)
+    content = _built(arguments)
+    archive = boot_archive.read(content, _NAME)
+    _write(file, content)
+    if arguments.format == "json":
+        facts = {"file": file, "size": len(content), "sha256": archive.sha256}
+        console.show({**facts, "ecsauth": archive.version, "pythons": archive.pythons})
+        return ExitCode.OK
+    said = f"wrote {inputs.for_people(file)}, {_PROGRAM:04o}, {len(content):,} bytes"
+    console.say(f"{said}: ecsauth {archive.version}, {archive.runs_on}")
+    sys.stdout.write(f"{archive.sha256}\n")
+    return ExitCode.OK
+
+
+def _refuse(file: str) -> None:
+    """Refuse what no archive can take the place of, before one is built."""
+    if os.path.isdir(file):
+        raise LocalError(f"{file} is a directory", f"name the file in it: -o {file.rstrip('/')}/ecsauth")
+    if file == "-" or (os.path.exists(file) and not os.path.isfile(file)):
+        raise LocalError(f"{inputs.for_people(file)} is not a plain file", "name another one: -o FILE")
+
+
+def _write(file: str, content: bytes) -> None:
+    path = os.path.realpath(file)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    except OSError as fault:
+        raise files.local("make", os.path.dirname(path), fault, "name another file") from None
+    write_private(path, content, _PROGRAM)
+
+
+def _built(arguments: argparse.Namespace) -> bytes:
+    """Return an archive for the Pythons that were asked for; a terminal is shown how far it is."""
+    progress = console.Progress()
+    try:
+        progress.show("building the boot archive")
+        found = contents.contents()
+        parts = () if arguments.no_compile else _compiled(found.files, arguments.python, progress)
+        programs = layout.Programs(contents.program("chooser"), contents.program("importer"))
+        return layout.archive(found.files, parts, programs, contents.licence())
+    finally:
+        progress.clear()
+
+
+def _compiled(
+    modules: dict[str, bytes], names: list[str] | None, progress: console.Progress
+) -> tuple[CompiledPart, ...]:
+    """Return what each Python has compiled. One that was not asked for by name, and cannot, is left out."""
+    pythons = interpreters.named(names) if names else interpreters.found()
+    compiler, importer = contents.program("compiler"), contents.program("importer").encode()
+    parts = []
+    for number, python in enumerate(pythons, 1):
+        progress.show(f"compiling for Python {python.text}, {number} of {len(pythons)}")
+        try:
+            parts.append(interpreters.compiled(python, compiler, importer, modules))
+        except LocalError as fault:
+            if names:
+                raise
+            progress.clear()
+            console.warn(fault.message)
+    progress.show("compressing the boot archive")
+    return tuple(parts)
+
+
+def _publish(arguments: argparse.Namespace) -> int:
+    """Publish, unless this very file is there already."""
     publish.refuse_version(arguments)
-    content = _read(arguments.file)
-    archive = boot_archive.read(content, arguments.file)
+    if arguments.file is None:
+        content, name = _built(arguments), _NAME
+    elif arguments.python or arguments.no_compile:
+        raise UsageError("--file names an archive that is built already: give no --python and no --no-compile")
+    else:
+        content, name = _read(arguments.file), arguments.file
+    archive = boot_archive.read(content, name)
     request = _request(arguments)
-    report = push_archive(content, arguments.file, request, publish.services(arguments))
+    report = push_archive(content, name, request, publish.services(arguments))
     if report.outcome is PublishOutcome.DECLINED:
         return publish.declined(request.uri)
     if arguments.format == "json":
@@ -74,7 +190,7 @@ def _read(file: str) -> bytes:
     except OSError as fault:
         raise LocalError(
             f"cannot read {file}: {fault.strerror}",
-            f"in the clone of ecsauth, scripts/build-archive makes {_FILE}; one that is elsewhere is named by --file",
+            f"ecsauth archive build makes {_FILE}; without --file an archive is built and published at once",
         ) from None
 
 
@@ -107,5 +223,5 @@ def _tell(report: PublishReport, archive: BootArchive) -> None:
         return
     done = "published" if report.published else "nothing to do, this is already"
     said = f"{done} {uri}, {publish.version_and_key(report.version)}"
-    console.say(f"{said}: ecsauth {archive.version} for Python {', '.join(archive.pythons)}")
+    console.say(f"{said}: ecsauth {archive.version}, {archive.runs_on}")
     sys.stdout.write(f"{archive.sha256}\n")

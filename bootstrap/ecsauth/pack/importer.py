@@ -1,35 +1,33 @@
-"""How one Python's part of the archive is imported: from memory, and beside it nothing but the standard library.
+"""How the modules of the boot archive are imported: from memory, and beside them nothing but the standard library.
 
-Not as Python imports from zip archives itself: that opens the file anew for each module.
+Not as Python imports from zip archives itself: that opens the file anew for each module. One for all Pythons: with the
+code that was compiled for this one, or from the sources.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import marshal
 import os
 import sys
-import zlib
 from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Optional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import CodeType, ModuleType
 
-# Before the code of a compiled module stand a magic number, flags and a hash of its source.
-_HEAD = 16
+_PROGRAM = "ecsauth.cli.main"
 
 
-class Part:
-    """The modules and data of one Python: `content` is a zip archive, `index` says where each file is in it."""
+class Importer:
+    """The modules and data of the archive at `place`, by path; modules are sources, or code if `is_compiled`."""
 
-    def __init__(self, place: str, content: memoryview, index: str) -> None:
-        self._place, self._content = place, content
-        self._files = {}
-        for line in index.splitlines():
-            name, start, size = line.rsplit(" ", 2)
-            self._files[name] = (int(start), int(size))
+    is_boot_archive = True
+
+    def __init__(self, place: str, files: dict[str, memoryview], *, is_compiled: bool) -> None:
+        self._place, self._files, self._is_compiled = f"{place}/", files, is_compiled
 
     def find_spec(
         self,
@@ -43,8 +41,8 @@ class Part:
             return None
         spec = ModuleSpec(name, self, origin=self._place + file)  # type: ignore[arg-type]
         spec.has_location = True
-        if file.endswith("/__init__.pyc"):
-            spec.submodule_search_locations = [self._place + file[: -len("/__init__.pyc")]]
+        if file.endswith("/__init__.py"):
+            spec.submodule_search_locations = [self._place + file[: -len("/__init__.py")]]
         return spec
 
     def create_module(self, spec: ModuleSpec) -> None:
@@ -59,8 +57,11 @@ class Part:
         file = self._file_of(name)
         if file is None:
             raise ImportError(name)
-        code: CodeType = marshal.loads(memoryview(self._read(file))[_HEAD:])  # noqa: S302 - of this very archive
-        return code
+        content = self._files[file]
+        if self._is_compiled:
+            code: CodeType = marshal.loads(content)  # noqa: S302 - of this very archive
+            return code
+        return compile(bytes(content), file, "exec", dont_inherit=True, optimize=2)
 
     def get_source(self, name: str) -> None:
         """Say that there is none: tracebacks ask."""
@@ -70,29 +71,20 @@ class Part:
         inside = path[len(self._place) :]
         if not path.startswith(self._place) or inside not in self._files:
             raise FileNotFoundError(path)
-        return self._read(inside)
+        return bytes(self._files[inside])
 
     def _file_of(self, name: str) -> str | None:
         inside = name.replace(".", "/")
-        for file in (f"{inside}.pyc", f"{inside}/__init__.pyc"):
-            if file in self._files:
-                return file
-        return None
-
-    def _read(self, file: str) -> bytes:
-        start, size = self._files[file]
-        return zlib.decompress(self._content[start : start + size], -zlib.MAX_WBITS)
+        return next((file for file in (f"{inside}.py", f"{inside}/__init__.py") if file in self._files), None)
 
 
-def run() -> NoReturn:
+def run(part: Optional[tuple[int, int]]) -> NoReturn:
     """Run the program from the archive that this module has been imported from, and end with its exit status.
 
     At once: to take all modules apart first is a twentieth of a short run, and does nothing for anybody.
     """
-    enter()
-    from ecsauth.cli.main import main
-
-    status = main()
+    enter(part)
+    status = importlib.import_module(_PROGRAM).main()
     for stream in (sys.stdout, sys.stderr):
         # Whoever read it may have gone; what is data has been flushed, and that looked at, before.
         with contextlib.suppress(OSError, ValueError):
@@ -100,14 +92,38 @@ def run() -> NoReturn:
     os._exit(status)
 
 
-def enter() -> None:
-    """From now on import what is in the archive, and beside it the standard library only."""
+def enter(part: Optional[tuple[int, int]]) -> None:
+    """From now on import what is in the archive, and beside it the standard library only.
+
+    `part` is where the code for this Python starts and ends in compiled.xz, None where there is none.
+    """
+    _forget_the_host(_libraries(f"python{sys.version_info[0]}.{sys.version_info[1]}"))
     archive: Any = __loader__  # type: ignore[name-defined]
-    name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    content = memoryview(archive.get_data(f"{archive.archive}/{name}.zip"))
-    index = archive.get_data(f"{archive.archive}/{name}.index").decode()
-    _forget_the_host(_libraries(name))
-    sys.meta_path.insert(0, Part(f"{archive.archive}/{name}/", content, index))  # type: ignore[arg-type]
+    place: str = archive.archive
+    code = _decompressed(archive, f"{place}/compiled.xz", part) if part else None
+    files = unpacked(code or archive.get_data(f"{place}/sources"))
+    sys.meta_path.insert(0, Importer(place, files, is_compiled=code is not None))  # type: ignore[arg-type]
+
+
+def _decompressed(archive: Any, path: str, part: tuple[int, int]) -> bytes | None:
+    """Return a part of what is compressed as one, None for a Python that was built without this compression."""
+    try:
+        from lzma import LZMADecompressor
+    except ImportError:
+        return None
+    start, end = part
+    return LZMADecompressor().decompress(archive.get_data(path), end)[start:]
+
+
+def unpacked(packed: bytes) -> dict[str, memoryview]:
+    """Return the files by path: first a line for each, with its path and size, then, after a blank one, all contents."""
+    start = packed.index(b"\n\n") + 2
+    files, content = {}, memoryview(packed)
+    for line in packed[: start - 2].decode().splitlines():
+        path, _, size = line.rpartition(" ")
+        files[path] = content[start : start + int(size)]
+        start += int(size)
+    return files
 
 
 def _libraries(name: str) -> set[str]:
@@ -119,8 +135,7 @@ def _libraries(name: str) -> set[str]:
 def _forget_the_host(libraries: set[str]) -> None:
     """Import from now on nothing that is installed on the machine, or that PYTHONPATH names.
 
-    What has been imported of it at the start, as by a .pth file, would be taken for what is packed, or for what the SDK
-    looks for: certifi, awscrt.
+    What has been imported of it at the start, as by a .pth file, would be taken for what is in the archive.
     """
     zipped = "python{}{}.zip".format(*sys.version_info)
     own = {place for library in libraries for place in (library, f"{library}/lib-dynload", _beside(library, zipped))}

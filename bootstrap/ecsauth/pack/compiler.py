@@ -1,0 +1,64 @@
+"""Compiles modules for the Python that runs it: a program of its own, `python -c`, for each Python of a boot archive.
+
+It gets the sources by path on standard input, and gives what it has made of them on standard output, both marshalled
+in a form that all Pythons read. The code has no docstrings and asserts, as by `python -OO`; no annotations of functions,
+which nothing reads; no table of lines, a quarter of what is left: where a bug is told, it is by the function's line.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import marshal
+import sys
+from types import CodeType
+
+# Of marshalling: every Python reads it. Later ones have references in the code, by numbers: the same for no two modules,
+# they cost the archive a tenth, and what they are hangs on what else is in memory.
+_FORM = 2
+# Of a compiled file that is not compared with its source (PEP 552), and of the hash of that.
+_UNCHECKED, _HASH = (1).to_bytes(4, "little"), bytes(8)
+_TABLE = "co_linetable" if sys.version_info >= (3, 10) else "co_lnotab"
+
+
+class _WithoutAnnotations(ast.NodeTransformer):
+    """Takes the annotations from functions; those of classes say what fields a tuple has."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:  # noqa: N802 - ast's name
+        self.generic_visit(node)
+        node.returns = None
+        for one in ast.walk(node.args):
+            if isinstance(one, ast.arg):
+                one.annotation = None
+        return node
+
+
+def _compiled(path: str, text: bytes) -> CodeType:
+    tree = _WithoutAnnotations().visit(ast.parse(text))
+    return _without_lines(compile(tree, path, "exec", dont_inherit=True, optimize=2))
+
+
+def _without_lines(code: CodeType) -> CodeType:
+    constants = tuple(_without_lines(one) if isinstance(one, CodeType) else one for one in code.co_consts)
+    return code.replace(co_consts=constants, **{_TABLE: b""})
+
+
+def main() -> None:
+    """Answer with the Python's version and tag, the importer as a compiled file, and the code of each module."""
+    importer, files = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 - of this program
+    magic = importlib.util.MAGIC_NUMBER
+    modules = {path: marshal.dumps(_compiled(path, text), _FORM) for path, text in files.items()}
+    starter = magic + _UNCHECKED + _HASH + marshal.dumps(_compiled("importer.py", importer), _FORM)
+    name = "" if sys.implementation.name == "cpython" else f"{sys.implementation.name} "
+    answer = {
+        "python": f"{name}{sys.version_info[0]}.{sys.version_info[1]}",
+        "compiled_by": ".".join(map(str, sys.version_info[:3])),
+        "tag": f"{sys.implementation.cache_tag}-{int.from_bytes(magic[:2], 'little')}",
+        "importer": starter,
+        "modules": modules,
+    }
+    sys.stdout.buffer.write(marshal.dumps(answer, _FORM))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The file: two lines of shell, then a zip archive.
+
+    __main__.py       sees which Python runs it, and takes the importer that was compiled for it, or the importer's source
+    importer.py       imports what is in the archive; importer-cpython-39-3425.pyc and others: compiled for one Python
+    sources           all modules and their data
+    compiled.xz       the same for each Python that the archive was compiled for, one after the other
+    manifest.json     which ecsauth this is, and which Pythons have compiled it
+    LICENSE
+
+Python reads the whole directory of a zip archive before it runs it, slowly: with all modules in one entry that stays
+short. One compression for all Pythons makes the file half as large, as their code has much in common. The oldest Python
+comes first: it is decompressed only as far as the Python that runs needs it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from ecsauth import __version__
+from ecsauth.errors import LocalError
+from ecsauth.pack.strip import stripped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Isolated, and without site: else what PYTHONPATH or a .pth file names would be run before anything of the archive.
+# The kernel passes one option at most through env.
+START = b'#!/bin/sh\nexec python3 -IS "$0" "$@"\n'
+MAIN, MANIFEST, SCHEMA = "__main__.py", "manifest.json", 2
+_COMPILED = "compiled.xz"
+_NO_PARTS = "PARTS = {}"
+# The oldest that a zip archive can say.
+_MOMENT = (1980, 1, 1, 0, 0, 0)
+_UNIX, _MODE = 3, 0o100644 << 16
+# More than all Pythons need; the reader takes as much memory as it is told here.
+_WINDOW = 16 * 1024 * 1024
+
+
+class CompiledPart(NamedTuple):
+    """What one Python has compiled: `tag` tells who can run it, `python` and `compiled_by` are for people."""
+
+    python: str
+    compiled_by: str
+    tag: str
+    importer: bytes
+    files: dict[str, bytes]
+
+
+class Programs(NamedTuple):
+    """The texts of the programs that start the archive."""
+
+    chooser: str
+    importer: str
+
+
+def archive(files: Mapping[str, bytes], parts: Sequence[CompiledPart], programs: Programs, licence: bytes) -> bytes:
+    """Return the whole file, the same for the same content; raise LocalError where it cannot be compressed."""
+    code, places = b"", {}
+    for part in parts:
+        packed = pack({**files, **part.files})
+        places[part.tag] = (len(code), len(code) + len(packed))
+        code += packed
+    entries = {
+        MAIN: stripped(programs.chooser).replace(_NO_PARTS, f"PARTS = {places!r}").encode(),
+        "importer.py": stripped(programs.importer).encode(),
+        **{f"importer-{part.tag}.pyc": part.importer for part in parts},
+        "sources": pack(files),
+        MANIFEST: _manifest(parts),
+        "LICENSE": licence,
+        **({_COMPILED: _compressed(code)} if parts else {}),
+    }
+    return START + _zip(entries, len(START))
+
+
+def pack(files: Mapping[str, bytes]) -> bytes:
+    """Return files as one: a line for each, with its path and size, a blank one, then all contents."""
+    head = "".join(f"{path} {len(content)}\n" for path, content in files.items())
+    return b"\n".join((head.encode(), b"".join(files.values())))
+
+
+def _manifest(parts: Sequence[CompiledPart]) -> bytes:
+    pythons = {part.python: {"compiled_by": part.compiled_by, "tag": part.tag} for part in parts}
+    return json.dumps({"schema": SCHEMA, "ecsauth": __version__, "pythons": pythons}, indent=2).encode() + b"\n"
+
+
+def _compressed(code: bytes) -> bytes:
+    try:
+        import lzma
+    except ImportError:
+        raise LocalError(
+            "this Python has no lzma, which compiled code is compressed with",
+            "build with another Python, or without compiled code: --no-compile",
+        ) from None
+    how = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": _WINDOW, "lc": 4, "pb": 0}
+    return lzma.compress(code, filters=[how])
+
+
+def _zip(entries: Mapping[str, bytes], before: int) -> bytes:
+    """Return a zip archive that is the same for the same content; `before` bytes stand before it in its file."""
+    import zipfile  # loads more than its users want
+
+    buffer = io.BytesIO(b"\0" * before)
+    buffer.seek(before)
+    with zipfile.ZipFile(buffer, "w") as out:
+        for name, content in sorted(entries.items()):
+            entry = zipfile.ZipInfo(name, _MOMENT)
+            entry.create_system, entry.external_attr = _UNIX, _MODE
+            entry.compress_type = zipfile.ZIP_STORED if name == _COMPILED else zipfile.ZIP_DEFLATED
+            out.writestr(entry, content, compresslevel=9)
+    return buffer.getvalue()[before:]

@@ -1,1 +1,0 @@
-"""The parts of scripts/build-archive, which runs this directory: `python scripts/_archive`."""
