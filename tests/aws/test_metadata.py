@@ -58,7 +58,7 @@ def fault_of(seconds: float = 1.0) -> EcsauthError:
 def role_fault_of(seconds: float = 1.0) -> EcsauthError:
     """Return what is said of credentials that are lacking."""
     with pytest.raises(EcsauthError) as caught:
-        MetadataService().require_role(seconds)
+        MetadataService().role(seconds)
     return caught.value
 
 
@@ -107,8 +107,10 @@ ROLE = f"{ROLE_PATH}ecsInstanceRole"
 
 
 def test_role(instance: StandIn) -> None:
-    """Where the role's credentials are to be had, there is nothing to say."""
-    MetadataService().require_role(5)
+    """The role's keys are those that the metadata service has for it, and print as nothing."""
+    keys = MetadataService().role(5)
+    assert keys.revealed() == ("ASIAINSTANCEROLE0001", "instance-role-secret-key", "instance-role-session-token")
+    assert repr(keys) == "SigningKeys(access_key='ASIAINSTANCEROLE0001', secret_key=***, token=***)"
     assert instance.paths == ["PUT /latest/api/token", f"GET {ROLE_PATH}", f"GET {ROLE}"]
 
 
@@ -165,17 +167,6 @@ def test_other_roles(lone: Callable[..., None], name: bytes, fault: type[Ecsauth
     with Documents(answer(200, name), ROLE_PATH) as service:
         lone(AWS_EC2_METADATA_SERVICE_ENDPOINT=service.url)
         assert type(role_fault_of()) is fault
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_WEB_IDENTITY_TOKEN_FILE"],
-)
-def test_roles_of_other_kinds(instance: StandIn, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Where the environment names another source of credentials, the instance's role is not what is lacking."""
-    monkeypatch.setenv(name, "/somewhere")
-    MetadataService().require_role(1)
-    assert instance.paths == []
 
 
 @pytest.mark.parametrize("behaviour", [Behaviour.SILENT, Behaviour.SLOW])

@@ -43,7 +43,7 @@ PORTABLE = Tier(
         # The SDK that this Python gets, and what is made of its answers.
         "tests/aws/test_faults.py",
         "tests/aws/test_metadata.py",
-        "tests/aws/test_sdk.py",
+        "tests/aws/test_instance_keys.py",
         "tests/aws/test_store",
         # Files and state: system calls, as this Python makes them.
         "tests/machine/test_disk",

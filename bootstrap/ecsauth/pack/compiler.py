@@ -24,7 +24,7 @@ _TABLE = "co_linetable" if sys.version_info >= (3, 10) else "co_lnotab"
 class _WithoutAnnotations(ast.NodeTransformer):
     """Takes the annotations from functions; those of classes say what fields a tuple has."""
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:  # noqa: N802 - ast's name
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         self.generic_visit(node)
         node.returns = None
         for one in ast.walk(node.args):

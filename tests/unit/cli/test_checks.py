@@ -9,6 +9,6 @@ from ecsauth.doctor import ordered
 def test_order_of_the_probes() -> None:
     """Each check comes after those that it needs; the clock after the answers that it is measured against; STS last."""
     assert [check.name for check in ordered(TABLE)] == [
-        *("last-run", "python", "sdk", "metadata", "role", "region", "bucket", "time", "object", "kms-key"),
+        *("last-run", "python", "metadata", "role", "region", "bucket", "time", "object", "kms-key"),
         *("directory", "file", "docker", "engine", "agent", "ordering", "timer", "caller"),
     ]

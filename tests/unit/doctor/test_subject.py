@@ -10,7 +10,7 @@ from ecsauth.boot.fetch import Identity
 from ecsauth.boot.service import Supervisor
 from ecsauth.boot.state import Installed, Source, State
 from ecsauth.boot.trust import ObjectFacts, Pins
-from ecsauth.doctor.subject import DoctorRequest, ExaminedInstance, credentials
+from ecsauth.doctor.subject import DoctorRequest, ExaminedInstance, given_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +88,7 @@ def test_place_of_the_bucket(on: ExaminedInstance, place: tuple[str, str]) -> No
 )
 def test_credentials(profile: Optional[str], environment: Mapping[str, str], said: str) -> None:
     """A profile beats the environment, which beats the role."""
-    assert credentials(profile, environment) == said
+    assert given_credentials(profile, environment) == said
 
 
 @pytest.mark.parametrize(
