@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional
 
-from ecsauth.check import shell
 from ecsauth.check.found import found, title
 from ecsauth.check.lines import LineKind
+from ecsauth.go.values import trim_space
 from ecsauth.registry import auth, document_problems, meant_document
+from ecsauth.registry.auth import DATA, TYPE
 from ecsauth.registry.document import FIELDS
 from ecsauth.registry.keys import host_of, strip_scheme
 from ecsauth.registry.problems import Problem, ProblemKind
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ecsauth.check.lines import Line
     from ecsauth.finding import Finding
 
-TYPE, DATA = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_DATA"
 
 _AGENT = ("agent",)
 # Their columns count in the type's value.
@@ -212,7 +212,7 @@ def _inside(kind: str, data: str, problems: tuple[Problem, ...]) -> tuple[Proble
     if looks_like is None and ProblemKind.CREDS_STORE in around:
         return ()  # the entries are empty because of the helper
     # The fix of a config.json names the type; of any other document a wrong one is a slip of its own.
-    given = document_problems.trim(kind)
+    given = trim_space(kind)
     inner = given if given in FIELDS and not meant.is_wrapped else looks_like or given
     start = data.find(text)  # -1: there were escapes in it, and no column is right
     found = [
@@ -261,7 +261,7 @@ def value_of(line: Optional[Line]) -> Optional[str]:
 def _code(problem: Problem, line: Line) -> str:
     """Return the rule of a problem: one of its own where a script is at fault, and would write it again."""
     is_candidate = problem.kind in _BY_SHELL and problem.detail is None and line.name == DATA
-    is_written = is_candidate and shell.wrote(DATA, line.value.reveal())
+    is_written = is_candidate and document_problems.shell_wrote(DATA, line.value.reveal())
     return "A331" if is_written else CODES[problem.kind]
 
 

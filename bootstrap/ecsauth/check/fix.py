@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn, Optional
 from ecsauth.agent import variables
 from ecsauth.agent.names import in_other_letters
 from ecsauth.check import file
-from ecsauth.check.credentials import DATA, TYPE, value_of
+from ecsauth.check.credentials import value_of
 from ecsauth.check.examine import by_hand, examine
 from ecsauth.check.fix_credentials import Auth, canonical_auth, compact
 from ecsauth.check.lines import BYTE_ORDER_MARK, Line, LineKind, scan
@@ -21,6 +21,7 @@ from ecsauth.finding import Severity
 from ecsauth.go import json
 from ecsauth.go.values import GO_SPACE
 from ecsauth.registry import document_problems, meant_document
+from ecsauth.registry.auth import DATA, TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

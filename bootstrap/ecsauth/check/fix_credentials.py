@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from ecsauth.agent.names import shown_registry
 from ecsauth.errors import InvalidError
 from ecsauth.go.json import JsonKind
+from ecsauth.go.values import trim_space
 from ecsauth.registry import auth, document_problems, meant_document
 from ecsauth.registry.document import FIELDS
 from ecsauth.registry.key_problems import flaw
@@ -73,7 +74,7 @@ def canonical_auth(kind: Optional[str], data: Optional[str]) -> Auth:
 
 def _type(kind: str, data: str) -> Optional[str]:
     """Return the type that is meant, None if nobody knows."""
-    kind = document_problems.trim(kind)
+    kind = trim_space(kind)
     if kind not in FIELDS:
         problem = document_problems.type_problem_of(kind, data)
         if problem is None or problem.kind not in (ProblemKind.TYPE_MISSPELT, ProblemKind.TYPE_MISSING):

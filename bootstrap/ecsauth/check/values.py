@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from ecsauth.agent import config, variables
 from ecsauth.agent.config import ConfigVerdict, Effect
 from ecsauth.agent.names import looks_secret
-from ecsauth.check import shell
-from ecsauth.check.credentials import DATA, TYPE
 from ecsauth.check.found import fix_of, found, title
 from ecsauth.check.lines import Line, LineKind
 from ecsauth.go.values import GO_SPACE
+from ecsauth.registry.auth import DATA, TYPE
+from ecsauth.registry.document_problems import shell_wrote
 from ecsauth.registry.meant_document import without_comment
 from ecsauth.secret import Secret
 
@@ -191,7 +191,7 @@ def _effect(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Findi
     code = _code(effect, variable)
     if code:
         fix = f"write {variable.accepted}" if variable.accepted and effect.lost else ""
-        if effect.lost and variable.kind in JSON_KINDS and shell.wrote(variable.name, setting.line.value.reveal()):
+        if effect.lost and variable.kind in JSON_KINDS and shell_wrote(variable.name, setting.line.value.reveal()):
             fix = fix_of("A331").replace(DATA, variable.name)
         yield setting.found(code, f"{title(code)}: {effect.reason}", fix)
     elif variable.read_by == "both" and effect.effective is True and setting.bare.reveal() != "true":

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ecsauth.agent import variables
 from ecsauth.agent.names import in_other_letters
-from ecsauth.check.credentials import DATA, TYPE
 from ecsauth.check.found import found, title
 from ecsauth.check.lines import LineKind
+from ecsauth.registry.auth import DATA, TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

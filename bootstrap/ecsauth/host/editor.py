@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ecsauth.envfile import LARGEST
 from ecsauth.errors import LocalError
+from ecsauth.host.files import close
 from ecsauth.secret import SecretBytes
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class ScratchFile:
         except OSError as fault:
             raise LocalError(f"cannot read what the editor left: {_reason(fault)}") from None
         finally:
-            _close(descriptor)
+            close(descriptor)
         if len(data) > LARGEST:
             raise LocalError(f"the edited file is larger than {LARGEST // 1024} KiB: it is no env-file")
         return SecretBytes(data)
@@ -143,7 +144,7 @@ def scratch_file(name: str, data: bytes) -> Iterator[ScratchFile]:
             _remove(folder)
             raise
         finally:
-            _close(lock)
+            close(lock)
 
 
 def remove_leftovers() -> tuple[str, ...]:
@@ -170,7 +171,7 @@ def _is_left_and_removed(path: str) -> bool:
     except (OSError, LocalError):
         return False
     finally:
-        _close(lock)
+        close(lock)
     return True
 
 
@@ -186,7 +187,7 @@ def _held_folder(place: Optional[str]) -> tuple[str, int]:
         lock = os.open(folder, _DIRECTORY)
         if _is_held(lock):
             return folder, lock
-        _close(lock)
+        close(lock)
     raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
 
 
@@ -197,11 +198,6 @@ def _is_held(lock: int) -> bool:
     except BlockingIOError:
         return False
     return os.fstat(lock).st_nlink > 0
-
-
-def _close(descriptor: int) -> None:
-    with contextlib.suppress(OSError):
-        os.close(descriptor)
 
 
 def _places() -> Iterator[str]:

@@ -74,7 +74,7 @@ def targets(data: bytes, registries: Sequence[str] = (), images: Sequence[Image]
     An image that no credential is for is pulled by nobody. `registries` leaves out all others; raises UsageError for
     one that the file does not know.
     """
-    auth = _auth(data)
+    auth = registry_auth.in_environment(envfile.docker(data).process_environment())
     found = [LoginTarget(entry.key, shown_key(entry.key) or _UNNAMED, entry.credential) for entry in auth.entries]
     pulls = [target for each in images for target in _pulls(auth, each)]
     replaced = {(target.registry, target.credential) for target in pulls}
@@ -85,11 +85,6 @@ def targets(data: bytes, registries: Sequence[str] = (), images: Sequence[Image]
     return tuple(
         target for target in found if not registries or any(_is_meant(name, target.registry) for name in registries)
     )
-
-
-def _auth(data: bytes) -> RegistryAuth:
-    environment = {name: value.reveal() for name, value in envfile.docker(data).process_environment().items()}
-    return registry_auth.parse(environment.get("ECS_ENGINE_AUTH_TYPE"), environment.get("ECS_ENGINE_AUTH_DATA"))
 
 
 def _pulls(auth: RegistryAuth, image: Image) -> list[LoginTarget]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from ecsauth import envfile
 from ecsauth.agent.names import shown, shown_registry
 from ecsauth.registry import auth as registry_auth
+from ecsauth.registry.auth import DATA
 
 if TYPE_CHECKING:
     from ecsauth.registry.credential import Credential
-
-_AUTH_TYPE, _AUTH_DATA = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_DATA"
+    from ecsauth.secret import Secret
 
 
 class Change(NamedTuple):
@@ -28,7 +28,7 @@ class Change(NamedTuple):
 
 def difference(old: bytes, new: bytes) -> tuple[Change, ...]:
     """Return the changes in what docker would hand to the agent; none if both say the same."""
-    before, after = _environment(old), _environment(new)
+    before, after = envfile.docker(old).environment(), envfile.docker(new).environment()
     changes: list[Change] = []
     for name in sorted({*before, *after}):
         if before.get(name) == after.get(name):
@@ -36,24 +36,24 @@ def difference(old: bytes, new: bytes) -> tuple[Change, ...]:
         name_shown = shown(name) or "a variable with an unusual name"
         if name not in before or name not in after:
             changes.append(Change(name_shown, "added" if name in after else "removed"))
-        elif name != _AUTH_DATA:
+        elif name != DATA:
             changes.append(Change(name_shown, "changed"))
-    if before.get(_AUTH_DATA) != after.get(_AUTH_DATA):
+    if before.get(DATA) != after.get(DATA):
         changes += _registry_changes(before, after)
     return tuple(changes)
 
 
-def _registry_changes(before: dict[str, str], after: dict[str, str]) -> list[Change]:
+def _registry_changes(before: dict[str, Secret], after: dict[str, Secret]) -> list[Change]:
     """Say which registries the changed data concerns, or only that it is written in another way."""
     old, new = _credentials(before), _credentials(after)
     changes = [
-        Change(_AUTH_DATA, what, shown_registry(key) or "with a name that is not shown")
+        Change(DATA, what, shown_registry(key) or "with a name that is not shown")
         for registry in sorted({*old, *new})
         for key, one, other in _pairs(old.get(registry, {}), new.get(registry, {}))
         for what in _entry_changes(one, other)
     ]
-    both_set = _AUTH_DATA in before and _AUTH_DATA in after
-    return changes or ([Change(_AUTH_DATA, "written differently, with the same credentials")] if both_set else [])
+    both_set = DATA in before and DATA in after
+    return changes or ([Change(DATA, "written differently, with the same credentials")] if both_set else [])
 
 
 def _pairs(
@@ -77,14 +77,9 @@ def _entry_changes(old: Optional[Credential], new: Optional[Credential]) -> list
     return [f"{texts.get(field, field)} changed" for field, one, other in zip(old._fields, old, new) if one != other]
 
 
-def _environment(data: bytes) -> dict[str, str]:
-    return {name: value.reveal() for name, value in envfile.docker(data).environment().items()}
-
-
-def _credentials(environment: dict[str, str]) -> dict[str, dict[str, Credential]]:
+def _credentials(environment: dict[str, Secret]) -> dict[str, dict[str, Credential]]:
     """Return the credentials by registry, as the agent knows it, and then by name, as it is written."""
-    auth = registry_auth.parse(environment.get(_AUTH_TYPE), environment.get(_AUTH_DATA))
     found: dict[str, dict[str, Credential]] = {}
-    for entry in auth.entries:
+    for entry in registry_auth.in_environment(environment).entries:
         found.setdefault(entry.registry, {})[entry.key] = entry.credential
     return found

@@ -7,17 +7,19 @@ Under `credsStore` docker does not use what stands in the file.
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol, Union
 
 from ecsauth import envfile
 from ecsauth.check import check
-from ecsauth.check.credentials import DATA, TYPE
 from ecsauth.errors import InvalidError, LocalError, UsageError
 from ecsauth.finding import Severity
 from ecsauth.registry import auth as registry_auth
-from ecsauth.registry import expiry, writer
+from ecsauth.registry import expiry
+from ecsauth.registry.auth import DATA, TYPE
 from ecsauth.registry.docker_config import named
-from ecsauth.registry.document import DOCKERCFG
+from ecsauth.registry.document import DOCKER, DOCKERCFG
 from ecsauth.registry.keys import (
     CANONICAL_HUB_KEY,
     canonical_registry,
@@ -26,9 +28,10 @@ from ecsauth.registry.keys import (
     names_host,
     strip_scheme,
 )
+from ecsauth.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ecsauth.registry.auth import RegistryAuth
     from ecsauth.registry.credential import Credential
@@ -66,9 +69,7 @@ def merged(data: bytes, kind: str, credentials: Mapping[str, Credential]) -> byt
 
 
 def _auth(data: bytes) -> RegistryAuth:
-    environment = envfile.docker(data).environment()
-    kind, value = environment.get(TYPE), environment.get(DATA)
-    return registry_auth.parse(kind.reveal() if kind else None, value.reveal() if value else None)
+    return registry_auth.in_environment(envfile.docker(data).environment())
 
 
 def _entries(auth: RegistryAuth, credentials: Mapping[str, Credential]) -> list[tuple[str, Credential]]:
@@ -86,7 +87,32 @@ def _entries(auth: RegistryAuth, credentials: Mapping[str, Credential]) -> list[
 
 
 def _values(kind: str, entries: list[tuple[str, Credential]]) -> dict[str, bytes]:
-    return {TYPE: kind.encode(), DATA: writer.render(kind, entries).reveal().encode()}
+    return {TYPE: kind.encode(), DATA: render(kind, entries).reveal().encode()}
+
+
+def render(kind: str, credentials: Iterable[tuple[str, Credential]]) -> Secret:
+    """Return the data for `kind` ("docker" or "dockercfg") with a key for each pair of registry and credential.
+
+    Only what that type reads is written, and no empty field. Raise InvalidError for a user name with a colon under
+    dockercfg, and for bytes that are not UTF-8 under docker: neither can be written there.
+    """
+    body = _docker if kind == DOCKER else _dockercfg
+    document = {registry: body(credential) for registry, credential in credentials}
+    return Secret(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+
+
+def _docker(credential: Credential) -> dict[str, str]:
+    texts = {name: value if isinstance(value, str) else value.reveal() for name, value in credential._asdict().items()}
+    if any("\udc80" <= character <= "\udcff" for text in texts.values() for character in text):
+        raise InvalidError("a credential with bytes that are not UTF-8 cannot be written for the type docker")
+    return {name: text for name, text in texts.items() if text}
+
+
+def _dockercfg(credential: Credential) -> dict[str, str]:
+    if ":" in credential.username:
+        raise InvalidError("a user name with a colon cannot be written for the type dockercfg")
+    pair = f"{credential.username}:{credential.password.reveal()}".encode("utf-8", "surrogateescape")
+    return {"auth": base64.b64encode(pair).decode("ascii")}
 
 
 def _replaced(data: bytes, values: dict[str, bytes]) -> bytes:

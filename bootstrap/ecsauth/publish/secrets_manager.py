@@ -89,8 +89,7 @@ def login(data: bytes, registry: str) -> PasswordCredential:
     Raises InvalidError if it would send none, a random one, or one that ECS does not take from a secret or that
     does not last.
     """
-    environment = {name: value.reveal() for name, value in envfile.docker(data).process_environment().items()}
-    auth = registry_auth.parse(environment.get("ECS_ENGINE_AUTH_TYPE"), environment.get("ECS_ENGINE_AUTH_DATA"))
+    auth = registry_auth.in_environment(envfile.docker(data).process_environment())
     found = match.match(auth, f"{registry}/IMAGE")
     if not found.deterministic:
         raise InvalidError(

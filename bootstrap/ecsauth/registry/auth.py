@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ecsauth.go import json
+from ecsauth.go.values import trim_space
 from ecsauth.registry import credential as registry_credential
 from ecsauth.registry import document as registry_document
 from ecsauth.registry import document_problems, entry_problems, key_problems
@@ -19,9 +20,12 @@ from ecsauth.registry.problems import Problem, ProblemKind, best_first
 from ecsauth.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ecsauth.go.json import Value
+
+
+TYPE, DATA = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_DATA"
 
 
 class RegistryAuth(NamedTuple):
@@ -45,13 +49,19 @@ def parse(auth_type: Optional[str], auth_data: Optional[str]) -> RegistryAuth:
 
     Texts are as `os.environ` gives them: bytes that are not UTF-8 as surrogateescape. Raises nothing.
     """
-    kind, data = document_problems.trim(auth_type or ""), auth_data or ""
+    kind, data = trim_space(auth_type or ""), auth_data or ""
     if kind in registry_document.FIELDS:
         return _read(kind, data)
     warnings = (f"Unknown auth configuration: {kind}",) if kind else ()
     problem = document_problems.type_problem_of(kind, data)
     problems = (problem, *_read(problem.detail, data).problems) if problem else ()
     return RegistryAuth("", (), problems, warnings)
+
+
+def in_environment(environment: Mapping[str, Secret]) -> RegistryAuth:
+    """Return what the agent makes of the environment that it is started with."""
+    kind, data = (environment.get(name) for name in (TYPE, DATA))
+    return parse(kind.reveal() if kind else None, data.reveal() if data else None)
 
 
 def _read(kind: Optional[str], data: str) -> RegistryAuth:

@@ -7,13 +7,13 @@ from typing import Optional
 
 from ecsauth.go import json
 from ecsauth.go.json import SPACE, Flaw, JsonError, JsonKind, Member, Value
-from ecsauth.go.values import GO_SPACE
 from ecsauth.registry.document import DOCKER, DOCKERCFG, known_field
 from ecsauth.registry.keys import shown_key
 from ecsauth.registry.problems import Problem, ProblemKind
 
 _SMART_QUOTES = frozenset("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2032\u2033`\u00b4")
 _WORD = "[A-Za-z]*"
+_DOUBLED_BACKSLASHES = r'[{\[]\s*\\\\"'
 _WORDS = frozenset({"nan", "inf", "infinity", "true", "false", "none", "null", "undefined", "nil"})
 _SAYS_IT: dict[Flaw, ProblemKind] = {
     Flaw.EMPTY: ProblemKind.JSON_EMPTY,
@@ -40,6 +40,25 @@ def json_problem_of(data: str, error: JsonError) -> Problem:
     kind = _SAYS_IT.get(error.flaw) or _met(data, error)
     is_comment = kind is ProblemKind.JSON_TRAILING and data[error.offset] == "#"
     return Problem(kind, error.offset + 1, detail="comment" if is_comment else None)
+
+
+def shell_wrote(name: str, value: str) -> bool:
+    """Tell whether a value that is no JSON has the marks of a shell: user data often writes it with echo, unquoted.
+
+    The name stands in it again (bash(1), Brace Expansion: `N={"a":1,"b":2}` becomes `N=a:1 N=b:2`), all quotes are
+    gone, or their backslashes are doubled.
+    """
+    if re.search(rf"\s{re.escape(name)}=", value):
+        return True
+    return _has_lost_its_quotes(value) or re.match(_DOUBLED_BACKSLASHES, value) is not None
+
+
+def _has_lost_its_quotes(value: str) -> bool:
+    """Tell whether quotes were removed (bash(1), Quote Removal); YAML has white space behind its colons."""
+    is_document = value[:1] in ("{", "[") and value[-1:] in ("}", "]")
+    if not is_document or '"' in value or "'" in value:
+        return False
+    return re.search(r":\s", value) is None and re.search("[A-Za-z]", value) is not None
 
 
 def is_shell_quoted(data: str) -> bool:
@@ -182,11 +201,6 @@ _MEANT = {
     "kubernetesiodockerconfigjson": DOCKERCFG,
 }
 """Letters of a type that people write, and the type that they mean."""
-
-
-def trim(text: str) -> str:
-    """Cut what Go's strings.TrimSpace cuts: Unicode's White_Space, which is less than Python's str.strip cuts."""
-    return text.strip(GO_SPACE)
 
 
 def type_problem_of(kind: str, data: str) -> Optional[Problem]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from ecsauth import envfile
 from ecsauth.aws_names import is_s3_uri
 from ecsauth.check import approve
-from ecsauth.check.credentials import DATA, TYPE
 from ecsauth.cli import console, inputs, options
 from ecsauth.cli.findings import document, tell
 from ecsauth.errors import ExitCode, InvalidError, LocalError, UsageError
@@ -19,6 +18,7 @@ from ecsauth.publish import import_logins
 from ecsauth.publish.diff import difference
 from ecsauth.publish.import_logins import PROGRAM
 from ecsauth.registry import docker_config
+from ecsauth.registry.auth import DATA, TYPE
 from ecsauth.registry.docker_config import named
 from ecsauth.registry.document import DOCKER
 from ecsauth.secret import SecretBytes

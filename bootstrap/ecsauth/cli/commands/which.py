@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import argparse
 
     from ecsauth.cli.options import Parser
-    from ecsauth.envfile import Reading
     from ecsauth.registry.auth import RegistryAuth
     from ecsauth.registry.credential import Credential, Entry
     from ecsauth.registry.match import Match, MatchStep
@@ -69,19 +68,14 @@ def _auth(data: bytes, file: str) -> RegistryAuth:
     hint = f"ecsauth check {inputs.for_shell(file) or file} tells why"
     if reading.refusal is not None or reading.start_failure is not None:
         raise InvalidError(f"{name}: docker does not start an agent with this file", hint)
-    auth = _parsed(reading)
+    auth = registry_auth.in_environment(reading.process_environment())
     if _loses(auth):
         console.warn(f"{name}: the agent does not get all credentials of this file")
         console.say(f"hint: {hint}")
-    elif _parsed(envfile.ecs_init(data)).entries != auth.entries:
+    elif registry_auth.in_environment(envfile.ecs_init(data).process_environment()).entries != auth.entries:
         console.warn(f"{name}: this is what docker's --env-file gives; ecs-init reads other credentials")
         console.say(f"hint: {hint}")
     return auth
-
-
-def _parsed(reading: Reading) -> RegistryAuth:
-    environment = {name: value.reveal() for name, value in reading.process_environment().items()}
-    return registry_auth.parse(environment.get("ECS_ENGINE_AUTH_TYPE"), environment.get("ECS_ENGINE_AUTH_DATA"))
 
 
 def _loses(auth: RegistryAuth) -> bool:

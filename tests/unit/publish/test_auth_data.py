@@ -1,4 +1,4 @@
-"""Auth data written anew."""
+"""ECS_ENGINE_AUTH_DATA written anew."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 
 import pytest
 from ecsauth.errors import InvalidError
+from ecsauth.publish import import_logins
 from ecsauth.registry import auth as registry_auth
-from ecsauth.registry import writer
 from ecsauth.registry.credential import Credential
 from ecsauth.secret import Secret
 from hypothesis import given
@@ -36,7 +36,7 @@ def test_agent_reads_what_was_written(data: st.DataObject, keys: list[str]) -> N
     """The agent decodes one line to the same credentials, for both types and whatever is in them."""
     for kind, credentials in (("docker", _FULL), ("dockercfg", _PAIRS)):
         written = {key: data.draw(credentials) for key in keys}
-        text = writer.render(kind, written.items()).reveal()
+        text = import_logins.render(kind, written.items()).reveal()
         assert not set("\r\n") & set(text)
         assert {entry.key: entry.credential for entry in registry_auth.parse(kind, text).entries} == written
 
@@ -44,10 +44,10 @@ def test_agent_reads_what_was_written(data: st.DataObject, keys: list[str]) -> N
 def test_nothing_superfluous_is_written() -> None:
     """No white space, no empty field, and under dockercfg the pair only."""
     credential = Credential("\u00fc", Secret("p"), email="e")
-    assert writer.render("docker", [("a.b", credential)]).reveal() == (
+    assert import_logins.render("docker", [("a.b", credential)]).reveal() == (
         '{"a.b":{"username":"\u00fc","password":"p","email":"e"}}'
     )
-    assert writer.render("dockercfg", [("a.b", credential)]).reveal() == '{"a.b":{"auth":"w7w6cA=="}}'
+    assert import_logins.render("dockercfg", [("a.b", credential)]).reveal() == '{"a.b":{"auth":"w7w6cA=="}}'
 
 
 @pytest.mark.parametrize(
@@ -57,21 +57,13 @@ def test_nothing_superfluous_is_written() -> None:
 def test_what_cannot_be_written_is_refused(kind: str, credential: Credential) -> None:
     """A colon in the user name has no place in dockercfg, other bytes than UTF-8 have none in docker."""
     with pytest.raises(InvalidError) as caught:
-        writer.render(kind, [("a.b", credential)])
+        import_logins.render(kind, [("a.b", credential)])
     assert "hunter2" not in str(caught.value)
 
 
-def test_unwrap() -> None:
-    """The object inside `auths` is given as it stands, so that parsing it gives the entries."""
+def test_what_was_read_is_written_again() -> None:
+    """The entries of a document give the same document."""
     inner = '{"a.b": {"auth":"dTpw"},\n "c.d":{"auth":"djp3"}}'
-    unwrapped = writer.unwrap(f'{{"auths": {inner}, "credsStore":"x"}}')
-    assert unwrapped == Secret(inner)
     entries = registry_auth.parse("dockercfg", inner).entries
-    rewritten = writer.render("dockercfg", [(entry.key, entry.credential) for entry in entries])
+    rewritten = import_logins.render("dockercfg", [(entry.key, entry.credential) for entry in entries])
     assert json.loads(rewritten.reveal()) == json.loads(inner)
-
-
-@pytest.mark.parametrize("data", ["", "{", "[]", "null", '{"a.b":{}}', '{"auths":{"auth":"dTpw"}}', '{"auths":[]}'])
-def test_nothing_to_unwrap(data: str) -> None:
-    """A document without the wrapper, or with a registry of that name, has nothing to unwrap."""
-    assert writer.unwrap(data) is None
