@@ -17,7 +17,7 @@ packer {
 variable "archive" {
   type        = string
   default     = "dist/ecsauth"
-  description = "where scripts/build-archive has put it"
+  description = "where ecsauth archive build has put it"
 }
 
 variable "sha256" {

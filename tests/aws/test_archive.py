@@ -45,7 +45,7 @@ def test_publish(operator: Operator) -> None:
     (version,) = operator.bucket.versions(KEY)
     assert (done.status, done.out) == (0, f"{SHA256}\n")
     assert f"published {URI}, version {version}, encrypted with {operator.bucket.kms_key}" in done.err
-    assert "ecsauth 0.1.0 for Python 3.9, 3.11" in done.err
+    assert "ecsauth 0.1.0, compiled for Python 3.9, 3.11, runs from sources on all others from 3.9 on\n" in done.err
     assert operator.bucket.get(KEY) == ARCHIVE
     expected = {
         "content-type": "application/octet-stream",
@@ -232,13 +232,13 @@ DAMAGED = ARCHIVE.replace(bytes(100), b"\x01" * 100, 1)
         (b"", "does not start as one"),
         (ARCHIVE[ARCHIVE.index(b"PK") :], "does not start as one"),
         (ARCHIVE[:-30], "cannot be read as one"),
-        (DAMAGED, "python3.9.zip in it is damaged"),
+        (DAMAGED, "compiled.xz in it is damaged"),
         (ARCHIVE[: ARCHIVE.index(b"PK")], "cannot be read as one"),
         (sample(main="main.py"), "cannot be read as one"),
         (sample("{}"), "manifest is that of something else"),
         (sample("[]"), "manifest is that of something else"),
         (sample("nonsense"), "cannot be read as one"),
-        (sample('{"schema": 2, "ecsauth": "9", "pythons": {}}'), "manifest is that of something else"),
+        (sample('{"schema": 3, "ecsauth": "9", "pythons": {}}'), "manifest is that of something else"),
         (sample(filling=boot_archive.LONGEST), "larger than 16 MiB"),
     ],
     ids=[
@@ -269,13 +269,13 @@ def test_what_is_no_archive(operator: Operator, content: bytes, reason: str) -> 
         (
             "nothing",
             "No such file",
-            "scripts/build-archive makes dist/ecsauth; one that is elsewhere is named by --file",
+            "ecsauth archive build makes dist/ecsauth; without --file an archive is built and published at once",
         ),
         ("", "is a directory", "name the file in it: --file "),
     ],
 )
 def test_no_file(operator: Operator, tmp_path: Path, name: str, said: str, hint: str) -> None:
-    """What makes the file, and how another one is named, is said."""
+    """What makes the file is said, and that there need not be one."""
     done = run_here("archive", "publish", URI, "--file", str(tmp_path / name), env=operator.env)
     assert done.status == 6
     assert said in done.err
@@ -286,4 +286,49 @@ def test_no_arguments(operator: Operator) -> None:
     """What is missing is called as the help calls it."""
     done = run_here("archive", env=operator.env)
     assert done.status == 2
-    assert "required: publish, S3URI" in done.err
+    assert "required: ACTION" in done.err
+
+
+def test_build_and_publish(operator: Operator, tmp_path: Path) -> None:
+    """Without a file the archive is built, the same that `archive build` makes, and no file of it is left."""
+    before = sorted(tmp_path.rglob("*"))
+    options = ("--no-compile", "--kms-key", operator.bucket.kms_key)
+    done = run_here("archive", "publish", URI, *options, "--format=json", env=operator.env)
+    assert (done.status, done.err) == (0, "")
+    assert (done.document["pythons"], done.document["ecsauth"]) == ([], "0.1.0")
+    assert sorted(tmp_path.rglob("*")) == before
+    path = tmp_path / "built"
+    assert run_here("archive", "build", "-o", str(path), "--no-compile", env=operator.env).status == 0
+    assert operator.bucket.get(KEY) == path.read_bytes()
+    assert done.document["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_build_and_publish_the_same_again(operator: Operator) -> None:
+    """What was built of the same sources is there already."""
+    options = ("--no-compile", "--kms-key", operator.bucket.kms_key)
+    first, second = (run_here("archive", "publish", URI, *options, env=operator.env) for _ in range(2))
+    assert (first.status, second.status, first.out) == (0, 0, second.out)
+    assert f"nothing to do, this is already {URI}" in second.err
+    assert "ecsauth 0.1.0, compiled for no Python, runs from sources on all from 3.9 on\n" in second.err
+    assert len(operator.bucket.versions(KEY)) == 1
+
+
+@pytest.mark.parametrize("option", ["--no-compile", "--python=python3"])
+def test_a_file_is_built_already(operator: Operator, option: str) -> None:
+    """What to compile for cannot be said of a file."""
+    done = publish(operator, ARCHIVE, option)
+    assert (done.status, done.out) == (2, "")
+    assert "--file names an archive that is built already" in done.err
+    assert not operator.proxy.operations
+
+
+WITH_SDK = sample('{"schema": 1, "ecsauth": "0.1.0", "pythons": {"3.9": {}, "3.11": {}}}')
+
+
+def test_an_archive_with_the_sdk(operator: Operator) -> None:
+    """One that an earlier ecsauth built is an archive, runs on its Pythons only, and is replaced by another."""
+    done = publish(operator, WITH_SDK)
+    assert done.status == 0
+    assert "ecsauth 0.1.0, for Python 3.9, 3.11\n" in done.err
+    assert publish(operator, ARCHIVE).status == 0
+    assert operator.bucket.get(KEY) == ARCHIVE

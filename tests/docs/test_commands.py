@@ -114,7 +114,7 @@ class Desk:
             each.mkdir(parents=True)
         for name, text in FILES.items():
             (desk / name).write_text(text)
-        # What scripts/build-archive leaves.
+        # What ecsauth archive build leaves.
         (desk / "dist").mkdir()
         (desk / "dist/ecsauth").write_bytes(boot_archive.sample())
         ecsauth.write_command(programs / "ecsauth", _PLACES.format(root=self._root))
@@ -242,7 +242,8 @@ def test_blocks_say_what_they_are(name: str) -> None:
         ("diff ecs.config hub.config", "`diff`"),
         (f"push ecs.config s3://{BUCKET}/k 2>&- && ecsauth history s3://{BUCKET}/k", "`history`"),
         ("export secretsmanager ecs.config --registry docker.io", "`export`"),
-        (f"archive publish s3://{BUCKET}/k", "`archive`"),
+        ("archive build --no-compile", "`archive build`"),
+        (f"archive publish s3://{BUCKET}/k --no-compile", "`archive publish`"),
         (f"push ecs.config s3://{BUCKET}/k 2>/dev/null && ecsauth boot s3://{BUCKET}/k --kms-key {KEY}", "`boot`"),
         ("status --remote", "`status`"),
         (f"doctor s3://{BUCKET}/k", "`doctor`"),

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -21,7 +22,7 @@ PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 COMMANDS = ("boot", "check", "doctor", "explain", "status", "unpersist", "verify", "which")
 _OLD_S = 24 * 3600
 _FIND = 'source "$0"; find_python "$1"'
-_MANIFEST = json.dumps({"schema": 1, "ecsauth": "0.1.0", "pythons": {"3.9": {}, "3.11": {}}})
+_MANIFEST = json.dumps({"schema": 2, "ecsauth": "0.1.0", "pythons": {"3.9": {}, "3.11": {}}})
 
 
 def sample(manifest: str = _MANIFEST, main: str = "__main__.py", filling: int = 400_000) -> bytes:
@@ -29,16 +30,16 @@ def sample(manifest: str = _MANIFEST, main: str = "__main__.py", filling: int = 
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as packed:
         # With no time of their own, so that it is the same each time.
-        for name, content in (("manifest.json", manifest), (main, ""), ("python3.9.zip", bytes(filling))):
+        for name, content in (("manifest.json", manifest), (main, ""), ("compiled.xz", bytes(filling))):
             packed.writestr(zipfile.ZipInfo(name), content)
     return b'#!/bin/sh\nexec python3 -IS "$0" "$@"\n' + buffer.getvalue()
 
 
-def build(out: Path, *options: str, root: Path = ROOT, **more: str) -> None:
+def build(out: Path, *options: str, root: Path = ROOT, python: str = sys.executable, **more: str) -> None:
     """Build an archive from a tree; AssertionError, with what was said, when it cannot be built."""
     done = subprocess.run(
-        [str(root / "scripts" / "build-archive"), "-o", str(out), *options],
-        env={**os.environ, **more},
+        [python, "-m", "ecsauth", "archive", "build", "-o", str(out), *options],
+        env={**os.environ, "PYTHONPATH": str(root / "bootstrap"), **more},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -50,10 +51,17 @@ def build(out: Path, *options: str, root: Path = ROOT, **more: str) -> None:
 
 @functools.cache
 def interpreter(version: str) -> Optional[str]:
-    """Return an interpreter of the version, found as the build finds it, None where there is none."""
+    """Return an interpreter of the version, on PATH or of pyenv, None where there is none."""
     command = ("bash", "-c", _FIND, str(ROOT / "scripts" / "_venv"), version)
     found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=60)
     return found.stdout.strip() or None
+
+
+def compiled_for(*versions: str) -> tuple[str, ...]:
+    """Return the options of a build that compiles for these Pythons; AssertionError if there is none of one."""
+    found = [interpreter(version) for version in versions]
+    assert all(found), versions
+    return tuple(f"--python={path}" for path in found)
 
 
 @functools.cache
@@ -65,7 +73,7 @@ def built() -> Path:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            build(path)
+            build(path, *compiled_for(*PYTHONS))
             # Another tree's may be in use.
             for old in folder.glob("ecsauth-*"):
                 if time.time() - old.stat().st_mtime > _OLD_S:
@@ -75,14 +83,12 @@ def built() -> Path:
 
 def _key() -> str:
     """Name the content of all that goes into the archive, or that makes it."""
-    sources = [ROOT / "LICENSE", ROOT / "scripts" / "build-archive", *(ROOT / "scripts").glob("archive-pins-*.txt")]
-    for folder in ("bootstrap", "scripts/_archive"):
-        sources += [path for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".json")]
+    sources = [path for path in (ROOT / "bootstrap").rglob("*") if path.suffix in (".py", ".json")]
     digest = hashlib.sha256()
     for version in PYTHONS:
         path = interpreter(version)
         digest.update(f"{path} {os.path.realpath(path) if path else ''}\n".encode())
-    for source in sorted(sources):
+    for source in sorted([ROOT / "LICENSE", *sources]):
         content = source.read_bytes()
         digest.update(f"{source.relative_to(ROOT)} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]

@@ -26,12 +26,15 @@ LAYERS = (
     ("registry", "envfile"),
     ("check", "login"),
     ("boot",),
+    ("pack",),
     ("status", "publish", "deploy"),
     ("doctor",),
     ("aws", "host"),
     ("cli",),
 )
 ENTRY = "ecsauth.__main__"
+# What another process runs: the boot archive, or another Python. They are read as texts, and imported by tests only.
+PROGRAMS = {"ecsauth.pack.chooser", "ecsauth.pack.compiler", "ecsauth.pack.importer"}
 HEIGHT = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
 
 
@@ -44,7 +47,7 @@ def _room(name: str) -> str:
 IO_ROOMS = ("aws", "host")
 COMMAND_LAYER = [name for name in MODULES if _room(name) == "cli"]
 PURE = [name for name in MODULES if _room(name) not in (*IO_ROOMS, "cli") and name not in (ENTRY, "ecsauth.archive")]
-BELOW_COMMANDS = [name for name in MODULES if _room(name) != "cli" and name != ENTRY]
+BELOW_COMMANDS = [name for name in MODULES if _room(name) != "cli" and name not in (ENTRY, *PROGRAMS)]
 
 SDK = frozenset({"boto3", "botocore", "s3transfer", "urllib3", "jmespath", "moto"})
 IO = frozenset({"socket", "ssl", "http", "subprocess", "tempfile", "fcntl", "dotenv"})

@@ -56,11 +56,12 @@ def compiled(interpreter: Interpreter, program: str, importer: bytes, files: Map
     command = (interpreter.path, "-S", "-s", "-B", "-X", "no_debug_ranges", "-c", program)
     given = marshal.dumps((importer, modules), 2)
     done = _run(command, _COMPILE_SECONDS, given, {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "PATH": os.defpath})
-    if done is None or done.returncode:
-        raise LocalError(f"{interpreter.path} does not compile the modules", _HINT)
-    answer: dict[str, Any] = marshal.loads(done.stdout)  # noqa: S302 - of our own program
-    modules = answer.pop("modules")
-    return CompiledPart(**answer, files=modules)
+    try:
+        answer: dict[str, Any] = marshal.loads(done.stdout if done else b"")  # noqa: S302 - of our own program
+        return CompiledPart(**answer)
+    except (EOFError, TypeError, ValueError):
+        # The program has failed, or it was none of Python's that answered.
+        raise LocalError(f"{interpreter.path} does not compile the modules", _HINT) from None
 
 
 def _one_each(pythons: Any) -> tuple[Interpreter, ...]:

@@ -13,23 +13,28 @@ OLDEST = (3, 9)
 PARTS = {}  # type: ignore[var-annotated]
 
 
-def main():  # type: ignore[no-untyped-def]  # noqa: ANN201, D103 - no annotations, for the same Pythons
-    if sys.version_info[:2] < OLDEST:
-        try:
-            sys.stderr.write(
-                "ecsauth: error: this archive runs on Python %d.%d and later, and this is Python %d.%d\n"
-                "ecsauth: hint: run it with a later one, as python3.11 -IS FILE\n" % (OLDEST + sys.version_info[:2])
-            )
-            sys.stderr.flush()
-        finally:
-            # Where the message cannot be written the status is still this one, not the interpreter's.
-            os._exit(6)
+def refuse():  # type: ignore[no-untyped-def]  # noqa: ANN201, D103 - no annotations, for the same Pythons
+    try:
+        sys.stderr.write(
+            "ecsauth: error: this archive runs on Python %d.%d and later, and this is Python %d.%d\n"
+            "ecsauth: hint: run it with a later one, as python3.11 -IS FILE\n" % (OLDEST + sys.version_info[:2])
+        )
+        sys.stderr.flush()
+    finally:
+        # Where the message cannot be written the status is still this one, not the interpreter's.
+        os._exit(6)
+
+
+def choice():  # type: ignore[no-untyped-def]  # noqa: ANN201, D103 - as above
     import importlib.util
 
     number = int.from_bytes(importlib.util.MAGIC_NUMBER[:2], "little")
     tag = "%s-%d" % (sys.implementation.cache_tag, number)
-    __import__("importer-" + tag if tag in PARTS else "importer").run(PARTS.get(tag))
+    return ("importer-" + tag if tag in PARTS else "importer"), PARTS.get(tag)
 
 
 if __name__ == "__main__":
-    main()  # type: ignore[no-untyped-call]
+    if sys.version_info[:2] < OLDEST:
+        refuse()  # type: ignore[no-untyped-call]
+    name, part = choice()  # type: ignore[no-untyped-call]
+    __import__(name).run(part)

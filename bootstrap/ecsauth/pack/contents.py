@@ -134,7 +134,7 @@ def _imports(tree: ast.Module) -> _Imports:
         elif isinstance(node, ast.stmt) and not _is_for_types(node):
             for child in ast.iter_child_nodes(node):
                 look(child, later if isinstance(node, ast.FunctionDef) else names)
-        elif isinstance(node, ast.excepthandler):
+        elif isinstance(node, ast.ExceptHandler):
             for child in node.body:
                 look(child, names)
 
@@ -166,7 +166,7 @@ def _read(path: str) -> bytes:
     By the loader: the package may be in a zip file.
     """
     folder = os.path.dirname(os.path.dirname(os.path.abspath(ecsauth.__file__)))
-    content: bytes = ecsauth.__loader__.get_data(os.path.join(folder, *path.split("/")))  # type: ignore[union-attr,attr-defined]
+    content: bytes = ecsauth.__loader__.get_data(os.path.join(folder, *path.split("/")))  # type: ignore[union-attr]
     return content
 
 

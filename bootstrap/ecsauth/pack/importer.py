@@ -102,7 +102,7 @@ def enter(part: Optional[tuple[int, int]]) -> None:
     place: str = archive.archive
     code = _decompressed(archive, f"{place}/compiled.xz", part) if part else None
     files = unpacked(code or archive.get_data(f"{place}/sources"))
-    sys.meta_path.insert(0, Importer(place, files, is_compiled=code is not None))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Importer(place, files, is_compiled=code is not None))
 
 
 def _decompressed(archive: Any, path: str, part: tuple[int, int]) -> bytes | None:
@@ -116,7 +116,7 @@ def _decompressed(archive: Any, path: str, part: tuple[int, int]) -> bytes | Non
 
 
 def unpacked(packed: bytes) -> dict[str, memoryview]:
-    """Return the files by path: first a line for each, with its path and size, then, after a blank one, all contents."""
+    """Return the files by path: a line for each, with its path and size, a blank one, then all contents."""
     start = packed.index(b"\n\n") + 2
     files, content = {}, memoryview(packed)
     for line in packed[: start - 2].decode().splitlines():

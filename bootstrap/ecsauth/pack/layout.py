@@ -1,7 +1,8 @@
 """The file: two lines of shell, then a zip archive.
 
-    __main__.py       sees which Python runs it, and takes the importer that was compiled for it, or the importer's source
-    importer.py       imports what is in the archive; importer-cpython-39-3425.pyc and others: compiled for one Python
+    __main__.py       sees which Python runs it, and takes the importer that was compiled for it, or else its source
+    importer.py       imports what is in the archive
+    importer-….pyc    the same, compiled for one Python, as cpython-39-3425
     sources           all modules and their data
     compiled.xz       the same for each Python that the archive was compiled for, one after the other
     manifest.json     which ecsauth this is, and which Pythons have compiled it

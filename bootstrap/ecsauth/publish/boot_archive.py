@@ -63,7 +63,11 @@ def read(content: bytes, name: str) -> BootArchive:
         version, pythons, schema = manifest["ecsauth"], tuple(manifest["pythons"]), manifest["schema"]
     except (KeyError, TypeError):
         raise _none(name, "its manifest is that of something else") from None
-    if schema not in (_WITH_SDK, SCHEMA) or not isinstance(version, str) or not all(isinstance(one, str) for one in pythons):
+    if (
+        schema not in (_WITH_SDK, SCHEMA)
+        or not isinstance(version, str)
+        or not all(isinstance(one, str) for one in pythons)
+    ):
         raise _none(name, "its manifest is that of something else")
     return BootArchive(version, pythons, schema != _WITH_SDK, hashlib.sha256(content).hexdigest())
 

@@ -41,9 +41,7 @@ def add_arguments(parser: Parser) -> None:
         ),
     ):
         description = f"{summary[0].upper()}{summary[1:].replace('it', _NAME, 1)}."
-        actions.add_parser(
-            name, fill=fill, help=summary, description=description, epilog=f"example:\n  {example}"
-        )
+        actions.add_parser(name, fill=fill, help=summary, description=description, epilog=f"example:\n  {example}")
 
 
 def _fill_build(parser: Parser) -> None:
@@ -67,8 +65,8 @@ def _add_pythons(parser: Parser) -> None:
         "--python",
         metavar="NAME",
         action="append",
-        help="a Python to compile for, as python3.9 or its path; repeatable (default: each python3.9 and later on PATH, "
-        "and the one that runs this)",
+        help="a Python to compile for, as python3.9 or its path; repeatable (default: each python3.9 and later on "
+        "PATH, and the one that runs this)",
     )
     which.add_argument("--no-compile", action="store_true", help="compile for none: the archive runs from sources")
 
@@ -97,9 +95,11 @@ def _build(arguments: argparse.Namespace) -> int:
 
 def _refuse(file: str) -> None:
     """Refuse what no archive can take the place of, before one is built."""
+    if file == "-":
+        raise UsageError("an archive is written to a file only", "name one: -o FILE")
     if os.path.isdir(file):
         raise LocalError(f"{file} is a directory", f"name the file in it: -o {file.rstrip('/')}/ecsauth")
-    if file == "-" or (os.path.exists(file) and not os.path.isfile(file)):
+    if os.path.exists(file) and not os.path.isfile(file):
         raise LocalError(f"{inputs.for_people(file)} is not a plain file", "name another one: -o FILE")
 
 
