@@ -13,7 +13,7 @@ from ecsauth.go import json as go_json
 from ecsauth.registry import auth as registry_auth
 from ecsauth.registry import match
 from ecsauth.registry.document import DOCKER, DOCKERCFG
-from ecsauth.registry.keys import HUB_HOSTS, HUB_KEY, printable
+from ecsauth.registry.keys import HUB_HOSTS, HUB_KEY, shown_key
 from ecsauth.registry.problems import ProblemKind
 
 from _fuzz.seeds import auth_data, cases
@@ -56,7 +56,7 @@ def _check_parsed(auth: RegistryAuth, kind: str, text: str) -> None:
         about = kind if problem.kind in _ABOUT_TYPE else text
         holds(1 <= problem.column <= len(about) + 1, f"{problem.kind} points outside")
         registry = problem.registry
-        holds(registry is None or printable(registry) is not None, f"{problem.kind} tells an unprintable key")
+        holds(registry is None or shown_key(registry) is not None, f"{problem.kind} tells a key that is not shown")
     holds(list(auth.warnings) == sorted(auth.warnings), "the warnings are not sorted")
     holds(len({entry.key for entry in auth.entries}) == len(auth.entries), "a key is there twice")
     for entry in auth.entries:
