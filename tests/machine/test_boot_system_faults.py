@@ -52,7 +52,10 @@ def test_any_call(walk: FaultWalk) -> None:
         pytest.param(Point("clone3", 2, "EAGAIN"), LOCAL, "the system starts no thread", id="no thread for S3"),
         pytest.param(Point("flock", 1, "ENOLCK"), LOCAL, "cannot lock {state}/lock: no locks", id="no lock"),
         pytest.param(
-            Point("getrandom", 2, "EIO"), LOCAL, "cannot get {uri}: input/output error", id="no random numbers"
+            Point("getrandom", 1, "EIO"),
+            LOCAL,
+            "cannot write {state}/state.json: input/output error",
+            id="no random numbers",
         ),
         pytest.param(
             Point("socket", 1, "EMFILE"),

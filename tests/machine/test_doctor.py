@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 OWNER = f"user {os.geteuid()}" if os.geteuid() else "root"
 FAILED = 3
 CHECKS = [
-    *("last-run", "python", "sdk", "time", "metadata", "role", "caller", "region", "bucket", "object", "kms-key"),
+    *("last-run", "python", "time", "metadata", "role", "caller", "region", "bucket", "object", "kms-key"),
     *("file", "directory", "docker", "engine", "agent", "ordering", "timer"),
 ]
 OTHER_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
@@ -482,17 +482,15 @@ def test_clock(settled: Machine, seconds: int, outcome: str, said: str) -> None:
 
 
 def test_no_sdk(settled: Machine) -> None:
-    """Where botocore cannot be imported that is the cause, and the rest of the machine is examined all the same."""
+    """Where botocore cannot be imported everything is examined all the same: no boot needs it."""
     program = (
         "import sys; sys.modules['botocore'] = None; from ecsauth.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     argv = [sys.executable, "-c", program, *arguments(settled, "--format=json")]
     done = subprocess.run(argv, env=settled.environment(), capture_output=True, text=True, timeout=60, check=False)
     found = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
-    assert done.returncode == FAILED
-    assert_line(found["sdk"], Line("failed", "botocore cannot be imported", "pip install"))
-    assert_line(found["bucket"], Line("skipped", "needs sdk"))
-    assert found["role"]["outcome"] == found["file"]["outcome"] == "ok"
+    assert done.returncode == 0, done.stdout
+    assert {found[name]["outcome"] for name in ("role", "caller", "bucket", "object", "kms-key", "file")} == {"ok"}
 
 
 def opened(machine: Machine) -> None:

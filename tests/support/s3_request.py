@@ -68,7 +68,7 @@ def parse(method: str, target: str, headers: dict[str, str], body: bytes) -> Req
     service = credential[3] if credential else "s3"
     bucket, _, key = unquote(parts.path).lstrip("/").partition("/") if service == "s3" else ("", "", "")
     return Request(
-        operation=_named(headers, body) or _of_s3(method, query, bucket, key) or f"{method} {parts.path}",
+        operation=_named(headers, body, query) or _of_s3(method, query, bucket, key) or f"{method} {parts.path}",
         method=method,
         path=unquote(parts.path),
         query=query,
@@ -80,14 +80,14 @@ def parse(method: str, target: str, headers: dict[str, str], body: bytes) -> Req
     )
 
 
-def _named(headers: dict[str, str], body: bytes) -> Optional[str]:
-    """Return the operation that a request names itself: in a header (KMS) or in its form (STS, IAM)."""
+def _named(headers: dict[str, str], body: bytes, query: dict[str, str]) -> Optional[str]:
+    """Return the operation that a request names itself: in a header (KMS), in its form or in its query (STS, IAM)."""
     target = headers.get("x-amz-target")
     if target:
         return target.rpartition(".")[2]
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return parse_qs(body.decode("latin-1")).get("Action", [None])[0]
-    return None
+    return query.get("Action")
 
 
 def _of_s3(method: str, query: dict[str, str], bucket: str, key: str) -> Optional[str]:
