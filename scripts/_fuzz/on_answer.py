@@ -12,6 +12,7 @@ import io
 import itertools
 import time
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -75,10 +76,14 @@ def run(data: bytes) -> None:
         for unless in (None, _ETAG):
             _check_object(s3, unless)
         _told(lambda: looked(s3(), _URI, _ACCOUNT))
-        probed = [_told(lambda ask=ask: ask(Probes(s3(_MOST_QUESTIONS), _URI, _ACCOUNT))) for ask in _PROBES]
+        probed = [_told(partial(_probed, s3, ask)) for ask in _PROBES]
     for probe in itertools.chain.from_iterable(one or () for one in probed):
         told = (probe.meaning, probe.fix, probe.region) if probe is not None else ()
         holds(all(text.isprintable() for text in map(str, told)), "a probe that cannot be shown")
+
+
+def _probed(s3: Callable[..., SignedS3], ask: Callable[[Probes], Any]) -> Any:
+    return ask(Probes(s3(_MOST_QUESTIONS), _URI, _ACCOUNT))
 
 
 def _check_object(s3: Callable[..., SignedS3], unless: str | None) -> None:
