@@ -95,7 +95,7 @@ def _check_object(s3: Callable[..., SignedS3], unless: str | None) -> None:
 
 
 def _told(ask: Callable[[], Any]) -> Any:
-    """Return what is found, None for a fault, of which all can be shown."""
+    """Return what is found, None for a fault, all of which can be shown."""
     try:
         return ask()
     except EcsauthError as fault:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import program
 from aws_environment import aws_environment
-from docker_engine import AGENT, DockerEngine
+from docker_engine import DockerEngine
 from ecsauth.boot import state as states
 
 if TYPE_CHECKING:

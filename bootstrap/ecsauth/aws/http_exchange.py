@@ -13,6 +13,7 @@ import re
 import socket
 import ssl
 import urllib.parse
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ecsauth.aws.bounded_answer import BoundedAnswer
@@ -103,22 +104,31 @@ def _send(connection: http.client.HTTPConnection, request: HttpRequest, proxy: O
 
 
 def _answer(connection: http.client.HTTPConnection, longest: int) -> HttpResponse:
-    answer = connection.getresponse()
-    body = _read(answer, longest)
-    named: dict[str, str] = {}
-    for name, value in answer.getheaders():
-        named.setdefault(name.lower(), value.strip())
-    return HttpResponse(answer.status, named, body)
+    with contextlib.closing(connection.getresponse()) as answer:
+        body = _read(answer, longest)
+        named: dict[str, str] = {}
+        for name, value in answer.getheaders():
+            named.setdefault(name.lower(), value.strip())
+        return HttpResponse(answer.status, named, body)
 
 
 def _read(answer: http.client.HTTPResponse, longest: int) -> bytes:
     data = bytearray()
     while len(data) <= longest and (chunk := answer.read(min(_CHUNK, longest + 1 - len(data)))):
         data += chunk
-    if answer.length and len(data) <= longest:
-        # A read with a limit takes an answer that was cut for a whole one.
+    if len(data) <= longest and not _is_whole(answer):
         raise http.client.IncompleteRead(b"")
     return bytes(data)
+
+
+def _is_whole(answer: http.client.HTTPResponse) -> bool:
+    """Tell whether an answer that has ended is all of it, which a read with a limit does not.
+
+    An object that comes without its length may be cut anywhere; of a refusal its document, or its status, has to do.
+    """
+    if answer.length is None:
+        return answer.chunked or answer.status != HTTPStatus.OK
+    return answer.length == 0
 
 
 def _connection(request: HttpRequest, proxy: Optional[_Proxy], what: Attempt) -> http.client.HTTPConnection:

@@ -126,8 +126,8 @@ class _Service:
 
     def _request(self, method: str, path: str, headers: dict[str, str], absent: Optional[EcsauthError] = None) -> bytes:
         self._connection.request(method, path, headers=headers)
-        answer = self._connection.getresponse()
-        body = answer.read(LONGEST_ANSWER)
+        with contextlib.closing(self._connection.getresponse()) as answer:
+            body = answer.read(LONGEST_ANSWER)
         if answer.length and len(body) < LONGEST_ANSWER:
             # A read with a limit takes an answer that was cut for a whole one.
             raise http.client.IncompleteRead(b"")
