@@ -13,6 +13,9 @@ _WORDS = (
     *('":{"', '":"', '"}}', '"},"', '{"auths":', "ZXhhbXBsZTpub3QtYS1zZWNyZXQ=", "user:password", "\\u0000", "\\ud83d"),
     *("export ", "set ", "# ecsauth: accept ", "F133 ", "#cloud-config\n", "#!/bin/sh\n", "EOF", "$(", "${", "<<"),
     *("\ufeff", "\u00a0", "\u0085", "\u2028", "\u017f", "\u212a", "\ufffe", "\r\n", " #", " = ", ": ", "\\\n", "10m"),
+    *("HTTP/1.1 ", "200 OK", "301", "400", "403", "503", "Content-Length: ", "Transfer-Encoding: chunked", "Date: "),
+    *("ETag: ", "Last-Modified: ", "x-amz-bucket-region: ", "x-amz-version-id: ", "x-amz-checksum-crc32: ", "<Error>"),
+    *("<Code>", "</Code>", "<Region>", "RequestTimeTooSkewed", "PermanentRedirect", "<!DOCTYPE ", "\n=====\n", "-1"),
     *("\t", "[8000]", "-1", "1h30m", "0x1p-2", "1_000", "10.0.0.0/8", "awslogs", "49153-65535", "9223372036854775808"),
 )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-NAMES = ("readers", "auth", "check", "canonical", "excerpt", "difference", "overlay", "dialect", "effects")
+NAMES = ("readers", "auth", "check", "canonical", "excerpt", "difference", "overlay", "dialect", "effects", "answer")
 
 
 class Target(NamedTuple):

@@ -8,7 +8,7 @@ import re
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, NoReturn, Union
+from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Union
 from unittest import mock
 
 import boto3
@@ -16,11 +16,15 @@ import pytest
 import s3_faults as faults
 from botocore.config import Config
 from certificates import Certificates
-from ecsauth.aws.s3 import Objects
-from ecsauth.aws.s3_get import InstanceStore
-from ecsauth.aws.session import safe
+from ecsauth.aws.attempt import Operation, at
+from ecsauth.aws.credentials import Signer
+from ecsauth.aws.s3 import Objects, translated
+from ecsauth.aws.s3_get import InstanceStore, got
+from ecsauth.aws.s3_request import SignedS3
+from ecsauth.aws.session import OperatorClients, safe
+from ecsauth.aws.signing_keys import SigningKeys
 from ecsauth.aws_names import S3URI
-from ecsauth.boot.fetch import Identity
+from ecsauth.boot.fetch import Fetched, Identity
 from ecsauth.errors import (
     ConflictError,
     DeniedError,
@@ -30,9 +34,11 @@ from ecsauth.errors import (
     UnreachableError,
     UsageError,
 )
+from hurried import hurried
 from loopback_server import LoopbackServer
 from s3_proxy import S3Proxy
 from s3_server import ACCOUNT, REGION
+from tunnel_proxy import TunnelProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +72,7 @@ BY_POLICY = (POLICY, *(cause for cause in FOUR_CAUSES if cause != POLICY))
 ELSEWHERE = ("it may be deleted, or elsewhere: aws kms describe-key --key-id KEY",)
 SPEC = ("see its KeySpec and KeyUsage: aws kms describe-key --key-id KEY",)
 PROXY = ("is there a proxy on the way?",)
+REFUSED_BY_PROXY = ("see HTTPS_PROXY, with its password, and NO_PROXY",)
 DECRYPT = ("reading takes kms:Decrypt on the key, in the role's policy or in the key's",)
 
 
@@ -168,6 +175,12 @@ CASES = [
     Case(reply(502, "SomethingNew"), UnreachableError, "S3 asks to come back later (SomethingNew)", LATER),
     Case(reply(400, "SomethingNew"), DeniedError, "S3 answers SomethingNew (of S3)"),
     Case(reply(400, "SomethingNew", ""), DeniedError, "S3 answers SomethingNew"),
+    Case(
+        reply(301, "PermanentRedirect"),
+        DeniedError,
+        "the bucket is elsewhere",
+        ("give --region REGION, the bucket's region",),
+    ),
     Case(faults.NOT_MODIFIED, DeniedError, "S3 answers 304 (Not Modified)"),
     # Checksums of the object, or of nothing, beside an answer that is not the object.
     Case(summed(304, "NotModified"), DeniedError, "S3 answers 304 (Not Modified)"),
@@ -181,33 +194,64 @@ CASES = [
 ]
 
 
-class Refusing:
-    """An S3 that only ever refuses, and a client of it that asks once: what is not forwarded needs no server."""
+Ask = Callable[[], object]
 
-    def __init__(self, proxy: S3Proxy, objects: Objects) -> None:
+
+class Refusing:
+    """An S3 that only ever refuses, and somebody who asks it: what is not forwarded needs no server."""
+
+    def __init__(self, proxy: S3Proxy, ask: Ask) -> None:
         self._proxy = proxy
-        self._objects = objects
+        self._ask = ask
 
     def fault_of(self, refusal: faults.Fault) -> EcsauthError:
         """Return what getting the object ends with."""
         self._proxy.heal()
         self._proxy.inject(refusal)
-        with pytest.raises(EcsauthError) as caught:
-            self._objects.get(URI)
-        return caught.value
+        return raised(self._ask)
 
 
-@pytest.fixture(scope="module")
-def refusing() -> Iterator[Refusing]:
-    """Give an S3 that refuses."""
+def raised(ask: Ask) -> EcsauthError:
+    """Return what asking ends with; a second try does not wait."""
+    with hurried(), pytest.raises(EcsauthError) as caught:
+        ask()
+    return caught.value
+
+
+@pytest.fixture(scope="module", params=["operator", "instance"])
+def refusing(request: pytest.FixtureRequest) -> Iterator[Refusing]:
+    """Give an S3 that refuses, asked by the SDK as operators do, and as instances do."""
     with S3Proxy("http://127.0.0.1:9") as proxy:
+        if request.param == "instance":
+            signer = Signer(SigningKeys.of("a", "b"), {"AWS_ENDPOINT_URL": proxy.url})
+            yield Refusing(proxy, lambda: got(SignedS3(signer, REGION), URI))
+            return
         config = Config(retries={"total_max_attempts": 1}, proxies={})
         with contextlib.closing(
             boto3.client(
                 "s3", REGION, endpoint_url=proxy.url, aws_access_key_id="a", aws_secret_access_key="b", config=config
             )
         ) as client:
-            yield Refusing(proxy, Objects(safe(client)))
+            yield Refusing(proxy, lambda: Objects(safe(client)).get(URI))
+
+
+def _as_operator() -> object:
+    with translated(at(Operation.GET, URI)):
+        client = OperatorClients(None, REGION).s3()
+    with contextlib.closing(client):
+        return Objects(client, ACCOUNT).get(URI)
+
+
+def _as_instance() -> object:
+    return InstanceStore().fetch(URI, Identity(REGION, ACCOUNT), None, 30)
+
+
+@pytest.fixture(params=[_as_operator, _as_instance], ids=["operator", "instance"])
+def ask(request: pytest.FixtureRequest, operator_env: dict[str, str], live_in: Live) -> Ask:
+    """Give each way to get the object, as the environment says: the operator's, at first."""
+    live_in(operator_env)
+    way: Ask = request.param
+    return way
 
 
 def fault_of(store: InstanceStore, seconds: float = 10) -> EcsauthError:
@@ -271,14 +315,12 @@ def test_foreign_text_is_tamed(refusing: Refusing, code: str, message: str, said
 
 
 @pytest.mark.parametrize("reply", [faults.SLOW_DOWN, faults.INTERNAL_ERROR], ids=lambda reply: reply.code)
-def test_passing_refusals_are_asked_again(
-    store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy, reply: faults.Reply
-) -> None:
+def test_passing_refusals_are_asked_again(ask: Ask, bucket: Bucket, s3_proxy: S3Proxy, reply: faults.Reply) -> None:
     """What passes by itself at once is not even told."""
     bucket.put(b"ECS_CLUSTER=prod\n")
     s3_proxy.inject(reply, times=1)
-    got = store.fetch(URI, Identity(REGION, ACCOUNT), None, 10)
-    assert got is not None
+    with hurried():
+        assert isinstance(ask(), Fetched)
     assert s3_proxy.operations == ["GetObject", "GetObject"]
 
 
@@ -292,30 +334,36 @@ def test_passing_refusals_are_asked_again(
     ],
     ids=["reset", "closed", "cut", "altered"],
 )
-def test_broken_transfers(
-    store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy, fault: faults.Fault, said: str
-) -> None:
+def test_broken_transfers(fault_with: Fault, bucket: Bucket, s3_proxy: S3Proxy, fault: faults.Fault, said: str) -> None:
     """A transfer that breaks is told in words of its own, not in those of the SDK, which name sums and addresses."""
     bucket.put(b"ECS_CLUSTER=prod\n")
     s3_proxy.inject(fault)
-    found = fault_of(store)
+    found = fault_with()
     assert found.message == f"cannot get s3://fleet/ecs.config: {said}"
     shown = " ".join((found.message, *found.hints))
     for foreign in ("127.0.0.1", "http", "Error", "xpected", "onnection was", "=="):
         assert foreign not in shown
 
 
-def fault_with(live_in: Live, env: dict[str, str], **more: Any) -> EcsauthError:
-    """Return what fetching ends with in that environment; a value of None takes a variable away."""
-    changed = {**env, **more}
-    live_in({name: value for name, value in changed.items() if value is not None})
-    return fault_of(InstanceStore(), seconds=8)
+Fault = Callable[..., EcsauthError]
 
 
-def test_nobody_there(operator_env: dict[str, str], s3_proxy: S3Proxy, live_in: Live) -> None:
+@pytest.fixture
+def fault_with(ask: Ask, live_in: Live, operator_env: dict[str, str]) -> Fault:
+    """Give what asking ends with in the operator's environment and some more; a value of None takes a variable away."""
+
+    def fault_with(**more: str | None) -> EcsauthError:
+        changed = {**operator_env, **more}
+        live_in({name: value for name, value in changed.items() if value is not None})
+        return raised(ask)
+
+    return fault_with
+
+
+def test_nobody_there(fault_with: Fault, s3_proxy: S3Proxy) -> None:
     """A port that refuses connections is unreachable."""
     with s3_proxy.refusing():
-        found = fault_with(live_in, operator_env)
+        found = fault_with()
     assert type(found) is UnreachableError
     assert found.message.endswith(": 127.0.0.1 refuses the connection")
     assert found.hints == ("see AWS_ENDPOINT_URL", ROUTE)
@@ -359,25 +407,25 @@ def test_a_name_that_did_not_resolve_before_the_silence(operator_env: dict[str, 
     assert found.message.endswith("no complete answer within 5 s; before that: the name s3.invalid does not resolve")
 
 
-def test_no_such_host(operator_env: dict[str, str], live_in: Live) -> None:
+def test_no_such_host(fault_with: Fault) -> None:
     """A name that does not resolve is unreachable, and the host is named."""
-    found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL="https://s3.invalid")
+    found = fault_with(AWS_ENDPOINT_URL="https://s3.invalid")
     assert type(found) is UnreachableError
     assert found.message == "cannot get s3://fleet/ecs.config: the name s3.invalid does not resolve"
     assert found.hints == ("does DNS work here, and is the region's name right?",)
 
 
-def test_no_route(operator_env: dict[str, str], live_in: Live) -> None:
+def test_no_route(fault_with: Fault) -> None:
     """An address to which no packet can be sent is unreachable."""
-    found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL="https://255.255.255.255")
+    found = fault_with(AWS_ENDPOINT_URL="https://255.255.255.255")
     assert type(found) is UnreachableError
     assert found.message.endswith(": no connection to 255.255.255.255")
     assert found.hints == (ROUTE,)
 
 
-def test_no_tls(operator_env: dict[str, str], s3_proxy: S3Proxy, live_in: Live) -> None:
+def test_no_tls(fault_with: Fault, s3_proxy: S3Proxy) -> None:
     """What answers without TLS is a denial: it is not S3."""
-    found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL=s3_proxy.url.replace("http:", "https:"))
+    found = fault_with(AWS_ENDPOINT_URL=s3_proxy.url.replace("http:", "https:"))
     assert type(found) is DeniedError
     assert found.message.endswith(": 127.0.0.1 does not speak TLS as it should")
 
@@ -390,9 +438,7 @@ def test_no_tls(operator_env: dict[str, str], s3_proxy: S3Proxy, live_in: Live) 
     ],
     ids=["end", "protocol version"],
 )
-def test_tls_that_is_broken_off(
-    operator_env: dict[str, str], live_in: Live, reply: bytes, fault: type[EcsauthError], said: str
-) -> None:
+def test_tls_that_is_broken_off(fault_with: Fault, reply: bytes, fault: type[EcsauthError], said: str) -> None:
     """A handshake that ends is a connection that broke, which trying again may mend; one that is refused is not."""
 
     def hang_up(connection: socket.socket, *_: object) -> None:
@@ -401,38 +447,46 @@ def test_tls_that_is_broken_off(
         connection.shutdown(socket.SHUT_RDWR)
 
     with LoopbackServer(hang_up) as server:  # type: ignore[arg-type]
-        found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL=server.url.replace("http:", "https:"))
+        found = fault_with(AWS_ENDPOINT_URL=server.url.replace("http:", "https:"))
     assert type(found) is fault
     assert found.message.endswith(f": {said}")
 
 
-def test_credentials_whose_time_is_over(operator_env: dict[str, str], live_in: Live) -> None:
+def test_credentials_whose_time_is_over(fault_with: Fault) -> None:
     """Credentials that say themselves that they have expired are not sent."""
-    found = fault_with(live_in, operator_env, AWS_CREDENTIAL_EXPIRATION="2026-01-01T00:00:00Z")
+    found = fault_with(AWS_CREDENTIAL_EXPIRATION="2026-01-01T00:00:00Z")
     assert type(found) is UnreachableError
     assert found.message.endswith(": the credentials have expired")
     assert found.hints == EXPIRED
 
 
-def test_proxy_is_down(operator_env: dict[str, str], live_in: Live) -> None:
+def test_proxy_is_down(fault_with: Fault) -> None:
     """A proxy that does not answer is told from S3 that does not."""
-    found = fault_with(
-        live_in, operator_env, AWS_ENDPOINT_URL="https://s3.example.com", HTTPS_PROXY="http://127.0.0.1:9"
-    )
+    found = fault_with(AWS_ENDPOINT_URL="https://s3.example.com", HTTPS_PROXY="http://127.0.0.1:9")
     assert type(found) is UnreachableError
     assert found.message.endswith("the proxy does not answer")
     assert found.hints == ("see HTTPS_PROXY and NO_PROXY",)
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_proxy_refuses(fault_with: Fault, s3_proxy: S3Proxy, scheme: str) -> None:
+    """A proxy that answers and refuses is told from one that does not answer; its password is not told."""
+    with TunnelProxy(s3_proxy.port, refusal=407) as proxy:
+        url = proxy.url.replace("//", "//fleet:canary-password@")
+        found = fault_with(AWS_ENDPOINT_URL=f"{scheme}://localhost:9", HTTPS_PROXY=url, HTTP_PROXY=url)
+    shown = " ".join((found.message, *found.hints))
+    assert "canary" not in shown
+    assert type(found) is UnreachableError
+    assert found.hints == (REFUSED_BY_PROXY if scheme == "https" else PROXY)
+
+
 @pytest.mark.parametrize("content", [None, "", "no certificate"], ids=["absent", "empty", "nonsense"])
-def test_broken_bundle(
-    s3_proxy_https: S3Proxy, operator_env: dict[str, str], tmp_path: Path, live_in: Live, content: str | None
-) -> None:
+def test_broken_bundle(s3_proxy_https: S3Proxy, fault_with: Fault, tmp_path: Path, content: str | None) -> None:
     """A bundle of authorities that is none is a denial, too, and the variable that names it is told."""
     bundle = tmp_path / "bundle.pem"
     if content is not None:
         bundle.write_text(content, encoding="utf-8")
-    found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL=s3_proxy_https.url, AWS_CA_BUNDLE=str(bundle))
+    found = fault_with(AWS_ENDPOINT_URL=s3_proxy_https.url, AWS_CA_BUNDLE=str(bundle))
     assert type(found) is DeniedError
     assert found.hints == BUNDLE
 
@@ -440,9 +494,8 @@ def test_broken_bundle(
 @pytest.mark.parametrize("wrong", ["authority", "expired", "address"])
 def test_tls(
     s3_server: S3Server,
-    operator_env: dict[str, str],
+    fault_with: Fault,
     tmp_path: Path,
-    live_in: Live,
     wrong: str,
 ) -> None:
     """A certificate that is not to be believed is a denial: trying again does not help."""
@@ -453,7 +506,7 @@ def test_tls(
         (tmp_path / "other").mkdir()
         trusted = Certificates(tmp_path / "other")
     with S3Proxy(s3_server.url, tls=made.server_context()) as proxy:
-        found = fault_with(live_in, operator_env, AWS_ENDPOINT_URL=proxy.url, AWS_CA_BUNDLE=str(trusted.ca_file))
+        found = fault_with(AWS_ENDPOINT_URL=proxy.url, AWS_CA_BUNDLE=str(trusted.ca_file))
         assert proxy.operations == []
     assert type(found) is DeniedError
     assert found.message.endswith("the TLS certificate cannot be verified")
@@ -461,18 +514,19 @@ def test_tls(
 
 
 def test_https(
+    ask: Ask,
     s3_proxy_https: S3Proxy,
     certificates: Certificates,
-    operator_env: dict[str, str],
     bucket: Bucket,
-    live_in: Live,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A certificate of an authority that is trusted is believed."""
     bucket.put(b"ECS_CLUSTER=prod\n")
-    live_in({**operator_env, "AWS_ENDPOINT_URL": s3_proxy_https.url, "AWS_CA_BUNDLE": str(certificates.ca_file)})
-    got = InstanceStore().fetch(URI, Identity(REGION, ACCOUNT), None, 10)
-    assert got is not None
-    assert got.facts.checksum == "CRC32"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_proxy_https.url)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificates.ca_file))
+    found = ask()
+    assert isinstance(found, Fetched)
+    assert found.facts.checksum == "CRC32"
 
 
 @pytest.mark.parametrize(
@@ -483,18 +537,20 @@ def test_https(
     ],
     ids=["half of the credentials", "endpoint"],
 )
-def test_environment(
-    operator_env: dict[str, str], live_in: Live, more: dict[str, str | None], fault: type[EcsauthError], said: str
-) -> None:
+def test_environment(fault_with: Fault, more: dict[str, str | None], fault: type[EcsauthError], said: str) -> None:
     """What the environment lacks is told before anything is asked."""
-    found = fault_with(live_in, operator_env, **more)
+    found = fault_with(**more)
     assert type(found) is fault
     assert found.message == f"cannot get s3://fleet/ecs.config: {said}"
 
 
 def test_no_credentials(operator_env: dict[str, str], live_in: Live) -> None:
-    """Without keys, and with the metadata service switched off, it is told that it is."""
-    found = fault_with(live_in, operator_env, AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None)
+    """Without keys, and with the metadata service switched off, an instance is told that it is.
+
+    To an operator the SDK says no more than that there are none.
+    """
+    live_in({name: value for name, value in operator_env.items() if "KEY" not in name})
+    found = raised(_as_instance)
     assert type(found) is DeniedError
     assert found.message == "the metadata service is switched off by AWS_EC2_METADATA_DISABLED"
     assert found.hints == ("not on EC2: give --profile, or set the AWS_* variables",)

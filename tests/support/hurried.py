@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 HURRIED = "hurried"
 # For a boot that tries again: long enough for its first try on any machine, and over after four or five.
 TRIES = (HURRIED, "--deadline=10")
-# The modules that wait: ours, and the SDK's, which tries a second time by itself after up to a second.
-_WAITING = ("ecsauth.host.clock.time", "botocore.endpoint.time")
+# The modules that wait: ours, and the SDK's, each of which tries a second time by itself after up to a second.
+_WAITING = ("ecsauth.host.clock.time", "ecsauth.aws.s3_request.time", "botocore.endpoint.time")
 
 _sleep, _monotonic = time.sleep, time.monotonic
 

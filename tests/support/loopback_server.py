@@ -171,6 +171,7 @@ class _Connections(ThreadingTCPServer):
         self, address: tuple[str, int], handler: Callable[..., BaseRequestHandler], tls: Optional[ssl.SSLContext]
     ) -> None:
         self._tls = tls
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._open: set[socket.socket] = set()
         self.faults: list[BaseException] = []
         super().__init__(address, handler)
@@ -249,7 +250,8 @@ class LoopbackServer:
     @property
     def url(self) -> str:
         """Scheme, address and port, without a slash at the end; known once the server has been started."""
-        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
     @property
     def is_serving(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import threading
@@ -18,13 +19,21 @@ class Tunnel(NamedTuple):
 
 
 class TunnelProxy(LoopbackServer):
-    """Leads to a port of this machine; refuses with `refusal` if that is set."""
+    """Leads to a port of this machine; refuses with `refusal` if that is set.
 
-    def __init__(self, port: int, refusal: Optional[int] = None) -> None:
+    With a `password`, as `user:password`, it refuses whoever does not give that.
+    """
+
+    def __init__(self, port: int, refusal: Optional[int] = None, password: Optional[str] = None) -> None:
         self.target = port
         self.refusal = refusal
+        self._password = f"Basic {base64.b64encode(password.encode()).decode()}" if password else None
         self.seen: Log[Tunnel] = Log()
         super().__init__(lambda *arguments: _Handler(self, *arguments))
+
+    def refuses(self, password: Optional[str]) -> Optional[int]:
+        """Return the status that somebody with that header is refused with, None for who may pass."""
+        return 407 if self._password not in (None, password) else self.refusal
 
 
 class _Handler(QuietHandler):
@@ -36,8 +45,9 @@ class _Handler(QuietHandler):
         """Open a tunnel, and carry both directions until one side ends."""
         self._server.seen.add(Tunnel(self.path, dict(self.headers)))
         self.close_connection = True
-        if self._server.refusal is not None:
-            self.send_response_only(self._server.refusal)
+        refusal = self._server.refuses(self.headers.get("Proxy-Authorization"))
+        if refusal is not None:
+            self.send_response_only(refusal)
             self.end_headers()
             self.wfile.flush()
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from http import HTTPStatus
 from typing import Optional
@@ -22,7 +21,9 @@ def arn(profile: Optional[str], region: str, seconds: float) -> Optional[str]:
     what = Attempt(Operation.ASK_CALLER)
     try:
         signer = credentials.find(profile, what, seconds)
-        request = ServiceRequest("GET", endpoint.sts(region, os.environ), _QUESTION, {}, f"{region}/sts", _LONGEST)
+        request = ServiceRequest(
+            "GET", endpoint.sts(region, signer.environment), _QUESTION, {}, f"{region}/sts", _LONGEST
+        )
         answer = send(request, signer, what)
     except EcsauthError:
         return None

@@ -21,10 +21,20 @@ ROUTE = "is there a route to {service}: {endpoint}, NAT?"
 NO_CONNECTION = KnownFault(UnreachableError, "no connection in time", (ROUTE,))
 NO_ANSWER = KnownFault(UnreachableError, "no answer in time", (ROUTE,))
 PROXY_DOWN = KnownFault(UnreachableError, "the proxy does not answer", ("see HTTPS_PROXY and NO_PROXY",))
+PROXY_REFUSES = KnownFault(
+    UnreachableError, "the proxy refuses the connection", ("see HTTPS_PROXY, with its password, and NO_PROXY",)
+)
+# The word of http.client for a proxy that answers, but does not open a tunnel; its status and reason follow.
+_NO_TUNNEL = "Tunnel connection failed"
 ALTERED = KnownFault(
     NotYetError, "what arrived does not fit its checksum", ("does a proxy on the way change the data?",)
 )
 MALFORMED = "the endpoint or a name in it is malformed"
+
+
+def proxy_fault(*causes: BaseException) -> KnownFault:
+    """Tell a proxy that refuses from one that does not answer; `causes` are an exception and those behind it."""
+    return PROXY_REFUSES if any(str(cause).startswith(_NO_TUNNEL) for cause in causes) else PROXY_DOWN
 
 
 def not_connected(causes: tuple[BaseException, ...], host: str, what: Attempt, *, tls: bool) -> EcsauthError:

@@ -49,11 +49,12 @@ def find(profile: Optional[str], what: Attempt, seconds: float) -> Signer:
     Raises DeniedError where there are none or they are of no use, UsageError for a profile that does not exist, and
     what the metadata service has to say.
     """
-    environment: Mapping[str, str] = os.environ
+    # As it is now: a try that is left behind goes on where it began.
+    environment = dict(os.environ)
     keys, needs = _of_environment(what) if not profile else None, ""
     if profile:
         found = _of_profile(profile, what)
-        keys, needs, environment = found.keys, found.needs, {**found.variables, **os.environ}
+        keys, needs, environment = found.keys, found.needs, {**found.variables, **environment}
     needs = needs or next((f"the variable {name}" for name in _OTHER_WAYS if os.environ.get(name)), "")
     if keys is None:
         keys = _by_sdk(profile, needs, what) if needs else metadata.MetadataService().role(seconds)
@@ -77,7 +78,7 @@ def _of_profile(profile: str, what: Attempt) -> Profile:
         raise NO_PROFILE.told(what)
     if found.is_incomplete:
         raise INCOMPLETE.told(what)
-    if found.services and not os.environ.get("AWS_ENDPOINT_URL_S3"):
+    if found.services and "AWS_ENDPOINT_URL_S3" not in os.environ:
         reason = f"the profile {profile} names endpoints of services, which boot does not read"
         raise told(UsageError, what, reason, "set AWS_ENDPOINT_URL_S3, to the endpoint of S3 or to an empty text")
     return found
@@ -104,7 +105,7 @@ def _of_environment(what: Attempt) -> Optional[SigningKeys]:
         raise INCOMPLETE.told(what)
     if _is_over(read("AWS_CREDENTIAL_EXPIRATION")):
         raise expired(what)
-    return SigningKeys.of(access_key, secret_key, read("AWS_SESSION_TOKEN") or read("AWS_SECURITY_TOKEN") or "")
+    return SigningKeys.of(access_key, secret_key, read("AWS_SECURITY_TOKEN") or read("AWS_SESSION_TOKEN") or "")
 
 
 def _is_over(moment: Optional[str]) -> bool:

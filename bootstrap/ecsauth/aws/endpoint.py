@@ -59,8 +59,7 @@ def s3(region: str, bucket: str, environment: Mapping[str, str]) -> Endpoint:
     Raises UsageError for an endpoint in the environment that is none, or that is asked in the clear and is not on this
     machine, and for FIPS and dual-stack where the partition has none.
     """
-    if not is_region(region):
-        raise UsageError("the region is malformed", "write it as eu-central-1")
+    _assert_region(region)
     own = _own(environment, "S3")
     if own is not None:
         return own._replace(path=f"{own.path}/{bucket}")
@@ -74,11 +73,17 @@ def s3(region: str, bucket: str, environment: Mapping[str, str]) -> Endpoint:
 
 def sts(region: str, environment: Mapping[str, str]) -> Endpoint:
     """Return where STS is asked in a region; raise UsageError as `s3` does."""
+    _assert_region(region)
     own = _own(environment, "STS")
     if own is not None:
         return own
     suffix, fips, _ = _names(region, environment)
     return _https(f"sts{fips}.{region}.{suffix}")
+
+
+def _assert_region(region: str) -> None:
+    if not is_region(region):
+        raise UsageError("the region is malformed", "write it as eu-central-1")
 
 
 def parsed(url: str) -> Endpoint:

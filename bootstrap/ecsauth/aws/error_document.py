@@ -25,11 +25,13 @@ def refusal_of(answer: HttpResponse) -> Refusal:
 
 def parsed(body: bytes) -> Optional[ET.Element]:
     """Return the root of a document, None for what is none."""
-    if b"<!" in body:
-        # Entities of a document's own can make it grow without bound, and S3 sends none.
-        return None
     try:
-        return ET.fromstring(body)  # noqa: S314 - without a document type there is nothing to expand
+        # As text it is UTF-8 to the parser too, whatever it declares: no other encoding hides what is looked for.
+        text = body.decode()
+        if "<!" in text:
+            # Entities of a document's own can make it grow without bound, and S3 sends none.
+            return None
+        return ET.fromstring(text)  # noqa: S314 - without a document type there is nothing to expand
     except (ET.ParseError, ValueError, LookupError):
         return None
 

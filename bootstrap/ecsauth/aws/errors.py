@@ -12,7 +12,7 @@ from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
-from ecsauth.aws.connection import ALTERED, BROKE, NO_ANSWER, NO_CONNECTION, PROXY_DOWN, not_connected
+from ecsauth.aws.connection import ALTERED, BROKE, NO_ANSWER, NO_CONNECTION, not_connected, proxy_fault
 from ecsauth.aws.credentials import INCOMPLETE, NO_PROFILE
 from ecsauth.aws.refusals import FOREIGN, WHO, KnownFault, Refusal, printable, refused, told
 from ecsauth.command_hint import CommandHint
@@ -50,7 +50,6 @@ _BY_EXCEPTION: dict[tuple[type[Exception], ...], KnownFault] = {
     (sdk.FlexibleChecksumError,): ALTERED,
     (sdk.ConnectTimeoutError,): NO_CONNECTION,
     (sdk.ReadTimeoutError,): NO_ANSWER,
-    (sdk.ProxyConnectionError,): PROXY_DOWN,
     (sdk.HTTPClientError, sdk.IncompleteReadError, sdk.ResponseStreamingError, HTTPError): BROKE,
     (ResponseParserError,): FOREIGN,
 }
@@ -62,6 +61,8 @@ def translate(fault: Exception, what: Attempt) -> EcsauthError:
         return refused(refusal_of(fault.response), what)
     if isinstance(fault, (sdk.EndpointConnectionError, sdk.SSLError)):
         return _not_connected(fault, what)
+    if isinstance(fault, sdk.ProxyConnectionError):
+        return proxy_fault(*_causes(fault)).told(what)
     if isinstance(fault, (sdk.DataNotFoundError, sdk.UnknownServiceError)):
         return told(LocalError, what, "the data of the AWS SDK cannot be read", _WHOLE)
     for kinds, known in _BY_EXCEPTION.items():

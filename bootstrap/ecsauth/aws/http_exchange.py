@@ -1,7 +1,6 @@
 """One request over HTTP or HTTPS and its answer: bounded, through the web proxy if there is one.
 
-A connection is used once. What is on the wire is left to http.client and ssl; a head has at most 100 lines of 64 KiB
-(http.client, _MAXHEADERS and _MAXLINE).
+A connection is used once. What is on the wire is left to http.client and ssl.
 """
 
 from __future__ import annotations
@@ -10,12 +9,15 @@ import base64
 import contextlib
 import http.client
 import os
+import re
 import socket
 import ssl
 import urllib.parse
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from ecsauth.aws.connection import BROKE, MALFORMED, NO_ANSWER, NO_CONNECTION, PROXY_DOWN, not_connected
+from ecsauth.aws.bounded_answer import BoundedAnswer
+from ecsauth.aws.connection import BROKE, MALFORMED, NO_ANSWER, NO_CONNECTION, not_connected, proxy_fault
 from ecsauth.aws.refusals import told
 from ecsauth.errors import UsageError
 
@@ -81,48 +83,64 @@ def exchange(request: HttpRequest, what: Attempt, longest: int) -> HttpResponse:
     with contextlib.closing(connection):
         _connect(connection, request.endpoint, what, is_by_proxy=proxy is not None)
         try:
-            return _asked(connection, request, proxy, longest)
+            _send(connection, request, proxy)
+            return _answer(connection, longest)
         except socket.timeout:
             raise NO_ANSWER.told(what) from None
         except ssl.SSLError as fault:
             raise not_connected((fault,), request.endpoint.host, what, tls=True) from None
         except (OSError, http.client.HTTPException):
             raise BROKE.told(what) from None
+        except ValueError:
+            # Its text holds what cannot be sent.
+            raise told(UsageError, what, "the request holds a character that none can have") from None
 
 
-def _asked(
-    connection: http.client.HTTPConnection, request: HttpRequest, proxy: Optional[_Proxy], longest: int
-) -> HttpResponse:
+def _send(connection: http.client.HTTPConnection, request: HttpRequest, proxy: Optional[_Proxy]) -> None:
     target, headers = request.target, request.headers
     if proxy is not None and request.endpoint.scheme == "http":
         target, headers = f"http://{request.endpoint.authority}{target}", {**headers, **proxy.headers}
     connection.request(request.method, target, headers=headers)
-    answer = connection.getresponse()
-    body = _read(answer, longest)
-    named: dict[str, str] = {}
-    for name, value in answer.getheaders():
-        named.setdefault(name.lower(), value.strip())
-    return HttpResponse(answer.status, named, body)
+
+
+def _answer(connection: http.client.HTTPConnection, longest: int) -> HttpResponse:
+    with contextlib.closing(connection.getresponse()) as answer:
+        body = _read(answer, longest)
+        named: dict[str, str] = {}
+        for name, value in answer.getheaders():
+            named.setdefault(name.lower(), value.strip())
+        return HttpResponse(answer.status, named, body)
 
 
 def _read(answer: http.client.HTTPResponse, longest: int) -> bytes:
     data = bytearray()
     while len(data) <= longest and (chunk := answer.read(min(_CHUNK, longest + 1 - len(data)))):
         data += chunk
-    if answer.length and len(data) <= longest:
-        # A read with a limit takes an answer that was cut for a whole one.
+    if len(data) <= longest and not _is_whole(answer):
         raise http.client.IncompleteRead(b"")
     return bytes(data)
+
+
+def _is_whole(answer: http.client.HTTPResponse) -> bool:
+    """Tell whether an answer that has ended is all of it, which a read with a limit does not.
+
+    An object that comes without its length may be cut anywhere; of a refusal its document, or its status, has to do.
+    """
+    if answer.length is None:
+        return answer.chunked or answer.status != HTTPStatus.OK
+    return answer.length == 0
 
 
 def _connection(request: HttpRequest, proxy: Optional[_Proxy], what: Attempt) -> http.client.HTTPConnection:
     endpoint = request.endpoint
     host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
     if endpoint.scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=_CONNECT)
-    connection = http.client.HTTPSConnection(host, port, timeout=_CONNECT, context=_tls(request, what))
-    if proxy is not None:
-        connection.set_tunnel(endpoint.host, endpoint.port, proxy.headers)
+        connection = http.client.HTTPConnection(host, port, timeout=_CONNECT)
+    else:
+        connection = http.client.HTTPSConnection(host, port, timeout=_CONNECT, context=_tls(request, what))
+        if proxy is not None:
+            connection.set_tunnel(endpoint.host, endpoint.port, proxy.headers)
+    connection.response_class = BoundedAnswer
     return connection
 
 
@@ -138,7 +156,7 @@ def _connect(connection: http.client.HTTPConnection, endpoint: Endpoint, what: A
         raise BROKE.told(what) from None
     except (OSError, http.client.HTTPException) as fault:
         if is_by_proxy:
-            raise PROXY_DOWN.told(what) from None
+            raise proxy_fault(fault).told(what) from None
         raise not_connected((fault,), endpoint.host, what, tls=False) from None
     except ValueError:
         # What the resolver says of a name that is none, as one with an empty part.
@@ -173,16 +191,18 @@ def _proxy(endpoint: Endpoint, what: Attempt) -> Optional[_Proxy]:
     try:
         return _parsed(url)
     except ValueError:
-        reason = f"the proxy in {endpoint.scheme.upper()}_PROXY is none that can be asked"
+        reason = (
+            f"the proxy in {endpoint.scheme.upper()}_PROXY is malformed, or is asked in another way than by http://"
+        )
         raise told(UsageError, what, reason, "write it as http://HOST:PORT") from None
 
 
 def _parsed(url: str) -> _Proxy:
     """Return the proxy that a URL names, which may have no scheme; raise ValueError."""
     parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
-    if not parts.hostname or parts.scheme != "http":
+    if parts.scheme != "http" or not re.fullmatch(r"[A-Za-z0-9._:-]+", parts.hostname or ""):
         raise ValueError
-    return _Proxy(parts.hostname, parts.port or 80, _authorization(parts))
+    return _Proxy(parts.hostname or "", parts.port or 80, _authorization(parts))
 
 
 def _authorization(parts: urllib.parse.SplitResult) -> dict[str, str]:

@@ -15,6 +15,8 @@ import urllib.parse
 from http import HTTPStatus
 from typing import Any, Callable, Optional, TypeVar
 
+from ecsauth.aws.bounded_answer import BoundedAnswer
+from ecsauth.aws.endpoint import is_region
 from ecsauth.aws.signing_keys import SigningKeys
 from ecsauth.boot.fetch import Identity
 from ecsauth.command_hint import INSTANCE, CommandHint
@@ -45,6 +47,7 @@ _GIVE_BOTH = "not on EC2: give --region and --bucket-owner"
 ROLES = "/latest/meta-data/iam/security-credentials/"
 # IAM User Guide, "IAM name requirements".
 _ROLE_NAME = r"[A-Za-z0-9_+=,.@-]{1,64}"
+_ACCOUNT = "[0-9]{12}"
 _CREDENTIALS = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
 _ELSEWHERE = "not on EC2: give --profile, or set the AWS_* variables"
 
@@ -123,8 +126,8 @@ class _Service:
 
     def _request(self, method: str, path: str, headers: dict[str, str], absent: Optional[EcsauthError] = None) -> bytes:
         self._connection.request(method, path, headers=headers)
-        answer = self._connection.getresponse()
-        body = answer.read(LONGEST_ANSWER)
+        with contextlib.closing(self._connection.getresponse()) as answer:
+            body = answer.read(LONGEST_ANSWER)
         if answer.length and len(body) < LONGEST_ANSWER:
             # A read with a limit takes an answer that was cut for a whole one.
             raise http.client.IncompleteRead(b"")
@@ -154,6 +157,7 @@ def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str)
     def ask() -> Result:
         timeout = max(0.1, min(LONGEST_TRY, seconds))
         connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=timeout)
+        connection.response_class = BoundedAnswer
         with contextlib.ExitStack() as stack:
             stack.callback(_close, connection)
             try:
@@ -196,8 +200,15 @@ def _identity(document: bytes) -> Identity:
     content = _members(document)
     region, account = content.get("region"), content.get("accountId")
     if not (isinstance(region, str) and isinstance(account, str)):
-        raise UnreachableError("the instance metadata service gave no identity document", _GIVE_BOTH)
+        raise _no_identity()
+    # Both go on into requests: one into the name of a host, one into a header.
+    if not (is_region(region) and re.fullmatch(_ACCOUNT, account)):
+        raise _no_identity()
     return Identity(region, account)
+
+
+def _no_identity() -> UnreachableError:
+    return UnreachableError("the instance metadata service gave no identity document", _GIVE_BOTH)
 
 
 def _role(service: _Service) -> SigningKeys:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ecsauth.aws import error_document
 from ecsauth.aws.attempt import Operation, at
-from ecsauth.aws.refusals import REGION_HEADER, foreign, refused
+from ecsauth.aws.refusals import foreign, refused
 from ecsauth.aws.s3_get import facts_of
 from ecsauth.aws.s3_request import S3Request, target
 from ecsauth.doctor.remote import BucketAnswers, ObjectAnswers, ProbeAnswer
@@ -76,9 +76,9 @@ class Probes:
 
 
 def _answer(answer: HttpResponse) -> ProbeAnswer:
-    behind = error_document.refusal_of(answer).behind
-    offset = -behind if behind is not None else None
-    return ProbeAnswer(answer.status, region=answer.headers.get(REGION_HEADER), offset=offset)
+    told = error_document.refusal_of(answer)
+    offset = -told.behind if told.behind is not None else None
+    return ProbeAnswer(answer.status, region=told.region, offset=offset)
 
 
 def _refused(answer: HttpResponse, what: Attempt) -> ProbeAnswer:

@@ -58,7 +58,7 @@ def read(name: str, environment: Mapping[str, str]) -> Optional[Profile]:
     shared = _section(environment.get("AWS_SHARED_CREDENTIALS_FILE"), "credentials", name)
     if settings is None and shared is None:
         return None
-    both = {**(shared or {}), **(settings or {})}
+    both = {**(settings or {}), **(shared or {})}
     variables = {variable: both[member] for member, variable in _VARIABLES.items() if both.get(member)}
     found = _keys(name, shared or {}, settings or {}, both)
     return found._replace(variables=variables, services=both.get(_SERVICES, ""))
@@ -80,7 +80,7 @@ def _of(section: Mapping[str, str]) -> Profile:
     secret_key = section.get("aws_secret_access_key")
     if not secret_key:
         return Profile(is_incomplete=True)
-    token = section.get("aws_session_token") or section.get("aws_security_token") or ""
+    token = section.get("aws_security_token") or section.get("aws_session_token") or ""
     return Profile(SigningKeys.of(section[_KEY], secret_key, token))
 
 

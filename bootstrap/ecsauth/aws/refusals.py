@@ -161,8 +161,8 @@ class Refusal(NamedTuple):
     def behind(self) -> Optional[float]:
         """By how many seconds this machine's clock is behind the service's, None where that is not known."""
         try:
-            return email.utils.parsedate_to_datetime(self.headers.get("date", "")).timestamp() - time.time()
-        except (TypeError, ValueError):
+            return moment(self.headers.get("date", "")) - time.time()
+        except ValueError:
             return None
 
     @property
@@ -170,6 +170,15 @@ class Refusal(NamedTuple):
         """The region that the bucket is in, where the service says so."""
         region = self.headers.get(REGION_HEADER, "")
         return region if is_region(region) else None
+
+
+def moment(date: str) -> float:
+    """Return the seconds since the epoch that a date of HTTP stands for; raise ValueError for what is none."""
+    try:
+        return email.utils.parsedate_to_datetime(date).timestamp()
+    except (TypeError, LookupError, ArithmeticError):
+        # Its words for dates that are none, which Python's versions put differently.
+        raise ValueError from None
 
 
 def foreign(what: Attempt) -> EcsauthError:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import email.utils
 import hashlib
+import re
 import time
 import zlib
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 from ecsauth.aws import credentials
 from ecsauth.aws.attempt import Operation, at
 from ecsauth.aws.connection import ALTERED
-from ecsauth.aws.refusals import foreign, refused
+from ecsauth.aws.refusals import foreign, moment, refused
 from ecsauth.aws.s3_request import S3Request, SignedS3, refusal_of, target
 from ecsauth.boot.fetch import Fetched, Identity
 from ecsauth.boot.trust import ObjectFacts
@@ -103,17 +103,23 @@ def looked(s3: SignedS3, uri: S3URI, owner: str) -> Optional[ObjectFacts]:
 def facts_of(headers: Mapping[str, str], what: Attempt, checksum: Optional[str] = None) -> ObjectFacts:
     """Return what the headers of an answer say of the object; raise UnreachableError where they are not S3's."""
     try:
-        modified = int(email.utils.parsedate_to_datetime(headers["last-modified"]).timestamp())
         return ObjectFacts(
-            etag=headers["etag"],
-            last_modified=modified,
-            version_id=headers.get("x-amz-version-id"),
-            encryption=headers.get("x-amz-server-side-encryption"),
-            kms_key=headers.get("x-amz-server-side-encryption-aws-kms-key-id"),
+            etag=_plain(headers["etag"]) or "",
+            last_modified=int(moment(headers["last-modified"])),
+            version_id=_plain(headers.get("x-amz-version-id")),
+            encryption=_plain(headers.get("x-amz-server-side-encryption")),
+            kms_key=_plain(headers.get("x-amz-server-side-encryption-aws-kms-key-id")),
             checksum=checksum,
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, ValueError):
         raise foreign(what) from None
+
+
+def _plain(value: Optional[str]) -> Optional[str]:
+    """Return what is shown, recorded and sent again; raise ValueError for what no such header of S3 holds."""
+    if value is not None and not re.fullmatch(r"[\x20-\x7e]{1,2048}", value):
+        raise ValueError
+    return value
 
 
 def _verified(answer: HttpResponse, what: Attempt) -> Optional[str]:

@@ -77,19 +77,22 @@ class SignedS3:
 
     def _in_place(self, request: S3Request, what: Attempt) -> HttpResponse:
         """Return the answer of the region where the bucket is, asked at the right time."""
-        answer = self._send(request, what)
-        if answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            return answer
-        refusal = refusal_of(answer)
-        region = self._other_region(request, refusal)
-        if region is not None:
-            self._region = region
-            return self._send(request, what)
-        if refusal.code == TOO_SKEWED and refusal.behind is not None:
-            self._behind = refusal.behind
+        behind: Optional[float] = None
+        is_followed = False
+        while True:
             answer = self._send(request, what)
-            if answer.status < HTTPStatus.BAD_REQUEST:
-                self._warn(f"{clock(refusal.behind)}: S3 was asked by its own clock; start chronyd")
+            if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                break
+            refusal = refusal_of(answer)
+            region = self._other_region(request, refusal)
+            if region is not None and not is_followed:
+                self._region, is_followed = region, True
+            elif refusal.code == TOO_SKEWED and refusal.behind is not None and behind is None:
+                self._behind = behind = refusal.behind
+            else:
+                break
+        if behind is not None and answer.status < HTTPStatus.BAD_REQUEST:
+            self._warn(f"{clock(behind)}: S3 was asked by its own clock; start chronyd")
         return answer
 
     def _other_region(self, request: S3Request, refusal: Refusal) -> Optional[str]:
