@@ -277,8 +277,8 @@ IMPORT = """\
 import runpy, sys
 _, archive, *modules = sys.argv
 sys.path.insert(0, archive)
-name, part = runpy.run_path(archive, run_name="chooser")["choice"]()
-__import__(name).enter(part)
+part = runpy.run_path(archive, run_name="chooser")["part"]()
+__import__("importer").enter(part)
 for module in modules:
     __import__(module)
     assert sys.modules[module].__file__.startswith(archive), module

@@ -137,7 +137,8 @@ def _places(bug: Exception) -> str:
     places, trace = [], bug.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        # Code of the boot archive has no lines but each function's first.
-        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno or code.co_firstlineno}")
+        # Code of the boot archive does not know its file, nor lines but the first of each function.
+        file = trace.tb_frame.f_globals.get("__file__") or code.co_filename
+        places.append(f"{os.path.basename(file)}:{trace.tb_lineno or code.co_firstlineno}")
         trace = trace.tb_next
     return " < ".join(reversed(places[-5:]))

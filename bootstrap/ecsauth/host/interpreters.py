@@ -46,7 +46,7 @@ def named(names: Sequence[str]) -> tuple[Interpreter, ...]:
     return _one_each(_required(name) for name in names)
 
 
-def compiled(interpreter: Interpreter, program: str, importer: bytes, files: Mapping[str, bytes]) -> CompiledPart:
+def compiled(interpreter: Interpreter, program: str, files: Mapping[str, bytes]) -> CompiledPart:
     """Return what a Python makes of the modules; raise LocalError.
 
     In an environment of its own: the order of sets is in what is compiled, and hangs on the seed. From 3.11 on code
@@ -54,7 +54,7 @@ def compiled(interpreter: Interpreter, program: str, importer: bytes, files: Map
     """
     modules = {path: content for path, content in files.items() if path.endswith(".py")}
     command = (interpreter.path, "-S", "-s", "-B", "-X", "no_debug_ranges", "-c", program)
-    given = marshal.dumps((importer, modules), 2)
+    given = marshal.dumps(modules, 2)
     done = _run(command, _COMPILE_SECONDS, given, {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "PATH": os.defpath})
     try:
         answer: dict[str, Any] = marshal.loads(done.stdout if done else b"")  # noqa: S302 - of our own program

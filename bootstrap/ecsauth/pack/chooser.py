@@ -25,16 +25,15 @@ def refuse():  # type: ignore[no-untyped-def]  # noqa: ANN201, D103 - no annotat
         os._exit(6)
 
 
-def choice():  # type: ignore[no-untyped-def]  # noqa: ANN201, D103 - as above
+def part():  # type: ignore[no-untyped-def]  # noqa: ANN201, D103 - as above
     import importlib.util
 
     number = int.from_bytes(importlib.util.MAGIC_NUMBER[:2], "little")
     tag = "%s-%d" % (sys.implementation.cache_tag, number)
-    return ("importer-" + tag if tag in PARTS else "importer"), PARTS.get(tag)
+    return PARTS.get(tag)
 
 
 if __name__ == "__main__":
     if sys.version_info[:2] < OLDEST:
         refuse()  # type: ignore[no-untyped-call]
-    name, part = choice()  # type: ignore[no-untyped-call]
-    __import__(name).run(part)
+    __import__("importer").run(part())  # type: ignore[no-untyped-call]

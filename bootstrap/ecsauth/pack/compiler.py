@@ -2,7 +2,8 @@
 
 It gets the sources by path on standard input, and gives what it has made of them on standard output, both marshalled
 in a form that all Pythons read. The code has no docstrings and asserts, as by `python -OO`; no annotations of
-functions, which nothing reads; no tables of lines, a fifth of what is left: a bug is told by the function's first line.
+functions, which nothing reads; no tables of lines, a fifth of what is left: a bug is told by the function's first line;
+no name of its file, which its module has.
 """
 
 from __future__ import annotations
@@ -17,9 +18,6 @@ from typing import Any
 # Of marshalling: every Python reads it. Later forms refer to what stands before, by numbers that no two modules have in
 # common: that compresses worse by a tenth, and hangs on what else is in memory.
 _FORM = 2
-# Of a compiled file that is not compared with its source (PEP 552), and of the hash of that.
-_UNCHECKED, _HASH = (1).to_bytes(4, "little"), bytes(8)
-
 _NO_LINES: dict[str, Any] = {"co_linetable" if sys.version_info >= (3, 10) else "co_lnotab": b""}
 
 
@@ -35,9 +33,9 @@ class _WithoutAnnotations(ast.NodeTransformer):
         return node
 
 
-def _compiled(path: str, text: bytes) -> CodeType:
+def _compiled(text: bytes) -> CodeType:
     tree = _WithoutAnnotations().visit(ast.parse(text))
-    return _without_lines(compile(tree, path, "exec", dont_inherit=True, optimize=2))
+    return _without_lines(compile(tree, "", "exec", dont_inherit=True, optimize=2))
 
 
 def _without_lines(code: CodeType) -> CodeType:
@@ -46,18 +44,15 @@ def _without_lines(code: CodeType) -> CodeType:
 
 
 def main() -> None:
-    """Answer with the Python's version and tag, the importer as a compiled file, and the code of each module."""
-    importer, files = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 - of this program
+    """Answer with the Python's version and tag, and the code of each module."""
+    files = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 - of this program
     magic = importlib.util.MAGIC_NUMBER
-    modules = {path: marshal.dumps(_compiled(path, text), _FORM) for path, text in files.items()}
-    starter = magic + _UNCHECKED + _HASH + marshal.dumps(_compiled("importer.py", importer), _FORM)
     name = "" if sys.implementation.name == "cpython" else f"{sys.implementation.name} "
     answer = {
         "python": f"{name}{sys.version_info[0]}.{sys.version_info[1]}",
         "compiled_by": ".".join(map(str, sys.version_info[:3])),
         "tag": f"{sys.implementation.cache_tag}-{int.from_bytes(magic[:2], 'little')}",
-        "importer": starter,
-        "files": modules,
+        "files": {path: marshal.dumps(_compiled(text), _FORM) for path, text in files.items()},
     }
     sys.stdout.buffer.write(marshal.dumps(answer, _FORM))
 

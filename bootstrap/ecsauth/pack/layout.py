@@ -1,11 +1,10 @@
 """The file: two lines of shell, then a zip archive.
 
-    __main__.py       sees which Python runs it, and takes the importer that was compiled for it, or else its source
-    importer.py       imports what is in the archive
-    importer-….pyc    the same, compiled for one Python, as cpython-39-3425
-    sources           all modules and their data
-    compiled.xz       the same for each Python that the archive was compiled for, one after the other
-    manifest.json     which ecsauth this is, and which Pythons have compiled it
+    __main__.py      sees which Python runs it, and whether the archive was compiled for that
+    importer.py      imports what is in the archive
+    sources          all modules and their data
+    compiled.xz      the same for each Python that the archive was compiled for, one after the other
+    manifest.json    which ecsauth this is, and which Pythons have compiled it
     LICENSE
 
 Python reads the whole directory of a zip archive before it runs it, slowly: with all modules in one entry that stays
@@ -45,7 +44,6 @@ class CompiledPart(NamedTuple):
     python: str
     compiled_by: str
     tag: str
-    importer: bytes
     files: dict[str, bytes]
 
 
@@ -66,7 +64,6 @@ def archive(files: Mapping[str, bytes], parts: Sequence[CompiledPart], programs:
     entries = {
         MAIN: stripped(programs.chooser).replace(_NO_PARTS, f"PARTS = {places!r}").encode(),
         "importer.py": stripped(programs.importer).encode(),
-        **{f"importer-{part.tag}.pyc": part.importer for part in parts},
         "sources": pack(files),
         MANIFEST: _manifest(parts),
         "LICENSE": licence,

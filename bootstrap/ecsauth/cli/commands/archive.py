@@ -130,12 +130,12 @@ def _compiled(
 ) -> tuple[CompiledPart, ...]:
     """Return what each Python has compiled. One that was not asked for by name, and cannot, is left out."""
     pythons = interpreters.named(names) if names else interpreters.found()
-    compiler, importer = contents.program("compiler"), contents.program("importer").encode()
+    compiler = contents.program("compiler")
     parts = []
     for number, python in enumerate(pythons, 1):
         progress.show(f"compiling for Python {python.text}, {number} of {len(pythons)}")
         try:
-            parts.append(interpreters.compiled(python, compiler, importer, modules))
+            parts.append(interpreters.compiled(python, compiler, modules))
         except LocalError as fault:
             if names:
                 raise
