@@ -269,7 +269,7 @@ def test_what_is_no_archive(operator: Operator, content: bytes, reason: str) -> 
         (
             "nothing",
             "No such file",
-            "ecsauth archive build makes dist/ecsauth; without --file an archive is built and published at once",
+            "hint: build one: ecsauth archive build -o ",
         ),
         ("", "is a directory", "name the file in it: --file "),
     ],

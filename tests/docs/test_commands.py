@@ -20,7 +20,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import boot_archive
 import pytest
 from aws_environment import aws_environment
 from forked_program import ForkedProgram
@@ -114,9 +113,6 @@ class Desk:
             each.mkdir(parents=True)
         for name, text in FILES.items():
             (desk / name).write_text(text)
-        # What ecsauth archive build leaves.
-        (desk / "dist").mkdir()
-        (desk / "dist/ecsauth").write_bytes(boot_archive.sample())
         ecsauth.write_command(programs / "ecsauth", _PLACES.format(root=self._root))
         for name, text in (("aws", _AWS), ("docker", _DOCKER)):
             program = programs / name

@@ -25,7 +25,7 @@ DOCUMENTS = sorted(
 )
 # Options of docker and of the tests' own scripts that the documents mention.
 FOREIGN_OPTIONS = {
-    *("--env-file", "--all", "--tail", "--filter", "--markdown", "--python", "--now", "--renew-pins"),
+    *("--env-file", "--all", "--tail", "--filter", "--markdown", "--python", "--now"),
     # Of scripts/test and scripts/mutate, and of pytest here.
     *("--quick", "--own-host", "--seed"),
 }
@@ -93,7 +93,8 @@ def _options() -> set[str]:
     for name in COMMANDS:
         parser = Parser()
         importlib.import_module(module_of(name)).add_arguments(parser)
-        helps.append(parser.format_help())
+        within = [command for command, _ in parser.commands().values()]
+        helps += [each.format_help() for each in (parser, *within)]
     return set(re.findall(r"(?<![\w-])--[a-z-]+", " ".join(helps)))
 
 

@@ -1,7 +1,7 @@
 """Every variable that may stand in an ecs.config, and what is known of it: the catalogue of one agent release.
 
-The facts are data, in agent_variables.json beside this file, read once and only when asked for. JSON and not a
-Python literal, because the boot archive is a zip, where a module would be compiled again by every run.
+The facts are data, in variables.json beside this file, read once and only when asked for. JSON and not a Python
+literal, because a boot archive that runs from sources would compile a module again at every run.
 """
 
 from __future__ import annotations

@@ -109,8 +109,7 @@ def absolute_argv() -> tuple[str, ...]:
     # Not the real path: in a virtual environment that is another Python.
     python = os.path.abspath(sys.executable)
     if not os.path.isdir(package):
-        # An archive has all that it needs, for some Pythons: the one that it runs on now is one of them. -IS, as its
-        # own first lines have it: nothing else is imported.
+        # An archive has all that it needs. -IS, as its own first lines have it: nothing else is imported.
         _firm(python, program)
         return (python, "-IS", program)
     by_itself = _is_program(program)

@@ -7,6 +7,7 @@ import io
 import json
 from typing import NamedTuple
 
+from ecsauth.command_hint import CommandHint
 from ecsauth.errors import InvalidError
 from ecsauth.pack.layout import MAIN, MANIFEST, SCHEMA, START
 
@@ -78,4 +79,4 @@ def is_like_one(content: bytes) -> bool:
 
 
 def _none(name: str, why: str) -> InvalidError:
-    return InvalidError(f"{name} is no boot archive: {why}", "build one: ecsauth archive build")
+    return InvalidError(f"{name} is no boot archive: {why}", CommandHint("build one", "ecsauth", "archive", "build"))

@@ -136,7 +136,7 @@ def _texts(path: Path) -> list[str]:
 # has no URI to be about.
 ELSEWHERE = (
     *("cli/parser.py", "cli/check_report.py", "cli/commands/check.py", "cli/commands/explain.py"),
-    *("cli/commands/which.py", "cli/commands/iam.py", "cli/commands/user_data.py"),
+    *("cli/commands/which.py", "cli/commands/iam.py", "cli/commands/user_data.py", "cli/commands/archive.py"),
     *("deploy/user_data.py", "deploy/policies.py", "boot/units.py", "boot/state.py", "boot/trust.py"),
     *("check/", "aws/secrets_manager.py"),
 )

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ecsauth.cli import console, inputs, options, publish
+from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ExitCode, LocalError, UsageError
 from ecsauth.host import files, interpreters
 from ecsauth.host.private_directory import write_private
@@ -190,7 +191,8 @@ def _read(file: str) -> bytes:
     except OSError as fault:
         raise LocalError(
             f"cannot read {file}: {fault.strerror}",
-            f"ecsauth archive build makes {_FILE}; without --file an archive is built and published at once",
+            CommandHint("build one", "ecsauth", "archive", "build", "-o", file),
+            "or leave out --file: an archive is built and published at once",
         ) from None
 
 
