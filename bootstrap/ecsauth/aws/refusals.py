@@ -21,6 +21,7 @@ from ecsauth.errors import (
     EcsauthError,
     SettlingError,
     UnreachableError,
+    UsageError,
 )
 
 if TYPE_CHECKING:
@@ -129,8 +130,12 @@ _BY_CODE = {
 _KMS_GET = "reading takes kms:Decrypt on the key, in the role's policy or in the key's"
 _KMS_PUT = "a put takes kms:GenerateDataKey on the key, in your policy or in the key's"
 
+INCOMPLETE = KnownFault(DeniedError, "the credentials are incomplete", WHO)
+_PROFILES = CommandHint("see", "aws", "configure", "list-profiles")
+NO_PROFILE = KnownFault(UsageError, "there is no such profile", (_PROFILES,))
 
-class Refusal(NamedTuple):
+
+class ErrorAnswer(NamedTuple):
     """An answer that is not what was asked for: the names of `headers` are in lower case.
 
     `code` and `message` are those of the service's error document. Of an answer without one `code` is the status.
@@ -191,7 +196,7 @@ def expired(what: Attempt) -> EcsauthError:
     return _EXPIRED.told(what)
 
 
-def refused(refusal: Refusal, what: Attempt) -> EcsauthError:
+def refused(refusal: ErrorAnswer, what: Attempt) -> EcsauthError:
     """Return the fault that a refusal stands for."""
     code, status, headers = printable(refusal.code), refusal.status, refusal.headers
     said = printable(refusal.message)

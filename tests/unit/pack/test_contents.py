@@ -20,10 +20,8 @@ PACKAGE = Path(contents.__file__).parents[1]
 # What commands of an instance lead to, and what is the SDK's: only functions may import it. A module that `boot` needs
 # must not be here.
 OF_SDK = {
-    "ecsauth.aws.identity",
-    "ecsauth.aws.probes",
     "ecsauth.aws.s3",
-    "ecsauth.aws.s3_operator",
+    "ecsauth.aws.sdk_credentials",
     "ecsauth.aws.session",
 }
 ROOMS_OF_OPERATORS = ("deploy", "pack", "publish")
