@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ecsauth import archive
 from ecsauth.aws import metadata
-from ecsauth.aws.refusals import WHO, KnownFault, expired, told
+from ecsauth.aws.refusals import INCOMPLETE, NO_PROFILE, WHO, KnownFault, expired, told
 from ecsauth.aws.signing_keys import SigningKeys
-from ecsauth.command_hint import CommandHint
 from ecsauth.errors import DeniedError, SettlingError, UsageError
 
 if TYPE_CHECKING:
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from ecsauth.aws.attempt import Attempt
     from ecsauth.aws.profiles import Profile
 
-INCOMPLETE = KnownFault(DeniedError, "the credentials are incomplete", WHO)
-_PROFILES = CommandHint("see", "aws", "configure", "list-profiles")
-NO_PROFILE = KnownFault(UsageError, "there is no such profile", (_PROFILES,))
 _MALFORMED = KnownFault(DeniedError, "the credentials hold a character that none can have", WHO)
 # What leads to credentials of another kind than keys and the instance's role.
 _OTHER_WAYS = (
