@@ -227,9 +227,11 @@ def _function_imports(module: str) -> list[str]:
     ]
 
 
-# What costs help and check milliseconds, and is needed by few: a fault, a file that is
-# written, a rule that is shown.
+# What costs help, check and boot milliseconds, and is needed by few: a fault, a file that is
+# written, a rule that is shown, a login.
 LATE = {
+    "ecsauth.cli.commands.boot": {"ecsauth.cli"},
+    "ecsauth.cli.persist": {"ecsauth.cli"},
     "ecsauth.cli.main": {"ecsauth.cli", "ecsauth.cli.findings"},
     "ecsauth.cli.inputs": {"ecsauth.host.private_directory"},
     "ecsauth.check.rules": {"ecsauth.check.rules", "ecsauth.check.rules.rule"},

@@ -6,21 +6,21 @@ import http.client
 from typing import TYPE_CHECKING, Optional
 from xml.etree import ElementTree as ET
 
-from ecsauth.aws.refusals import REGION_HEADER, ErrorAnswer
+from ecsauth.aws.refusals import REGION_HEADER, ServiceRefusal
 
 if TYPE_CHECKING:
     from ecsauth.aws.http_exchange import HttpResponse
 
 
-def refusal_of(answer: HttpResponse) -> ErrorAnswer:
+def refusal_of(answer: HttpResponse) -> ServiceRefusal:
     """Return the refusal that an answer is; of one without a document of S3's the status has to do, as for the SDK."""
     told = _members(answer.body)
     headers = dict(answer.headers)
     if told.get("Region"):
         headers.setdefault(REGION_HEADER, told["Region"])
     if "Code" in told:
-        return ErrorAnswer(answer.status, told["Code"], told.get("Message", ""), headers)
-    return ErrorAnswer(answer.status, str(answer.status), http.client.responses.get(answer.status, ""), headers)
+        return ServiceRefusal(answer.status, told["Code"], told.get("Message", ""), headers)
+    return ServiceRefusal(answer.status, str(answer.status), http.client.responses.get(answer.status, ""), headers)
 
 
 def parsed(body: bytes) -> Optional[ET.Element]:

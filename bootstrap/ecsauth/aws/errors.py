@@ -13,7 +13,17 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from ecsauth.aws.connection import ALTERED, BROKE, NO_ANSWER, NO_CONNECTION, not_connected, proxy_fault
-from ecsauth.aws.refusals import FOREIGN, INCOMPLETE, NO_PROFILE, WHO, ErrorAnswer, KnownFault, printable, refused, told
+from ecsauth.aws.refusals import (
+    FOREIGN,
+    INCOMPLETE,
+    NO_PROFILE,
+    WHO,
+    KnownFault,
+    ServiceRefusal,
+    printable,
+    refused,
+    told,
+)
 from ecsauth.command_hint import CommandHint
 from ecsauth.errors import DeniedError, LocalError, NoCredentialsError, NotYetError, UsageError
 
@@ -82,8 +92,8 @@ def _causes(fault: Any) -> Iterator[BaseException]:
         fault = getattr(fault, "kwargs", {}).get("error") or fault.__cause__ or fault.__context__
 
 
-def refusal_of(response: Any) -> ErrorAnswer:
+def refusal_of(response: Any) -> ServiceRefusal:
     """Return the refusal that a response of the SDK tells."""
     error, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
     status, headers = int(meta.get("HTTPStatusCode", 0)), meta.get("HTTPHeaders", {})
-    return ErrorAnswer(status, str(error.get("Code", "")), str(error.get("Message") or ""), headers)
+    return ServiceRefusal(status, str(error.get("Code", "")), str(error.get("Message") or ""), headers)

@@ -81,6 +81,9 @@ def _about(hint: CommandHint, what: Attempt) -> CommandHint:
 _LOG_IN = "log in again, or set new ones; on an instance they are renewed by themselves"
 _EXPIRED = KnownFault(UnreachableError, "the credentials have expired", (_LOG_IN, "is the clock right?"))
 WHO = (CommandHint("see which credentials are in use", "aws", "sts", "get-caller-identity"),)
+INCOMPLETE = KnownFault(DeniedError, "the credentials are incomplete", WHO)
+_PROFILES = CommandHint("see", "aws", "configure", "list-profiles")
+NO_PROFILE = KnownFault(UsageError, "there is no such profile", (_PROFILES,))
 _PUSH = CommandHint("push it first", "ecsauth", "push", FILE, S3URI)
 _HISTORY = CommandHint("see the versions", "ecsauth", "history", S3URI)
 _LOOK_AGAIN = ("look at what is there now, then push again",)
@@ -135,7 +138,7 @@ _PROFILES = CommandHint("see", "aws", "configure", "list-profiles")
 NO_PROFILE = KnownFault(UsageError, "there is no such profile", (_PROFILES,))
 
 
-class ErrorAnswer(NamedTuple):
+class ServiceRefusal(NamedTuple):
     """An answer that is not what was asked for: the names of `headers` are in lower case.
 
     `code` and `message` are those of the service's error document. Of an answer without one `code` is the status.
@@ -196,7 +199,7 @@ def expired(what: Attempt) -> EcsauthError:
     return _EXPIRED.told(what)
 
 
-def refused(refusal: ErrorAnswer, what: Attempt) -> EcsauthError:
+def refused(refusal: ServiceRefusal, what: Attempt) -> EcsauthError:
     """Return the fault that a refusal stands for."""
     code, status, headers = printable(refusal.code), refusal.status, refusal.headers
     said = printable(refusal.message)

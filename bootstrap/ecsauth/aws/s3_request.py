@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ecsauth.aws.attempt import Attempt
     from ecsauth.aws.credentials import Signer
     from ecsauth.aws.http_exchange import HttpResponse
-    from ecsauth.aws.refusals import ErrorAnswer
+    from ecsauth.aws.refusals import ServiceRefusal
 
 _ELSEWHERE = (HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.TEMPORARY_REDIRECT)
 _OF_ANOTHER_REGION = ("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException")
@@ -95,7 +95,7 @@ class SignedS3:
             self._warn(f"{clock(behind)}: S3 was asked by its own clock; start chronyd")
         return answer
 
-    def _other_region(self, request: S3Request, refusal: ErrorAnswer) -> Optional[str]:
+    def _other_region(self, request: S3Request, refusal: ServiceRefusal) -> Optional[str]:
         """Return the region that a refusal sends to, None if it sends to none or to the one that was asked."""
         is_elsewhere = refusal.status in _ELSEWHERE or refusal.code in _OF_ANOTHER_REGION
         # The answer to a HEAD has no document with a code.
@@ -112,7 +112,7 @@ class SignedS3:
         return send(asked, self._signer, what)
 
 
-def refusal_of(answer: HttpResponse) -> ErrorAnswer:
+def refusal_of(answer: HttpResponse) -> ServiceRefusal:
     """Return the refusal that an answer is."""
     # Parsing documents takes some milliseconds, and most answers are none.
     from ecsauth.aws import error_document

@@ -10,7 +10,7 @@ import shlex
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ecsauth.boot import units
-from ecsauth.cli import console, launchers, logins
+from ecsauth.cli import console, launchers
 from ecsauth.errors import LaunchError
 from ecsauth.host import programs
 from ecsauth.host.units import UnitFiles, absolute_argv
@@ -72,7 +72,7 @@ def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Un
         program=absolute_argv(),
         arguments=tuple(_words(arguments)),
         mode=launchers.mode(arguments),
-        deadline=arguments.deadline + (logins.BOUND if arguments.check_login else 0.0),
+        deadline=arguments.deadline + _time_for_logins(arguments),
         wait=arguments.wait,
         systemd=version,
         environment=kept,
@@ -83,6 +83,15 @@ def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Un
     stale = tuple(name for name in files.names() if name not in names)
     in_force = not write and not stale and systemd.follows(tuple(unit.name for unit in wanted.files), wanted.enable)
     return UnitChange(wanted, write, stale, units.deactivation(stale), () if in_force else units.enabling(wanted))
+
+
+def _time_for_logins(arguments: argparse.Namespace) -> float:
+    if not arguments.check_login:
+        return 0.0
+    # What asks registries is a dozen modules, and few boots do.
+    from ecsauth.cli import logins
+
+    return logins.BOUND
 
 
 def _version(systemd: Systemd) -> Optional[int]:

@@ -12,7 +12,7 @@ from ecsauth.aws.s3_get import InstanceStore
 from ecsauth.boot import docker_plan, trust, units
 from ecsauth.boot.fetch import Demand
 from ecsauth.boot.run import Boot, BootOutcome, Edges, Request
-from ecsauth.cli import console, findings, hints, launchers, logins, options, persist, process
+from ecsauth.cli import console, findings, hints, launchers, options, persist, process
 from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.envfile import overrides
 from ecsauth.errors import DeniedError, EcsauthError, LaunchError, UnreachableError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import argparse
 
     from ecsauth.boot.run import BootReport
+    from ecsauth.cli.logins import Gate
     from ecsauth.cli.options import Parser
     from ecsauth.cli.persist import Beside, UnitChange
 
@@ -175,8 +176,17 @@ def _edges(arguments: argparse.Namespace) -> Edges:
         disk=LocalDisk(arguments.file, arguments.state_dir),
         starter=launchers.starter(arguments),
         clock=SystemClock(),
-        logins=logins.Gate(refuses=arguments.check_login == "fail") if arguments.check_login else None,
+        logins=_logins(arguments),
     )
+
+
+def _logins(arguments: argparse.Namespace) -> Optional[Gate]:
+    if not arguments.check_login:
+        return None
+    # What asks registries is a dozen modules, and few boots do.
+    from ecsauth.cli import logins
+
+    return logins.Gate(refuses=arguments.check_login == "fail")
 
 
 def _warn(text: str) -> None:
