@@ -282,6 +282,7 @@ __import__("importer").enter(part)
 for module in modules:
     __import__(module)
     assert sys.modules[module].__file__.startswith(archive), module
+print(part is not None)
 """
 
 
@@ -297,7 +298,7 @@ def test_every_module_can_be_imported(
     ]
     assert len(modules) > 100
     done = run(python.path, "-IS", "-c", IMPORT, archive if has_code else sources, *modules, home=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{has_code}\n", "")
 
 
 def test_a_bug_is_told_with_the_line_of_its_function(tmp_path: Path) -> None:
@@ -561,6 +562,14 @@ def test_compiles_for_the_pythons_on_path(tmp_path: Path) -> None:
     assert "3.14" not in done.document["pythons"]
     assert done.document["size"] == (tmp_path / "built").stat().st_size
     assert done.document["sha256"] == hashlib.sha256((tmp_path / "built").read_bytes()).hexdigest()
+
+
+def test_a_python_by_its_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Python is found from the working directory, as by a shell."""
+    monkeypatch.chdir(tmp_path)
+    fake(tmp_path / "bin", "python", f'exec {sys.executable} "$@"')
+    done = built(tmp_path, "--python=bin/python", env={"PATH": "/usr/bin:/bin"})
+    assert (done.status, done.document["pythons"]) == (0, [OWN])
 
 
 def test_a_python_that_cannot_compile(tmp_path: Path) -> None:

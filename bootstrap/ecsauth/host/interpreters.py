@@ -54,8 +54,9 @@ def compiled(interpreter: Interpreter, program: str, files: Mapping[str, bytes])
     """
     modules = {path: content for path, content in files.items() if path.endswith(".py")}
     command = (interpreter.path, "-S", "-s", "-B", "-X", "no_debug_ranges", "-c", program)
-    given = marshal.dumps(modules, 2)
-    done = _run(command, _COMPILE_SECONDS, given, {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "PATH": os.defpath})
+    environment = {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "PATH": os.defpath}
+    # In a folder from which nothing is imported.
+    done = _run(command, _COMPILE_SECONDS, input=marshal.dumps(modules, 2), env=environment, cwd="/")
     try:
         answer: dict[str, Any] = marshal.loads(done.stdout if done else b"")  # noqa: S302 - of our own program
         return CompiledPart(**answer)
@@ -86,7 +87,7 @@ def _look(name: str) -> Optional[Interpreter]:
     path = shutil.which(name)
     if path is None:
         return None
-    done = _run((path, "-I", "-S", "-c", _PROBE), _PROBE_SECONDS)
+    done = _run((os.path.abspath(path), "-I", "-S", "-c", _PROBE), _PROBE_SECONDS)
     answer = re.fullmatch(rb"(.+)\n(\d+)\n(\d+)\n", done.stdout) if done and done.returncode == 0 else None
     if answer is None:
         return None
@@ -94,20 +95,10 @@ def _look(name: str) -> Optional[Interpreter]:
     return Interpreter(os.fsdecode(answer[1]), version) if version >= OLDEST else None
 
 
-def _run(
-    command: Sequence[str], seconds: float, given: bytes = b"", environment: Optional[Mapping[str, str]] = None
-) -> Optional[subprocess.CompletedProcess[bytes]]:
-    """Run a command, in no directory from which it could import; None where it cannot be run, or takes too long."""
+def _run(command: Sequence[str], seconds: float, **more: Any) -> Optional[subprocess.CompletedProcess[bytes]]:
+    """Run a command; None where it cannot be run, or takes too long."""
+    streams = {"input": b"", "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     try:
-        return subprocess.run(
-            command,
-            input=given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            cwd="/",
-            check=False,
-            timeout=seconds,
-        )
+        return subprocess.run(command, check=False, timeout=seconds, **{**streams, **more})
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -32,17 +32,20 @@ _NAME = "the boot archive"
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, fill, summary, example in (
-        ("build", _fill_build, "build it", "ecsauth archive build --python python3.9"),
-        (
-            "publish",
-            _fill_publish,
-            "build it and put it into S3, encrypted with a KMS key",
-            "ecsauth archive publish s3://bucket/prod/ecsauth",
-        ),
-    ):
-        description = f"{summary[0].upper()}{summary[1:].replace('it', _NAME, 1)}."
-        actions.add_parser(name, fill=fill, help=summary, description=description, epilog=f"example:\n  {example}")
+    actions.add_parser(
+        "build",
+        fill=_fill_build,
+        help="write it to a file",
+        description="Build the boot archive and write it to a file.",
+        epilog="example:\n  ecsauth archive build --python python3.9",
+    )
+    actions.add_parser(
+        "publish",
+        fill=_fill_publish,
+        help="put it into S3, encrypted with a KMS key",
+        description="Build the boot archive and put it into S3, encrypted with a KMS key.",
+        epilog="example:\n  ecsauth archive publish s3://bucket/prod/ecsauth",
+    )
 
 
 def _fill_build(parser: Parser) -> None:
