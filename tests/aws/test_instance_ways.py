@@ -344,11 +344,11 @@ def test_without_the_sdk(ready: Instance) -> None:
     ids=["role", "program", "variable"],
 )
 def test_what_needs_the_sdk(ready: Instance, options: tuple[str, ...], env: dict[str, str], named: str) -> None:
-    """Without the SDK, what leads to credentials by way of it is refused with the reason; no other keys are used."""
+    """Without the SDK, what needs it for credentials is refused with the reason; no other keys are used."""
     role = ("[profile fleet]", "role_arn = arn:aws:iam::123456789012:role/fleet", "credential_source = Environment")
     profile(ready, "config", *role, "[profile program]", "credential_process = cat /canary")
     done = bare(ready, *options, **env)
     assert done.status == 4
-    assert f"{named} leads to credentials by way of the AWS SDK, which is not here" in done.err
+    assert f"{named} needs the AWS SDK, which is not installed here" in done.err
     assert "hint: install ecsauth with pip" in done.err
     assert len(ready.proxy.requests) == 0

@@ -85,9 +85,8 @@ def _by_sdk(profile: Optional[str], needs: str, what: Attempt) -> SigningKeys:
     try:
         from ecsauth.aws import sdk_credentials
     except ImportError:
-        raise told(
-            DeniedError, what, f"{needs} leads to credentials by way of the AWS SDK, which is not here", archive.HINT
-        ) from None
+        reason = f"{needs} needs the AWS SDK, which is not installed here"
+        raise told(DeniedError, what, reason, archive.HINT) from None
     return sdk_credentials.load(profile, what)
 
 
