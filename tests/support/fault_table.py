@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 import s3_faults as faults
 from bucket import KMS_KEY
 from metadata_service import Behaviour
+from tunnel_proxy import TunnelProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,6 +152,13 @@ def web_proxy_is_down(world: World) -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
+def web_proxy_refuses(world: World) -> Iterator[dict[str, str]]:
+    """Name a web proxy that wants a password."""
+    with TunnelProxy(world.https.port, refusal=407) as proxy:
+        yield {"AWS_ENDPOINT_URL": "https://s3.example.com", "HTTPS_PROXY": proxy.url}
+
+
+@contextlib.contextmanager
 def certificate_of_nobody(world: World) -> Iterator[dict[str, str]]:
     """Speak TLS with a certificate that no authority of the system has signed."""
     yield {"AWS_ENDPOINT_URL": world.https.url}
@@ -202,6 +210,7 @@ S3_ROWS = [
     Row("no such host", no_such_host, 5, "cannot …: the name … does not resolve", _LASTS),
     Row("no route", no_route, 5, "cannot …: no connection to …", _LASTS),
     Row("web proxy is down", web_proxy_is_down, 5, "cannot …: the proxy does not answer", _LASTS),
+    Row("web proxy refuses", web_proxy_refuses, 5, "cannot …: the proxy refuses the connection", _LASTS),
     Row("certificate", certificate_of_nobody, 4, "cannot …: the TLS certificate cannot be verified"),
     Row("no TLS", no_tls, 4, "cannot …: … does not speak TLS as it should"),
 ]
