@@ -14,6 +14,7 @@ from urllib.parse import quote
 import hurried
 import pytest
 import s3_faults as faults
+from botocore.utils import should_bypass_proxies
 from certificates import Certificates
 from fetching import STANDING, Instance
 from loopback_server import Answer, LoopbackServer, QuietHandler, answer
@@ -123,7 +124,9 @@ class TestProxies:
             ("", True),
         ],
     )
-    def test_exemptions(self, ready: Instance, https: Https, exempt: str, is_asked: bool) -> None:
+    def test_exemptions(
+        self, ready: Instance, https: Https, monkeypatch: pytest.MonkeyPatch, exempt: str, *, is_asked: bool
+    ) -> None:
         """NO_PROXY is read as by the SDK: names and their ends, with a port or without, and `*`."""
         port = https.proxy.port
         with TunnelProxy(port) as proxy:
@@ -131,6 +134,9 @@ class TestProxies:
             done = ready.install_here(**env, NO_PROXY=exempt.format(port=port))
         assert_installed(ready, done)
         assert (len(proxy.seen) == 1) is is_asked
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.setenv("NO_PROXY", exempt.format(port=port))
+        assert should_bypass_proxies(https.variables(f"localhost:{port}")["AWS_ENDPOINT_URL"]) is not is_asked
 
     def test_for_plain_http(self, ready: Instance) -> None:
         """On loopback a proxy gets the whole request, with its own password."""

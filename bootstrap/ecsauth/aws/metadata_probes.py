@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import calendar
 import contextlib
-import email.utils
 import http.client
 import json
 import time
@@ -12,7 +11,9 @@ import urllib.parse
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from ecsauth.aws.bounded_answer import BoundedAnswer
 from ecsauth.aws.metadata import LIFETIME, LONGEST_ANSWER, LONGEST_TRY, ROLES, TOKEN
+from ecsauth.aws.refusals import moment
 from ecsauth.doctor.machine import SILENT, Metadata, Role
 from ecsauth.errors import UnreachableError
 
@@ -66,6 +67,7 @@ class MetadataProbes:
     def _connected(self, seconds: float) -> Iterator[http.client.HTTPConnection]:
         timeout = max(0.1, min(LONGEST_TRY, seconds))
         connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port or 80, timeout=timeout)
+        connection.response_class = BoundedAnswer
         with contextlib.closing(connection):
             yield connection
 
@@ -73,13 +75,13 @@ class MetadataProbes:
 def _asked(connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str]) -> _Answered:
     """Ask, and return the answer whatever its status; the offset is this clock's, against the answer's date."""
     connection.request(method, path, headers=headers)
-    answer = connection.getresponse()
-    return _Answered(answer.status, answer.read(LONGEST_ANSWER), _offset(answer.getheader("Date")))
+    with contextlib.closing(connection.getresponse()) as answer:
+        return _Answered(answer.status, answer.read(LONGEST_ANSWER), _offset(answer.getheader("Date")))
 
 
 def _offset(date: Optional[str]) -> Optional[float]:
-    with contextlib.suppress(TypeError, ValueError):
-        return time.time() - email.utils.parsedate_to_datetime(date or "").timestamp()
+    with contextlib.suppress(ValueError):
+        return time.time() - moment(date or "")
     return None
 
 
