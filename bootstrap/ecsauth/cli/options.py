@@ -37,12 +37,17 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 class Parser(argparse.ArgumentParser):
     """An argument parser that repeats nothing it did not understand, for that may be a secret.
 
-    `fill` adds its arguments, and is called when it is used: a command pays for its own options only.
+    `fill` adds its arguments. A parser that has one is made when it is used: a command pays for its own only.
     """
 
     def __init__(self, fill: Optional[Callable[[Parser], None]] = None, **kwargs: Any) -> None:
-        super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **kwargs)
         self._fill = fill
+        self._settings = kwargs
+        if fill is None:
+            self._make()
+
+    def _make(self) -> None:
+        super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **self._settings)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Add the arguments, then parse."""
@@ -63,6 +68,7 @@ class Parser(argparse.ArgumentParser):
 
     def _add_own(self) -> None:
         if self._fill is not None:
+            self._make()
             self._fill(self)
             self._fill = None
 
