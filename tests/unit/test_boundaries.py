@@ -231,6 +231,7 @@ def _function_imports(module: str) -> list[str]:
 # written, a rule that is shown.
 LATE = {
     "ecsauth.cli.main": {"ecsauth.cli", "ecsauth.cli.findings"},
+    "ecsauth.cli.findings": {"ecsauth.check.excerpt"},
     "ecsauth.cli.inputs": {"ecsauth.host.private_directory"},
     "ecsauth.check.rules": {"ecsauth.check.rules", "ecsauth.check.rules.rule"},
     "ecsauth.cli.commands.which": {"ecsauth.registry.keys"},

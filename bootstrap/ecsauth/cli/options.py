@@ -8,7 +8,6 @@ import re
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, TypeVar
 
 from ecsauth import aws_names
-from ecsauth.boot import trust
 from ecsauth.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -108,28 +107,6 @@ def add_places(parser: Parser) -> None:
 def add_uri(parser: Parser, form: str = "s3://bucket/key") -> None:
     """Add the S3URI that a command works on."""
     parser.add_argument("uri", metavar="S3URI", type=parsed(aws_names.parse), help=form)
-
-
-def add_bucket_owner(parser: Parser) -> None:
-    """Add `--bucket-owner`."""
-    parser.add_argument(
-        "--bucket-owner",
-        metavar="ACCOUNT",
-        type=parsed(trust.account),
-        help="account that has to own the bucket",
-    )
-
-
-def add_pinned_keys(parser: argparse._ActionsContainer) -> None:
-    """Add `--kms-key` as an instance needs it: at least one full ARN."""
-    parser.add_argument(
-        "--kms-key",
-        metavar="ARN",
-        action="append",
-        required=True,
-        type=parsed(trust.key_arn),
-        help="the KMS key it is encrypted with; repeat it while keys change",
-    )
 
 
 def add_dialect(parser: Parser) -> None:
