@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import importlib.metadata
 import importlib.util
+import json
 import os
 import platform
 import subprocess
@@ -45,6 +46,7 @@ with open("by-boto3.config", "wb") as file:
 """
 COPY, NOTHING = "aws s3 cp", "python -c pass"
 _LEAST_ROUNDS = 3
+_FILES, _REGISTRIES = 1000, 10
 
 
 def main() -> None:
@@ -110,7 +112,7 @@ def _contests(stack: contextlib.ExitStack, scratch: Path) -> list[Contest]:
             contenders.append(launch.contender(scratch, kms_key, BUCKET, archive, places))
         contests.append(Contest(title, COPY, contenders, environment, partial(_take_requests, proxy)))
     nowhere = _environment(scratch, "http://127.0.0.1:9", None)
-    return [*contests, Contest("Start, without a network", NOTHING, _starters(), nowhere)]
+    return [*contests, Contest("Start, without a network", NOTHING, _starters(scratch), nowhere)]
 
 
 def _put_sample(server: S3Server) -> str:
@@ -174,12 +176,30 @@ def _fetchers(kms_key: str) -> list[Contender]:
     ]
 
 
-def _starters() -> list[Contender]:
+def _starters(scratch: Path) -> list[Contender]:
     return [
         _nothing(),
         Contender("ecsauth --help", (_program("ecsauth"), "--help")),
         Contender("ecsauth check FILE", (_program("ecsauth"), "check", "ecs.config")),
+        Contender(f"ecsauth check, {_FILES:,} files", (_program("ecsauth"), "check", *_env_files(scratch))),
     ]
+
+
+def _env_files(scratch: Path) -> list[str]:
+    """Write many env-files, each of another cluster, with some registries; return their names."""
+    names = [f"{number}.config" for number in range(_FILES)]
+    for number, name in enumerate(names):
+        entries = {
+            f"registry{each}.example.com": {"username": "my_name", "password": f"my_password_{number}"}
+            for each in range(_REGISTRIES)
+        }
+        lines = (
+            f"ECS_CLUSTER=bench-{number}",
+            "ECS_ENGINE_AUTH_TYPE=docker",
+            f"ECS_ENGINE_AUTH_DATA={json.dumps(entries)}",
+        )
+        (scratch / name).write_text("\n".join(lines) + "\n")
+    return names
 
 
 def _nothing() -> Contender:

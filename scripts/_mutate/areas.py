@@ -35,6 +35,7 @@ AREAS = {
         "host/disk.py",
         "host/private_directory.py",
         "host/files.py",
+        "host/places.py",
         "host/units.py",
     ),
     "launch": (

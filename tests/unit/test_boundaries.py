@@ -233,6 +233,7 @@ LATE = {
     "ecsauth.cli.commands.boot": {"ecsauth.cli"},
     "ecsauth.cli.persist": {"ecsauth.cli"},
     "ecsauth.cli.main": {"ecsauth.cli", "ecsauth.cli.findings"},
+    "ecsauth.cli.findings": {"ecsauth.check.excerpt"},
     "ecsauth.cli.inputs": {"ecsauth.host.private_directory"},
     "ecsauth.check.rules": {"ecsauth.check.rules", "ecsauth.check.rules.rule"},
     "ecsauth.cli.commands.which": {"ecsauth.registry.keys"},

@@ -8,7 +8,6 @@ and of ecs-init are modelled likewise; what the registry credentials come to is 
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Callable, Optional
 
 from ecsauth.agent import config_values
@@ -90,7 +89,7 @@ if TYPE_CHECKING:
 _TAKEN = Effect(ConfigVerdict.QUIET)
 _PORT_BITS = 16
 # What a valid array is made of; strings are skipped whole, so that their commas are not seen.
-_STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{},]')
+_STRUCTURE = r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{},]'
 # How the values of a valid document begin, numbers apart.
 _KINDS = {
     "[": JsonKind.ARRAY,
@@ -138,7 +137,7 @@ def _decode(value: str, *, first_only: bool) -> json.Value:
 def _elements(array: str) -> Iterator[_Element]:
     """Yield the elements of a valid array: the pieces between its own commas."""
     depth, start = 0, 1
-    for match in _STRUCTURE.finditer(array):
+    for match in re.finditer(_STRUCTURE, array):
         mark = match.group()
         if mark in ("[", "{"):
             depth += 1
@@ -205,6 +204,8 @@ _LISTS = {"port": _ports, "text": _texts, "cidr": _networks}
 
 def _is_cidr(text: str) -> bool:
     """Say whether net.ParseCIDR takes the text: an address without a zone, a slash, decimal digits within its size."""
+    from ipaddress import ip_address  # two milliseconds that few files need
+
     address, _slash, bits = text.partition("/")
     if "%" in address or not (bits.isascii() and bits.isdigit()):
         return False

@@ -68,10 +68,13 @@ class Variable(NamedTuple):
 
 def find(name: str) -> Optional[Variable]:
     """Return what is known of the name, None if nothing is. Names are case-sensitive, as environments are."""
+    return _variable(name) if name in _catalogue()["variables"] else None
+
+
+@cache
+def _variable(name: str) -> Variable:
     catalogue = _catalogue()
-    facts = catalogue["variables"].get(name)
-    if facts is None:
-        return None
+    facts = catalogue["variables"][name]
     known = {**catalogue["kinds"].get(facts["kind"], {}), **facts}
     parsing = known.get("parsing", {})
     return Variable(

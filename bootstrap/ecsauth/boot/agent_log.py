@@ -24,9 +24,9 @@ MOST_LINES = 10
 _LONGEST_LINE = 300
 _MASK = "***"
 # As logfmt, JSON and the agent's older format write it.
-_ERROR = re.compile(r"\blevel=(?:error|critical)\b|\"level\":\s*\"(?:error|critical)\"|\[(?i:error|critical)\]")
+_ERROR = r"\blevel=(?:error|critical)\b|\"level\":\s*\"(?:error|critical)\"|\[(?i:error|critical)\]"
 # What every agent says when it starts; some of it is an error by its level only (amazon-ecs-agent, issue 4375).
-_START = re.compile(
+_START = (
     r"Loading configuration|Starting Amazon Elastic Container Service Agent|Starting Amazon ECS Agent"
     r"|Amazon ECS agent Version|Image excluded from cleanup|Creating (?:root ecs )?cgroup|Loading state!"
     r"|Event stream \w+ start listening|Registered transformation function|log level mapping not found"
@@ -52,9 +52,9 @@ def redacted_log(log: str, *files: bytes) -> tuple[str, ...]:
 
 def _telling(lines: list[str]) -> list[str]:
     """Return the last lines and the first error, without what every start says, where something else is said."""
-    told = [line for line in lines if not _START.search(line)] or lines
+    told = [line for line in lines if not re.search(_START, line)] or lines
     last = told[-MOST_LINES:]
-    error = next((line for line in told if _ERROR.search(line)), None)
+    error = next((line for line in told if re.search(_ERROR, line)), None)
     return last if error is None or error in last else [error, *last[1:]]
 
 

@@ -11,40 +11,37 @@ import re
 NO_REASON = "it gave no reason"
 _LONGEST = 600
 _GAP = " … "
+# Patterns stay texts until a command fails: every boot would pay a millisecond for what it compiles.
+
 # Where to read more, how the command is used, what else is not well, how far it came.
-_NOISE = re.compile(
-    r"see (?:'|\"|system logs)|run '.*--help'|try [`'].*--help|usage:|for more information|perhaps ip6?tables"
+_NOISE = (
+    r"(?i)see (?:'|\"|system logs)|run '.*--help'|try [`'].*--help|usage:|for more information|perhaps ip6?tables"
     r"|# warning: |warning: |emulate docker cli using podman|time=\"[^\"]*\" level=(?:info|debug|warning)"
     r"|unable to find image '|trying to pull |using default tag|created symlink|removed symlink"
     r"|(?:digest|status): |[\w./-]+: pulling from |[0-9a-f]{12}: |getting image source"
-    r"|copying (?:blob|config)",
-    re.IGNORECASE,
+    r"|copying (?:blob|config)"
 )
 # How the line begins that names the cause; what follows goes on with it.
-_CAUSE = re.compile(
-    r"docker: |error response from daemon: |error: |failed to |job for |cannot connect to |permission denied"
-    r"|initctl: |start: |stop: |ip6?tables v|sysctl: |time=\"[^\"]*\" level=(?:error|fatal)",
-    re.IGNORECASE,
+_CAUSE = (
+    r"(?i)docker: |error response from daemon: |error: |failed to |job for |cannot connect to |permission denied"
+    r"|initctl: |start: |stop: |ip6?tables v|sysctl: |time=\"[^\"]*\" level=(?:error|fatal)"
 )
-_NO_RIGHTS = re.compile(
-    r"permission denied|access denied|authentication (?:is )?required|operation not permitted|must be root",
-    re.IGNORECASE,
-)
-_ERROR_OF_LOG = re.compile(r"time=\"[^\"]*\" level=\w+ msg=\"?(.*?)\"?$")
+_NO_RIGHTS = r"(?i)permission denied|access denied|authentication (?:is )?required|operation not permitted|must be root"
+_ERROR_OF_LOG = r"time=\"[^\"]*\" level=\w+ msg=\"?(.*?)\"?$"
 
 
 def complaint(text: str) -> str:
     """Return the cause in one line: from the line that names it to the end, else the last line that is no advice."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = [line for line in lines if not _NOISE.match(line)]
-    first = next((number for number, line in enumerate(told) if _CAUSE.match(line)), len(told) - 1)
-    said = " ".join(_ERROR_OF_LOG.sub(r"\1", line).removeprefix("docker: ") for line in told[max(first, 0) :])
+    told = [line for line in lines if not re.match(_NOISE, line)]
+    first = next((number for number, line in enumerate(told) if re.match(_CAUSE, line)), len(told) - 1)
+    said = " ".join(re.sub(_ERROR_OF_LOG, r"\1", line).removeprefix("docker: ") for line in told[max(first, 0) :])
     return shortened(said, _LONGEST) or (shortened(lines[-1], _LONGEST) if lines else NO_REASON)
 
 
 def lacks_rights(text: str) -> bool:
     """Tell whether a command failed for want of rights, which its status does not say: docker, polkit, iptables."""
-    return _NO_RIGHTS.search(text) is not None
+    return re.search(_NO_RIGHTS, text) is not None
 
 
 def shortened(text: str, longest: int) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ecsauth.check.lines import Line
     from ecsauth.finding import Finding
+    from ecsauth.registry.auth import RegistryAuth
 
 
 _AGENT = ("agent",)
@@ -183,8 +184,8 @@ def findings(lines: tuple[Line, ...]) -> Iterator[Finding]:
     if not value_of(kind) and not value_of(data):
         yield from _empty([line for line in (kind, data) if line is not None])
         return
-    problems = auth.parse(value_of(kind), value_of(data)).problems
-    for problem in _causes((*problems, *_inside(value_of(kind) or "", value_of(data) or "", problems))):
+    parsed = auth.parse(value_of(kind), value_of(data))
+    for problem in _causes((*parsed.problems, *_inside(value_of(kind) or "", value_of(data) or "", parsed))):
         line = kind if data is None or (kind is not None and problem.kind in _ABOUT_TYPE) else data
         if line is not None:
             yield _finding(problem, line)
@@ -198,17 +199,19 @@ def _empty(given: list[Line]) -> Iterator[Finding]:
         yield found("A307", _AGENT, (first.number, first.column), variable=first.name)
 
 
-def _inside(kind: str, data: str, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+def _inside(kind: str, data: str, parsed: RegistryAuth) -> tuple[Problem, ...]:
     """Return the problems of the document that is meant, where something around it hides them from the agent.
 
     Else they would come out only once that is removed.
     """
+    if parsed.is_bare:
+        return ()
     meant = meant_document.read(data)
     text = meant.text.reveal()
     if meant.value is None or text == data:
         return ()
     looks_like = document_problems.looks_like(meant.value)
-    around = {problem.kind for problem in problems}
+    around = {problem.kind for problem in parsed.problems}
     if looks_like is None and ProblemKind.CREDS_STORE in around:
         return ()  # the entries are empty because of the helper
     # The fix of a config.json names the type; of any other document a wrong one is a slip of its own.

@@ -47,13 +47,14 @@ def canonical(data: bytes) -> bytes:
     Raises InvalidError, naming line, variable or registry, where an error stays that only its author can mend; the
     exception has the findings, without a place where an error comes out only once others are mended.
     """
-    findings = examine(data)
+    findings, source = examine(data), data
     if any(finding.code == _CONFIG_JSON for finding in findings):
-        data = _from_config_json(data, findings)
+        source = _from_config_json(data, findings)
     elif any(finding.code in _NEEDS_AUTHOR for finding in findings):
         _refuse([finding for finding in findings if finding.code in _NEEDS_AUTHOR])
-    result = "".join(f"{line}\n" for line in _written(scan(data))).encode()
-    remaining = [finding for finding in examine(result) if finding.severity is Severity.ERROR]
+    result = "".join(f"{line}\n" for line in _written(scan(source))).encode()
+    found = findings if result == data else examine(result)
+    remaining = [finding for finding in found if finding.severity is Severity.ERROR]
     if remaining:
         codes = {finding.code for finding in remaining}
         known = [finding for finding in findings if finding.code in codes]

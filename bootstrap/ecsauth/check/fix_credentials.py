@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ecsauth.agent.names import shown_registry
@@ -32,6 +33,7 @@ from ecsauth.secret import Secret
 if TYPE_CHECKING:
     from ecsauth.go.json import Member, Value
     from ecsauth.registry.credential import Credential, Entry
+    from ecsauth.registry.problems import Problem
 
 _MENDED_KEYS = frozenset(
     {
@@ -62,25 +64,25 @@ def canonical_auth(kind: Optional[str], data: Optional[str]) -> Auth:
     text = secret.reveal()
     if value is None or value.kind is not JsonKind.OBJECT:
         return Auth(kind, None if data is None else Secret(data))
-    meant = _type(kind or "", text)
+    before = auth.parse(kind, data)
+    inside = before if text == data else auth.parse(kind, text)
+    meant = _type(kind or "", text, inside.problems)
     if meant is None:
         return Auth(kind, Secret(compact(text)))
     mended = _render(_without_doubles(meant, _members(value), text), text)
-    before = auth.parse(kind, data)
-    if before.kind == meant:
+    if before.kind == meant and mended != data:
         _refuse_changes(before.entries, auth.parse(meant, mended).entries)
     return Auth(meant, Secret(mended))
 
 
-def _type(kind: str, data: str) -> Optional[str]:
-    """Return the type that is meant, None if nobody knows."""
+def _type(kind: str, data: str, problems: tuple[Problem, ...]) -> Optional[str]:
+    """Return the type that is meant, None if nobody knows; `problems` are those of the data under the given one."""
     kind = trim_space(kind)
     if kind not in FIELDS:
         problem = document_problems.type_problem_of(kind, data)
         if problem is None or problem.kind not in (ProblemKind.TYPE_MISSPELT, ProblemKind.TYPE_MISSING):
             return None
         kind = problem.detail or ""
-    problems = auth.parse(kind, data).problems
     other = next((problem.detail for problem in problems if problem.kind is ProblemKind.TYPE_MISMATCH), None)
     return other or kind or None
 
@@ -114,17 +116,19 @@ def compact(text: str) -> str:
 def _without_doubles(kind: str, members: list[tuple[str, Member]], text: str) -> list[tuple[str, Member]]:
     """Return the entries, one for each registry; raise InvalidError where two of them differ."""
     kept: dict[str, tuple[str, Member]] = {}
+    count = Counter(strip_scheme(key) for key, _ in members)
     credentials: dict[str, list[Credential]] = {}
     for key, member in members:
         registry = strip_scheme(key)
-        alone = auth.parse(kind, _render([(key, member)], text))
-        found = [entry.credential for entry in alone.entries]
-        if credentials.setdefault(registry, found) != found:
-            raise InvalidError(
-                f"cannot be mended without a guess: {_named(key)}: two entries with different credentials are this"
-                " registry",
-                "delete the one that is not to be used",
-            )
+        if count[registry] > 1:
+            alone = auth.parse(kind, _render([(key, member)], text))
+            found = [entry.credential for entry in alone.entries]
+            if credentials.setdefault(registry, found) != found:
+                raise InvalidError(
+                    f"cannot be mended without a guess: {_named(key)}: two entries with different credentials are this"
+                    " registry",
+                    "delete the one that is not to be used",
+                )
         kept.setdefault(registry, (key, member))
     return list(kept.values())
 

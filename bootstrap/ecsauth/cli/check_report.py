@@ -199,9 +199,12 @@ def fix_advice(found: tuple[Finding, ...], data: bytes, file: str) -> Optional[s
     if word is None:
         return None
     try:
-        gone = len(_gone(found, check(canonical(data))))
+        mended = canonical(data)
     except InvalidError:
         return None
+    if mended == data:
+        return None
+    gone = len(_gone(found, check(mended)))
     how_much = "all of it" if gone == len(found) else f"{gone} of {len(found)}"
     return f"ecsauth check --fix {word} mends {how_much}" if gone else None
 

@@ -21,7 +21,7 @@ from ecsauth.doctor import remote as judge_remote
 from ecsauth.doctor.machine import OFF, TIMER, Metadata, Offset, ServiceOrdering, Timer
 from ecsauth.doctor.subject import BucketPlace, ExaminedInstance, given_credentials
 from ecsauth.errors import ROOT, LaunchError, LocalError
-from ecsauth.host import disk, docker, files, programs, supervisor
+from ecsauth.host import disk, docker, places, programs, supervisor
 from ecsauth.host.clock import SystemClock
 from ecsauth.host.disk import LocalDisk, PrivateDirectory
 from ecsauth.host.network import Introspection
@@ -140,7 +140,7 @@ def _kms_key(on: ExaminedInstance, found: ProbedObject) -> Diagnosis:
 
 def _directory(on: ExaminedInstance) -> Diagnosis:
     folders = [os.path.dirname(on.file), os.path.abspath(on.request.state_dir)]
-    absent = [folder for folder in folders if files.look(folder) is None]
+    absent = [folder for folder in folders if places.look(folder) is None]
     there = [folder for folder in folders if folder not in absent]
     for folder in there:
         with PrivateDirectory(folder, 0o700).opened():
@@ -152,7 +152,7 @@ def _directory(on: ExaminedInstance) -> Diagnosis:
 
 def _file(on: ExaminedInstance) -> Diagnosis:
     kept = LocalDisk(on.file, on.request.state_dir)
-    placed, data = files.look(on.file), kept.env_file()
+    placed, data = places.look(on.file), kept.env_file()
     installed = on.installed is not None
     verified = kept.verified_copy() if installed else None
     return judge_machine.file(on.file, placed, data, installed=installed, verified=verified)
@@ -191,7 +191,7 @@ def _ordering(on: ExaminedInstance) -> Diagnosis:
         return skipped(f"needs {UNIT}")
     shown = programs.systemd().show(UNIT, "After,DropInPaths")
     try:
-        is_marked: Optional[bool] = files.look(os.path.join(on.request.state_dir, disk.MARK)) is not None
+        is_marked: Optional[bool] = places.look(os.path.join(on.request.state_dir, disk.MARK)) is not None
     except LocalError:
         is_marked = None
     after, drop_ins = (frozenset(shown.get(name, "").split()) for name in ("After", "DropInPaths"))

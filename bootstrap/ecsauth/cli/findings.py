@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ecsauth import __version__
 from ecsauth.check import rules
-from ecsauth.check.excerpt import Excerpts
 from ecsauth.cli import console, inputs
 from ecsauth.cli.console import printable
 from ecsauth.cli.inputs import uri
@@ -18,6 +17,7 @@ from ecsauth.finding import Severity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ecsauth.check.excerpt import Excerpts
     from ecsauth.check.rules import Rule
     from ecsauth.cli.console import Style
     from ecsauth.errors import EcsauthError
@@ -36,6 +36,8 @@ def text(findings: tuple[Finding, ...], subject: str, data: Optional[bytes] = No
     """
     excerpts = None
     if data is not None and findings:
+        from ecsauth.check.excerpt import Excerpts  # a millisecond that a good file does not need
+
         excerpts = Excerpts(data)
     pages = _Pages(console.printable(subject), excerpts, console.style(sys.stderr))
     return "".join(map(pages.page, findings)) + pages.end()

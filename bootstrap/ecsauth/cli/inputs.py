@@ -8,11 +8,9 @@ import sys
 from typing import TYPE_CHECKING, Optional
 
 from ecsauth import aws_names
-from ecsauth.aws.attempt import Operation, at
 from ecsauth.cli import console, options
 from ecsauth.cli.console import printable
-from ecsauth.envfile import dotenv
-from ecsauth.errors import DeniedError, InvalidError, LocalError, UsageError
+from ecsauth.errors import DeniedError, LocalError, UsageError
 from ecsauth.host import files
 
 if TYPE_CHECKING:
@@ -20,11 +18,7 @@ if TYPE_CHECKING:
 
     from ecsauth.aws_names import S3URI
     from ecsauth.boot.fetch import Fetched
-    from ecsauth.envfile.dotenv import AuthoredVariable, Written
     from ecsauth.secret import SecretBytes
-
-# Line numbers in a message.
-_MOST_LINES = 5
 
 
 def read_path(file: str) -> SecretBytes:
@@ -40,40 +34,6 @@ def _is_s3_uri(file: str) -> bool:
         return False
 
     return aws_names.is_s3_uri(file)
-
-
-def from_dialect(data: SecretBytes, file: str, dialect: str) -> Written:
-    """Return what was authored as docker reads it, line by line, and tell what had to be changed for that.
-
-    Raises InvalidError for a file that python-dotenv cannot read, or that no env-file can say.
-    """
-    if dialect == "docker":
-        return dotenv.Written(data)
-
-    name = for_people(file)
-    try:
-        written = dotenv.write(data, _bindings(data))
-    except InvalidError as fault:
-        raise InvalidError(f"{name}: {fault.message}", *fault.hints) from None
-    for line, difference in written.differences:
-        console.say(f"note: {name}:{line}: {difference}")
-    return written
-
-
-def _bindings(data: bytes) -> tuple[AuthoredVariable, ...]:
-    """Return what python-dotenv reads; raise InvalidError for what it skips or would take too long over."""
-    dotenv.refuse_long_blanks(data)
-    reading = dotenv.read(data)
-    if reading.refusal is not None:
-        raise InvalidError(f"line {reading.refusal.line}: not UTF-8", "save the file as UTF-8")
-    if reading.unparsable:
-        lines = [str(statement.line) for statement in reading.unparsable]
-        more = f" and {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else ""
-        raise InvalidError(
-            f"python-dotenv cannot read line{'s' if len(lines) > 1 else ''} {', '.join(lines[:_MOST_LINES])}{more}",
-            "write NAME=VALUE; text behind a closing quote, or a quote that is not closed, makes a line unreadable",
-        )
-    return reading.entries
 
 
 def write(file: str, data: bytes) -> None:
@@ -113,6 +73,8 @@ def read(file: str, arguments: argparse.Namespace) -> SecretBytes:
 
 def _fetched(uri: S3URI, arguments: argparse.Namespace) -> Optional[Fetched]:
     """Read with the operator's credentials, or, where the AWS SDK is not installed, with the instance's."""
+    from ecsauth.aws.attempt import Operation, at
+
     what, region = at(Operation.GET, uri), options.region(arguments)
     try:
         from ecsauth.aws.s3 import Objects, translated

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, Optional, TypeVar
 from ecsauth.boot import service as boot_service
 from ecsauth.cli import options
 from ecsauth.errors import EcsauthError, LaunchError, LocalError
-from ecsauth.host import files, programs, supervisor
+from ecsauth.host import places, programs, supervisor
 from ecsauth.status.observed import File, Runs, RunsAs, Unreadable, epoch
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _tried(look: Callable[[], Seen]) -> tuple[Optional[Seen], Optional[Unreadabl
 
 def file(disk: LocalDisk, path: str) -> File:
     """Return what stands in the env-file's place, as far as it can be read."""
-    placed, why = _tried(lambda: files.look(path))
+    placed, why = _tried(lambda: places.look(path))
     data, no_data = _tried(disk.env_file)
     verified, no_copy = _tried(disk.verified_copy)
     return File(path, placed, data, verified, why or no_data or no_copy)
@@ -45,7 +45,7 @@ def file(disk: LocalDisk, path: str) -> File:
 def state(disk: LocalDisk, directory: str) -> tuple[Optional[State], Optional[Unreadable]]:
     """Return what the last run has recorded in the directory, or why that cannot be read."""
     # Where a directory above may not be searched nothing seems to be there.
-    _, why = _tried(lambda: files.look(directory))
+    _, why = _tried(lambda: places.look(directory))
     if why is not None:
         return None, why
     return _tried(disk.state)

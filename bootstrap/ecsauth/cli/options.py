@@ -8,7 +8,6 @@ import re
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, TypeVar
 
 from ecsauth import aws_names
-from ecsauth.boot import trust
 from ecsauth.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -37,12 +36,17 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 class Parser(argparse.ArgumentParser):
     """An argument parser that repeats nothing it did not understand, for that may be a secret.
 
-    `fill` adds its arguments, and is called when it is used: a command pays for its own options only.
+    `fill` adds its arguments. A parser that has one is made when it is used: a command pays for its own only.
     """
 
     def __init__(self, fill: Optional[Callable[[Parser], None]] = None, **kwargs: Any) -> None:
-        super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **kwargs)
         self._fill = fill
+        self._settings = kwargs
+        if fill is None:
+            self._make()
+
+    def _make(self) -> None:
+        super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **self._settings)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Add the arguments, then parse."""
@@ -63,6 +67,7 @@ class Parser(argparse.ArgumentParser):
 
     def _add_own(self) -> None:
         if self._fill is not None:
+            self._make()
             self._fill(self)
             self._fill = None
 
@@ -102,28 +107,6 @@ def add_places(parser: Parser) -> None:
 def add_uri(parser: Parser, form: str = "s3://bucket/key") -> None:
     """Add the S3URI that a command works on."""
     parser.add_argument("uri", metavar="S3URI", type=parsed(aws_names.parse), help=form)
-
-
-def add_bucket_owner(parser: Parser) -> None:
-    """Add `--bucket-owner`."""
-    parser.add_argument(
-        "--bucket-owner",
-        metavar="ACCOUNT",
-        type=parsed(trust.account),
-        help="account that has to own the bucket",
-    )
-
-
-def add_pinned_keys(parser: argparse._ActionsContainer) -> None:
-    """Add `--kms-key` as an instance needs it: at least one full ARN."""
-    parser.add_argument(
-        "--kms-key",
-        metavar="ARN",
-        action="append",
-        required=True,
-        type=parsed(trust.key_arn),
-        help="the KMS key it is encrypted with; repeat it while keys change",
-    )
 
 
 def add_dialect(parser: Parser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ecsauth.aws.attempt import Operation, at
-from ecsauth.cli import console, options
+from ecsauth.cli import console, options, pins
 from ecsauth.cli.findings import document, line, of, tell
 from ecsauth.errors import ExitCode, UsageError
 from ecsauth.finding import Severity
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser, default_key: str) -> None:
     """Add what every command takes that puts an object."""
     parser.add_argument("--kms-key", metavar="KEY", help=f"ARN, ID or alias of a KMS key (default: {default_key})")
-    options.add_bucket_owner(parser)
+    pins.add_bucket_owner(parser)
     parser.add_argument("--dry-run", action="store_true", help="check and compare, put nothing")
     parser.add_argument("--yes", action="store_true", help="do not ask; without a terminal nobody is asked")
 

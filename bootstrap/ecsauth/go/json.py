@@ -28,6 +28,7 @@ SPACE = " \t\r\n"
 
 # Patterns stay texts until they are used (re caches what it has compiled): importing this module costs nothing much.
 _PLAIN = r'[^"\\\x00-\x1f]*'
+_WHOLE = rf'"({_PLAIN})"'
 _ESCAPE = r'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})'
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _PAIR = "[\ud800-\udbff][\udc00-\udfff]"
@@ -132,6 +133,7 @@ class _Scanner:
         self._text = text
         self._at = 0
         self._open: list[_Container] = []
+        self._whole = re.compile(_WHOLE)
         self._plain = re.compile(_PLAIN)
         self._escapes = re.compile(_ESCAPE)
 
@@ -147,10 +149,12 @@ class _Scanner:
     def _peek(self) -> str:
         """Skip white space; return the next character, empty at the end."""
         text, at = self._text, self._at
-        while text[at : at + 1] in _SPACES:
+        character = text[at : at + 1]
+        while character in _SPACES:
             at += 1
+            character = text[at : at + 1]
         self._at = at
-        return text[at : at + 1]
+        return character
 
     def _fail(self, flaw: Flaw) -> NoReturn:
         """Raise for the character at hand; at the end of the text the flaw is that it ends."""
@@ -238,6 +242,10 @@ class _Scanner:
 
     def _string(self) -> str:
         """Read a quoted string and decode it."""
+        whole = self._whole.match(self._text, self._at)
+        if whole is not None:  # without an escape, as nearly all are
+            self._at = whole.end()
+            return _replaced(whole[1])
         pieces = []
         self._at += 1
         while True:

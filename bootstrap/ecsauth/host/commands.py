@@ -8,9 +8,8 @@ things back.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from ecsauth.boot.command_error import complaint, lacks_rights
 from ecsauth.boot.plan import Ended
@@ -40,7 +39,7 @@ class Commands:
         name = command[0]
         kept = {variable: os.environ[variable] for variable in _KEPT if variable in os.environ}
         path = f"{kept.get('PATH', os.defpath)}:{self._sbin}"
-        program = shutil.which(name, path=path)
+        program = _program(name, path)
         try:
             done = subprocess.run(
                 (program or name, *command[1:]),
@@ -75,6 +74,12 @@ class Commands:
             if lacks_rights(done.err):
                 failure.for_want_of_root(is_root=os.geteuid() == 0)
             raise failure
+
+
+def _program(name: str, path: str) -> Optional[str]:
+    """Return where a program is; shutil finds the same, and loads compression libraries for other things."""
+    places = (os.path.join(folder, name) for folder in path.split(os.pathsep))
+    return next((place for place in places if os.access(place, os.X_OK) and not os.path.isdir(place)), None)
 
 
 def _name(command: Command) -> str:

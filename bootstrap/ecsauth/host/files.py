@@ -7,13 +7,11 @@ import errno
 import os
 import stat
 import sys
-from typing import Optional
 
 import ecsauth
 from ecsauth.envfile import LARGEST
 from ecsauth.errors import InvalidError, LocalError
 from ecsauth.secret import SecretBytes
-from ecsauth.status.observed import Placed
 
 
 def read_env_file(path: str, otherwise: str = "it is no env-file") -> SecretBytes:
@@ -148,20 +146,6 @@ def local(verb: str, path: str, fault: OSError, elsewhere: str = "") -> LocalErr
     if isinstance(fault, PermissionError) and not elsewhere:
         error.for_want_of_root(is_root=os.geteuid() == 0)
     return error
-
-
-def look(path: str) -> Optional[Placed]:
-    """Return what stands at the path, None if nothing does; raise LocalError where that cannot be seen."""
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    except OSError as fault:
-        refusal = LocalError(f"cannot look at {path}: {os.strerror(fault.errno or 0).lower()}")
-        if isinstance(fault, PermissionError):
-            refusal.for_want_of_root(is_root=os.geteuid() == 0)
-        raise refusal from None
-    return Placed(stat.S_IMODE(found.st_mode), found.st_uid)
 
 
 _FOLDER = "iam"

@@ -36,12 +36,15 @@ class RegistryAuth(NamedTuple):
 
     `warnings` are the agent's own log lines, exact and sorted. They repeat keys and the unknown type, so they may hold
     a password: for conformance and for masking, NOT for output.
+
+    `is_bare`: the data is JSON, and nothing stands around the registries in it.
     """
 
     kind: str
     entries: tuple[Entry, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
+    is_bare: bool = False
 
 
 def parse(auth_type: Optional[str], auth_data: Optional[str]) -> RegistryAuth:
@@ -54,8 +57,10 @@ def parse(auth_type: Optional[str], auth_data: Optional[str]) -> RegistryAuth:
         return _read(kind, data)
     warnings = (f"Unknown auth configuration: {kind}",) if kind else ()
     problem = document_problems.type_problem_of(kind, data)
-    problems = (problem, *_read(problem.detail, data).problems) if problem else ()
-    return RegistryAuth("", (), problems, warnings)
+    if problem is None:
+        return RegistryAuth("", warnings=warnings)
+    likely = _read(problem.detail, data)
+    return RegistryAuth("", (), (problem, *likely.problems), warnings, likely.is_bare)
 
 
 def in_environment(environment: Mapping[str, Secret]) -> RegistryAuth:
@@ -73,6 +78,7 @@ def _read(kind: Optional[str], data: str) -> RegistryAuth:
         value = json.decode(data)
     except json.JsonError as error:
         return failed._replace(problems=(document_problems.json_problem_of(data, error),))
+    failed = failed._replace(is_bare=document_problems.is_bare(value))
     if kind is None:
         return failed._replace(problems=best_first(document_problems.problems_of(value, data)))
     document = registry_document.read(value, kind)
@@ -80,7 +86,7 @@ def _read(kind: Optional[str], data: str) -> RegistryAuth:
     problems = best_first(list(_problems(value, document, entries, data, kind)))
     if not document.readable:
         return failed._replace(problems=problems)
-    return RegistryAuth(kind, entries, problems, warnings)
+    return RegistryAuth(kind, entries, problems, warnings, failed.is_bare)
 
 
 def _entries(document: Document, kind: str) -> tuple[tuple[Entry, ...], tuple[str, ...]]:

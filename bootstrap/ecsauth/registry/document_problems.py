@@ -146,6 +146,11 @@ def auths(value: Value) -> Optional[Member]:
     return None
 
 
+def is_bare(value: Value) -> bool:
+    """Tell whether nothing stands around a document: no quotes, and no docker's auths."""
+    return value.kind is not JsonKind.STRING and auths(value) is None
+
+
 def is_registry(name: str, value: Value) -> bool:
     """Tell whether a member of the document is meant as a registry: not a setting of config.json, not a bare field."""
     return name not in _SETTINGS | _CREDENTIAL_HELPERS and value.kind in {JsonKind.OBJECT, JsonKind.NULL}

@@ -91,6 +91,8 @@ def _replaced(draft: RawEntry, data: str) -> Iterator[Problem]:
     texts = [(draft.key, draft.column - 1, draft.value.start)]
     texts += [(draft.text(name), value.start, value.end) for name, value in draft.fields.items()]
     for text, start, end in texts:
+        if "\ufffd" not in text:
+            continue
         written = data[start:end].lower()
         if text.count("\ufffd") > written.count("\ufffd") + written.count("\\ufffd"):
             yield draft.problem(ProblemKind.TEXT_REPLACED, start + 1)

@@ -53,7 +53,7 @@ def flaw(key: str) -> Optional[ProblemKind]:
         return ProblemKind.KEY_EMPTY
     if "@" in key:
         return ProblemKind.KEY_HAS_USERINFO
-    if any(character.isspace() or not character.isprintable() for character in key):
+    if " " in key or not key.isprintable():  # of all white space only a space is printable
         return ProblemKind.KEY_WHITE_SPACE
     if "://" in registry or not host or registry.lower().startswith(("http:", "https:")):
         capitals = key.lower().startswith(("http://", "https://")) and registry == key

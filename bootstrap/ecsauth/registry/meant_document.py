@@ -27,8 +27,7 @@ class Meant(NamedTuple):
 
 def read(data: str) -> Meant:
     """Return the document without a mark, the quotes of a shell, a comment behind it and docker's auths around it."""
-    text = without_comment(data.removeprefix("\ufeff"))
-    value = _decode(text)
+    text, value = _without_comment(data.removeprefix("\ufeff"))
     if value is None or value.kind is json.JsonKind.STRING:
         text = _unquoted(text)
         value = _decode(text)
@@ -44,12 +43,18 @@ def without_comment(text: str) -> str:
 
     JSON cannot go on there, and no reader of the file knows comments behind a value.
     """
+    return _without_comment(text)[0]
+
+
+def _without_comment(text: str) -> tuple[str, Optional[Value]]:
+    """Return the text, without a comment behind it, and its value."""
     try:
-        json.decode(text)
+        return text, json.decode(text)
     except JsonError as error:
-        if error.flaw is Flaw.TRAILING and text[error.offset] == "#":
-            return text[: error.offset].rstrip(json.SPACE)
-    return text
+        if error.flaw is not Flaw.TRAILING or text[error.offset] != "#":
+            return text, None
+        text = text[: error.offset].rstrip(json.SPACE)
+    return text, _decode(text)
 
 
 def _decode(text: str) -> Optional[Value]:

@@ -12,7 +12,7 @@ from ecsauth.aws.s3_get import InstanceStore
 from ecsauth.boot import docker_plan, trust, units
 from ecsauth.boot.fetch import Demand
 from ecsauth.boot.run import Boot, BootOutcome, Edges, Request
-from ecsauth.cli import console, findings, hints, launchers, options, persist, process
+from ecsauth.cli import console, findings, hints, launchers, options, persist, pins, process
 from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.envfile import overrides
 from ecsauth.errors import DeniedError, EcsauthError, LaunchError, UnreachableError
@@ -61,7 +61,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _add_trust(group: argparse._ArgumentGroup) -> None:
-    options.add_pinned_keys(group)
+    pins.add_keys(group)
     group.add_argument(
         "--bucket-owner",
         metavar="ACCOUNT",

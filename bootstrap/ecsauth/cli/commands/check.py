@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Optional
 from ecsauth.check import check, rules
 from ecsauth.check.examine import Target
 from ecsauth.check.fix import canonical
-from ecsauth.cli import check_report, inputs, options
+from ecsauth.cli import authored, check_report, inputs, options
 from ecsauth.cli.check_report import FileReport
 from ecsauth.errors import EcsauthError, ExitCode, InvalidError, UsageError
 from ecsauth.finding import Severity
@@ -76,7 +76,7 @@ def _report(file: str, target: Optional[str], ignored: frozenset[str], arguments
     data = inputs.read(file, arguments)
     is_authored = arguments.dialect != "docker"
     if is_authored:
-        data = inputs.from_dialect(data, file, arguments.dialect).data
+        data = authored.from_dialect(data, file, arguments.dialect).data
     report = FileReport(file, check(data, reader, ignored), data, is_authored=is_authored, can_fix=target is None)
     if target is None:
         return report

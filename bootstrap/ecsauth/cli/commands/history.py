@@ -6,7 +6,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ecsauth.cli import console, options, publish
+from ecsauth.cli import console, options, pins, publish
 from ecsauth.cli.console import printable
 from ecsauth.command_hint import FILE, CommandHint
 from ecsauth.errors import DeniedError, ExitCode, InvalidError, UsageError
@@ -33,7 +33,7 @@ def add_arguments(parser: Parser) -> None:
         "--limit", metavar="N", type=options.parsed(_limit), default=_LIMIT, help=f"so many at most (default: {_LIMIT})"
     )
     parser.add_argument("--diff", action="store_true", help="tell what each version changed; reads each of them")
-    options.add_bucket_owner(parser)
+    pins.add_bucket_owner(parser)
     options.add_aws(parser)
     options.add_format(parser)
 

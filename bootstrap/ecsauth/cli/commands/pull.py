@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from ecsauth.boot.trust import KMS_ENCRYPTIONS
 from ecsauth.check import check
 from ecsauth.check.excerpt import masked_lines
-from ecsauth.cli import console, hints, inputs, options, publish
+from ecsauth.cli import console, hints, inputs, options, pins, publish
 from ecsauth.cli.findings import document
 from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ExitCode, UsageError
@@ -29,7 +29,7 @@ def add_arguments(parser: Parser) -> None:
     options.add_uri(parser, "s3://bucket/key[?versionId=V]")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the bytes, 0600; - for stdout")
     parser.add_argument("--reveal", action="store_true", help="write the bytes to stdout, passwords and all")
-    options.add_bucket_owner(parser)
+    pins.add_bucket_owner(parser)
     options.add_aws(parser)
     options.add_format(parser)
 

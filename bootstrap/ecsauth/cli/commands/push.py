@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ecsauth.check import approve
 from ecsauth.cli import logins, options, publish
-from ecsauth.cli.inputs import from_dialect, read_path
+from ecsauth.cli.authored import from_dialect
+from ecsauth.cli.inputs import read_path
 from ecsauth.publish import push
 from ecsauth.publish.review import NewContent
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Optional
 from ecsauth import aws_names, timing
 from ecsauth.aws import sigv4
 from ecsauth.boot import docker_plan, units
-from ecsauth.cli import console, inputs, options
+from ecsauth.cli import console, inputs, options, pins
 from ecsauth.deploy import user_data
 from ecsauth.deploy.user_data import ArchiveSource
 from ecsauth.envfile import overrides
@@ -30,8 +30,8 @@ _FLAGS = ("awsvpc", "no_host_rules", "rollback_on_timeout")
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     options.add_uri(parser, "the env-file: s3://bucket/key[?versionId=V]")
-    options.add_pinned_keys(parser)
-    options.add_bucket_owner(parser)
+    pins.add_keys(parser)
+    pins.add_bucket_owner(parser)
     ours = parser.add_argument_group("ecsauth on the instance")
     ours.add_argument(
         "--archive",
