@@ -63,23 +63,23 @@ class Deadline:
         return max(0.0, self._end - self._clock.now())
 
 
-class _Trying(threading.local):
+class _RecordedFaults(threading.local):
     """The faults after which the action of this thread went on; None outside of `within`."""
 
     met: Optional[list[EcsauthError]] = None
 
 
-_trying = _Trying()
+_recorded = _RecordedFaults()
 
 
 def note(fault: EcsauthError) -> None:
     """Record a fault after which the action goes on; `within` reports it if the action does not end in time."""
-    if _trying.met is not None:
-        _trying.met.append(fault)
+    if _recorded.met is not None:
+        _recorded.met.append(fault)
 
 
-def within(seconds: float, action: Callable[[], Result], silence: Callable[[], UnreachableError]) -> Result:
-    """Return the result of `action`, or raise the error of `silence` after `seconds`.
+def within(seconds: float, action: Callable[[], Result], make_error: Callable[[], UnreachableError]) -> Result:
+    """Return the result of `action`, or raise the error of `make_error` after `seconds`.
 
     The action runs in a thread, because name resolution and a slow answer are not limited by the timeouts of sockets.
     After the timeout the thread is abandoned. The error has the faults that the action recorded with `note`. Raises
@@ -90,7 +90,7 @@ def within(seconds: float, action: Callable[[], Result], silence: Callable[[], U
     met: list[EcsauthError] = []
 
     def run() -> None:
-        _trying.met = met
+        _recorded.met = met
         try:
             outcome.append(action())
         except BaseException as fault:  # noqa: BLE001 - raised again by the caller
@@ -105,18 +105,18 @@ def within(seconds: float, action: Callable[[], Result], silence: Callable[[], U
     if faults:
         raise faults[0]
     if not outcome:
-        raise _after(met, silence())
+        raise _add_recorded(make_error(), met)
     return outcome[0]
 
 
-def _after(met: list[EcsauthError], silence: UnreachableError) -> UnreachableError:
+def _add_recorded(error: UnreachableError, met: list[EcsauthError]) -> UnreachableError:
     """Add the last recorded fault, and the number of faults, to the timeout error."""
     if met:
         times = f"{len(met)} faults before that, the last" if len(met) > 1 else "before that"
-        silence.add(f"{times}: {met[-1].reason}")
-        silence.hints = tuple(dict.fromkeys((*met[-1].hints, *silence.hints)))
-        silence.has_met = True
-    return silence
+        error.add(f"{times}: {met[-1].reason}")
+        error.hints = tuple(dict.fromkeys((*met[-1].hints, *error.hints)))
+        error.has_met = True
+    return error
 
 
 def persist(action: Callable[[float], Result], clock: Clock, deadline: Deadline) -> Result:
