@@ -56,7 +56,7 @@ _SAME_SLIP: dict[ProblemKind, Callable[[Problem], object]] = {
     ProblemKind.PLACEHOLDER: _registry,
     ProblemKind.PATH_PREFIX_NO_BOUNDARY: _host,
 }
-"""What problems of one kind share if they come from one mistake; problems of other kinds are reported one by one."""
+"""The key by which problems of one kind are one mistake; problems of other kinds are reported one by one."""
 
 CODES: dict[ProblemKind, str] = {
     ProblemKind.TYPE_MISSING: "A302",

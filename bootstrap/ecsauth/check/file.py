@@ -1,4 +1,4 @@
-"""Findings about the file itself: what no program can read, and what the programs read differently."""
+"""Findings about the file itself: text that no program can read, or that the programs read differently."""
 
 from __future__ import annotations
 

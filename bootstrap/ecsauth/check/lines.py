@@ -33,7 +33,7 @@ _MOST_GUESSES = 300
 
 
 class LineKind(Enum):
-    """What a line is; the value of a kind other than the first four is the code of its rule."""
+    """The kind of a line; from the fifth member on, the value is the code of its rule."""
 
     BLANK = "blank"
     COMMENT = "comment"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class NewContent(NamedTuple):
-    """The bytes to put. `name` stands in messages, `findings` are warnings and notes.
+    """The bytes to put. `name` is their name in messages, `findings` are warnings and notes.
 
     `origin` is the version that the bytes are taken from, if the operator rolls back.
     """

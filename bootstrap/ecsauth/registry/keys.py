@@ -44,7 +44,7 @@ def host_of(registry: str) -> str:
 
 
 def path_of(registry: str) -> str:
-    """Return what stands after the first slash, empty when there is none."""
+    """Return the text after the first slash, empty if there is none."""
     return registry.partition("/")[2]
 
 
