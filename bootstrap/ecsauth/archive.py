@@ -1,4 +1,4 @@
-"""The boot archive, as the program sees it that is in one."""
+"""Tell whether this program runs from the boot archive."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ HINT = "install ecsauth with pip, where it is needed"
 
 
 def is_running() -> bool:
-    """Tell whether this program is in the boot archive."""
+    """Tell whether this program runs from the boot archive."""
     return getattr(__loader__, "is_boot_archive", False)  # type: ignore[name-defined]
 
 
 def lack(name: str) -> str:
-    """Say that a command or a module is not in the archive."""
+    """Return the message that a command or a module is not in the boot archive."""
     return f"this is the boot archive, which has what an instance needs: {name} is not in it"

@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional
 
 from ecsauth.errors import UsageError
 
-# What the names of services end with in each: botocore's data/partitions.json.
+# The DNS suffix of the services of each partition: botocore's data/partitions.json.
 DNS_SUFFIXES = {
     "aws": "amazonaws.com",
     "aws-cn": "amazonaws.com.cn",
@@ -26,7 +26,7 @@ _OTHER_ANSWERS = (
     "access points, Object Lambda and multi-region access points may answer with something else than the object of "
     "one bucket with one owner"
 )
-# Amazon S3 User Guide, "Bucket naming rules": what stands for an access point, and what no bucket of objects is called.
+# Amazon S3 User Guide, "Bucket naming rules": the suffixes of access points, and those of other kinds of buckets.
 _ACCESS_POINT_ENDS = ("-s3alias", "--ol-s3", ".mrap")
 _OTHER_ENDS = ("--x-s3", "--table-s3")
 _BUCKET = r"(?!xn--|sthree-)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
@@ -53,14 +53,14 @@ class S3URI(NamedTuple):
 
 
 def is_s3_uri(text: str) -> bool:
-    """Tell an S3URI (or an ARN, which `parse` refuses with the reason) from a path."""
+    """Tell whether the text is an S3 URI and not a path; true also for an ARN, which `parse` refuses with a reason."""
     return text.startswith(("s3://", "arn:"))
 
 
 def parse(text: str) -> S3URI:
     """Return the object that `text` names.
 
-    Raises UsageError for an ARN, a name that S3 does not allow, or an empty key.
+    Raises UsageError for an ARN, for a bucket name or version ID that S3 does not allow, and for an invalid key.
     """
     if text.startswith(("arn:", "s3://arn:")):
         raise UsageError(
@@ -83,20 +83,20 @@ def parse(text: str) -> S3URI:
 
 
 def bucket_name(text: str) -> str:
-    """Return `text` if a general purpose bucket can be called so; raise UsageError."""
+    """Return `text` if it is a valid name of a general purpose bucket; raise UsageError if it is not."""
     if _is_bucket(text) and not text.endswith(_ACCESS_POINT_ENDS):
         return text
     raise UsageError("takes the name of a bucket: 3 to 63 lower case letters, digits, dots and dashes")
 
 
 def version_id(text: str) -> str:
-    """Return `text` if it can be the ID of a version; raise UsageError."""
+    """Return `text` if it is a valid version ID; raise UsageError if it is not."""
     if re.fullmatch(_VERSION_ID, text):
         return text
     raise UsageError("takes the ID of a version, as history shows it")
 
 
 def _is_bucket(name: str) -> bool:
-    """Tell whether a general purpose bucket can be called so."""
+    """Tell whether a general purpose bucket can have this name."""
     is_address = re.fullmatch(_ADDRESS, name) is not None
     return bool(re.fullmatch(_BUCKET, name)) and ".." not in name and not is_address and not name.endswith(_OTHER_ENDS)

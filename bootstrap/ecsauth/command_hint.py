@@ -1,7 +1,7 @@
-"""A hint that ends in a command: whole, so that it can be pasted.
+"""A hint that ends in a whole command, ready to paste.
 
-Who finds a fault knows what it is about; which region, account, keys and places belong to it knows the command line, or
-the record. So the command is a fact of the hint, and is completed before it is shown.
+The code that finds a fault does not know region, account, keys and paths; the command line or the record of `boot` has
+them. So a hint keeps its command as words, which are completed before the hint is shown.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Words in a command that stand for what is not known where the hint is made.
+# Placeholders in a command for values that are unknown where the hint is made.
 S3URI, KEY, INSTANCE, FILE = "S3URI", "KEY", "INSTANCE_ID", "FILE"
 
 
 class CommandHint(str):
-    """What a command is good for, a colon, and the command; `words` are the command's."""
+    """A purpose, a colon and a command; `words` are those of the command."""
 
     __slots__ = ("why", "words")
     why: str
@@ -30,7 +30,7 @@ class CommandHint(str):
         return hint
 
     def filled(self, known: Mapping[str, str]) -> CommandHint:
-        """Return the hint with what is known in place of the words that stand for it."""
+        """Return the hint with the known values in place of the placeholders."""
         return CommandHint(self.why, *(known.get(word, word) for word in self.words))
 
     def extended(self, *words: str) -> CommandHint:

@@ -1,7 +1,7 @@
-"""Faults, one class for each party at fault, each with its exit status; what the system refuses is one of them.
+"""Errors: one class for each kind of fault, each with its exit status.
 
-Messages go to the user as they are: lower case, no full stop; they name the file, line, variable or registry,
-never a value. Hints say what to do next, one a line.
+The user sees messages as they are: lower case, no full stop; they name the file, line, variable or registry, never a
+value. Each hint is one line and says what to do next.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOT = "run as root"
 
 
 class ExitCode(IntEnum):
-    """Exit status of every command, by whose fault it is."""
+    """Exit status of every command, one for each kind of fault."""
 
     OK = 0
     BUG = 1
@@ -37,8 +37,8 @@ class ExitCode(IntEnum):
 class EcsauthError(Exception):
     """Base of every exception that this package raises.
 
-    `needs_root` is set where root could do it; `reason` is the message without what was tried; `is_unexplained` is set
-    where a service denies access and does not say why.
+    `needs_root`: the operation would work as root. `reason`: the message without the operation that failed.
+    `is_unexplained`: a service denied access without a reason.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
@@ -52,26 +52,26 @@ class EcsauthError(Exception):
         self.is_unexplained = False
 
     def for_want_of_root(self, *, is_root: bool) -> Self:
-        """Note that rights were missing, and hint at root's; to root itself there is nothing to say."""
+        """Add the hint to run as root, unless the user is root."""
         if not is_root:
             self.needs_root = True
             self.hints = (ROOT, *self.hints)
         return self
 
     def add(self, text: str) -> None:
-        """Go on with the message."""
+        """Append a text to the message, after a semicolon."""
         self.message = f"{self.message}; {text}"
         self.args = (self.message,)
 
 
 class UsageError(EcsauthError):
-    """The command line asks for something that cannot be meant."""
+    """Invalid command line."""
 
     exit_code = ExitCode.USAGE
 
 
 class InvalidError(EcsauthError):
-    """The env-file is wrong; `findings` says where and why in `content`, which is `subject` (secret: shown masked)."""
+    """Invalid env-file. `findings` are about `content`, a secret that is shown masked; `subject` is its name."""
 
     exit_code = ExitCode.INVALID
 
@@ -85,32 +85,32 @@ class InvalidError(EcsauthError):
 
 
 class DeniedError(EcsauthError):
-    """IAM, KMS, the bucket's owner or a trust check says no, or the object is absent."""
+    """IAM or KMS denied access, the verification of the object failed, or there is no such object."""
 
     exit_code = ExitCode.DENIED
 
 
 class NotYetError(DeniedError):
-    """A denial that may pass by itself, as a role that is not ready: worth trying until the deadline."""
+    """A denial that may be transient, for example a role that is not ready: retry until the deadline."""
 
 
 class NoCredentialsError(NotYetError):
-    """There are no credentials to ask with."""
+    """There are no credentials for the request."""
 
 
 class SettlingError(DeniedError):
-    """A denial that a fresh role or policy gets for some seconds too: worth trying for `patience` seconds.
+    """A denial that may come from a new role or policy: retry for `patience` seconds.
 
-    IAM is eventually consistent; what is denied for longer is denied.
+    IAM is eventually consistent. A denial that lasts longer is permanent.
     """
 
     patience: float = 8.0
 
 
 class UnreachableError(EcsauthError):
-    """S3, KMS, the metadata service or a registry did not answer in time; trying again helps.
+    """S3, KMS, the metadata service or a registry did not answer in time; a retry may succeed.
 
-    `has_met` is set where the message tells a fault that was met before time was up.
+    `has_met`: the message has an earlier fault, from before the timeout.
     """
 
     exit_code = ExitCode.UNREACHABLE
@@ -118,21 +118,21 @@ class UnreachableError(EcsauthError):
 
 
 class TimeUpError(UnreachableError):
-    """One try was cut short because its time was over: what the try before it met with says more."""
+    """A timeout ended a try early: the fault of the previous try says more."""
 
 
 class LocalError(EcsauthError):
-    """This machine is in the way: disk, permission, unsafe directory."""
+    """A fault of this machine: disk, permission, unsafe directory."""
 
     exit_code = ExitCode.LOCAL
 
 
 class DamagedError(LocalError):
-    """The record of earlier runs cannot be understood: what it would say is not known."""
+    """The record of earlier runs is damaged, so its content is unknown."""
 
 
 class LaunchError(EcsauthError):
-    """docker or systemd refused, or the agent did not come up; `log` is what it wrote last, masked."""
+    """docker or systemd failed, or the agent did not come up; `log` has the agent's last lines, masked."""
 
     exit_code = ExitCode.LAUNCH
 
@@ -142,26 +142,26 @@ class LaunchError(EcsauthError):
 
 
 class ConflictError(EcsauthError):
-    """Somebody else changed or deleted the object first."""
+    """Another push changed or deleted the object first."""
 
     exit_code = ExitCode.CONFLICT
 
 
-# CPython, _threadmodule.c: the one way in which it says that the system gives no thread.
+# CPython, _threadmodule.c: the only message for a thread that the system refuses.
 _NO_THREAD = "can't start new thread"
 _MEMORY = "see what takes it (free -m), and what bounds this program: MemoryMax of its unit, ulimit -v"
 _THREADS = "see what bounds them: TasksMax of the unit, ulimit -u, pids.max of the container"
 _WHOLE = "is ecsauth installed as a whole, and can its files be read? install it again"
-# What this machine runs out of, and what it does not allow: where a connection fails for it, nobody at the other end is
-# at fault.
+# The error numbers of exhausted resources and of missing permissions. A connection that fails with one of them is a
+# fault of this machine, not of the server.
 SCARCE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC, errno.EIO))
 FORBIDDEN = frozenset((errno.EPERM, errno.EACCES))
 
 
 def of_system(fault: BaseException, place: str = "") -> Optional[EcsauthError]:
-    """Return the fault that an exception of the interpreter stands for, None for one that is no refusal of the system.
+    """Return the error for an exception of the interpreter, None if the operating system did not cause it.
 
-    `place` is where it comes from, for a call that names no file.
+    `place` is where the exception was raised; the message has it if the exception names no file.
     """
     if isinstance(fault, MemoryError):
         return LocalError("this machine has too little memory left", _MEMORY)
@@ -178,17 +178,17 @@ def of_system(fault: BaseException, place: str = "") -> Optional[EcsauthError]:
 
 
 def reason_of(fault: OSError) -> str:
-    """Return what the system says, without what a library may have added."""
+    """Return the system's message for the error number, without additions by a library."""
     return os.strerror(fault.errno).lower() if fault.errno else "unknown error"
 
 
 def no_thread(fault: RuntimeError) -> Optional[LocalError]:
-    """Return the fault that a refused thread is, None for any other error."""
+    """Return the error for a thread that the system refused, None for any other exception."""
     return LocalError("the system starts no thread", _THREADS) if str(fault) == _NO_THREAD else None
 
 
 def _of_runtime(fault: RuntimeError) -> Optional[LocalError]:
-    # os.urandom, where neither the call nor the device is there.
+    # os.urandom, if neither the system call nor the device exists.
     if isinstance(fault, NotImplementedError) and "urandom" in str(fault):
         return LocalError("the system gives no random numbers: there is neither getrandom nor /dev/urandom")
     return no_thread(fault)

@@ -1,7 +1,7 @@
-"""Findings: what is wrong with an env-file, as values.
+"""Findings: the results of checking an env-file against the rules.
 
-A finding never holds a value of the file. Where a name itself may be a secret (a line without `=`),
-the finding has the line and column only.
+A finding never has a value of the file. If the name itself may be a secret (a line without `=`), the finding has only
+the line and column.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ class Severity(str, Enum):
     """How bad a finding is.
 
     error: a program that reads the file loses, misreads or refuses something.
-    warning: works today, but is fragile or random.
-    note: worth knowing.
+    warning: the file works today, but it is fragile or random.
+    note: information.
     """
 
     ERROR = "error"
@@ -24,7 +24,7 @@ class Severity(str, Enum):
 
 
 class Finding(NamedTuple):
-    """One thing that one rule found at one place.
+    """One result of one rule at one place.
 
     `line` and `column` count from 1; `column` counts characters; both are None for a finding about the file
     as a whole. `consumers` names the programs concerned: docker, ecs-init, systemd, agent.

@@ -1,4 +1,4 @@
-"""What must not be shown: it prints as `***` wherever it ends up."""
+"""Secret texts and bytes, which print as `***`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NoReturn
 
 
 class Secret:
-    """Wrap a text so that `repr`, `str`, `format` and tracebacks show `***`; `reveal()` alone gives it back."""
+    """Wrap a text so that `repr`, `str`, `format` and tracebacks show `***`; only `reveal()` returns it."""
 
     __slots__ = ("_text",)
 
@@ -14,7 +14,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text itself: for comparing, parsing and writing to 0600 files, never for messages."""
+        """Return the text, for comparing, parsing and writing to files of mode 0600; never for messages."""
         return self._text
 
     def __repr__(self) -> str:
@@ -39,9 +39,9 @@ class Secret:
 
 
 class SecretBytes(bytes):
-    """What an env-file holds: bytes to read, compare and write, of which `repr`, `str` and tracebacks show `***`.
+    """The content of an env-file: bytes for which `repr`, `str` and tracebacks show `***`.
 
-    Whatever is made of them, as a slice or a text, is bare: it is wrapped again where it is kept.
+    A slice or a decoded text is not protected: wrap it again before you keep it.
     """
 
     __slots__ = ()

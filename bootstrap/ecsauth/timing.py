@@ -1,4 +1,4 @@
-"""Clocks, deadlines, the waits between tries, and durations in words."""
+"""Clocks, deadlines, retries with waits, and durations in words. All times are in seconds."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from ecsauth.errors import (
 
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 8.0
-# A denial settles within seconds or never: short waits, so that the end of its time is not spent asleep.
+# A new role or policy takes effect within seconds or not at all: short waits leave time for a last try.
 _LONGEST_WAIT_SETTLING = 2.0
-# Less than this is no try: it would only hide the reason why the one before failed.
+# A shorter try would only time out, and hide why the previous one failed.
 _SHORTEST_TRY = 0.5
 
 Result = TypeVar("Result")
 
 
 class Moment(NamedTuple):
-    """A point in time that no change of the clock moves: seconds of CLOCK_MONOTONIC within one boot of the machine."""
+    """A point in time that does not depend on the wall clock: CLOCK_MONOTONIC, and the ID of the machine's boot."""
 
     boot: str
     seconds: float
@@ -38,20 +38,20 @@ class Clock(Protocol):
     """Time, in seconds."""
 
     def now(self) -> float:
-        """Return a monotonic reading."""
+        """Return the monotonic time."""
 
     def wall(self) -> int:
-        """Return seconds since the epoch."""
+        """Return the seconds since the epoch."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
 
     def moment(self) -> Moment:
-        """Return the point in time that it is now, within this boot of the machine."""
+        """Return the current point in time within this boot of the machine."""
 
 
 class Deadline:
-    """A point in time that a whole step has to keep; `met` is the last fault that was waited for in it."""
+    """The deadline of a whole step; `met` is the last fault after which the step was retried."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
@@ -59,38 +59,38 @@ class Deadline:
         self.met: Optional[EcsauthError] = None
 
     def left(self) -> float:
-        """Return the seconds that are left, 0 when there are none."""
+        """Return the remaining seconds, 0 after the deadline."""
         return max(0.0, self._end - self._clock.now())
 
 
-class _Trying(threading.local):
-    """What the action of this thread has met with so far, and goes on after; None where nobody asks."""
+class _RecordedFaults(threading.local):
+    """The faults after which the action of this thread went on; None outside of `within`."""
 
     met: Optional[list[EcsauthError]] = None
 
 
-_trying = _Trying()
+_recorded = _RecordedFaults()
 
 
 def note(fault: EcsauthError) -> None:
-    """Note a fault after which an action goes on by itself: it is told if the action does not end in time."""
-    if _trying.met is not None:
-        _trying.met.append(fault)
+    """Record a fault after which the action goes on; `within` reports it if the action does not end in time."""
+    if _recorded.met is not None:
+        _recorded.met.append(fault)
 
 
-def within(seconds: float, action: Callable[[], Result], silence: Callable[[], UnreachableError]) -> Result:
-    """Return what `action` returns, or raise what `silence` says of it after `seconds`.
+def within(seconds: float, action: Callable[[], Result], make_error: Callable[[], UnreachableError]) -> Result:
+    """Return the result of `action`, or raise the error of `make_error` after `seconds`.
 
-    Name resolution and an answer that drips escape the timeouts of sockets; a thread that is left behind does not
-    escape this one. What the action has noted on the way is told with its silence. Raises LocalError where the system
-    starts no thread.
+    The action runs in a thread, because name resolution and a slow answer are not limited by the timeouts of sockets.
+    After the timeout the thread is abandoned. The error has the faults that the action recorded with `note`. Raises
+    LocalError if the system starts no thread.
     """
     outcome: list[Result] = []
     faults: list[BaseException] = []
     met: list[EcsauthError] = []
 
     def run() -> None:
-        _trying.met = met
+        _recorded.met = met
         try:
             outcome.append(action())
         except BaseException as fault:  # noqa: BLE001 - raised again by the caller
@@ -105,28 +105,28 @@ def within(seconds: float, action: Callable[[], Result], silence: Callable[[], U
     if faults:
         raise faults[0]
     if not outcome:
-        raise _after(met, silence())
+        raise _add_recorded(make_error(), met)
     return outcome[0]
 
 
-def _after(met: list[EcsauthError], silence: UnreachableError) -> UnreachableError:
-    """Return the silence with the last fault before it, and how many there were."""
+def _add_recorded(error: UnreachableError, met: list[EcsauthError]) -> UnreachableError:
+    """Add the last recorded fault, and the number of faults, to the timeout error."""
     if met:
         times = f"{len(met)} faults before that, the last" if len(met) > 1 else "before that"
-        silence.add(f"{times}: {met[-1].reason}")
-        silence.hints = tuple(dict.fromkeys((*met[-1].hints, *silence.hints)))
-        silence.has_met = True
-    return silence
+        error.add(f"{times}: {met[-1].reason}")
+        error.hints = tuple(dict.fromkeys((*met[-1].hints, *error.hints)))
+        error.has_met = True
+    return error
 
 
 def persist(action: Callable[[float], Result], clock: Clock, deadline: Deadline) -> Result:
-    """Call `action(seconds left)` until it succeeds, fails for good, or the deadline passes.
+    """Call `action(seconds left)` until it succeeds, raises a permanent error, or the deadline passes.
 
-    What may pass by itself is raised as UnreachableError or NotYetError. When the next wait would not fit, the last one
-    is raised on with how often and how long it was tried, or the one before if the last try was only cut short; the
-    one before may be of an earlier step within the same deadline. SettlingError has a shorter time of its own, which
-    begins with the first one. The waits double up to 8 s, each cut by up to half at random so that a fleet that boots
-    together does not knock together.
+    UnreachableError and NotYetError are transient and retried. If there is no time for another wait, the last error is
+    raised, with the number of tries and their duration; if the last try was only cut short, the error before it,
+    which may be from an earlier step of the same deadline. SettlingError is retried for its own, shorter time, which
+    begins with the first one. The waits double up to 8 s; each is shortened by up to half at random, so that a fleet
+    that boots at the same time does not send its requests at the same time.
     """
     began, longest, tries = clock.now(), _FIRST_WAIT, 0
     settling: Optional[Deadline] = None
@@ -156,12 +156,12 @@ def persist(action: Callable[[float], Result], clock: Clock, deadline: Deadline)
 
 
 def _is_cut_short(fault: EcsauthError) -> bool:
-    """Tell whether a try ended without having found anything out."""
+    """Tell whether a try timed out without any other fault."""
     return isinstance(fault, TimeUpError) and not fault.has_met
 
 
 def _after_earlier(deadline: Deadline, reason: EcsauthError) -> EcsauthError:
-    """Return a reason that says only that time was up with what an earlier step had used the time for."""
+    """Add the fault of an earlier step to an error that is only a timeout."""
     if _is_cut_short(reason) and deadline.met is not None:
         reason.add(f"before that: {deadline.met.message}")
     return reason
@@ -172,7 +172,7 @@ _LONGEST = 3650 * 86_400
 
 
 def in_words(seconds: float) -> str:
-    """Return a span in its largest fitting unit, as `3 hours`."""
+    """Return a duration in its largest fitting unit, as `3 hours`."""
     whole = max(0, int(seconds))
     size, name = next((unit for unit in _UNITS if whole >= 2 * unit[0]), _UNITS[-1])
     count = whole // size
@@ -180,7 +180,7 @@ def in_words(seconds: float) -> str:
 
 
 def parse(text: str) -> float:
-    """Return the seconds that `90`, `90s`, `15m`, `12h` or `7d` stands for; raise UsageError for anything else."""
+    """Return the seconds of a duration such as `90`, `90s`, `15m`, `12h` or `7d`; raise UsageError if it is none."""
     match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text)
     sizes = {name[0]: size for size, name in _UNITS}
     seconds = int(match[1]) * sizes[match[2] or "s"] if match else 0

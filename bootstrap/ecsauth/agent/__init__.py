@@ -1,1 +1,1 @@
-"""The Amazon ECS agent: its variables, and what it makes of their values."""
+"""The Amazon ECS agent: its variables, and how it reads their values."""

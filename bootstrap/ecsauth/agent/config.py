@@ -1,8 +1,8 @@
-"""What the agent makes of an assignment at its start (amazon-ecs-agent, agent/config), by the facts in `variables`.
+"""The effect of an assignment at the agent's start (amazon-ecs-agent, agent/config), from the facts in `variables`.
 
-The real loader (config.go, NewConfig) takes the environment first and fills what is zero from its JSON file, from EC2
-user data and from its defaults; here the file and the user data are taken to say nothing. The variables of the logger
-and of ecs-init are modelled likewise; what the registry credentials come to is the matter of `registry_auth`.
+The real loader (config.go, NewConfig) reads the environment first. It fills zero values from its JSON file, from EC2
+user data and from its defaults; this model assumes that file and user data are empty. The variables of the logger and
+of ecs-init are modelled too; `registry.auth` models the registry credentials.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _REGION = "AWS_DEFAULT_REGION"
 
 
 def effect(name: str, value: str, other: Mapping[str, str], *, region_elsewhere: bool = True) -> Effect:
-    """Return what `name=value` does, with `other` as the rest of the environment; an unknown name does nothing.
+    """Return the effect of `name=value`, with `other` as the rest of the environment; an unknown name has none.
 
-    `region_elsewhere`: the agent can learn its region from the instance identity document or its JSON file.
+    `region_elsewhere`: the agent can get its region from the instance identity document or its JSON file.
     """
     variable = find(name)
     if variable is None:
@@ -46,7 +46,7 @@ def effect(name: str, value: str, other: Mapping[str, str], *, region_elsewhere:
 
 
 def _region_fault(external: str, region: str, *, region_elsewhere: bool) -> tuple[Optional[str], str]:
-    """Return the variable to set right, if the agent does not start for want of a region, and why.
+    """Return the variable to fix and the reason, if the agent does not start because it has no region.
 
     config.go, NewConfig, then checkMissingAndDepreciated after trimming.
     """
@@ -88,9 +88,9 @@ if TYPE_CHECKING:
 
 _TAKEN = Effect(ConfigVerdict.QUIET)
 _PORT_BITS = 16
-# What a valid array is made of; strings are skipped whole, so that their commas are not seen.
+# The structure of a valid array; a string matches as a whole, so that its commas do not count.
 _STRUCTURE = r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{},]'
-# How the values of a valid document begin, numbers apart.
+# The first characters of the values of a valid document, except numbers.
 _KINDS = {
     "[": JsonKind.ARRAY,
     "{": JsonKind.OBJECT,
@@ -99,19 +99,19 @@ _KINDS = {
     "t": JsonKind.BOOLEAN,
     "f": JsonKind.BOOLEAN,
 }
-# One element of an array: its kind, and what it holds for a string, else how it is written.
+# One element of an array: its kind, and the decoded text of a string or the JSON of any other element.
 _Element = tuple[JsonKind, str]
 
 
 def json_value(variable: Variable, value: str, _other: Environment) -> Effect:
-    """Return what a JSON list or object comes to; `parsing` says of what, and what a bad one does."""
+    """Return the effect of a JSON list or object; `parsing` has its type and the effect of an invalid one."""
     if not value:
         return _TAKEN
     parsing = variable.parsing
     try:
         root = _decode(value, first_only=parsing["reads"] == "first")
     except JsonError as error:
-        # io.EOF of a Decoder is no warning, but for one variable that does not ask.
+        # The agent does not warn about io.EOF of a Decoder, except for one variable.
         if error.flaw is Flaw.EMPTY and parsing["reads"] == "first" and parsing.get("blank") != "bad":
             return _TAKEN
         return _bad(variable, f"not valid JSON at character {error.offset + 1} ({error.flaw.value})")
@@ -125,7 +125,7 @@ def json_value(variable: Variable, value: str, _other: Environment) -> Effect:
 
 
 def _decode(value: str, *, first_only: bool) -> json.Value:
-    """Return the JSON value that Go decodes: a Decoder stops behind the first one."""
+    """Return the JSON value that Go decodes; a Decoder stops after the first one."""
     try:
         return json.decode(value)
     except JsonError as error:
@@ -135,7 +135,7 @@ def _decode(value: str, *, first_only: bool) -> json.Value:
 
 
 def _elements(array: str) -> Iterator[_Element]:
-    """Yield the elements of a valid array: the pieces between its own commas."""
+    """Yield the elements of a valid array: the texts between its own commas."""
     depth, start = 0, 1
     for match in re.finditer(_STRUCTURE, array):
         mark = match.group()
@@ -151,14 +151,14 @@ def _elements(array: str) -> Iterator[_Element]:
 
 
 def _element(piece: str) -> _Element:
-    """Return the element that the piece is; what stands inside a nested one does not matter."""
+    """Return the element; the content of a nested list or object does not matter."""
     kind = _KINDS.get(piece[0], JsonKind.NUMBER)
     text = json.decode(piece).text if kind is JsonKind.STRING else None
     return kind, piece if text is None else text.reveal()
 
 
 def _object(variable: Variable, root: json.Value) -> Effect:
-    """Return what json.Unmarshal into map[string]string comes to: null is an empty string, all else an error."""
+    """Return the effect of json.Unmarshal into map[string]string: null is an empty string, any other kind an error."""
     if root.kind is not JsonKind.OBJECT:
         return _bad(variable, "not a JSON object")
     if any(member.value.kind not in (JsonKind.STRING, JsonKind.NULL) for member in root.members):
@@ -167,7 +167,7 @@ def _object(variable: Variable, root: json.Value) -> Effect:
 
 
 def _ports(variable: Variable, elements: tuple[_Element, ...]) -> Effect:
-    """Return what decoding into []uint16 comes to: a bad element is warned of and becomes 0, null silently so."""
+    """Return the effect of decoding into []uint16: a bad element becomes 0 with a warning, null without one."""
     if not elements:
         return _empty(variable)
     others = [kind for kind, text in elements if kind is not JsonKind.NUMBER or parse_uint(text, _PORT_BITS) is None]
@@ -178,7 +178,7 @@ def _ports(variable: Variable, elements: tuple[_Element, ...]) -> Effect:
 
 
 def _texts(variable: Variable, elements: tuple[_Element, ...]) -> Effect:
-    """Return what decoding into []string comes to; an element that is no string is an empty one.
+    """Return the effect of decoding into []string; an element that is not a string becomes an empty one.
 
     config.go, validateAndOverrideBounds, refuses logging drivers that it does not know.
     """
@@ -193,7 +193,7 @@ def _texts(variable: Variable, elements: tuple[_Element, ...]) -> Effect:
 
 
 def _networks(_variable: Variable, elements: tuple[_Element, ...]) -> Effect:
-    """Return what decoding into []cniTypes.IPNet comes to: every element goes through net.ParseCIDR, null too."""
+    """Return the effect of decoding into []cniTypes.IPNet: net.ParseCIDR reads every element, also null."""
     if all(kind is JsonKind.STRING and _is_cidr(text) for kind, text in elements):
         return _TAKEN
     return fatal("an element of the list is no CIDR block")
@@ -203,7 +203,7 @@ _LISTS = {"port": _ports, "text": _texts, "cidr": _networks}
 
 
 def _is_cidr(text: str) -> bool:
-    """Say whether net.ParseCIDR takes the text: an address without a zone, a slash, decimal digits within its size."""
+    """Tell whether net.ParseCIDR accepts the text: an address without a zone, a slash, a decimal number of bits."""
     from ipaddress import ip_address  # two milliseconds that few files need
 
     address, _slash, bits = text.partition("/")
@@ -225,7 +225,7 @@ def _bad(variable: Variable, reason: str) -> Effect:
 
 
 def _empty(variable: Variable) -> Effect:
-    """Return the effect of null or an empty list: the zero value of Go counts as not set (config.go, Merge)."""
+    """Return the effect of null or an empty list: Go's zero value counts as not set (config.go, Merge)."""
     if variable.default in ("", "[]", "{}"):
         return _TAKEN
     return lost("an empty list counts as not set: the default is used", warned=False)

@@ -1,4 +1,4 @@
-"""What the agent makes of a value: booleans, integers, durations and texts, as its agent/config reads them."""
+"""The effect of a value: booleans, integers, durations and texts, as amazon-ecs-agent agent/config reads them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Scalar = Union[bool, int, None]
 
 
 class ConfigVerdict(Enum):
-    """How the program that reads a variable takes its value.
+    """How the program that reads a variable reacts to its value.
 
-    FATAL: the agent does not start. WARNED: it logs a warning or an error and goes on. QUIET: it says nothing,
-    whether it takes the value or not.
+    FATAL: the agent does not start. WARNED: it logs a warning or an error and continues. QUIET: it logs nothing,
+    whether it uses the value or not.
     """
 
     QUIET = "quiet"
@@ -25,12 +25,12 @@ class ConfigVerdict(Enum):
 
 
 class Effect(NamedTuple):
-    """What an assignment comes to.
+    """The effect of an assignment.
 
     `effective` and `default` are the values of booleans, integers and durations (nanoseconds), None for all other
-    kinds; `effective` is None too where the agent does not start. `lost`: a value was given and something else
-    is in force, the default or a bound. `reason` says why, or what else to know (a value that works only with
-    another variable); it is empty where nothing is to be said and never holds the value.
+    kinds; `effective` is None too if the agent does not start. `lost`: the agent uses the default or a limit instead of
+    the given value. `reason` says why, or has other information (for example that the value works only with another
+    variable). It may be empty, and it never has the value.
     """
 
     verdict: ConfigVerdict
@@ -57,10 +57,10 @@ _QUIET_OR_WARNED = {"quiet": ConfigVerdict.QUIET, "warned": ConfigVerdict.WARNED
 
 
 def boolean(variable: Variable, value: str, other: Environment) -> Effect:
-    """Return what a boolean comes to: strconv.ParseBool, mostly after TrimSpace.
+    """Return the effect of a boolean: strconv.ParseBool, mostly after TrimSpace.
 
-    Sources: parseBooleanDefaultFalseConfig and ...TrueConfig warn of a bad value, utils.ParseBool says nothing,
-    ecs-init's readers do not trim or compare with `true`.
+    Sources: parseBooleanDefaultFalseConfig and ...TrueConfig warn about a bad value, utils.ParseBool logs nothing,
+    ecs-init's readers do not trim, or compare with `true`.
     """
     default = _boolean_default(variable, other)
     text = trim_space(value) if variable.parsing.get("trim", True) else value
@@ -78,7 +78,7 @@ def boolean(variable: Variable, value: str, other: Environment) -> Effect:
 
 
 def is_on(name: str, environment: Environment) -> bool:
-    """Say whether the boolean of this name is on, by its value or by its default."""
+    """Tell whether the boolean with this name is true, by its value or its default."""
     variable = find(name)
     return variable is not None and boolean(variable, environment.get(name, ""), environment).effective is True
 
@@ -91,7 +91,7 @@ def _parsed_boolean(variable: Variable, parsed: Optional[bool], default: bool) -
 
 
 def _exact(value: str, only: str) -> Effect:
-    """Return what ecs-init's `== "true"` comes to."""
+    """Return the effect of ecs-init's comparison `== "true"`."""
     if value == only:
         return Effect(ConfigVerdict.QUIET, effective=True, default=False)
     if parse_bool(value) is False:
@@ -102,7 +102,7 @@ def _exact(value: str, only: str) -> Effect:
 
 
 def _boolean_default(variable: Variable, other: Environment) -> bool:
-    """Return the default, which two variables take from another one."""
+    """Return the default; for two variables it depends on another one."""
     if variable.name == "ECS_CHECKPOINT":  # parse.go, parseCheckpoint
         return other.get("ECS_DATADIR", "") != ""
     if variable.name == "ECS_EXCLUDE_IPV6_PORTBINDING":  # config_unix.go, setIPv6PortBindingDefault
@@ -112,14 +112,14 @@ def _boolean_default(variable: Variable, other: Environment) -> bool:
 
 
 class _Capability(NamedTuple):
-    """What the agent decides from several variables, and whether it logs an error about it."""
+    """A decision of the agent that depends on several variables; `refused`: it logs an error."""
 
     on: bool
     refused: bool = False
 
 
 def _with_capability(effect: Effect, capability: _Capability) -> Effect:
-    """Return the effect on a capability instead of the one on a variable."""
+    """Return the effect on the capability in place of that on the variable."""
     if effect.effective is True and not capability.on:
         effect = effect._replace(reason="no gMSA by itself: it takes variables that ecs-init adds")
     verdict = ConfigVerdict.WARNED if capability.refused else effect.verdict
@@ -127,7 +127,7 @@ def _with_capability(effect: Effect, capability: _Capability) -> Effect:
 
 
 def _gmsa(environment: Environment) -> _Capability:
-    """Return parse_linux.go's parseGMSACapability, for a credentials-fetcher directory that exists."""
+    """Return the result of parseGMSACapability (parse_linux.go), if the credentials-fetcher directory exists."""
     if not _lenient(environment, "ECS_GMSA_SUPPORTED"):
         return _Capability(on=False)
     if _lenient(environment, "ZZZ_SKIP_DOMAIN_JOIN_CHECK_NOT_SUPPORTED_IN_PRODUCTION"):
@@ -140,7 +140,7 @@ def _gmsa(environment: Environment) -> _Capability:
 
 
 def _domainless_gmsa(environment: Environment) -> _Capability:
-    """Return parse_linux.go's parseGMSADomainlessCapability, for a credentials-fetcher directory that exists."""
+    """Return the result of parseGMSADomainlessCapability (parse_linux.go), if the same directory exists."""
     if not _lenient(environment, "ECS_GMSA_SUPPORTED"):
         return _Capability(on=False)
     skipped = _lenient(environment, "ZZZ_SKIP_DOMAIN_LESS_CHECK_NOT_SUPPORTED_IN_PRODUCTION")
@@ -148,7 +148,7 @@ def _domainless_gmsa(environment: Environment) -> _Capability:
 
 
 def _lenient(environment: Environment, name: str) -> bool:
-    """Return agent/utils ParseBool with false as its default."""
+    """Return the result of ParseBool (agent/utils) with the default false."""
     return parse_bool(trim_space(environment.get(name, ""))) or False
 
 
@@ -156,7 +156,7 @@ _CAPABILITIES: Mapping[str, Callable[[Environment], _Capability]] = {"gmsa": _gm
 
 
 def integer(variable: Variable, value: str, _other: Environment) -> Effect:
-    """Return what an integer comes to: strconv.Atoi, or ParseUint where `bits` says so; bad values are warned of."""
+    """Return the effect of an integer: strconv.Atoi, or ParseUint if `bits` is set; a bad value gives a warning."""
     default = atoi(variable.default).value
     if not value:
         return Effect(ConfigVerdict.QUIET, default, default)
@@ -164,7 +164,7 @@ def integer(variable: Variable, value: str, _other: Environment) -> Effect:
         unsigned = parse_uint(value, variable.parsing["bits"])
         return _not_used(f"not {variable.accepted}", default) if unsigned is None else _used(unsigned, default)
     number = atoi(trim_space(value) if variable.parsing.get("trim") else value)
-    # Atoi returns the nearest number beside its error; the parsers that look at the error only to log it keep that.
+    # Atoi also returns the nearest number with its error; parsers that only log the error use that number.
     if number.fault is not None and not (number.value and variable.parsing.get("overflow") == "kept"):
         return _not_used(number.fault, default)
     if number.value == 0 and variable.parsing.get("zero") == "default":
@@ -179,7 +179,7 @@ def integer(variable: Variable, value: str, _other: Environment) -> Effect:
 
 
 def duration(variable: Variable, value: str, other: Environment) -> Effect:
-    """Return what a duration comes to, in nanoseconds: time.ParseDuration, not trimmed; zero counts as not set."""
+    """Return the effect of a duration, in nanoseconds: time.ParseDuration, not trimmed; zero counts as not set."""
     default = parse_duration(variable.default) or 0
     if not value:
         return Effect(ConfigVerdict.QUIET, default, default)
@@ -207,13 +207,13 @@ _BEYOND = {"min": "below the minimum", "max": "above the maximum"}
 
 
 def _limit(variable: Variable, bound: str) -> Optional[int]:
-    """Return a duration's bound in nanoseconds, None where it has none."""
+    """Return the limit of a duration in nanoseconds, None if it has none."""
     text = variable.parsing.get(bound)
     return None if text is None else parse_duration(text)
 
 
 def _outside(value: int, lowest: Optional[int], highest: Optional[int]) -> str:
-    """Say how a value is out of bounds; empty if it is not."""
+    """Return how a value is out of bounds, empty if it is not."""
     if lowest is not None and value < lowest:
         return f"{_BEYOND['min']} of {lowest}"
     if highest is not None and value > highest:
@@ -222,7 +222,7 @@ def _outside(value: int, lowest: Optional[int], highest: Optional[int]) -> str:
 
 
 def _why_no_duration(value: str) -> str:
-    """Say what is wrong with a duration that Go does not take."""
+    """Return why Go refuses a duration."""
     if atoi(value).value:
         return "a number without a unit such as s, m or h"
     if parse_duration(trim_space(value)) is not None:
@@ -235,7 +235,7 @@ def _used(value: Scalar, default: Scalar, reason: str = "") -> Effect:
 
 
 def _zero(default: int) -> Effect:
-    """Return the effect of 0 where the zero value of Go means not set (config.go, Merge)."""
+    """Return the effect of 0 if Go's zero value means not set (config.go, Merge)."""
     reason = f"0 counts as not set: {_DEFAULT}" if default else ""
     return Effect(ConfigVerdict.QUIET, default, default, lost=default != 0, reason=reason)
 
@@ -249,7 +249,7 @@ _PORT_BITS = 16
 
 
 def plain(variable: Variable, value: str, _other: Environment) -> Effect:
-    """Return what a text comes to that nobody checks at the start, but for a prefix that ecs-init asks for."""
+    """Return the effect of a text. The agent does not check it at its start; ecs-init may require a prefix."""
     prefix = variable.parsing.get("prefix", "")
     if value and not value.startswith(prefix):
         return lost(f"does not begin with {prefix}: the default is used", warned=False)
@@ -257,14 +257,14 @@ def plain(variable: Variable, value: str, _other: Environment) -> Effect:
 
 
 def string_list(_variable: Variable, value: str, _other: Environment) -> Effect:
-    """Return what a list with commas comes to: strings.Split, the items as they are."""
+    """Return the effect of a list with commas: strings.Split, without trimming the items."""
     if any(item != trim_space(item) for item in value.split(",")):
         return _TAKEN._replace(reason="the white space beside a comma is part of the item")
     return _TAKEN
 
 
 def choice(variable: Variable, value: str, _other: Environment) -> Effect:
-    """Return what a word comes to: trimmed and folded as `parsing` says, else compared as it is."""
+    """Return the effect of a word from a fixed list; `parsing` says whether it is trimmed and in lower case."""
     parsing = variable.parsing
     text = trim_space(value) if parsing.get("trim") else value
     text = to_lower(text) if parsing.get("fold") else text
@@ -275,7 +275,7 @@ def choice(variable: Variable, value: str, _other: Environment) -> Effect:
 
 
 def port_range(_variable: Variable, value: str, _other: Environment) -> Effect:
-    """Return what FIRST-LAST comes to: docker's nat.ParsePortRange, which takes one port and ignores a third."""
+    """Return the effect of FIRST-LAST: docker's nat.ParsePortRange, which accepts one port and ignores a third."""
     if not value:
         return _TAKEN
     ports = [parse_uint(part, _PORT_BITS) for part in value.split("-", 2)[:2]]
@@ -288,7 +288,7 @@ def port_range(_variable: Variable, value: str, _other: Environment) -> Effect:
 
 
 def rate_limits(variable: Variable, value: str, _other: Environment) -> Effect:
-    """Return what RATE,BURST comes to: parseTaskMetadataThrottles, Merge and validateAndOverrideBounds."""
+    """Return the effect of RATE,BURST: parseTaskMetadataThrottles, Merge and validateAndOverrideBounds."""
     if not value:
         return _TAKEN
     limits = [atoi(trim_space(part)) for part in value.split(",", 2)]
@@ -303,7 +303,7 @@ def rate_limits(variable: Variable, value: str, _other: Environment) -> Effect:
 
 
 def decimal(_variable: Variable, value: str, _other: Environment) -> Effect:
-    """Return what a number with decimals comes to: strconv.ParseFloat, not trimmed."""
+    """Return the effect of a number with decimals: strconv.ParseFloat, not trimmed."""
     if value and parse_float(value) is None:
         return lost("not a number: the default is used", warned=True)
     return _TAKEN

@@ -1,7 +1,7 @@
-"""Every variable that may stand in an ecs.config, and what is known of it: the catalogue of one agent release.
+"""The catalogue of variables that an ecs.config may have, for one release of the agent.
 
-The facts are data, in variables.json beside this file, read once and only when asked for. JSON and not a Python
-literal, because a boot archive that runs from sources would compile a module again at every run.
+The facts are in variables.json beside this file, which is read once, when it is first used. They are JSON and not a
+Python literal, because a boot archive that runs from sources would compile such a module at every run.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Shorter and longer names are nobody's slip of the pen.
+# A name that is shorter or longer is not a misspelt one.
 _SHORTEST_NAME, _LONGEST_NAME = 6, 96
-# A name this short is misspelt by one character at most, a longer one by two.
+# A name of at most this length may differ by one character, a longer one by two.
 _SHORT_NAME = 8
 
 
 class Variable(NamedTuple):
-    """What one release of the agent and of ecs-init makes of one name.
+    """One variable of one release of the agent and of ecs-init.
 
     kind: bool, int, float, duration, enum, string, path, string-list, port-range, rate-limits, json-list,
     json-object, registry-auth or aws-sdk.
-    accepted: what may be given, a phrase for a message.
-    default: what holds on Linux where nothing is given, in the same spelling as a value where it can be one.
-    read_by: agent, ecs-init or both. ecs_init_way: how ecs-init itself reads it: from its environment, which is
-    systemd's EnvironmentFile= ("systemd"), from the text of the file ("file", ecs-init/docker/docker.go, getEnvVars)
-    or in both ways; empty where it does not read it. ecs_init_source: file and line of that.
-    sensitive: may hold a secret. logged: the agent or ecs-init writes the value,
-    or the part that it cannot use, to a log. platform: all, linux or windows.
-    deprecated: what to know about a name that should not be used any more. ignored: why nothing on Linux reads it.
-    meant: the name that is documented wrongly as this one. ecs_init_sets: what ecs-init gives the agent unless the
-    file says otherwise. source: file and line in amazon-ecs-agent.
-    parsing: how the value is read, for `agent_config`.
+    accepted: the accepted values, a phrase for a message.
+    default: the default on Linux, spelt like a value if it can be one.
+    read_by: agent, ecs-init or both. ecs_init_way: where ecs-init itself reads it: in its environment, which is
+    systemd's EnvironmentFile= ("systemd"), in the text of the file ("file", ecs-init/docker/docker.go, getEnvVars) or
+    "both"; empty if it does not read it. ecs_init_source: file and line of that in ecs-init.
+    sensitive: it may have a secret. logged: the agent or ecs-init logs the value or its invalid part. platform: all,
+    linux or windows.
+    deprecated: the reason not to use the name any more. ignored: why nothing on Linux reads it.
+    meant: the right name, if this one is misspelt in the agent's documentation. ecs_init_sets: the value that ecs-init
+    gives the agent if the file has none. source: file and line in amazon-ecs-agent.
+    parsing: how the value is read, for `agent.config`.
     """
 
     name: str
@@ -57,17 +57,17 @@ class Variable(NamedTuple):
 
     @property
     def is_read_through_systemd(self) -> bool:
-        """Whether what systemd makes of the line counts."""
+        """Whether ecs-init gets the value from systemd."""
         return self.ecs_init_way in ("systemd", "both")
 
     @property
     def keeps_quotes(self) -> bool:
-        """Whether a program takes quotes around the value for a part of it: every reader but systemd does."""
+        """Whether quotes around the value become part of it: every program except systemd keeps them."""
         return self.read_by != "ecs-init" or self.ecs_init_way != "systemd"
 
 
 def find(name: str) -> Optional[Variable]:
-    """Return what is known of the name, None if nothing is. Names are case-sensitive, as environments are."""
+    """Return the variable with this name, None if it is unknown. Names are case-sensitive, as in environments."""
     return _variable(name) if name in _catalogue()["variables"] else None
 
 
@@ -99,7 +99,7 @@ def _variable(name: str) -> Variable:
 
 
 def names() -> tuple[str, ...]:
-    """Return all names of the catalogue in alphabetical order, those that nothing reads included."""
+    """Return all names of the catalogue in alphabetical order, also those that no program reads."""
     return tuple(_catalogue()["variables"])
 
 
@@ -110,10 +110,10 @@ def agent_version() -> str:
 
 
 def nearest(name: str) -> Optional[str]:
-    """Return the name that a misspelt one was probably meant to be, None where no guess is plausible.
+    """Return the name that a misspelt one probably means, None for a correct name or if there is no clear candidate.
 
-    None as well for a name that is right. Tried in this order: a name documented wrongly, other case or separators,
-    one or two characters off, one word too many or too few; two equally near names are no guess.
+    Tried in this order: a misspelling of the agent's documentation, another case or other separators, one or two wrong
+    characters, one word too many or too few. Two equally near names give None.
     """
     variable = find(name)
     if variable is not None:
@@ -126,12 +126,12 @@ def nearest(name: str) -> Optional[str]:
     read = _read_names()
     if spelt in read:
         return spelt
-    candidates = _one_slip_off(spelt, read) or _one_word_off(spelt)
+    candidates = _one_typo_off(spelt, read) or _one_word_off(spelt)
     return candidates[0] if len(candidates) == 1 else None
 
 
-def _one_slip_off(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names nearest to this one, if they are one or two characters off."""
+def _one_typo_off(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the nearest names that differ in one or two characters."""
     limit = 1 if len(name) <= _SHORT_NAME else 2
     near: dict[int, list[str]] = {}
     for candidate in known:
@@ -141,10 +141,10 @@ def _one_slip_off(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _distance(left: str, right: str, limit: int) -> int:
-    """Return how many insertions, deletions, changes and swaps of neighbours turn one into the other.
+    """Return the number of insertions, deletions, changes and swaps of neighbours that turn one name into the other.
 
-    What exceeds `limit` comes back as some number above it. The ends that both share are cut off first, so that
-    nothing long is left of two names that are near, and what is left of others is refused by its letters.
+    A distance above `limit` is returned as any number above it. For speed, the common start and end are cut off first,
+    and names whose remaining letters differ too much are not compared.
     """
     start = 0
     while start < min(len(left), len(right)) and left[start] == right[start]:
@@ -169,7 +169,7 @@ def _distance(left: str, right: str, limit: int) -> int:
 
 
 def _one_word_off(name: str) -> tuple[str, ...]:
-    """Return the names of the agent that have all words of this one, in order, and one more, or else one less."""
+    """Return the agent's names with all words of this one, in order, and one more; else those with one less."""
     words = name.split("_")
     if words[0] != "ECS" or len(words) < 2:  # noqa: PLR2004 -- the prefix alone says nothing
         return ()
@@ -178,14 +178,14 @@ def _one_word_off(name: str) -> tuple[str, ...]:
 
 
 def _without_a_word(name: str) -> set[str]:
-    """Return the name's shorter forms: each lacks one word behind the prefix, and none is the prefix alone."""
+    """Return every form of the name without one word after the prefix, except the prefix alone."""
     words = name.split("_")
     return {"_".join(words[:i] + words[i + 1 :]) for i in range(1, len(words))} - {words[0]}
 
 
 @cache
 def _shortened_names() -> dict[str, set[str]]:
-    """Return the names by what is left of them without one of their words."""
+    """Return the agent's names by each form without one of their words."""
     shortened: dict[str, set[str]] = {}
     for name in _read_names():
         for shorter in _without_a_word(name):
@@ -195,15 +195,15 @@ def _shortened_names() -> dict[str, set[str]]:
 
 @cache
 def _read_names() -> tuple[str, ...]:
-    """Return the names that something on Linux reads."""
+    """Return the names that a program on Linux reads."""
     return tuple(name for name, facts in _catalogue()["variables"].items() if "ignored" not in facts)
 
 
 @cache
 def _catalogue() -> dict[str, Any]:
-    """Read the data through this module's own loader, which knows files and zip archives alike.
+    """Read the data with this module's own loader, which reads files and zip archives.
 
-    pkgutil.get_data does the same and would cost two milliseconds to import.
+    pkgutil.get_data does the same, but its import takes two milliseconds.
     """
     loader: Any = __spec__.loader
     catalogue: dict[str, Any] = json.loads(loader.get_data(__file__.rpartition(".")[0] + ".json"))

@@ -1,4 +1,4 @@
-"""Checking an env-file: all findings, and the gate before S3 and before the instance's disk."""
+"""Check an env-file: return all findings, or refuse it before it is pushed or installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check(data: bytes, target: Target = Target.ALL, ignore: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
-    """Return all findings as `examine` does, and offer `--fix` only if it mends this file."""
+    """Return all findings of `examine`; their fixes offer `--fix` only if it can fix this file."""
     findings = examine(data, target, ignore)
     if any(OFFER in finding.fix for finding in findings) and not _is_mended_by_itself(data):
         return tuple(map(by_hand, findings))

@@ -1,4 +1,4 @@
-"""Findings about the registry credentials: what the agent makes of the two variables, with places in the file."""
+"""Findings about the registry credentials: the agent's problems with the two variables, with their places."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 _AGENT = ("agent",)
-# Their columns count in the type's value.
+# The columns of these problems count in the value of the type.
 _ABOUT_TYPE = frozenset({ProblemKind.TYPE_IS_DATA, ProblemKind.TYPE_MISSPELT, ProblemKind.TYPE_UNKNOWN})
 _OF_TYPE = _ABOUT_TYPE | {ProblemKind.TYPE_MISSING}
 
@@ -31,7 +31,7 @@ _IMPLIES = {
     ProblemKind.TYPE_UNKNOWN: (ProblemKind.DATA_MISSING,),
     ProblemKind.TYPE_MISMATCH: (ProblemKind.TYPE_MISSPELT,),
 }
-"""Problems that go with the one that causes them."""
+"""Problems that follow from another one: they are reported only without their cause."""
 
 _BY_SHELL = frozenset(
     {ProblemKind.JSON_UNQUOTED, ProblemKind.SHELL_ESCAPED, ProblemKind.NOT_JSON, ProblemKind.JSON_TRAILING}
@@ -57,7 +57,7 @@ _SAME_SLIP: dict[ProblemKind, Callable[[Problem], object]] = {
     ProblemKind.PLACEHOLDER: _registry,
     ProblemKind.PATH_PREFIX_NO_BOUNDARY: _host,
 }
-"""What problems of one kind share if they come from one slip; all other problems are one each."""
+"""The key by which problems of one kind are one mistake; problems of other kinds are reported one by one."""
 
 CODES: dict[ProblemKind, str] = {
     ProblemKind.TYPE_MISSING: "A302",
@@ -157,7 +157,7 @@ _FIXES = {
     "A356": "let the script that writes the file fill it in:\necsauth explain A366",
     "A390": 'write the field as "{detail}"',
 }
-"""Fixes that say more where a problem has a detail."""
+"""More specific fixes, for problems that have a detail."""
 
 _DETAILS = {
     "A302": "{title}; the data looks like {detail}",
@@ -171,11 +171,11 @@ _DETAILS = {
     "A350": "{title}: {detail}",
     "A390": "{title}: {detail} is meant",
 }
-"""How a detail is put; elsewhere it stands in brackets."""
+"""Messages with the detail of a problem; for other codes the detail follows the title in brackets."""
 
 
 def findings(lines: tuple[Line, ...]) -> Iterator[Finding]:
-    """Yield what is lost or odd on the way from the two variables into the agent's memory."""
+    """Yield a finding for each problem that the agent has with the two variables."""
     kind, data = _last(lines, TYPE), _last(lines, DATA)
     if kind is None and data is None:
         if not any("ECS_ENGINE_AUTH" in line.text.reveal() for line in lines if line.kind is not LineKind.COMMENT):
@@ -192,7 +192,7 @@ def findings(lines: tuple[Line, ...]) -> Iterator[Finding]:
 
 
 def _empty(given: list[Line]) -> Iterator[Finding]:
-    """Yield a finding for credentials of which only the names are there; a misspelt name has one of its own."""
+    """Yield a finding if both variables are empty; a misspelt name has its own finding."""
     named = [line for line in given if line.name in (TYPE, DATA)]
     if named:
         first = min(named, key=lambda line: line.number)
@@ -200,9 +200,9 @@ def _empty(given: list[Line]) -> Iterator[Finding]:
 
 
 def _inside(kind: str, data: str, parsed: RegistryAuth) -> tuple[Problem, ...]:
-    """Return the problems of the document that is meant, where something around it hides them from the agent.
+    """Return the problems of the document inside quotes, a comment or docker's `auths`, which the agent does not see.
 
-    Else they would come out only once that is removed.
+    Without this, they would be reported only after the text around the document is removed.
     """
     if parsed.is_bare:
         return ()
@@ -214,10 +214,10 @@ def _inside(kind: str, data: str, parsed: RegistryAuth) -> tuple[Problem, ...]:
     around = {problem.kind for problem in parsed.problems}
     if looks_like is None and ProblemKind.CREDS_STORE in around:
         return ()  # the entries are empty because of the helper
-    # The fix of a config.json names the type; of any other document a wrong one is a slip of its own.
+    # The fix for a config.json names the type; for any other document, a wrong type is a separate mistake.
     given = trim_space(kind)
     inner = given if given in FIELDS and not meant.is_wrapped else looks_like or given
-    start = data.find(text)  # -1: there were escapes in it, and no column is right
+    start = data.find(text)  # -1: the text had escapes, so no column is right
     found = [
         problem._replace(column=problem.column + start if start >= 0 else 1)
         for problem in auth.parse(inner, text).problems
@@ -229,11 +229,11 @@ def _inside(kind: str, data: str, parsed: RegistryAuth) -> tuple[Problem, ...]:
 
 
 def _causes(problems: tuple[Problem, ...]) -> Iterator[Problem]:
-    """Yield the problems without those that follow from another one, and without repetitions of one slip."""
+    """Yield the problems without those that follow from another one, and without repetitions of one mistake."""
     kinds = {problem.kind for problem in problems}
     implied = {kind for cause in kinds for kind in _IMPLIES.get(cause, ())}
     if {ProblemKind.CREDS_STORE, ProblemKind.AUTHS_WRAPPER} <= kinds:
-        # A config.json whose entries are empty keeps the passwords in its helper: unwrapping it would not help.
+        # If its entries are empty, the config.json keeps the passwords in a helper: removing `auths` would not help.
         has_credentials = any(one.kind is ProblemKind.AUTHS_WRAPPER and one.detail for one in problems)
         implied.add(ProblemKind.CREDS_STORE if has_credentials else ProblemKind.AUTHS_WRAPPER)
     empty = {problem.registry for problem in problems if problem.kind in _EMPTY}
@@ -247,14 +247,14 @@ def _causes(problems: tuple[Problem, ...]) -> Iterator[Problem]:
 
 
 def _last(lines: tuple[Line, ...], name: str) -> Optional[Line]:
-    """Return the line that sets the variable; where there is none, one that was meant to, but for a slip."""
+    """Return the last line that sets the variable; if there is none, the last line that sets a misspelling of it."""
     setting = [line for line in lines if line.assigns and line.name == name]
     setting = setting or [line for line in lines if line.assigns and line.likely == name]
     return setting[-1] if setting else None
 
 
 def value_of(line: Optional[Line]) -> Optional[str]:
-    """Return the value that is meant. What is around JSON that runs over lines has a finding already."""
+    """Return the intended value: without quotes around JSON on several lines, which has its own finding."""
     if line is None:
         return None
     value = line.value.reveal()
@@ -262,7 +262,7 @@ def value_of(line: Optional[Line]) -> Optional[str]:
 
 
 def _code(problem: Problem, line: Line) -> str:
-    """Return the rule of a problem: one of its own where a script is at fault, and would write it again."""
+    """Return the rule of a problem; a shell script that wrote the value has its own rule, as it would do so again."""
     is_candidate = problem.kind in _BY_SHELL and problem.detail is None and line.name == DATA
     is_written = is_candidate and document_problems.shell_wrote(DATA, line.value.reveal())
     return "A331" if is_written else CODES[problem.kind]

@@ -1,4 +1,4 @@
-"""From the bytes of an env-file to all findings about it."""
+"""Find everything in an env-file that the rules cover."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ecsauth.finding import Finding, Severity
 
 
 class Target(str, Enum):
-    """Whose reading counts: docker's `--env-file`, that of ecs-init (with systemd's for its own settings), or both."""
+    """The program that reads the file: docker (`--env-file`), ecs-init (with systemd for its own settings), or both."""
 
     DOCKER = "docker"
     ECS_INIT = "ecs-init"
@@ -22,17 +22,17 @@ _PROGRAMS = {
     Target.ECS_INIT: frozenset({"ecs-init", "systemd", "agent"}),
     Target.ALL: frozenset({"docker", "ecs-init", "systemd", "agent"}),
 }
-# No instance takes these, whatever reads the file there: docker, or a later step, would fail on them or print them.
+# Errors for every target: docker or a later step would fail on such a file, or print a part of it.
 _ALWAYS = frozenset({"F101", "F102", "F103", "F104", "F105", "F106", "F107", "F108", "F113", "F116"})
 _RANKS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
 OFFER = "ecsauth check --fix FILE"
-"""What a fix says where `--fix` may help."""
+"""The line of a fix that offers `--fix`."""
 
 
 def by_hand(finding: Finding) -> Finding:
-    """Return a finding whose fix says what to do without `--fix`."""
+    """Return the finding with a fix that does not offer `--fix`."""
     lines = finding.fix.splitlines()
     if OFFER not in lines:
         return finding
@@ -40,10 +40,11 @@ def by_hand(finding: Finding) -> Finding:
 
 
 def examine(data: bytes, target: Target = Target.ALL, ignore: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
-    """Return all findings: those about the file as a whole that refuse it, then by line, in a line best cause first.
+    """Return all findings: errors about the whole file, then by line (the worst first), then the rest.
 
-    `ignore` holds codes of warnings and notes to leave out, in any case; errors stay. Comments in the file may accept
-    warnings and notes too (see docs/rules.md). Linear in the size of the file; no finding holds a value of it.
+    `ignore` has codes of warnings and notes to leave out, in upper or lower case; errors stay. Comments in the file may
+    accept warnings and notes too (see docs/rules.md). The time is linear in the size of the file; no finding has a
+    value of it.
     """
     whole = file.refusal(data)
     if whole is not None:
@@ -62,7 +63,7 @@ def examine(data: bytes, target: Target = Target.ALL, ignore: frozenset[str] = f
 
 
 def _merged(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Return the findings with one in place of two where docker's config.json was pasted as it is, line by line."""
+    """Return the findings, with one in place of two if docker's config.json was pasted unchanged, on several lines."""
     wrapper = next((one for one in findings if one.code == "A341"), None)
     lines = next((one for one in findings if one.code == "F130" and wrapper and one.variable == wrapper.variable), None)
     if wrapper is None or lines is None:

@@ -1,8 +1,8 @@
-"""The lines of an env-file with every value masked: the one that a finding is about, or all of them.
+"""The lines of an env-file with every value masked: the line of a finding, or all lines.
 
-Of a line that assigns nothing, or to a name that may itself be a secret, nothing is shown. Values are never copied:
-registry credentials are written anew from what they consist of (see masked_json), all else is one mask. What cannot
-be seen is made visible: white space around a value as `·`, other characters that print nothing as their escapes.
+A line without an assignment is not shown, nor is one whose name may be a secret. Values are never copied: registry
+credentials are written again from their structure (see `redact`), any other value is one mask. Invisible characters
+are made visible: white space around a value as `·`, other unprintable characters as escapes.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ _AUTH_VARIABLES = frozenset({"ECS_ENGINE_AUTH_DATA", "ECS_ENGINE_AUTH_TYPE"})
 _WIDTH = 100
 _CUT = "…"
 _BLANK = "·"
-# Behind its `=` there is white space in any case, and it is not what is wrong.
+# In lines of these kinds, white space around the value is usual and not the problem.
 _SPACED = frozenset({LineKind.SPACED, LineKind.COLON})
 _COMMENTED_OUT = r"[#\s]*(?![#\s])(?:export\s+)?([^\s=]+)\s*="
 _ACCEPTANCE = r"#+[ \t]*ecsauth:[ \t]*accept(?:[ \t,]+[A-Za-z][0-9]{3})*"
 
 
 class Excerpt(NamedTuple):
-    """A masked line, perhaps cut, and how many characters stand before the mark; None for no mark."""
+    """A masked line, possibly cut. `mark` is the number of characters before the mark, None without a mark."""
 
     text: str
     mark: Optional[int]
 
 
 class Excerpts:
-    """The masked lines of one file; a line is masked once, however many findings are about it."""
+    """The masked lines of one file; each line is masked only once."""
 
     def __init__(self, data: bytes) -> None:
         self._lines = scan(data)
@@ -49,7 +49,7 @@ class Excerpts:
         self._pens: dict[int, dict[int, _Pen]] = {}
 
     def excerpt(self, line: int, column: Optional[int], width: int = _WIDTH) -> Optional[Excerpt]:
-        """Return what may be shown of a line, with the mark at a column (both from 1); None for nothing."""
+        """Return the masked line with the mark at a column (both from 1), None if nothing of it may be shown."""
         if not 0 < line <= len(self._lines):
             return None
         owner = self._owners[line - 1]
@@ -60,7 +60,7 @@ class Excerpts:
 
 
 class _Pen:
-    """Writes a masked line, and remembers which place of the real one each part stands for."""
+    """Write a masked line, and record the offset in the real line of each part."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -70,19 +70,19 @@ class _Pen:
         self._text: Optional[str] = None
 
     def write(self, place: int, text: str) -> None:
-        """Write what stands at offset `place` of the real line; places only grow."""
+        """Write the text for offset `place` of the real line; offsets have to ascend."""
         self._places.append(place)
         self._sizes.append(self._size)
         self._parts.append(text)
         self._size += len(text)
 
     def copy(self, place: int, text: str) -> None:
-        """Write a text that may be shown as it is, but for what prints nothing."""
+        """Write a text that may be shown, with unprintable characters as escapes."""
         for offset, character in enumerate(text):
             self.write(place + offset, _visible(character))
 
     def window(self, offset: Optional[int], width: int) -> Excerpt:
-        """Return the line around the mark, no wider than that."""
+        """Return the part of the line around the mark, at most `width` characters."""
         if self._text is None:
             self._text = "".join(self._parts)
         text = self._text
@@ -105,7 +105,7 @@ def _visible(character: str) -> str:
 
 
 def _masked(line: Line) -> dict[int, _Pen]:
-    """Return what may be shown of a line, and of those that its value goes on in, by line number."""
+    """Return the masked line, and the lines that continue its value, by line number."""
     if line.assigns:
         return _assignment(line) if shown(line.name) else {}
     pen = _Pen()
@@ -128,14 +128,14 @@ def _masked(line: Line) -> dict[int, _Pen]:
 
 
 def _is_plain(kind: LineKind, body: str) -> bool:
-    """Tell whether a line that assigns nothing has nothing in it that could be a secret."""
+    """Tell whether a line without an assignment cannot contain a secret."""
     if kind is LineKind.COMMENT:
         return re.fullmatch(_ACCEPTANCE, body) is not None
     return kind is LineKind.BARE and variables.find(body) is not None
 
 
 def _assignment(line: Line) -> dict[int, _Pen]:
-    """Mask the value of a line whose name may be shown; where it goes on over several lines, each of them."""
+    """Mask the value of a line whose name may be shown, in every line over which the value runs."""
     pens = {piece.line: _Pen() for piece in line.pieces}
     first = pens[line.number]
     text, start = line.text.reveal(), line.pieces[0].column - 1
@@ -170,7 +170,7 @@ def _write_blanks(pen: _Pen, place: int, text: str) -> None:
 
 
 def _value(line: Line) -> Iterator[tuple[int, str]]:
-    """Yield (offset in the value, what is shown for it)."""
+    """Yield (offset in the value, masked text)."""
     value = line.value.reveal()
     if _is_auth(line):
         yield from masked(value)
@@ -187,12 +187,12 @@ def _value(line: Line) -> Iterator[tuple[int, str]]:
 
 
 _COMMENTS = frozenset({LineKind.COMMENT, LineKind.COMMENT_ASSIGNS, LineKind.OTHER_COMMENT})
-# Longer than a masked line of any file that docker takes.
+# More characters than a masked line of any file that docker accepts.
 _WHOLE_LINE = 1 << 18
 
 
 def masked_lines(data: bytes) -> tuple[str, ...]:
-    """Return the lines; a comment is as secret as a value, for people leave old passwords in them."""
+    """Return all lines masked; comments too, because people leave old passwords in them."""
     excerpts = Excerpts(data)
     found = []
     for line in scan(data):
@@ -206,13 +206,13 @@ def masked_lines(data: bytes) -> tuple[str, ...]:
         else:
             found.append(f"# {MASK}" if line.kind in _COMMENTS else MASK)
     if found and not found[-1]:
-        # Behind the last line end.
+        # The empty text after the last line end.
         found.pop()
     return tuple(found)
 
 
 def _shows_its_value(line: Line) -> bool:
-    """Tell whether a line is nothing but a name and a value that may be shown."""
+    """Tell whether a line has only a name and a value that may be shown."""
     value = line.value.reveal()
     is_bare = line.kind is LineKind.ASSIGNMENT and line.text.reveal().removesuffix("\r") == f"{line.name}={value}"
     return is_bare and line.joint is None and is_plain(line.name, value)

@@ -1,4 +1,4 @@
-"""Findings about the file itself: what no reader takes, and what its readers take differently."""
+"""Findings about the file itself: text that no program can read, or that the programs read differently."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _CONSUMERS = {
     LineKind.SPACED: _AGENT,
 }
 _IN_ORDER = frozenset({LineKind.BLANK, LineKind.COMMENT, LineKind.ASSIGNMENT, LineKind.CONTINUED})
-# Lines that were to set something.
+# Lines without an assignment that probably were meant as one.
 _ATTEMPTS = frozenset({LineKind.BARE, LineKind.PROSE, LineKind.NO_NAME, LineKind.SPACE_IN_NAME})
 _LEAK = "F121"
-# What an entry of registry credentials has in it.
+# A field of registry credentials.
 _CREDENTIALS = r'"(?:auth|password|identitytoken|registrytoken)"\s*:'
-# Only from the start of a run of letters: tried from each of them, time would grow with its square.
+# Matches only from the start of a run of letters: from every letter, the time would be quadratic.
 _BASE64 = "(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{16,}(?==)"
 _MOST_LINES = 5
 
 
 def refusal(data: bytes) -> Optional[Finding]:
-    """Return why the file as a whole is no env-file; None if it can be read line by line."""
+    """Return the finding for a file that is not an env-file at all, None if it can be read line by line."""
     if len(data) > LARGEST:
         return found("F101", _ALL)
     if _is_utf_16(data):
@@ -50,7 +50,7 @@ def refusal(data: bytes) -> Optional[Finding]:
 
 
 def findings(data: bytes, lines: tuple[Line, ...]) -> Iterator[Finding]:
-    """Yield what is wrong with the bytes and with the shape of the lines; only that if there is nothing else in it."""
+    """Yield findings about the bytes and the form of the lines; one alone for a script or a file without a setting."""
     script = _script(data, lines)
     if script is not None:
         yield script
@@ -75,14 +75,14 @@ def _is_utf_16(data: bytes) -> bool:
 
 
 def _script(data: bytes, lines: tuple[Line, ...]) -> Optional[Finding]:
-    """Return a finding for a script or cloud-config; a file of assignments may begin with such a line."""
+    """Return a finding for a script or cloud-config, None for a file of assignments that only begins like one."""
     is_script = data.startswith((b"#!", b"#cloud-config", b"Content-Type: multipart/"))
     odd = {LineKind.BARE, LineKind.PROSE, LineKind.SPACE_IN_NAME, LineKind.COLON, LineKind.PREFIXED}
     return found("F107", _ALL, (1, 1)) if is_script and any(line.kind in odd for line in lines) else None
 
 
 def _bytes(data: bytes) -> Iterator[Finding]:
-    """Yield a finding for each kind of byte or line that no reader should be given, at its first place."""
+    """Yield one finding, at its first place, for each kind of invalid byte and for lines that are too long."""
     raw = data.split(b"\n")
     yield from _at_first("F108", ("docker",), [(n, 1) for n, line in enumerate(raw, 1) if len(line) > _LONGEST_LINE])
     if b"\0" in data:
@@ -113,7 +113,7 @@ def _byte_order_mark(lines: tuple[Line, ...]) -> Iterator[Finding]:
 
 
 def _shapes(lines: tuple[Line, ...]) -> Iterator[Finding]:
-    """Yield one finding for each kind of slip, however many lines have it."""
+    """Yield one finding for each kind of mistake, also if several lines have it."""
     by_code: dict[str, list[Line]] = {}
     for line in lines:
         if line.kind not in _IN_ORDER:
@@ -128,7 +128,7 @@ def _shapes(lines: tuple[Line, ...]) -> Iterator[Finding]:
 
 
 def _move_types(by_code: dict[str, list[Line]]) -> None:
-    """Count the type of commented-out credentials with them: it is the same slip."""
+    """Move the commented-out type to the commented-out credentials: it is the same mistake."""
     others = by_code.get(LineKind.COMMENT_ASSIGNS.value, [])
     types = [line for line in others if "ECS_ENGINE_AUTH_TYPE" in line.text.reveal()]
     if types and _LEAK in by_code:
@@ -139,7 +139,7 @@ def _move_types(by_code: dict[str, list[Line]]) -> None:
 
 
 def leaks(comment: str) -> bool:
-    """Tell whether a commented-out assignment is one of a secret, as far as its name and its form say."""
+    """Tell whether a commented-out assignment has a secret, judged by its name and the form of its value."""
     before, _, value = comment.strip(" \t#").partition("=")
     encoded = any(_is_encoded(run) for run in re.findall(_BASE64, comment))
     first = next(iter(value.split()), "").strip("\"'")
@@ -153,7 +153,7 @@ def _is_encoded(run: str) -> bool:
 
 
 def _without(places: list[tuple[int, int]]) -> str:
-    """Return how to delete commented-out secrets."""
+    """Return the fix that deletes commented-out secrets."""
     deletions = "; ".join(f"{number}d" for number, _ in places)
     return f"delete the lines; older versions of the object in S3 keep them:\nsed -i '{deletions}' FILE"
 
@@ -179,7 +179,7 @@ def _at_first(
     variable: Optional[str] = None,
     fix: Optional[str] = None,
 ) -> Iterator[Finding]:
-    """Yield one finding at the first of the places, with the lines of the others in its message."""
+    """Yield one finding at the first place; its message has the lines of the others."""
     first = next(iter(places), None)
     if first is None:
         return

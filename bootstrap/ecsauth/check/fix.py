@@ -1,7 +1,7 @@
-"""The canonical form of an env-file: the one that docker, ecs-init and systemd read alike.
+"""The canonical form of an env-file, which docker, ecs-init and systemd read alike.
 
-UTF-8 without a byte order mark, LF, one NAME=VALUE a line and each name once, no white space around names and values,
-no `=` in comments, JSON on one line. No credential changes; where mending would take a guess, nothing is mended.
+UTF-8 without a byte order mark, LF, one NAME=VALUE on each line and each name once, no white space around names and
+values, no `=` in comments, JSON on one line. No credential changes; nothing that would need a guess is fixed.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from ecsauth.finding import Finding
 
 _CONFIG_JSON = "F106"
-# Bytes and lines whose author alone knows what they were to be.
+# Errors in bytes and lines that only the author can fix.
 _NEEDS_AUTHOR = frozenset({"F101", "F102", "F103", "F104", "F105", "F107", "F113", "F116", "F117", "F118", "F136"})
 
 
 class _Settings(NamedTuple):
-    """The assignments that count, by line number, under the names that were meant; and the registry credentials."""
+    """The corrected names of the assignments that have an effect, by line number, and the registry credentials."""
 
     names: dict[int, str]
     auth: Auth
@@ -42,10 +42,10 @@ class _Settings(NamedTuple):
 
 
 def canonical(data: bytes) -> bytes:
-    """Return the file in its canonical form; the same bytes if it has that already.
+    """Return the file in its canonical form; the same bytes if it already has that form.
 
-    Raises InvalidError, naming line, variable or registry, where an error stays that only its author can mend; the
-    exception has the findings, without a place where an error comes out only once others are mended.
+    Raises InvalidError, naming line, variable or registry, if an error remains that only the author can fix. The
+    exception has the findings; one that appears only after other fixes has no place.
     """
     findings, source = examine(data), data
     if any(finding.code == _CONFIG_JSON for finding in findings):
@@ -58,13 +58,13 @@ def canonical(data: bytes) -> bytes:
     if remaining:
         codes = {finding.code for finding in remaining}
         known = [finding for finding in findings if finding.code in codes]
-        # Lines of the result are not those of the file.
+        # The line numbers of the result differ from those of the file.
         _refuse(known or [finding._replace(line=None, column=None) for finding in remaining])
     return result
 
 
 def _refuse(findings: list[Finding]) -> NoReturn:
-    """Raise InvalidError for errors that stay, with what its author can do."""
+    """Raise InvalidError for errors that remain, with the fix of the first as hints."""
     findings = [by_hand(finding) for finding in findings]
     first = findings[0]
     place = "" if first.line is None else f"line {first.line}: "
@@ -97,7 +97,7 @@ def _written(lines: tuple[Line, ...]) -> Iterator[str]:
 
 
 def _comment(text: str) -> Iterator[str]:
-    """Yield a comment as one that nobody takes for an assignment; none for a secret that is commented out."""
+    """Yield the comment without `=`, so that no program reads it as an assignment; drop a commented-out secret."""
     if "=" in text and file.leaks(text):
         return
     if not text.startswith("#"):
@@ -117,7 +117,7 @@ def _settings(lines: tuple[Line, ...]) -> _Settings:
 
 
 def _name(line: Line, given: set[str]) -> str:
-    """Return the name that is meant, where no other line has it."""
+    """Return the name in the agent's spelling, unless another line already sets that name."""
     likely = line.likely
     return likely if likely and in_other_letters(line.name, likely) and likely not in given else line.name
 
@@ -135,10 +135,10 @@ def _assignment(line: Line, settings: _Settings) -> Iterator[str]:
 
 
 def _plain(name: str, value: str) -> str:
-    """Return a value without quotes, and without a comment behind JSON, that its reader would take for a part of it.
+    """Return a value without quotes around it and without a comment after JSON, which would become part of the value.
 
-    They stay where somebody else may want them, where a shell would do more than remove them, and around white space,
-    which without them only some of the readers would keep.
+    Quotes stay if the variable is unknown, if a shell would do more than remove them, and around white space, which
+    only some programs would keep without them.
     """
     variable: Optional[variables.Variable] = variables.find(name)
     if variable is not None and variable.kind in JSON_KINDS:

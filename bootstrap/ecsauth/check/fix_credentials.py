@@ -1,7 +1,7 @@
-"""Registry credentials in the form that the agent reads, with every credential as it was.
+"""Registry credentials in the form that the agent reads; every credential stays the same.
 
-What is only written wrongly is mended: quotes of a shell, docker's `auths`, schemes, the names of Docker Hub, the type.
-What would take a guess is left as it is, for `check` to say so, or refused here where two entries meet.
+Mistakes of spelling are fixed: shell quotes, docker's `auths`, schemes, the names of Docker Hub, the type. Mistakes
+whose fix would be a guess stay, and `check` reports them. Two different entries for one registry are refused here.
 """
 
 from __future__ import annotations
@@ -43,22 +43,22 @@ _MENDED_KEYS = frozenset(
         ProblemKind.KEY_WHITE_SPACE,
     }
 )
-# A string as it stands, or white space between the parts of a document.
+# A string (group 1), or white space between the parts of a document.
 _STRING_OR_SPACE = r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+'
 
 
 class Auth(NamedTuple):
-    """The values of ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA; None for a variable that is not to be written."""
+    """The values of ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA; None for a variable that is not written."""
 
     kind: Optional[str]
     data: Optional[Secret]
 
 
 def canonical_auth(kind: Optional[str], data: Optional[str]) -> Auth:
-    """Return both values in their canonical form, or as they are where that would take a guess.
+    """Return both values in their canonical form, or unchanged if that would need a guess.
 
-    Raises InvalidError where two names turn out to be one registry with different credentials, and where mending a
-    name would change the credentials that other images of its host get.
+    Raises InvalidError if two names are the same registry with different credentials, and if fixing a name would change
+    the credentials for other images of its host.
     """
     secret, value, _ = meant_document.read(data or "")
     text = secret.reveal()
@@ -76,7 +76,7 @@ def canonical_auth(kind: Optional[str], data: Optional[str]) -> Auth:
 
 
 def _type(kind: str, data: str, problems: tuple[Problem, ...]) -> Optional[str]:
-    """Return the type that is meant, None if nobody knows; `problems` are those of the data under the given one."""
+    """Return the intended type, None if it is unknown; `problems` are those of the data under the given one."""
     kind = trim_space(kind)
     if kind not in FIELDS:
         problem = document_problems.type_problem_of(kind, data)
@@ -88,19 +88,19 @@ def _type(kind: str, data: str, problems: tuple[Problem, ...]) -> Optional[str]:
 
 
 def _members(value: Value) -> list[tuple[str, Member]]:
-    """Return the entries with their mended names, of each name the last one: Go keeps no other."""
+    """Return the entries with their corrected names; of equal names only the last one, as Go does."""
     last = {member.name: member for member in value.members}
     return [(_key(name), member) for name, member in last.items()]
 
 
 def _key(key: str) -> str:
-    """Return the name that is meant, if that is clear; one that the agent looks up stays as it is written."""
+    """Return the corrected name if the correction is clear; a name that the agent can look up stays."""
     meant = canonical_registry(key)
     return meant if flaw(key) in _MENDED_KEYS and not flaw(meant) else key
 
 
 def _render(members: list[tuple[str, Member]], text: str) -> str:
-    """Return one line of JSON, with every value as it was written."""
+    """Return one line of JSON; only white space in the values changes."""
     entries = (
         f"{json.dumps(key, ensure_ascii=False)}:{compact(text[member.value.start : member.value.end])}"
         for key, member in members
@@ -114,7 +114,7 @@ def compact(text: str) -> str:
 
 
 def _without_doubles(kind: str, members: list[tuple[str, Member]], text: str) -> list[tuple[str, Member]]:
-    """Return the entries, one for each registry; raise InvalidError where two of them differ."""
+    """Return one entry for each registry; raise InvalidError if two entries of one registry differ."""
     kept: dict[str, tuple[str, Member]] = {}
     count = Counter(strip_scheme(key) for key, _ in members)
     credentials: dict[str, list[Credential]] = {}
@@ -134,7 +134,7 @@ def _without_doubles(kind: str, members: list[tuple[str, Member]], text: str) ->
 
 
 def _refuse_changes(before: tuple[Entry, ...], after: tuple[Entry, ...]) -> None:
-    """Raise InvalidError if a host that had credentials before would now have others."""
+    """Raise InvalidError if the credentials of a host would change."""
     old, new = _by_host(before), _by_host(after)
     for host, registries in old.items():
         if new.get(host) != registries:
@@ -146,7 +146,7 @@ def _refuse_changes(before: tuple[Entry, ...], after: tuple[Entry, ...]) -> None
 
 
 def _by_host(entries: tuple[Entry, ...]) -> dict[str, dict[str, frozenset[Credential]]]:
-    """Return the credentials by host and registry, of those that an image can find."""
+    """Return the credentials by host and registry, without registries that no image name can have."""
     hosts: dict[str, dict[str, frozenset[Credential]]] = {}
     for entry in entries:
         host = host_of(entry.registry)

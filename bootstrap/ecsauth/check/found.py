@@ -1,4 +1,4 @@
-"""A finding of a rule at a place."""
+"""Make a finding from a rule of the catalogue."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ecsauth.finding import Finding
 
 
 def title(code: str) -> str:
-    """Return what the rule with this code says is wrong."""
+    """Return the title of a rule: what is wrong."""
     return _rule(code).title
 
 
 def fix_of(code: str) -> str:
-    """Return what the rule with this code says has to be done."""
+    """Return the fix of a rule."""
     return _rule(code).fix
 
 
@@ -37,10 +37,10 @@ def found(
     consequence: Optional[str] = None,
     fix: Optional[str] = None,
 ) -> Finding:
-    """Return what the rule with this code found at a line and column.
+    """Return the finding of a rule at a line and column.
 
-    Names are left out unless they may be shown. What is not given is taken from the catalogue, the message with the
-    name of what it is about in front.
+    Names that may be secret are left out. The catalogue gives every text that is not passed; the message begins with
+    the registry or variable.
     """
     rule = _rule(code)
     variable = shown(variable) if variable else None

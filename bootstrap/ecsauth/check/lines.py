@@ -1,11 +1,11 @@
 """The lines of an env-file, as their author meant them.
 
-The readers say what each program makes of a file. A finding also has to say what was meant, so that one slip is one
-finding: after `export NAME=VALUE` the variable NAME is lost to every program, but nobody needs to hear in addition
-that NAME is not set. Each line is sorted into one kind, the first that fits; the name and value of what was meant for
-an assignment are kept with it, values that run over several lines joined.
+The readers of `envfile` say how each program reads a file. The rules also need what the author meant, so that one
+mistake is one finding: after `export NAME=VALUE` every program loses the variable NAME, but a second finding that NAME
+is not set would not help. Each line has one kind, the first that fits. An intended assignment has the intended name
+and value; a value that runs over several lines is joined.
 
-Lines end at LF. Bytes that are not UTF-8 and NUL are U+FFFD here, one for each byte; they have rules of their own.
+Lines end at LF. Bytes that are not UTF-8 and NUL are U+FFFD here, one for each byte; they have their own rules.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _COLON = r"([A-Za-z_][A-Za-z0-9_]*)[ \t]*:[ \t]+"
 _MARK = r'\\.|"|[][{}]'
 
 
-# A name costs some hundred microseconds to guess at; nobody misspells this many.
+# Finding the nearest name takes some hundred microseconds; no real file has this many misspelt names.
 _MOST_GUESSES = 300
 
 
 class LineKind(Enum):
-    """What a line is; the value of a kind other than the first four is the code of its rule."""
+    """The kind of a line; from the fifth member on, the value is the code of its rule."""
 
     BLANK = "blank"
     COMMENT = "comment"
@@ -53,7 +53,7 @@ class LineKind(Enum):
 
 
 class Joint(Enum):
-    """How a value goes on in the lines below; the value is the code of the rule."""
+    """How a value continues on the next lines; the member's value is the code of the rule."""
 
     OPEN = "F130"
     BACKSLASH = "F131"
@@ -69,10 +69,10 @@ class Piece(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line. `text` is all of it, without LF; `name` and `value` are those meant, the value trimmed and joined.
+    """One line. `text` is the whole line without LF; `name` and `value` are the intended ones, the value trimmed.
 
-    `written` is the value as it stands behind the `=`, but for one CR at the line's end. `likely` is the
-    variable of the agent that a name which is none was probably meant to be.
+    `written` is the text after the `=`, without one CR at the line's end. For a misspelt name, `likely` is the variable
+    of the agent that was probably meant.
     """
 
     number: int
@@ -88,11 +88,11 @@ class Line(NamedTuple):
 
     @property
     def assigns(self) -> bool:
-        """Whether somebody meant to set a variable here."""
+        """Whether the line is meant to set a variable."""
         return bool(self.name)
 
     def place(self, offset: int) -> tuple[int, int]:
-        """Return line and column of a character of the value, counted from 0; one past its end is allowed."""
+        """Return line and column (from 1) of the character at an offset in the value (from 0, up to its length)."""
         low, high = 0, len(self.pieces)
         while high - low > 1:
             middle = (low + high) // 2
@@ -102,7 +102,7 @@ class Line(NamedTuple):
 
 
 def scan(data: bytes) -> tuple[Line, ...]:
-    """Return every line of the file. Linear in its size."""
+    """Return every line of the file. The time is linear in its size."""
     text = data.decode("utf-8", "surrogateescape")
     if "\0" in text or not text.isascii():
         text = re.sub("[\0\ud800-\udfff]", "\ufffd", text)
@@ -130,7 +130,7 @@ def _lines(texts: list[str]) -> Iterator[Line]:
 
 
 def _line(number: int, text: str) -> Line:
-    """Sort one line by itself."""
+    """Return one line with its kind, without looking at other lines."""
     bare = text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text
     body = bare.strip(GO_SPACE)
     column = len(text) - len(bare.lstrip(GO_SPACE)) + 1
@@ -149,7 +149,7 @@ def _line(number: int, text: str) -> Line:
 
 
 def _valued(line: Line, column: int) -> Line:
-    """Add the value that is meant, and its place, to an assignment whose value is written at this column."""
+    """Return the assignment with its intended value and the place of it; the text after the `=` begins at `column`."""
     written = line.written.reveal()
     value = written.strip(GO_SPACE)
     if line.kind is LineKind.QUOTED_NAME and value[-1:] in ("'", '"') and value[:1] not in ("'", '"'):
@@ -159,9 +159,9 @@ def _valued(line: Line, column: int) -> Line:
 
 
 def _sorted(body: str) -> tuple[LineKind, str, int]:
-    """Return the kind of a line that is no comment, the name that is meant, and where its value is written."""
+    """Return the kind of a line that is not a comment, the intended name, and the offset of its value."""
     name, equals, _ = body.partition("=")
-    # A pattern costs its compilation, which most files need not pay: first ask for what it cannot do without.
+    # Compiling the pattern takes time, so first test for the colon that it needs: most files have none.
     colon = re.match(_COLON, name if equals else body) if ":" in name else None
     if colon and shown(colon[1]):
         return LineKind.COLON, colon[1], colon.end()
@@ -184,22 +184,22 @@ def _sorted(body: str) -> tuple[LineKind, str, int]:
 
 
 def _meant(name: str, written: str) -> str:
-    """Return a name without what cannot be seen; as it is written where a comment, or nothing, would be left."""
+    """Return a name without invisible characters; `written` if a comment or nothing would be left."""
     visible = "".join(filter(str.isprintable, name))
     return written if visible[:1] in ("", "#") else visible
 
 
 class _Continuation(NamedTuple):
-    """How a value goes on in the next lines: for each, whether a quoted text was open at its start."""
+    """How a value continues on the next lines: for each line, whether it begins inside a quoted text."""
 
     joint: Joint
     inside: tuple[bool, ...]
 
 
 def _continuation(line: Line, texts: list[str]) -> Optional[_Continuation]:
-    """Return the lines that finish a value which is not finished in its own line, None if it is."""
+    """Return the lines that continue a value, None if it ends on its own line."""
     value = line.value.reveal()
-    # The document may as well begin below the name.
+    # The document may also begin on the line after the name.
     opened = (value or texts[line.number].strip(GO_SPACE)).lstrip("'\"")
     is_open = opened[:1] in ("{", "[")
     if not is_open and not value.endswith("\\"):
@@ -221,14 +221,14 @@ def _backslashes(texts: list[str], start: int) -> _Continuation:
 
 
 class _Brackets:
-    """Counts what is open of a JSON text that comes in lines."""
+    """Count the open brackets of a JSON text, line by line."""
 
     def __init__(self) -> None:
         self.depth = 0
         self.inside = False
 
     def take(self, text: str) -> bool:
-        """Read on; tell whether something is still open."""
+        """Read more text; tell whether a bracket is still open."""
         for match in re.finditer(_MARK, text):
             mark = match.group()
             if mark == '"':
@@ -241,7 +241,7 @@ class _Brackets:
 
 
 def _open(value: str, texts: list[str], start: int) -> Optional[_Continuation]:
-    """Return the lines up to the one that closes all brackets, or before one that surely is something else."""
+    """Return the lines up to the one that closes all brackets, or to the line before one that begins something else."""
     brackets = _Brackets()
     is_open = brackets.take(value)
     inside: list[bool] = []
@@ -257,7 +257,7 @@ def _open(value: str, texts: list[str], start: int) -> Optional[_Continuation]:
 
 
 def _joined(line: Line, below: _Continuation, texts: list[str]) -> Line:
-    """Put the parts of a value together: a text that was wrapped without a break, all else with a space between."""
+    """Join the parts of a value: without a space inside a quoted text and after a backslash, else with one."""
     parts = [line.value.reveal().removesuffix("\\")]
     pieces = list(line.pieces)
     length = len(parts[0])
@@ -269,7 +269,7 @@ def _joined(line: Line, below: _Continuation, texts: list[str]) -> Line:
         pieces.append(Piece(length + len(gap), number + 1, lead + 1))
         parts += [gap, part]
         length += len(gap) + len(part)
-    # A backslash may have stood behind white space.
+    # White space before a removed backslash goes too.
     value = Secret("".join(parts).rstrip(GO_SPACE))
     joint = Joint.WRAPPED if any(below.inside) else below.joint
     return line._replace(value=value, written=value, pieces=tuple(pieces), joint=joint)

@@ -1,8 +1,8 @@
-"""Registry credentials as they may be shown: brackets, registries and field names, with every value masked.
+"""Registry credentials with every value masked: only brackets, registries and field names are shown.
 
-Nothing is copied but what is known to be no secret: punctuation, names that `checks.names` lets through, and fields
-that docker knows. A text that is no JSON is taken apart as far as Go would have read it; what follows is masked as
-one, for there nobody knows a name from a value.
+Only text that cannot be a secret is copied: punctuation, names that `agent.names` allows, and fields that docker
+knows. A text that is not valid JSON is masked part by part up to the error; the rest is one mask, because names and
+values cannot be told apart there.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 MASK = "***"
 _BYTE_ORDER_MARK = "\ufeff"
-# docker/cli, cli/config/configfile/file.go: what may stand around registries, and beside them.
+# docker/cli, cli/config/configfile/file.go: objects that contain registries, and a setting beside them.
 _WRAPPERS = frozenset({"auths", "credHelpers"})
 _HELPER = "credsStore"
-# A string, the last one perhaps cut off; punctuation; or any other word.
+# A string (the last one may be cut off), punctuation, or any other word.
 _PART = r'(?s)"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[][{}:,]|[^][{}:,"\s]+'
 _COLON = r"[ \t\r\n]*:"
 
 
 class _Level(Enum):
-    """What the names of an object are."""
+    """What the names in an object are."""
 
     REGISTRIES = "registries"
     FIELDS = "fields"
@@ -46,7 +46,7 @@ class _Object(NamedTuple):
 
 
 def masked(text: str) -> Iterator[tuple[int, str]]:
-    """Yield (offset in the text, what may be shown for it) from left to right. Time is linear."""
+    """Yield (offset in the text, text to show) from left to right. The time is linear."""
     if text.startswith(_BYTE_ORDER_MARK):
         yield 0, "\\ufeff"
         yield from _moved(text[1:], 1)
@@ -84,7 +84,7 @@ class _Masking:
         self._colon = re.compile(_COLON)
 
     def parts(self) -> Iterator[tuple[int, str]]:
-        """Yield what `masked` does."""
+        """Yield the parts of the masked text, as `masked` returns them."""
         for match in re.compile(_PART).finditer(self._text, 0, self._end):
             shown = self._part(match)
             if shown:
@@ -92,7 +92,7 @@ class _Masking:
         yield from self._rest()
 
     def _part(self, match: re.Match[str]) -> str:
-        """Return what is shown for one part, empty inside of what is masked as a whole."""
+        """Return the text to show for one part, empty inside a value that is one mask."""
         part = match.group()
         if part in ("{", "["):
             return self._open(part)
@@ -131,7 +131,7 @@ class _Masking:
         return f'"{MASK}"' if is_text else MASK
 
     def _name(self, name: str) -> str:
-        """Return the name of a member if it may be shown, and note what its value will hold."""
+        """Return the name of a member, masked unless it may be shown, and record the level of its value."""
         level, is_top = self._objects[-1].level, len(self._objects) == 1
         below = {_Level.REGISTRIES: _Level.FIELDS}.get(level, _Level.OTHERS)
         is_wrapper = is_top and name in _WRAPPERS
@@ -141,7 +141,7 @@ class _Masking:
         return name if level is _Level.REGISTRIES and shown_registry(name) is not None else MASK
 
     def _rest(self) -> Iterator[tuple[int, str]]:
-        """Yield what stands for all that Go does not read any more, with the bracket behind a comma too many."""
+        """Yield one mask for the text that Go does not read; after a trailing comma, the bracket is shown too."""
         if self._flaw is None or self._hidden:
             return
         end, rest = self._end, self._text[self._end :]

@@ -1,8 +1,8 @@
-"""Findings about what ecs-init reads through systemd's EnvironmentFile=.
+"""Findings about the variables that ecs-init reads through systemd's EnvironmentFile=.
 
-systemd removes quotes and backslashes and joins lines, docker and ecs-init's other reader do not. That matters only
-for the variables that ecs-init takes from its environment, and where systemd refuses the file as a whole. What
-ecs-init takes from the text of the file (ecs-init/docker/docker.go, getEnvVars) does not come through systemd.
+systemd removes quotes and backslashes and joins lines; docker and ecs-init's own reader do not. This matters only for
+the variables that ecs-init takes from its environment, and if systemd refuses the whole file. The variables that
+ecs-init takes from the text of the file (ecs-init/docker/docker.go, getEnvVars) do not pass through systemd.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ecsauth.finding import Finding
 
 _CONSUMERS = ("systemd", "ecs-init")
-# Without any of these, systemd reads every NAME=VALUE as it stands: no quote opens, nothing is escaped or joined.
+# Without any of these, systemd reads every NAME=VALUE unchanged: no quote opens, nothing is escaped or joined.
 _MARKS = (b"\\", b"\r", b"'", b'="', b"= ", b"=\t")
 _ABOVE = {
     SkipReason.SWALLOWED: "remove the backslash at the end of the comment above: systemd takes this for a part of it",
@@ -34,7 +34,7 @@ _ABOVE = {
 
 
 def findings(data: bytes, lines: tuple[Line, ...]) -> Iterator[Finding]:
-    """Yield what ecs-init does not get, or gets otherwise than it is written."""
+    """Yield a finding for each variable that ecs-init does not get, or gets with another value."""
     last = {line.name: line for line in lines if line.assigns}
     own = [line for line in last.values() if _is_read_through_systemd(line) and _is_plain(line)]
     is_plain = data.isascii() and not (own and any(mark in data for mark in _MARKS))
@@ -50,7 +50,7 @@ def findings(data: bytes, lines: tuple[Line, ...]) -> Iterator[Finding]:
 
 
 def _difference(line: Line, reading: Reading) -> Iterator[Finding]:
-    """Yield a finding where systemd has another value than the one meant, or none."""
+    """Yield a finding if systemd has no value for the line, or not the intended one."""
     got = reading.environment().get(line.name)
     if got is None or (got != line.value and not quoted(line.value.reveal())):
         reason = next((skipped.reason for skipped in reading.skipped if skipped.line == line.number), None)
@@ -64,7 +64,7 @@ def _is_read_through_systemd(line: Line) -> bool:
 
 
 def _is_plain(line: Line) -> bool:
-    """Tell whether a line has no fault of another kind that makes it differ for systemd."""
+    """Tell whether a line has no other fault that would change its value for systemd."""
     text = line.text.reveal()
     return (
         line.kind is LineKind.ASSIGNMENT

@@ -1,4 +1,4 @@
-"""Findings about the values of single variables: what the agent takes them for."""
+"""Findings about the values of single variables: how the agent reads them."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ CLUSTER = "ECS_CLUSTER"
 _TRIMMED = frozenset({TYPE, CLUSTER, "ECS_BACKEND_HOST", "AWS_DEFAULT_REGION", "ECS_NVIDIA_RUNTIME"})
 _TEXTS = frozenset({"string", "path", "string-list", "aws-sdk"})
 
-# systemd, src/basic/env-file.c, SHELL_NEED_ESCAPE: what a backslash stands for itself before, in double quotes.
+# systemd, src/basic/env-file.c, SHELL_NEED_ESCAPE: the characters that a backslash escapes in double quotes.
 _ESCAPE = r'\\(["\\`$])'
 _COMMENT = r"\s#(?:\s|$|[A-Za-z])"
 _REFERENCE = r"\$\{[A-Za-z_!][^{}]*\}|\$[A-Za-z_]\w*|\$\(|`[^`]*`"
-# In a name, also what templates of other kinds, and of documents, leave.
+# In a name, also the placeholders of other templates and of documents.
 _PLACEHOLDER = _REFERENCE + r"|\{\{|<[^<>]*>|%\w+%"
 
 
 class _Setting(NamedTuple):
-    """A line that sets a known variable, and what is left of its value without quotes and comments around it."""
+    """A line that sets a known variable, and its value without quotes and comments."""
 
     line: Line
     variable: Variable
@@ -50,14 +50,14 @@ class _Setting(NamedTuple):
         return self.line.place(0)
 
     def found(self, code: str, message: str = "", fix: str = "", column: int = 0) -> Finding:
-        """Return a finding at the value, or behind its start."""
+        """Return a finding at an offset in the value."""
         consumers = _READERS[self.variable.read_by]
         place = self.line.place(column)
         return found(code, consumers, place, variable=self.variable.name, message=message or None, fix=fix or None)
 
 
 def findings(lines: tuple[Line, ...]) -> Iterator[Finding]:
-    """Yield what is wrong with the value of each variable that counts."""
+    """Yield the findings about the last value of each variable."""
     last = {line.name: line for line in lines if line.assigns}
     known = ((line, variables.find(name)) for name, line in last.items())
     settings = [_Setting(line, variable, _bare(line, variable)) for line, variable in known if variable is not None]
@@ -70,14 +70,14 @@ def findings(lines: tuple[Line, ...]) -> Iterator[Finding]:
 
 
 def quoted(value: str) -> bool:
-    """Tell whether a value stands in quotes that a shell would remove."""
+    """Tell whether a value has quotes around it that a shell would remove."""
     return len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
 
 
 def plain(value: str) -> Optional[str]:
-    """Return a quoted value without its quotes; None where they do more than mark its ends.
+    """Return a quoted value without its quotes, None if removing them would change it.
 
-    Within them a shell would read escapes or other quotes, and white space at the ends is lost to some readers.
+    A shell would also process escapes and other quotes inside, and some programs would lose white space at the ends.
     """
     inner = value[1:-1]
     is_clear = inner == inner.strip(GO_SPACE) and value[0] not in inner and not (value[0] == '"' and "\\" in inner)
@@ -85,7 +85,7 @@ def plain(value: str) -> Optional[str]:
 
 
 def _bare(line: Line, variable: Variable) -> Secret:
-    """Return the value that is meant: without quotes, as a shell and systemd would read it."""
+    """Return the intended value: without quotes, as a shell and systemd would read it."""
     value = line.value.reveal()
     comment = _comment(value, variable)
     value = value[: comment.start()].rstrip() if comment else value
@@ -96,7 +96,7 @@ def _bare(line: Line, variable: Variable) -> Secret:
 
 
 def _comment(value: str, variable: Variable) -> Optional[re.Match[str]]:
-    """Return what looks like a comment behind a value."""
+    """Return the match of a text after the value that looks like a comment."""
     if variable.kind == "registry-auth" or "#" not in value:
         return None
     match = re.search(_COMMENT, value)
@@ -105,7 +105,7 @@ def _comment(value: str, variable: Variable) -> Optional[re.Match[str]]:
 
 
 def _value(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield what is wrong with one value, the way it is written first."""
+    """Yield the findings about one value: first about its spelling, then about its meaning."""
     value = setting.line.value.reveal()
     if not value:
         yield from _empty(setting)
@@ -132,7 +132,7 @@ def _value(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Findin
 
 
 def _name(setting: _Setting, value: str) -> Iterator[Finding]:
-    """Yield what is wrong with a name that the instance needs to register at all."""
+    """Yield the finding about a name without which the instance cannot register."""
     is_told = "\r" in value or "\ufffd" in value  # F134; F104 and F105
     if is_told or re.fullmatch(setting.variable.parsing["pattern"], setting.bare.reveal()):
         return
@@ -145,10 +145,10 @@ def _name(setting: _Setting, value: str) -> Iterator[Finding]:
 
 
 def _empty(setting: _Setting) -> Iterator[Finding]:
-    """Yield a finding for nothing behind the name, as a template with an unset variable writes it.
+    """Yield a finding for an empty value, as a template with an unset variable writes it.
 
-    To the agent that is mostly the same as no line (os.Getenv; config.go, Merge). But it takes the place of what
-    ecs-init gives the agent (ecs-init/docker/docker.go, getContainerConfig).
+    For the agent, an empty value is mostly the same as no line (os.Getenv; config.go, Merge). But it overrides the
+    value that ecs-init gives the agent (ecs-init/docker/docker.go, getContainerConfig).
     """
     variable = setting.variable
     if variable.name == CLUSTER:
@@ -158,26 +158,27 @@ def _empty(setting: _Setting) -> Iterator[Finding]:
         return
     place, name = setting.place, variable.name
     message = f"{title('V227')}: without the line ecs-init sets {variable.ecs_init_sets}"
-    # One is read with os.LookupEnv (parse_linux.go, GetDetailedOSFamily): there docker's empty value counts as well.
+    # One variable is read with os.LookupEnv (parse_linux.go, GetDetailedOSFamily): its empty value has an effect under
+    # docker too.
     consumers = ("agent", "ecs-init") if variable.parsing.get("kept") else ("ecs-init",)
     yield found("V227", consumers, place, variable=name, message=message, consequence=_without(variable))
 
 
 def _is_same_when_empty(variable: Variable, given: str) -> bool:
-    """Tell whether the agent takes nothing for the boolean that ecs-init gives it."""
+    """Tell whether an empty value means the same to the agent as the boolean that ecs-init would set."""
     usual = config.effect(variable.name, given, {})
     is_known = usual.effective is not None and not usual.lost
     return is_known and usual.effective == config.effect(variable.name, "", {}).effective
 
 
 def _without(variable: Variable) -> Optional[str]:
-    """Return what the agent makes of nothing, None where its rule says enough."""
+    """Return the consequence of an empty value, None if that of the rule is enough."""
     said: Optional[str] = variable.parsing.get("empty")
     return said or (f"the agent takes {variable.default} for it" if variable.default else None)
 
 
 def _in_quotes(setting: _Setting, value: str) -> Finding:
-    """Return a finding for quotes that a reader keeps."""
+    """Return a finding for quotes that become part of the value."""
     if setting.variable.read_by != "ecs-init":
         return setting.found("V230")
     fix = "remove the quotes, and the backslashes that they need" if plain(value) is None else fix_of("V230")
@@ -185,7 +186,7 @@ def _in_quotes(setting: _Setting, value: str) -> Finding:
 
 
 def _effect(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield what the agent makes of a value that is not what the file says."""
+    """Yield a finding if the agent uses another value than the one in the file."""
     variable = setting.variable
     effect = config.effect(variable.name, setting.bare.reveal(), environment)
     code = _code(effect, variable)
@@ -199,7 +200,7 @@ def _effect(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Findi
 
 
 def _code(effect: Effect, variable: Variable) -> str:
-    """Return the rule for an effect, empty where there is nothing to say."""
+    """Return the code of the rule for an effect, empty if there is no finding."""
     if effect.verdict is ConfigVerdict.FATAL:
         return "V220"
     if effect.lost and variable.read_by == "ecs-init" and variable.kind in JSON_KINDS:
@@ -212,7 +213,7 @@ def _code(effect: Effect, variable: Variable) -> str:
 
 
 def _white_space(line: Line, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield a finding for white space around a value, where a program keeps it."""
+    """Yield a finding for white space around a value that a program keeps."""
     written, value = line.written.reveal(), line.value.reveal()
     if line.kind not in (LineKind.ASSIGNMENT, LineKind.PREFIXED) or line.joint is not None or "\r" in written:
         return
@@ -230,7 +231,7 @@ def _white_space(line: Line, environment: Mapping[str, str]) -> Iterator[Finding
 
 
 def _forgives(variable: Variable, written: str, value: str, environment: Mapping[str, str]) -> bool:
-    """Tell whether the agent makes the same of a value with the white space around it."""
+    """Tell whether the agent reads a value the same with and without the white space around it."""
     if variable.name in _TRIMMED:
         return True
     if variable.name == DATA:

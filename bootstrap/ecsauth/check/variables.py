@@ -1,4 +1,4 @@
-"""Findings about variables as a whole: names that nothing reads, names that are missing, names that come twice."""
+"""Findings about the names of variables: unknown, missing and repeated ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SE
 
 
 def findings(lines: tuple[Line, ...]) -> Iterator[Finding]:
-    """Yield what is wrong with names, whatever their values."""
+    """Yield the findings about names."""
     settings: dict[str, list[Line]] = {}
     for line in lines:
         if line.assigns:
@@ -43,7 +43,7 @@ def findings(lines: tuple[Line, ...]) -> Iterator[Finding]:
 
 
 def _no_cluster(same: list[Line]) -> Iterator[Finding]:
-    """Yield a finding if nothing sets the cluster; its last line counts, also one with nothing behind the name."""
+    """Yield a finding if nothing sets the cluster; the last line has effect, also if its value is empty."""
     if not same:
         yield found("V201", _AGENT)
     elif not same[-1].value:
@@ -52,7 +52,7 @@ def _no_cluster(same: list[Line]) -> Iterator[Finding]:
 
 
 def _lost_cluster(line: Line) -> bool:
-    """Tell whether a line with a finding of its own was to set the cluster."""
+    """Tell whether a faulty line, which has its own finding, was meant to set the cluster."""
     if line.assigns:
         return line.likely == _CLUSTER and bool(line.value)
     return line.kind in (LineKind.BARE, LineKind.PROSE, LineKind.SPACE_IN_NAME) and _CLUSTER in line.text.reveal()
@@ -68,7 +68,7 @@ def _repeated(same: list[Line]) -> Iterator[Finding]:
 
 
 def _name(line: Line) -> Iterator[Finding]:
-    """Yield a finding for a name that no program reads, or that none should be given any more."""
+    """Yield a finding for a name that no program reads, or that is deprecated."""
     place = (line.number, line.column)
     variable = variables.find(line.name)
     if variable is None:
@@ -84,12 +84,12 @@ def _name(line: Line) -> Iterator[Finding]:
 
 
 def _with(code: str, reason: str, variable: Variable) -> str:
-    """Return a message with what the catalogue says of the variable."""
+    """Return the title of a rule, with the catalogue's reason unless the variable is one of Windows."""
     return title(code) if variable.platform == "windows" else f"{title(code)}: {reason}"
 
 
 def _unknown(line: Line, place: tuple[int, int]) -> Iterator[Finding]:
-    """Yield a finding for an unknown name of the ECS kind; any other name may be somebody else's."""
+    """Yield a finding for an unknown name that begins with ECS; any other name may belong to another program."""
     if line.likely is not None:
         likely = line.likely
         code = _slip(line.name, likely)
@@ -102,7 +102,7 @@ def _unknown(line: Line, place: tuple[int, int]) -> Iterator[Finding]:
 
 
 def _slip(name: str, likely: str) -> str:
-    """Return the rule for a misspelt name: an error where no later agent can mean something else by it."""
+    """Return the rule for a misspelt name: an error if no later agent can use that name for something else."""
     if in_other_letters(name, likely):
         return "V210"
     return "V211" if likely in (TYPE, DATA) else "V212"

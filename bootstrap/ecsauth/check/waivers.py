@@ -1,8 +1,8 @@
-"""Warnings and notes that somebody accepts knowingly: with `--ignore`, or in the file with a comment.
+"""Warnings and notes that the author accepts: with `--ignore`, or with a comment in the file.
 
 `# ecsauth: accept F133 V212` accepts these codes for the next line that is neither blank nor a comment, and for
-findings about the file as a whole. The comment has no `=`, so that no reader takes it for anything else. Errors are
-never accepted: a file with one does not work.
+findings about the file as a whole. The comment has no `=`, so every program reads it as a comment. Errors cannot be
+accepted: a file with an error does not work.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CODES = r"[A-Za-z][0-9]{3}"
 
 
 class Acceptance:
-    """What is accepted in one file. `ignored` are codes for the whole of it."""
+    """The accepted codes of one file. `ignored` are accepted in the whole file."""
 
     def __init__(self, lines: tuple[Line, ...], ignored: frozenset[str]) -> None:
         self._ignored = ignored
@@ -54,14 +54,14 @@ class Acceptance:
         return accepted
 
     def covers(self, finding: Finding) -> bool:
-        """Tell whether somebody accepts this finding."""
+        """Tell whether this finding is accepted."""
         if finding.severity is Severity.ERROR:
             return False
         here = self._anywhere if finding.line is None else self._at.get(finding.line, set())
         return finding.code in self._ignored or finding.code in here
 
     def findings(self) -> Iterator[Finding]:
-        """Yield a finding for each comment that accepts nothing."""
+        """Yield a finding for each comment with no code, or with a code that cannot be accepted."""
         for line in self._void:
             yield found("F150", ("ecsauth",), (line.number, line.column))
 

@@ -1,8 +1,8 @@
-"""What docker, ecs-init and systemd each make of the bytes of one env-file.
+"""How docker, ecs-init and systemd each read the bytes of an env-file.
 
-Every reader is a pure function from the file's bytes to a `Reading`, and follows the real program step by step, its
-quirks included; none of them normalises anything for the others. python-dotenv's reading is not here: it needs that
-library (ecsauth.envfile.dotenv).
+Every reader is a pure function from the file's bytes to a `Reading`. It follows the real program step by step,
+including its quirks, and normalises nothing for the other readers. The reader for python-dotenv is in
+`ecsauth.envfile.dotenv`, because it needs that library.
 """
 
 from __future__ import annotations

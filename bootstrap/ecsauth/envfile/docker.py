@@ -20,9 +20,9 @@ _NO_HOST: Mapping[str, str] = {}
 def docker(data: bytes, host: Mapping[str, str] = _NO_HOST) -> Reading:
     """Read the file as `docker run --env-file` does.
 
-    `host` is the environment of the docker command: a line without `=` copies the variable from there. The first
-    line at fault refuses the file: a line above 65,535 bytes, bytes that are not UTF-8, an empty name, or a space or
-    TAB in a name. Source: docker/cli pkg/kvfile/kvfile.go, same in 28.2 and 29.8.
+    `host` is the environment of the docker command: a line without `=` copies the variable from there. Docker refuses
+    the file at the first line that is longer than 65,535 bytes, is not UTF-8, or has an empty name or a space or TAB
+    in its name. Source: docker/cli pkg/kvfile/kvfile.go, same in 28.2 and 29.8.
     """
     lines = data.split(b"\n")
     if not lines[-1]:
@@ -45,11 +45,11 @@ def _read_line(line: bytes, number: int, host: Mapping[str, str]) -> Union[Assig
     if len(line) > _LONGEST_LINE:
         return Refusal(RefusalReason.LINE_TOO_LONG, number)
     try:
-        # bufio.ScanLines drops one CR, also before the end of the file. Validity is asked before anything is skipped.
+        # bufio.ScanLines drops one CR, also at the end of the file. UTF-8 is checked before a comment is skipped.
         text = line.removesuffix(b"\r").decode("utf-8")
     except UnicodeDecodeError:
         return Refusal(RefusalReason.INVALID_UTF8, number)
-    # The byte order mark goes first, then white space: a mark after white space stays.
+    # docker removes the byte order mark first, then white space: a mark after white space stays.
     body = (text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text).lstrip(GO_SPACE)
     if not body or body.startswith("#"):
         return None
@@ -69,10 +69,10 @@ def _read_line(line: bytes, number: int, host: Mapping[str, str]) -> Union[Assig
 def ecs_init(data: bytes) -> Reading:
     """Read the file as ecs-init does for the agent's container.
 
-    Every line is trimmed at both ends and split at its first `=`; nothing is a comment, no name is invalid and a byte
-    order mark is part of the first one. ecs-init itself refuses nothing; the refusal is the engine's, which answers
-    400 to an empty name when the container is created (moby opts.ValidateEnv), so that the agent does not start.
-    Source: ecs-init/docker/docker.go, getEnvVars, 1.105.1.
+    Every line is trimmed at both ends and split at its first `=`. There are no comments, every name is valid, and a
+    byte order mark is part of the first name. ecs-init itself refuses nothing. The docker engine refuses an empty name
+    with status 400 when the container is created (moby opts.ValidateEnv), so the agent does not start. Source:
+    ecs-init/docker/docker.go, getEnvVars, 1.105.1.
     """
     assignments: list[Assignment] = []
     skipped: list[Skipped] = []
@@ -87,6 +87,6 @@ def ecs_init(data: bytes) -> Reading:
             skipped.append(Skipped(number, SkipReason.NO_EQUALS))
     nameless = [one.line for one in assignments if not one.name]
     refusal = Refusal(RefusalReason.EMPTY_NAME, nameless[0]) if nameless else None
-    # Only the last of each name is sent: ecs-init keeps them in a Go map.
+    # Only the last value of each name is sent, because ecs-init keeps them in a Go map.
     sent = {one.name: one for one in assignments}.values()
     return Reading(tuple(assignments), tuple(skipped), refusal, None if refusal else start_failure(sent))

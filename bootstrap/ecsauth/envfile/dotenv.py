@@ -1,7 +1,7 @@
-"""python-dotenv's dialect: how it reads a file, and the same variables written for docker and ecs-init.
+"""python-dotenv's dialect: read such a file, and write its variables for docker and ecs-init.
 
-The dialect has quotes, `export`, inline comments and values over several lines; none of them exists where the file is
-read in the end. What was meant is written out, and each place where docker would have taken it otherwise is told.
+The dialect has quotes, `export`, inline comments and values over several lines; docker and ecs-init have none of them.
+`write` writes the plain value of each variable and reports each line that docker would have read differently.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LONGEST_BLANK = 1000
-"""Characters of white space in a row that python-dotenv is given.
+"""Most characters of white space in a row that python-dotenv gets.
 
-Behind an unquoted value it looks for a comment with `\\s+#.*` (dotenv/parser.py, parse_unquoted_value), which takes
-time as the square of each run of white space: with this bound half a second for 256 KiB, without it hours.
+It searches for a comment after an unquoted value with `\\s+#.*` (dotenv/parser.py, parse_unquoted_value), whose time is
+quadratic in each run of white space: half a second for 256 KiB with this limit, hours without it.
 """
 
 _AUTH_DATA = "ECS_ENGINE_AUTH_DATA"
 _UNNAMED = "a variable"
 _LINE_END = "\r\n|\r|\n"
 _BLANK_RUN = r"[^\S\r\n]+"
-# What may stand around a name (dotenv/parser.py, parse_binding).
+# What may be around a name (dotenv/parser.py, parse_binding).
 _BEFORE_VALUE = (
     (r"\s*export\s", "export"),
     (r"\s*(?:export\s+)?'", "quotes around the name"),
@@ -40,7 +40,7 @@ _BEFORE_VALUE = (
 
 
 class AuthoredVariable(NamedTuple):
-    """One name and what python-dotenv makes of its value, None for a bare name; `line` is where the name stands."""
+    """One name and its value for python-dotenv, None for a name without `=`; `line` is the line of the name."""
 
     name: str
     value: Optional[Secret]
@@ -48,9 +48,9 @@ class AuthoredVariable(NamedTuple):
 
 
 class Written(NamedTuple):
-    """The same file in docker's dialect, each variable in the line in which it was authored.
+    """The same file in docker's dialect, each variable on the line where it was authored.
 
-    `differences` are (line, what had to go from the authored line).
+    `differences` are pairs of a line and a text that says what was removed from the authored line.
     """
 
     data: SecretBytes
@@ -58,7 +58,7 @@ class Written(NamedTuple):
 
 
 def refuse_long_blanks(authored: bytes) -> None:
-    """Raise InvalidError for white space that python-dotenv would take too long to read."""
+    """Raise InvalidError for runs of white space that python-dotenv would take too long to read."""
     text = authored.decode("utf-8", "surrogateescape")
     run = next((run for run in re.finditer(_BLANK_RUN, text) if run.end() - run.start() > LONGEST_BLANK), None)
     if run is not None:
@@ -72,8 +72,8 @@ def refuse_long_blanks(authored: bytes) -> None:
 def write(authored: bytes, bindings: Iterable[AuthoredVariable]) -> Written:
     """Return the file that docker reads as python-dotenv reads `authored`.
 
-    Raises InvalidError for what no line of an env-file can hold: a value over several lines that is not JSON, and a
-    name that docker would end elsewhere.
+    Raises InvalidError for a value over several lines that is not JSON, and for a name that docker would split
+    differently: no line of an env-file can hold them.
     """
     last = {binding.name: binding for binding in bindings}
     texts = re.split(_LINE_END, authored.decode("utf-8-sig", "surrogateescape"))
@@ -91,7 +91,7 @@ def write(authored: bytes, bindings: Iterable[AuthoredVariable]) -> Written:
 
 
 def _difference(binding: AuthoredVariable, text: str) -> str:
-    """Return what had to go from the authored line for docker's sake, empty where nothing had to; never a value."""
+    """Return what was removed from the authored line for docker, empty if nothing; never a value."""
     if binding.value is None:
         return "left out, for it has no value"
     before, _, after = text.partition("=")
@@ -109,7 +109,7 @@ def _difference(binding: AuthoredVariable, text: str) -> str:
 
 
 def _name(binding: AuthoredVariable) -> str:
-    """Return a name that docker reads as it is; what is odd in it otherwise is for `check` to find."""
+    """Return the name; raise InvalidError if docker would read it differently. `check` finds other faults in it."""
     name = binding.name
     if "=" in name or "\n" in name or "\r" in name or name.startswith("#"):
         raise InvalidError(f"line {binding.line}: a name that an env-file cannot hold", "write the name without quotes")
@@ -146,10 +146,10 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 
 class Unparsable(NamedTuple):
-    """A statement that python-dotenv skips; never its text.
+    """A statement that python-dotenv skips, without its text.
 
-    `line` is where its text stands; `reported` is the line in python-dotenv's own warning, which counts from the
-    blank lines before it.
+    `line` is the line of its text; `reported` is the line in python-dotenv's own warning, which is that of the first
+    blank line before it.
     """
 
     line: int
@@ -157,9 +157,9 @@ class Unparsable(NamedTuple):
 
 
 class DotenvReading(NamedTuple):
-    """What python-dotenv makes of a file: every binding in file order, and the statements that it skips.
+    """A file as python-dotenv reads it: every binding in file order, and the statements that it skips.
 
-    Lines count from 1 and end at LF, CR or CR LF. `refusal` is set where the file is not UTF-8.
+    Lines count from 1 and end at LF, CR or CR LF. `refusal` is set if the file is not UTF-8.
     """
 
     entries: tuple[AuthoredVariable, ...]
@@ -167,17 +167,17 @@ class DotenvReading(NamedTuple):
     refusal: Optional[Refusal]
 
     def environment(self) -> dict[str, Optional[Secret]]:
-        """Return the last of each name; None for a bare name, which also hides an earlier value."""
+        """Return the last value of each name; None for a name without `=`, which also hides an earlier value."""
         return {entry.name: entry.value for entry in self.entries}
 
 
 def read(text_bytes: bytes) -> DotenvReading:
     """Read the file as `dotenv_values(path, interpolate=False)` does.
 
-    The parser below dotenv_values() is called, for it alone gives the lines and has nothing to log: dotenv_values()
-    is a dict of its bindings, and a warning a statement that it could not parse (dotenv/main.py, DotEnv.parse).
-    What a version reads differently is read so here, but for a leading byte order mark, which is removed for those
-    that do not. python-dotenv's time grows with the square of the white space in a row after an unquoted value.
+    Calls the parser below dotenv_values(), which gives the lines and logs nothing: dotenv_values() makes a dict of its
+    bindings and logs a warning for each statement that it could not parse (dotenv/main.py, DotEnv.parse). The result
+    depends on the installed version of python-dotenv, except for a leading byte order mark, which is always removed.
+    python-dotenv's time is quadratic in each run of white space after an unquoted value.
     """
     from dotenv.parser import parse_stream
 
@@ -190,7 +190,7 @@ def read(text_bytes: bytes) -> DotenvReading:
         text = text[1:]
     entries: list[AuthoredVariable] = []
     unparsable: list[Unparsable] = []
-    # newline=None: universal newlines, as open() has them.
+    # newline=None: universal newlines, as in open().
     for binding in parse_stream(io.StringIO(text, newline=None)):
         statement = binding.original.string
         blank = statement[: len(statement) - len(statement.lstrip())]
@@ -204,5 +204,5 @@ def read(text_bytes: bytes) -> DotenvReading:
 
 
 def _removes_byte_order_mark(parser: Parser) -> bool:
-    """Tell whether this python-dotenv does it, for 1.2.1 does not: asked of it, so that no second one is removed."""
+    """Test whether this python-dotenv removes the mark (1.2.1 does not), so that a second mark is not removed."""
     return next(parser(io.StringIO(f"{_BYTE_ORDER_MARK}A="))).key == "A"

@@ -1,7 +1,7 @@
-"""`--set NAME=VALUE`: what an instance adds to the env-file of its fleet, a cluster name above all.
+"""`--set NAME=VALUE`: variables that an instance adds to the env-file of its fleet, usually the name of its cluster.
 
-The assignments stand in user data, which every principal that may describe the instance can read; so no
-variable that holds a secret is taken.
+The assignments are in user data, which every principal that may describe the instance can read. So a variable that
+may hold a secret is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LONGEST = 65_535
 
 
 class Setting(NamedTuple):
-    """One assignment, a single printable line; what the readers make of it, the check of the whole file says."""
+    """One assignment, a single printable line. It is validated with the whole file."""
 
     name: str
     value: str
@@ -29,7 +29,7 @@ class Setting(NamedTuple):
 
 
 def setting(text: str) -> Setting:
-    """Return the assignment that `NAME=VALUE` stands for; raise UsageError, without the value, if it is none."""
+    """Parse `NAME=VALUE`; raise UsageError if it is invalid or may be a secret. The message never has the value."""
     name, equals, value = text.partition("=")
     if not equals or not re.fullmatch(_NAME, name):
         raise UsageError("--set takes NAME=VALUE, with a name of letters, digits and underscores")
@@ -46,7 +46,7 @@ def setting(text: str) -> Setting:
 def apply(data: bytes, settings: tuple[Setting, ...]) -> bytes:
     """Return the env-file with each setting in place of every earlier assignment of its name.
 
-    A file that docker refuses as a whole comes back as it is: the check that follows says why.
+    A file that docker refuses is returned unchanged: the check that follows reports why.
     """
     reading = envfile.docker(data)
     if not settings or reading.refusal is not None:

@@ -1,7 +1,7 @@
-"""The outcome of reading an env-file: assignments, dropped lines, a refusal, and whether a process can start with it.
+"""The result of reading an env-file: assignments, dropped lines, a refusal, and whether a process can start with it.
 
-Lines count from 1 and end at LF, whatever ends a line for the reader itself, so that all readers name the same line.
-Columns count characters from 1; a byte that is not UTF-8 counts as one character, a byte order mark too.
+Lines count from 1 and end at LF, whatever ends a line for the program itself, so that all readers name the same line.
+Columns count characters from 1; a byte that is not UTF-8 counts as one character, and so does a byte order mark.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 # Linux execve(2), MAX_ARG_STRLEN: 32 pages of 4,096 bytes hold one NAME=VALUE and its terminating NUL.
 LONGEST_STRING = 131_071
-# Far above any env-file (docker takes lines of 64 KiB), far below what could hurt.
+# In bytes: much more than any env-file has (docker reads lines of up to 64 KiB), and little for an instance.
 LARGEST = 256 * 1024
-# What the agent joins when nobody tells it a cluster (amazon-ecs-agent, agent/config/config.go).
+# The cluster that the agent joins by default (amazon-ecs-agent, agent/config/config.go).
 _DEFAULT_CLUSTER = "default"
 
 
 class SkipReason(Enum):
     """Why a reader dropped a line.
 
-    bare_name: docker copies such a variable from its own environment, where it is not set.
+    bare_name: docker would copy this variable from its own environment, but it is not set there.
     no_equals: the line assigns nothing.
     empty_name: systemd ignores a line that begins with `=`, silently.
     invalid_name: systemd drops the assignment and logs it, value included.
-    swallowed: systemd takes the line for the rest of the comment above, which ends in a backslash.
-    joined: systemd takes the line for the rest of the value above (open quote, or backslash at the line's end).
+    swallowed: systemd reads the line as part of the comment above, which ends in a backslash.
+    joined: systemd reads the line as part of the value above (open quote, or backslash at the line's end).
     """
 
     BARE_NAME = "bare_name"
@@ -45,8 +45,9 @@ class SkipReason(Enum):
 class RefusalReason(Enum):
     """Why a reader refuses the whole file, or why no process can start with what it read.
 
-    invalid_utf8, line_too_long, empty_name, name_with_space: a refusal. nul: a refusal of systemd's; for docker and
-    ecs-init a start that fails. string_too_long: a start that fails, NAME=VALUE is above LONGEST_STRING bytes.
+    invalid_utf8, line_too_long, empty_name, name_with_space: the reader refuses the file. nul: systemd refuses the
+    file; with docker and ecs-init the start of the process fails. string_too_long: the start fails, because NAME=VALUE
+    is longer than LONGEST_STRING bytes.
     """
 
     INVALID_UTF8 = "invalid_utf8"
@@ -70,25 +71,25 @@ class Assignment(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """A line that the reader dropped although it is neither blank nor a comment; never its text."""
+    """A line that the reader dropped although it is neither blank nor a comment, without its text."""
 
     line: int
     reason: SkipReason
 
 
 class Refusal(NamedTuple):
-    """Why nothing of the file reaches a process; `line` is None where no single line is at fault."""
+    """Why no process gets the file's variables; `line` is None if no single line is at fault."""
 
     reason: RefusalReason
     line: Optional[int]
 
 
 class Reading(NamedTuple):
-    """What one reader makes of a file.
+    """The result of one reader for a file.
 
-    `assignments` has every occurrence in file order; with a refusal, those that were read before it (ecs-init: all,
-    the engine refuses what ecs-init has read). `start_failure` is None or why the process cannot be started with
-    what was read without a refusal.
+    `assignments` has every assignment in file order; with a refusal, those before it (ecs-init: all, because the engine
+    refuses them after ecs-init has read them). `start_failure` says why a process cannot start although the file was
+    not refused; it is None if it can.
     """
 
     assignments: tuple[Assignment, ...]
@@ -97,18 +98,18 @@ class Reading(NamedTuple):
     start_failure: Optional[Refusal] = None
 
     def environment(self) -> dict[str, Secret]:
-        """Return what the reader hands on: the last of each name; empty when it refuses the file."""
+        """Return the last value of each name; empty if the reader refuses the file."""
         return {} if self.refusal else {one.name: one.value for one in self.assignments}
 
     def cluster(self) -> str:
-        """Return the cluster that an agent joins with what the reader hands on."""
+        """Return the cluster that the agent joins with this environment."""
         named = self.environment().get("ECS_CLUSTER")
         return (named.reveal() if named else "") or _DEFAULT_CLUSTER
 
     def process_environment(self) -> dict[str, Secret]:
-        """Return what the started process has; empty when it is not started.
+        """Return the environment of the started process, empty if it cannot start.
 
-        Differs from `environment()` by the start failures, and by U+FFFD for each byte that is not UTF-8.
+        Unlike `environment()`, it is empty after a start failure, and has U+FFFD for each byte that is not UTF-8.
         """
         if self.start_failure:
             return {}
@@ -118,7 +119,7 @@ class Reading(NamedTuple):
 def as_sent(text: str) -> str:
     """Return the text with U+FFFD for each byte that is not UTF-8.
 
-    The engine's API is JSON, and Go encoding/json writes one U+FFFD a bad byte (encode.go, appendString).
+    The engine's API is JSON, and Go's encoding/json writes one U+FFFD for each such byte (encode.go, appendString).
     """
     return text if text.isascii() else re.sub("[\ud800-\udfff]", "\ufffd", text)
 
@@ -126,9 +127,10 @@ def as_sent(text: str) -> str:
 def start_failure(handed_on: Iterable[Assignment]) -> Optional[Refusal]:
     """Return why a process cannot be started with these assignments, or None.
 
-    A NUL fails in any of them, for runc checks each before a later one replaces it (libcontainer/init_linux.go,
-    populateProcessEnvironment); the length counts only for the last of each name, for the kernel sees no other.
-    Linux also bounds the sum (a quarter of the stack limit, 2 MiB by default), which no file of 512 KiB reaches.
+    A NUL fails in every assignment, because runc checks each one before a later one replaces it
+    (libcontainer/init_linux.go, populateProcessEnvironment). The length matters only for the last value of each name,
+    because the kernel gets no other. Linux also limits the sum (a quarter of the stack limit, 2 MiB by default), which
+    no file of 512 KiB reaches.
     """
     last: dict[str, Assignment] = {}
     for one in handed_on:

@@ -1,8 +1,8 @@
 r"""How systemd 252 reads an EnvironmentFile=: src/basic/env-file.c, parse_env_file_internal and load_env_file.
 
-The real parser is a machine of ten states that looks at one byte at a time. Here each method takes one run of bytes
-between two changes of state. Everything stays bytes until an assignment is complete, because the parser removes
-backslashes before it asks whether the result is UTF-8.
+The real parser has ten states and reads one byte at a time. Here each method reads the bytes between two changes of
+state. An assignment stays bytes until it is complete, because the parser removes backslashes before it checks whether
+the result is UTF-8.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _NEWLINE = b"\n\r"
 _COMMENT = b"#;"
 _SHELL_NEED_ESCAPE = b'"\\`$'
 
-# Patterns are compiled at first use (re keeps them); each is linear, for no run can end in two ways.
+# Patterns are compiled at first use (re caches them). Each is linear, because it can match in one way only.
 _WHITE_SPACE_RUN = rb"[ \t\n\r]*"
 _BLANK_RUN = rb"[ \t]*"
-# PRE_KEY takes any first byte into the name, `=` too.
+# PRE_KEY: any first byte is part of the name, also `=`.
 _NAME_RUN = rb"(?s:.)[^=\n\r]*"
-# COMMENT and VALUE: a backslash takes the next byte along, a newline too. Group 1 ends with the last such pair.
+# COMMENT and VALUE: a backslash escapes the next byte, also a newline. Group 1 ends with the last such pair.
 _ESCAPED_RUN = rb"(?s)((?:[^\\\n\r]*\\.?)*)([^\\\n\r]*)"
 _SINGLE_QUOTED_RUN = rb"'([^']*)'?"
 _DOUBLE_QUOTED_RUN = rb'(?s)"([^"\\]*(?:\\.[^"\\]*)*)\\?"?'
@@ -36,10 +36,11 @@ _VALID_NAME = rb"[A-Za-z_][A-Za-z0-9_]*"
 def systemd(data: bytes) -> Reading:
     r"""Read the file as systemd 252 does for `EnvironmentFile=`.
 
-    A refusal means that the unit fails, or with `EnvironmentFile=-` starts with none of the variables: a NUL anywhere
-    (fileio.c, read_full_file: EBADMSG), or an assignment that is not UTF-8 once its backslashes are gone (U+FFFE and
-    the other noncharacters count as not UTF-8: utf8.c, unichar_is_valid). Dropped assignments are among `skipped`, as
-    are lines that a comment ending in a backslash swallows, which systemd does up to 253.
+    After a refusal the unit fails, or, with `EnvironmentFile=-`, starts without any of the variables. systemd refuses a
+    file with a NUL (fileio.c, read_full_file: EBADMSG), or with an assignment that is not UTF-8 after its backslashes
+    are removed (noncharacters such as U+FFFE are not valid: utf8.c, unichar_is_valid). `skipped` has dropped
+    assignments, and lines that follow a comment with a backslash at its end: up to 253, systemd reads them as a part
+    of the comment.
     """
     nul = data.find(b"\0")
     if nul >= 0:
@@ -48,7 +49,7 @@ def systemd(data: bytes) -> Reading:
 
 
 class _Place:
-    """The line and column of an offset that only grows, so that finding all of them costs one pass."""
+    """The line and column of an offset. Offsets have to ascend, so that all of them need only one pass."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -61,7 +62,7 @@ class _Place:
         if len(lines) > 1:
             self.line += len(lines) - 1
             self.column = 1
-        # The byte before each offset asked for is ASCII, so that no character is cut in two.
+        # The byte before each offset is ASCII, so no character is cut in two.
         self.column += len(lines[-1].decode("utf-8", "surrogateescape"))
         self._offset = offset
 
@@ -90,7 +91,7 @@ class _EnvironmentFile:
         return Reading(tuple(self._assignments), tuple(self._skipped), self._refusal, failure)
 
     def _take(self, pattern: bytes) -> re.Match[bytes]:
-        """Match the pattern here, where it always does, and go to its end."""
+        """Match the pattern at the current offset, where it always matches, and move to its end."""
         match = re.compile(pattern).match(self._data, self._at)
         if match is None:
             raise AssertionError("a run matches wherever it is tried")
@@ -107,7 +108,7 @@ class _EnvironmentFile:
         start, line, column = self._at, self._place.line, self._place.column
         name = self._take(_NAME_RUN).group().rstrip(_BLANK)
         if self._data[self._at : self._at + 1] != b"=":
-            # `=1` alone: its `=` went into the name, and no other follows.
+            # `=1` alone: its `=` is part of the name, and no other `=` follows.
             reason = SkipReason.EMPTY_NAME if name.startswith(b"=") else SkipReason.NO_EQUALS
             self._skipped.append(Skipped(line, reason))
             return
@@ -119,7 +120,7 @@ class _EnvironmentFile:
         self._report_lines(start, SkipReason.JOINED)
 
     def _value(self) -> bytes:
-        """Take a value up to the newline or the end of the file: PRE_VALUE until a byte stands outside of quotes."""
+        """Read a value up to the newline or the end of the file, from the state PRE_VALUE on."""
         parts: list[bytes] = []
         while self._at < len(self._data) and self._data[self._at] not in _NEWLINE:
             opener = self._data[self._at]
@@ -129,7 +130,7 @@ class _EnvironmentFile:
                 parts.append(re.sub(_ESCAPE, _unescape_quoted, self._take(_DOUBLE_QUOTED_RUN).group(1)))
             else:
                 escaped, rest = self._take(_ESCAPED_RUN).groups()
-                # White space at the end goes only as far back as the last backslash: last_value_whitespace.
+                # White space at the end is removed only after the last backslash: last_value_whitespace.
                 parts += (re.sub(_ESCAPE, _unescape_bare, escaped), rest.rstrip(_BLANK))
             self._take(_BLANK_RUN)
         return b"".join(parts)
@@ -137,7 +138,7 @@ class _EnvironmentFile:
     def _push(self, name: bytes, value: bytes, line: int, column: int) -> None:
         """Keep or drop one assignment: load_env_file_push, then strv_env_clean.
 
-        UTF-8 is asked of every name and value first, also of those that are dropped for their name.
+        UTF-8 is checked first, also for an assignment that is dropped for its name.
         """
         name_text, value_text = _text(name), _text(value)
         if name_text is None or value_text is None:
@@ -148,7 +149,7 @@ class _EnvironmentFile:
             self._skipped.append(Skipped(line, SkipReason.INVALID_NAME))
 
     def _report_lines(self, start: int, reason: SkipReason, harmless: bytes = b"") -> None:
-        """Report the lines that begin between `start`, in the line of the place, and here, and are not blank."""
+        """Add to `skipped` each line that begins after `start` and before the current offset and is not blank."""
         first, *others = self._data[start : self._at].split(b"\n")
         del first
         for number, line in enumerate(others, start=self._place.line + 1):
@@ -158,7 +159,7 @@ class _EnvironmentFile:
 
 
 def _unescape_quoted(escape: re.Match[bytes]) -> bytes:
-    """DOUBLE_QUOTE_VALUE_ESCAPE: the backslash stays, save before what a shell would escape; CR is no newline here."""
+    """Apply DOUBLE_QUOTE_VALUE_ESCAPE: keep the backslash, except before SHELL_NEED_ESCAPE; CR is not a newline."""
     escaped = escape.group(1)
     if escaped == b"\n":
         return b""
@@ -166,12 +167,12 @@ def _unescape_quoted(escape: re.Match[bytes]) -> bytes:
 
 
 def _unescape_bare(escape: re.Match[bytes]) -> bytes:
-    """VALUE_ESCAPE: the backslash goes, and a newline after it."""
+    """Apply VALUE_ESCAPE: remove the backslash, and a newline after it."""
     return escape.group(1).strip(_NEWLINE)
 
 
 def _text(read: bytes) -> Optional[str]:
-    """Return the text of what utf8_is_valid() accepts (utf8.c), else None."""
+    """Return the bytes as text if utf8_is_valid() accepts them (utf8.c), else None."""
     try:
         text = read.decode("utf-8")
     except UnicodeDecodeError:

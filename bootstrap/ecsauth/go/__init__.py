@@ -1,1 +1,1 @@
-"""Go: its JSON, its text and its values, as the programs written in it read them."""
+"""Go's JSON, text and values, as docker, ecs-init and the agent read them."""

@@ -1,11 +1,11 @@
-"""JSON exactly as Go's encoding/json takes it, with the place of everything.
+"""Decode JSON exactly as Go's encoding/json does, with the place of every value.
 
 The agent decodes with Go 1.25's classic `json.Unmarshal`, which differs from Python's `json`: no NaN, no raw control
-characters, nesting up to 10,000, lone surrogates and bytes that are not UTF-8 become U+FFFD, and every member of an
-object is seen in order, duplicates too. Source: encoding/json, scanner.go (what is valid) and decode.go `unquote`.
+characters, nesting up to 10,000, lone surrogates and bytes that are not UTF-8 become U+FFFD, and the members of an
+object keep their order and their duplicates. Source: encoding/json, scanner.go (validity) and decode.go `unquote`.
 
-Texts come as `os.environ` gives them: bytes that are not UTF-8 as surrogateescape. Offsets count characters from 0.
-The scanner keeps its own stack, so depth costs no recursion, and looks at each character a bounded number of times.
+The texts are like those of `os.environ`: bytes that are not UTF-8 are surrogate escapes. Offsets count characters from
+0. The scanner has its own stack, so nesting needs no recursion, and its time is linear.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from ecsauth.errors import InvalidError
 from ecsauth.secret import Secret
 
 MAX_DEPTH = 10_000
-"""Deepest nesting that Go takes: scanner.go, maxNestingDepth."""
+"""Deepest nesting that Go accepts: scanner.go, maxNestingDepth."""
 
 KEPT_DEPTH = 3
-"""Members are kept of objects down to this depth: document, registry, and one more for a nested `auths`."""
+"""Deepest object whose members are kept: document, registry, and one more for a nested `auths`."""
 
 SPACE = " \t\r\n"
-"""All the white space that JSON knows."""
+"""All white space of JSON."""
 
-# Patterns stay texts until they are used (re caches what it has compiled): importing this module costs nothing much.
+# Patterns are compiled when they are used (re caches them), so that this module is fast to import.
 _PLAIN = r'[^"\\\x00-\x1f]*'
 _WHOLE = rf'"({_PLAIN})"'
 _ESCAPE = r'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})'
@@ -40,7 +40,7 @@ _CLOSERS = {"{": "}", "[": "]"}
 
 
 class JsonKind(Enum):
-    """What a JSON value is, in the words of the standard."""
+    """The kind of a JSON value, as the standard names it."""
 
     NULL = "null"
     BOOLEAN = "boolean"
@@ -51,7 +51,7 @@ class JsonKind(Enum):
 
 
 class Flaw(Enum):
-    """Why a text is no JSON: what the scanner looked for, or what it met."""
+    """Why a text is not JSON: what the scanner expected, or what it found."""
 
     EMPTY = "nothing but white space"
     TRUNCATED = "the text ends early"
@@ -68,7 +68,7 @@ class Flaw(Enum):
 
 
 class JsonError(InvalidError):
-    """The text is no JSON for Go. Holds the flaw and its offset, nothing of the text."""
+    """The text is not JSON for Go. The error has the flaw and its offset, nothing of the text."""
 
     def __init__(self, flaw: Flaw, offset: int) -> None:
         super().__init__(f"not valid JSON at character {offset + 1}: {flaw.value}")
@@ -87,7 +87,7 @@ class Value(NamedTuple):
 
     @property
     def column(self) -> int:
-        """Where the value starts, counted from 1."""
+        """The column of the value, counted from 1."""
         return self.start + 1
 
 
@@ -100,7 +100,7 @@ class Member(NamedTuple):
 
     @property
     def column(self) -> int:
-        """Where the name's opening quote stands, counted from 1."""
+        """The column of the name's opening quote, counted from 1."""
         return self.start + 1
 
 
@@ -108,7 +108,7 @@ _WORDS = {"t": ("true", JsonKind.BOOLEAN), "f": ("false", JsonKind.BOOLEAN), "n"
 
 
 def decode(text: str) -> Value:
-    """Return the one value that `text` holds; raise JsonError where Go's `checkValid` fails, at the same character."""
+    """Return the JSON value of `text`; raise JsonError if Go's `checkValid` fails, for the same character."""
     return _Scanner(text).document()
 
 
@@ -157,13 +157,13 @@ class _Scanner:
         return character
 
     def _fail(self, flaw: Flaw) -> NoReturn:
-        """Raise for the character at hand; at the end of the text the flaw is that it ends."""
+        """Raise JsonError for the current character; at the end of the text, the flaw is TRUNCATED or EMPTY."""
         if self._at >= len(self._text):
             flaw = Flaw.TRUNCATED if self._text.strip(SPACE) else Flaw.EMPTY
         raise JsonError(flaw, self._at)
 
     def _value(self) -> Optional[Value]:
-        """Read a value; None when a container opened that is not empty."""
+        """Read a value; return None after the opening bracket of a container that is not empty."""
         character, start = self._peek(), self._at
         if character in _CLOSERS:
             return self._begin(character)
@@ -179,7 +179,7 @@ class _Scanner:
         return self._number()
 
     def _begin(self, bracket: str) -> Optional[Value]:
-        """Open a container and step to its first name or value, or close it again at once."""
+        """Open a container and move to its first value; return the container if it is empty."""
         if len(self._open) >= MAX_DEPTH:
             self._fail(Flaw.DEPTH)
         parent_keeps = self._open[-1].keeps if self._open else True
@@ -193,7 +193,7 @@ class _Scanner:
         return None
 
     def _end(self) -> Value:
-        """Close the innermost container at the bracket at hand."""
+        """Close the innermost container at the current bracket."""
         container = self._open.pop()
         self._at += 1
         kind = JsonKind.OBJECT if container.bracket == "{" else JsonKind.ARRAY
@@ -211,7 +211,7 @@ class _Scanner:
         self._at += 1
 
     def _after(self, value: Value) -> Optional[Value]:
-        """Store a finished value; return its container if that is finished too."""
+        """Store a complete value; return its container if that is complete too."""
         container = self._open[-1]
         if container.keeps:
             container.members.append(Member(container.name, container.name_start, value))
@@ -229,7 +229,7 @@ class _Scanner:
         return None
 
     def _number(self) -> Value:
-        """Read a number; what may not follow its digits is a flaw of the number."""
+        """Read a number; a digit, point or exponent that cannot follow it is a flaw of the number."""
         start = self._at
         match = re.compile(_NUMBER).match(self._text, start)
         if match is None:  # a lone minus
@@ -262,7 +262,7 @@ class _Scanner:
             pieces.append(self._escape())
 
     def _escape(self) -> str:
-        """Read one escape; half of a surrogate pair stays as it is until the whole string is known."""
+        """Read one escape; half of a surrogate pair stays until the whole string is read."""
         match = self._escapes.match(self._text, self._at)
         if match is None:
             self._fail(Flaw.ESCAPE)
@@ -273,12 +273,12 @@ class _Scanner:
 
 
 def _replaced(text: str) -> str:
-    """Put U+FFFD for every surrogate: a byte that is not UTF-8, or half a pair."""
+    """Replace every surrogate (a byte that is not UTF-8, or half a pair) with U+FFFD."""
     return text if text.isascii() else re.sub(_SURROGATE, "\ufffd", text)
 
 
 def _paired(text: str) -> str:
-    """Join surrogates that escapes wrote as a pair; a half alone becomes U+FFFD (decode.go, unquoteBytes)."""
+    """Join each pair of surrogates that escapes made; half a pair becomes U+FFFD (decode.go, unquoteBytes)."""
     if text.isascii():
         return text
     return _replaced(re.sub(_PAIR, lambda pair: pair.group().encode("utf-16", "surrogatepass").decode("utf-16"), text))

@@ -1,6 +1,6 @@
 """How Go reads base64, white space, booleans, numbers and durations: packages of Go 1.25.
 
-All functions take any text; bytes that are not UTF-8 may stand in it as surrogateescape and match nothing.
+All functions accept any text; bytes that are not UTF-8 are surrogate escapes in it and match nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ _STANDARD = "[A-Za-z0-9+/]*={0,2}"
 
 
 def decode(text: str) -> Optional[bytes]:
-    """Return the bytes, or None where Go reports corrupt input.
+    """Return the decoded bytes, None if Go reports corrupt input.
 
-    CR and LF are skipped wherever they stand, padding is required and nothing may follow it, bits left over in the
-    last letter may be anything; white space, url-safe letters and everything else are refused.
+    CR and LF are skipped anywhere. Padding is required, and nothing may follow it. The unused bits of the last letter
+    may have any value. White space, URL-safe letters and all other characters are refused.
     """
     letters = text.replace("\r", "").replace("\n", "")
     if len(letters) % 4 or not re.fullmatch(_STANDARD, letters):
@@ -24,7 +24,7 @@ def decode(text: str) -> Optional[bytes]:
     return binascii.a2b_base64(letters)
 
 
-# Go unicode/graphic.go and the table White_Space. Python's str.isspace() also takes U+001C to U+001F for space.
+# Go unicode/graphic.go and the table White_Space. Python's str.isspace() also includes U+001C to U+001F.
 GO_SPACE = (
     "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
@@ -48,21 +48,21 @@ _UNITS = {
     "h": 3_600_000_000_000,
 }
 _DIGITS = "0123456789"
-# Compiled when needed. Underscores stand between digits only (strconv, underscoreOK); inf written as a number is
-# out of range. Digits go on behind a point only, so that no text can be split in two ways, one for each of its digits.
+# Compiled when needed. Underscores are allowed only between digits (strconv, underscoreOK). More digits can follow only
+# after a point, so that each text matches in one way only and the time is linear.
 _DECIMAL_FLOAT = r"[+-]?(?:{0}(?:\.(?:{0})?)?|\.{0})(?:[eE][+-]?{0})?".format("[0-9](?:_?[0-9])*")
 _HEX_FLOAT = r"[+-]?0[xX](?:_?{0}(?:\.(?:{0})?)?|\.{0})[pP][+-]?{1}".format(
     "[0-9a-fA-F](?:_?[0-9a-fA-F])*", "[0-9](?:_?[0-9])*"
 )
 _INFINITE = (float("inf"), float("-inf"))
-# int64 ends at 2**63 - 1; no number of more digits than this fits.
+# The largest int64 is 2**63 - 1, which has 19 digits.
 _INT64_END = 1 << 63
 _INT64_DIGITS = 19
 _UINT64_MASK = (1 << 64) - 1
 
 
 class Number(NamedTuple):
-    """What Atoi returns: with a fault the value is 0 (no number) or the nearest number of 64 bits (out of range)."""
+    """The result of Atoi. With a fault, the value is 0 (not a number) or the nearest int64 (out of range)."""
 
     value: int
     fault: Optional[str] = None
@@ -74,17 +74,17 @@ def trim_space(text: str) -> str:
 
 
 def to_lower(text: str) -> str:
-    """Return the text as strings.ToLower does: letter by letter, so that a dotted capital I is one letter."""
+    """Return the text as strings.ToLower does: letter by letter, so a dotted capital I stays one letter."""
     return text.replace("\u0130", "i").lower()
 
 
 def parse_bool(text: str) -> Optional[bool]:
-    """Return what strconv.ParseBool makes of the text, None for an error."""
+    """Return the result of strconv.ParseBool, None for an error."""
     return _BOOLEANS.get(text)
 
 
 def atoi(text: str) -> Number:
-    """Return what strconv.Atoi makes of the text: an optional sign and decimal digits."""
+    """Return the result of strconv.Atoi, which reads an optional sign and decimal digits."""
     digits = text[1:] if text.startswith(("+", "-")) else text
     if not (digits.isascii() and digits.isdigit()):
         return Number(0, "not an integer")
@@ -95,7 +95,7 @@ def atoi(text: str) -> Number:
 
 
 def parse_uint(text: str, bits: int) -> Optional[int]:
-    """Return what strconv.ParseUint(text, 10, bits) makes of the text, None for an error; bits up to 63."""
+    """Return the result of strconv.ParseUint(text, 10, bits), None for an error; `bits` is at most 63."""
     if not (text.isascii() and text.isdigit()):
         return None
     value = _magnitude(text)
@@ -103,7 +103,7 @@ def parse_uint(text: str, bits: int) -> Optional[int]:
 
 
 def parse_float(text: str) -> Optional[float]:
-    """Return what strconv.ParseFloat(text, 64) makes of the text, None for an error."""
+    """Return the result of strconv.ParseFloat(text, 64), None for an error."""
     if re.fullmatch(_DECIMAL_FLOAT, text) or re.fullmatch(r"(?i)[+-]?inf(?:inity)?|nan", text):
         value = float(text)
         return None if value in _INFINITE and text[-1].isdigit() else value
@@ -116,7 +116,7 @@ def parse_float(text: str) -> Optional[float]:
 
 
 def parse_duration(text: str) -> Optional[int]:
-    """Return the nanoseconds that time.ParseDuration makes of the text, None for an error."""
+    """Return the result of time.ParseDuration in nanoseconds, None for an error."""
     position = 1 if text.startswith(("+", "-")) else 0
     if text[position:] == "0":
         return 0
@@ -128,7 +128,7 @@ def parse_duration(text: str) -> Optional[int]:
         if step is None:
             return None
         nanoseconds, position = step
-        # Go adds in uint64 and asks afterwards: two terms of 2**63 each wrap to zero and pass.
+        # Go adds in uint64 and checks afterwards: two terms of 2**63 each wrap to zero and are accepted.
         total = (total + nanoseconds) & _UINT64_MASK
         if total > _INT64_END:
             return None
@@ -138,7 +138,7 @@ def parse_duration(text: str) -> Optional[int]:
 
 
 def _duration_step(text: str, start: int) -> Optional[tuple[int, int]]:
-    """Return the nanoseconds of one number with its unit and where the next one starts, None for an error."""
+    """Return the nanoseconds of one number with its unit and the offset of the next one, None for an error."""
     point = _skip(text, start, _DIGITS)
     whole = _magnitude(text[start:point])
     after = _skip(text, point + 1, _DIGITS) if text[point : point + 1] == "." else point
@@ -151,13 +151,13 @@ def _duration_step(text: str, start: int) -> Optional[tuple[int, int]]:
     if unit is None or whole > _INT64_END // unit:
         return None
     numerator, scale = _fraction(text, point + 1, after)
-    # uint64(float64(f) * (float64(unit) / scale)), in this order: the rounding is part of the answer.
+    # uint64(float64(f) * (float64(unit) / scale)), in this order, so that the rounding is the same.
     nanoseconds = whole * unit + int(float(numerator) * (float(unit) / scale))
     return (nanoseconds, end) if nanoseconds <= _INT64_END else None
 
 
 def _fraction(text: str, start: int, end: int) -> tuple[int, float]:
-    """Return numerator and scale of the digits after a point, as time.leadingFraction: what overflows is cut off."""
+    """Return numerator and scale of the digits after a point, as time.leadingFraction: too many digits are cut off."""
     numerator, scale = 0, 1.0
     for digit in text[start:end]:
         if numerator > (_INT64_END - 1) // 10:
@@ -171,13 +171,13 @@ def _fraction(text: str, start: int, end: int) -> tuple[int, float]:
 
 
 def _skip(text: str, position: int, characters: str) -> int:
-    """Return the first position from here on whose character is none of these."""
+    """Return the first position from `position` on whose character is not in `characters`."""
     while position < len(text) and text[position] in characters:
         position += 1
     return position
 
 
 def _magnitude(digits: str) -> int:
-    """Return what decimal digits stand for, or 2**64 for too many of them: int() is quadratic."""
+    """Return the number of decimal digits, 2**64 if there are too many: the time of int() is quadratic."""
     significant = digits.lstrip("0")
     return int(significant or "0") if len(significant) <= _INT64_DIGITS else 1 << 64

@@ -1,1 +1,1 @@
-"""A login at a registry: whether a credential is accepted, and what it may pull."""
+"""Log in to a registry: verify that it accepts a credential and allows a pull."""

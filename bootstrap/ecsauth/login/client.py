@@ -1,8 +1,8 @@
-"""The login itself, as a generator: it yields what to ask, is sent what came back, and returns what came of it.
+"""The login as a generator without I/O: it yields requests, gets the replies, and returns the result.
 
 Source: the registry HTTP API v2 and its token authentication (distribution docs/spec/api.md, docs/spec/auth), and
-what docker's engine makes of them (distribution registry/client/auth/session.go, moby registry/auth.go): it asks
-`/v2/` first, goes by the challenges of that answer alone, and sends neither a user name nor a password alone.
+docker's engine (distribution registry/client/auth/session.go, moby registry/auth.go). The engine requests `/v2/` first,
+uses only the challenges of that answer, and never sends a user name without a password or a password alone.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 200, 401, 403, 404, 429
 _REDIRECTS, _SERVER_FAULTS = range(300, 400), range(500, 600)
-_NO = (_UNAUTHORIZED, _FORBIDDEN)
+_REFUSED = (_UNAUTHORIZED, _FORBIDDEN)
 _REGISTRY = "the registry"
-# What docker asks for, and who it says it is when it gives a token for a token.
+# The media types that docker requests, and the client ID that it sends with an identity token.
 _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, "
@@ -43,12 +43,12 @@ _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v1+prettyjws"
 )
 _CLIENT = "docker"
-# Longer than any token that a registry takes back in a header.
+# In characters: longer than any token that a registry accepts in a header.
 _LONGEST_TOKEN = 64 * 1024
 
 
 def login(target: LoginTarget, trust: Trust) -> Login:
-    """Log in as docker would, and look for the image if the target has one."""
+    """Log in as docker would, and request the image if the target has one."""
     outcome = yield from _outcome(target, trust)
     image = target.image.text if target.image else None
     return LoginResult(target.shown, target.username, outcome.verdict, outcome.detail, image)
@@ -63,25 +63,25 @@ def _outcome(target: LoginTarget, trust: Trust) -> Step:
         return LoginOutcome(
             LoginVerdict.NO_CREDENTIALS, "docker sends no user name without a password, and no password alone"
         )
-    door = yield from _knock(url, trust)
-    if isinstance(door, LoginOutcome):
-        return door
-    visit = _Visit(target.credential, door, trust)
-    outcome = LoginOutcome(LoginVerdict.OK, "everybody may pull") if is_anonymous else (yield from visit.log_in())
+    registry = yield from _probe(url, trust)
+    if isinstance(registry, LoginOutcome):
+        return registry
+    session = _Session(target.credential, registry, trust)
+    outcome = LoginOutcome(LoginVerdict.OK, "everybody may pull") if is_anonymous else (yield from session.log_in())
     if target.image is None or outcome.verdict not in (LoginVerdict.OK, LoginVerdict.NOT_ASKED):
         return outcome
-    refused = yield from visit.look_for(target.image, is_anonymous=is_anonymous)
+    refused = yield from session.look_for(target.image, is_anonymous=is_anonymous)
     return refused or outcome._replace(detail=outcome.detail if is_anonymous else f"{outcome.detail}, and may pull")
 
 
 def _can_log_in(credential: Credential) -> bool:
-    """Tell whether docker would send anything (distribution registry/client/auth/session.go, moby registry/auth.go)."""
+    """Tell whether docker would send it (distribution registry/client/auth/session.go, moby registry/auth.go)."""
     is_pair = bool(credential.username) and bool(credential.password)
     return is_pair or bool(credential.identitytoken) or bool(credential.registrytoken)
 
 
-class _Door(NamedTuple):
-    """A registry that has answered; it asks for nothing if it names neither way to log in."""
+class _ProbedRegistry(NamedTuple):
+    """A registry that has answered, with its challenges; without any, it needs no login."""
 
     url: Url
     bearer: Optional[Challenge] = None
@@ -92,8 +92,8 @@ class _Door(NamedTuple):
         return self.bearer is None and not self.basic
 
 
-def _knock(url: Url, trust: Trust) -> Generator[Ask, Reply, Union[_Door, LoginOutcome]]:
-    """Ask without any credential what the registry asks for; without TLS only where that may be."""
+def _probe(url: Url, trust: Trust) -> Generator[Ask, Reply, Union[_ProbedRegistry, LoginOutcome]]:
+    """Request the registry's challenges without a credential; without TLS only if that is allowed."""
     reply = yield Ask("GET", url, url.authority, trust.vouched(url))
     broken = isinstance(reply, NoAnswer) and reply.kind in (Failing.BROKEN, Failing.NOT_TLS)
     if broken and trust.may_be_plain(url):
@@ -103,30 +103,30 @@ def _knock(url: Url, trust: Trust) -> Generator[Ask, Reply, Union[_Door, LoginOu
     if isinstance(reply, NoAnswer):
         return _failed(reply, _REGISTRY)
     if reply.status == _OK:
-        return _Door(url) if _is_registry(reply) else _unlike_a_registry()
+        return _ProbedRegistry(url) if _is_registry(reply) else _unlike_a_registry()
     if reply.status != _UNAUTHORIZED:
         return _unexpected(reply, _REGISTRY)
-    ways = endpoints.parse(reply.headers_of("WWW-Authenticate"))
-    bearer = next((way for way in ways if way.scheme == "bearer"), None)
-    door = _Door(url, bearer, any(way.scheme == "basic" for way in ways))
+    challenges = endpoints.parse(reply.headers_of("WWW-Authenticate"))
+    bearer = next((challenge for challenge in challenges if challenge.scheme == "bearer"), None)
+    registry = _ProbedRegistry(url, bearer, any(challenge.scheme == "basic" for challenge in challenges))
     return (
         LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "it asks for a kind of login that docker does not know")
-        if (door.is_open)
-        else door
+        if (registry.is_open)
+        else registry
     )
 
 
-class _Visit:
-    """A credential at the door of its registry."""
+class _Session:
+    """The requests of one credential to its registry."""
 
-    def __init__(self, credential: Credential, door: _Door, trust: Trust) -> None:
+    def __init__(self, credential: Credential, registry: _ProbedRegistry, trust: Trust) -> None:
         self._credential = credential
-        self._door = door
+        self._registry = registry
         self._trust = trust
 
     def log_in(self) -> Step:
-        """Show the credential, and ask the same once more."""
-        if self._door.is_open:
+        """Repeat the request for `/v2/` with the credential."""
+        if self._registry.is_open:
             return LoginOutcome(
                 LoginVerdict.NOT_ASKED, "the registry lets everybody in; whether the credential is right is open"
             )
@@ -138,9 +138,9 @@ class _Visit:
             return _failed(reply, _REGISTRY)
         if reply.status == _OK:
             return LoginOutcome(LoginVerdict.OK, "logs in") if _is_registry(reply) else _unlike_a_registry()
-        if reply.status not in _NO:
+        if reply.status not in _REFUSED:
             return _unexpected(reply, _REGISTRY)
-        if self._door.bearer is not None:
+        if self._registry.bearer is not None:
             given = "of the file" if self._credential.registrytoken else "that its token server gave"
             return LoginOutcome(LoginVerdict.TOKEN_REFUSED, f"the registry refuses the token {given} ({reply.status})")
         return LoginOutcome(
@@ -148,34 +148,34 @@ class _Visit:
         )
 
     def look_for(self, image: Image, *, is_anonymous: bool) -> Generator[Ask, Reply, Optional[LoginOutcome]]:
-        """Ask for the image's manifest; return what is in the way, if anything."""
+        """Request the image's manifest; return the outcome if it fails, None if it succeeds."""
         authorization = yield from self._authorization(f"repository:{image.repository}:pull")
         if isinstance(authorization, LoginOutcome):
-            is_no = authorization.verdict in (LoginVerdict.WRONG_CREDENTIALS, LoginVerdict.NO_CREDENTIALS)
-            return _no_pull("the token for it is refused", is_anonymous=is_anonymous) if is_no else authorization
+            is_refused = authorization.verdict in (LoginVerdict.WRONG_CREDENTIALS, LoginVerdict.NO_CREDENTIALS)
+            return _no_pull("the token for it is refused", is_anonymous=is_anonymous) if is_refused else authorization
         path = f"/v2/{image.repository}/manifests/{image.reference}"
         reply = yield self._ask("HEAD", path, authorization, _MANIFESTS)
         if isinstance(reply, NoAnswer):
             return _failed(reply, _REGISTRY)
         if reply.status == _OK:
             return None
-        if reply.status in _NO:
+        if reply.status in _REFUSED:
             return _no_pull(f"the registry refuses the image ({reply.status})", is_anonymous=is_anonymous)
         if reply.status == _NOT_FOUND:
             return LoginOutcome(LoginVerdict.NO_SUCH_IMAGE, "the registry does not have this image (404)")
         return _unexpected(reply, _REGISTRY)
 
     def _ask(self, method: str, path: str, authorization: Optional[Secret], accept: str = "application/json") -> Ask:
-        url = self._door.url._replace(path=path)
+        url = self._registry.url._replace(path=path)
         return Ask(method, url, url.authority, self._trust.vouched(url), authorization, accept=accept)
 
     def _authorization(self, scope: Optional[str]) -> Generator[Ask, Reply, Union[Secret, LoginOutcome, None]]:
-        """Return the header that the registry wants, None where it wants none."""
-        credential, door = self._credential, self._door
-        if door.is_open:
+        """Return the Authorization header that the registry needs, None if it needs none."""
+        credential, registry = self._credential, self._registry
+        if registry.is_open:
             return None
-        if door.bearer is not None:
-            token = credential.registrytoken or (yield from self._token(door.bearer, scope))
+        if registry.bearer is not None:
+            token = credential.registrytoken or (yield from self._token(registry.bearer, scope))
             if isinstance(token, Secret) and not _is_token(token.reveal()):
                 return LoginOutcome(
                     LoginVerdict.NO_CREDENTIALS, "the registrytoken of the file cannot be sent in a header"
@@ -186,19 +186,19 @@ class _Visit:
         return _basic(credential)
 
     def _token(self, bearer: Challenge, scope: Optional[str]) -> Generator[Ask, Reply, Union[Secret, LoginOutcome]]:
-        """Return the token that the registry's token server gives; to it alone the credential goes."""
-        credential, door = self._credential, self._door
+        """Request a token from the registry's token server; only this server gets the credential."""
+        credential, registry = self._credential, self._registry
         server = endpoints.realm(bearer.get("realm"))
         if server is None:
             return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "the registry asks for a token and names no token server")
-        refusal = endpoints.refusal(server, door.url, self._trust)
+        refusal = endpoints.refusal(server, registry.url, self._trust)
         if refusal is not None:
             return LoginOutcome(LoginVerdict.UNSAFE_TOKEN_SERVER, refusal)
         reply = yield self._token_ask(server, bearer, scope)
         who = f"its token server {server.authority}"
         if isinstance(reply, NoAnswer):
             return _failed(reply, who)
-        if reply.status in _NO:
+        if reply.status in _REFUSED:
             what = "identity token" if credential.identitytoken else "user name and password"
             return LoginOutcome(LoginVerdict.WRONG_CREDENTIALS, f"{who} refuses the {what} ({reply.status})")
         if reply.status != _OK:
@@ -207,8 +207,8 @@ class _Visit:
         return token or LoginOutcome(LoginVerdict.NOT_A_REGISTRY, f"{who} gives no token")
 
     def _token_ask(self, server: Url, bearer: Challenge, scope: Optional[str]) -> Ask:
-        """Ask as docker does: by GET with the pair, by POST with an identity token (docs/spec/auth/oauth.md)."""
-        credential, registry = self._credential, self._door.url.authority
+        """Return docker's request: GET with the pair, POST with an identity token (docs/spec/auth/oauth.md)."""
+        credential, registry = self._credential, self._registry.url.authority
         service = bearer.get("service")
         query = [("service", service)] if service else []
         query += [("scope", scope)] if scope else []
@@ -232,7 +232,7 @@ def _basic(credential: Credential) -> Secret:
 
 
 def _token_of(body: bytes) -> Optional[Secret]:
-    """Return the token in a token server's answer; OAuth's name for it is good as well."""
+    """Return the token in a token server's answer, also under its name in OAuth."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
@@ -244,12 +244,12 @@ def _token_of(body: bytes) -> Optional[Secret]:
 
 
 def _is_token(text: str) -> bool:
-    """Tell whether a header can hold it."""
+    """Tell whether a header can have this token."""
     return len(text) <= _LONGEST_TOKEN and re.fullmatch(r"[!-~]+", text) is not None
 
 
 def _is_registry(answer: RegistryAnswer) -> bool:
-    """Tell a registry from a web site: by the header of the first specification, or by JSON."""
+    """Tell whether a registry answered, and not a web site: by the header of the first specification, or by JSON."""
     is_json = answer.header("Content-Type").lower().startswith("application/json")
     return is_json or answer.header("Docker-Distribution-Api-Version").lower().startswith("registry/2")
 
@@ -271,7 +271,7 @@ def _failed(failure: NoAnswer, who: str) -> LoginOutcome:
 
 
 def _unexpected(answer: RegistryAnswer, who: str) -> LoginOutcome:
-    """Say what an answer means that is neither yes nor no."""
+    """Return the outcome of an answer that neither accepts nor refuses the login."""
     status = answer.status
     if status == _TOO_MANY:
         seconds = answer.header("Retry-After").strip()

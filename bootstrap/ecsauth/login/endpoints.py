@@ -1,7 +1,7 @@
-"""The servers of a registry: where they are, what they answer, and to whom a credential may be sent.
+"""The servers of a registry: their addresses, their answers, and which of them may get a credential.
 
-Only to the registry itself, and to the token server that it names; only over TLS. Without TLS, or with a certificate
-that nobody vouches for, on this machine only, or where the user says so, as docker's `insecure-registries` does.
+A credential is sent only to the registry and to the token server that it names, and only over TLS with a trusted
+certificate. Exceptions are this machine, and registries that the user names, as with docker's `insecure-registries`.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _COMMAS = re.compile(r"[ \t,]*")
 
 
 class Challenge(NamedTuple):
-    """One way to log in that a server offers; scheme and names of parameters in lower case."""
+    """One challenge of a server; the scheme and the names of parameters are in lower case."""
 
     scheme: str
     parameters: tuple[tuple[str, str], ...] = ()
 
     def get(self, name: str) -> str:
-        """Return a parameter, empty if it is not there."""
+        """Return a parameter, empty if there is none with this name."""
         return dict(self.parameters).get(name, "")
 
 
 def parse(values: Iterable[str]) -> tuple[Challenge, ...]:
-    """Return the challenges of all values, in order. One that repeats a parameter is ambiguous, and left out."""
+    """Return the challenges of all header values, in order; leave out one that repeats a parameter (ambiguous)."""
     return tuple(challenge for value in values for challenge in _challenges(value) if _is_clear(challenge))
 
 
@@ -81,7 +81,7 @@ def _skip(letters: re.Pattern[str], value: str, place: int) -> int:
 
 
 class Url(NamedTuple):
-    """Where a server is asked. `host` is in lower case and without brackets; `path` has the query in it."""
+    """The URL of a request. `host` is in lower case and without brackets; `path` includes the query."""
 
     scheme: str
     host: str
@@ -99,9 +99,9 @@ PORTS = {"https": 443, "http": 80}
 
 
 class Ask(NamedTuple):
-    """One request. No redirect is followed. `certificates` is the host whose own authorities count as well.
+    """One request. No redirect is followed. `certificates` is the host whose own authorities are trusted too.
 
-    With `vouched` false the server's certificate is not verified: only for a registry that the user calls insecure.
+    If `vouched` is false, the server's certificate is not verified: only for a registry that the user calls insecure.
     """
 
     method: str
@@ -115,7 +115,7 @@ class Ask(NamedTuple):
 
 
 class RegistryAnswer(NamedTuple):
-    """What a server has said. A body, where it is wanted at all, is cut at a limit; it is never shown."""
+    """The answer of a server. The body is empty unless requested, cut at a limit, and never shown."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -139,12 +139,12 @@ class Failing(Enum):
     SILENT = "silent"  # no name, no route, no time left, a proxy in the way
     BROKEN = "broken"  # refuses or breaks the connection
     NOT_TLS = "not-tls"
-    UNTRUSTED = "untrusted"  # TLS, but not with who it should be
+    UNTRUSTED = "untrusted"  # TLS with an invalid certificate
     NOT_HTTP = "not-http"
 
 
 class NoAnswer(NamedTuple):
-    """No answer; `detail` goes on a sentence that begins with the server, as `refuses the connection`."""
+    """No answer; `detail` continues a sentence that begins with the server, as `refuses the connection`."""
 
     kind: Failing
     detail: str
@@ -154,7 +154,7 @@ Reply = Union[RegistryAnswer, NoAnswer]
 
 
 HUB_API = "registry-1.docker.io"
-"""Where Docker Hub serves its API (moby registry/config.go, DefaultV2Registry)."""
+"""The host of Docker Hub's API (moby registry/config.go, DefaultV2Registry)."""
 
 
 class Trust(NamedTuple):
@@ -163,18 +163,18 @@ class Trust(NamedTuple):
     insecure: frozenset[tuple[str, int]] = frozenset()
 
     def may_be_plain(self, url: Url) -> bool:
-        """Tell whether a credential may go there without TLS."""
+        """Tell whether a credential may be sent to this URL without TLS."""
         return is_loopback(url.host) or not self.vouched(url)
 
     def vouched(self, url: Url) -> bool:
-        """Tell whether the certificate has to be right."""
+        """Tell whether the server's certificate has to be valid."""
         return (url.host, url.port) not in self.insecure
 
 
 def insecure(names: Sequence[str]) -> Trust:
-    """Return the trust in registries that the user calls insecure, written as in docker's daemon.json.
+    """Return the trust with these insecure registries, written as in docker's daemon.json.
 
-    Raises UsageError.
+    Raises UsageError for a text that is not a registry.
     """
     urls = [url for url in map(api, names) if url]
     if len(urls) < len(names):
@@ -183,9 +183,9 @@ def insecure(names: Sequence[str]) -> Trust:
 
 
 def api(registry: str) -> Optional[Url]:
-    """Return where the API of a registry key is, None where no image name can have its host.
+    """Return the URL of the API for a registry key, None if no image name can have its host.
 
-    A scheme in the key says nothing: the agent cuts it, and docker asks over TLS. A path is not the API's.
+    A scheme in the key has no effect: the agent cuts it, and docker uses TLS. A path is not part of the API's URL.
     """
     host = host_of(strip_scheme(registry)).lower()
     if host in HUB_HOSTS:
@@ -194,13 +194,13 @@ def api(registry: str) -> Optional[Url]:
 
 
 def plain(url: Url) -> Url:
-    """Return the same place without TLS; a port that was only implied is another one then."""
+    """Return the same URL without TLS; the default port changes with the scheme."""
     port = PORTS["http"] if url.port == PORTS["https"] else url.port
     return url._replace(scheme="http", port=port)
 
 
 def realm(text: str) -> Optional[Url]:
-    """Return where a token server is, None for what is no URL of one, or has a password in it."""
+    """Return the URL of a token server, None if the text is not a valid URL or has user information."""
     try:
         parts = urllib.parse.urlsplit(text)
     except ValueError:
@@ -212,9 +212,9 @@ def realm(text: str) -> Optional[Url]:
 
 
 def refusal(server: Url, registry: Url, trust: Trust) -> Optional[str]:
-    """Return why a registry's credential must not be sent to the token server that it names, None if it may."""
+    """Return why a registry's credential must not be sent to its token server, None if it may."""
     if registry.scheme == "https" and trust.vouched(registry):
-        # The registry's own word, which nobody on the way can have changed.
+        # The registry itself named the token server: TLS protects its answer from changes.
         return None if server.scheme == "https" else f"it names a token server without TLS, {server.authority}"
     is_own = server.host == registry.host or (is_loopback(server.host) and is_loopback(registry.host))
     if not is_own and trust.vouched(server):

@@ -1,4 +1,4 @@
-"""What came of a login: one catalogue of verdicts, each with what it means for pulls and what to do."""
+"""The result of a login: a catalogue of verdicts, each with its consequence for pulls and a fix."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 class LoginVerdict(str, Enum):
-    """One member for each outcome that wants its own consequence and fix."""
+    """One member for each outcome that has its own consequence and fix."""
 
     OK = "ok"
-    NOT_ASKED = "not-asked"  # the registry lets everybody in: the credential was not tried
+    NOT_ASKED = "not-asked"  # the registry needs no login: the credential was not tried
     WRONG_CREDENTIALS = "wrong-credentials"
     NO_CREDENTIALS = "no-credentials"  # the entry has nothing that docker would send
-    TOKEN_REFUSED = "token-refused"  # noqa: S105 - a code; the token server says yes, the registry says no
+    TOKEN_REFUSED = "token-refused"  # noqa: S105 - a code; the registry refuses the token of its token server
     MAY_NOT_PULL = "may-not-pull"
     NO_SUCH_IMAGE = "no-such-image"
     NOT_A_REGISTRY = "not-a-registry"
-    UNTRUSTED = "untrusted"  # no certificate that holds; the credential was not sent, nor is it for the next two
+    UNTRUSTED = "untrusted"  # invalid certificate; the credential was not sent, as for the next two
     NO_TLS = "no-tls"
     UNSAFE_TOKEN_SERVER = "unsafe-token-server"  # noqa: S105 - a code
     RATE_LIMITED = "rate-limited"
@@ -30,14 +30,14 @@ class LoginVerdict(str, Enum):
 
 
 class LoginOutcome(NamedTuple):
-    """A verdict, and what was seen that led to it."""
+    """A verdict and its reason."""
 
     verdict: LoginVerdict
     detail: str
 
 
 class LoginResult(NamedTuple):
-    """What came of one credential. `registry` may be shown; `username` is None for an anonymous pull."""
+    """The result for one credential. `registry` may be shown; `username` is None for an anonymous pull."""
 
     registry: str
     username: Optional[str]
@@ -47,17 +47,17 @@ class LoginResult(NamedTuple):
 
     @property
     def consequence(self) -> str:
-        """What it means for the instance, empty where all is well."""
+        """The consequence for the instance, empty if the login succeeded."""
         return _TEXTS[self.verdict][0]
 
     @property
     def fix(self) -> str:
-        """What to do, empty where all is well."""
+        """The fix, empty if the login succeeded."""
         return _TEXTS[self.verdict][1]
 
     @property
     def exit_code(self) -> ExitCode:
-        """Whose fault it is: a registry that says no, one that does not say anything, nobody's."""
+        """The exit status: denied, unreachable (also if rate limited), or OK."""
         if self.verdict in _FINE:
             return ExitCode.OK
         return ExitCode.UNREACHABLE if self.verdict in _MAY_PASS else ExitCode.DENIED
@@ -69,7 +69,7 @@ class LoginResult(NamedTuple):
 
     @property
     def told(self) -> str:
-        """The result for a log, which is read by more people than the file: without the user."""
+        """The result for a log, without the user name: more people can read the log than the file."""
         return f"{self.registry}: {self.verdict.value}: {self.detail}"
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ class LoginResult(NamedTuple):
 
 
 def exit_code(results: Iterable[LoginResult]) -> ExitCode:
-    """Return the status of all: a no counts more than silence, which may pass."""
+    """Return the exit status of all results; DENIED is worse than UNREACHABLE, which may be transient."""
     codes = {result.exit_code for result in results}
     for code in (ExitCode.DENIED, ExitCode.UNREACHABLE):
         if code in codes:

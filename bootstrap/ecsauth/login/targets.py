@@ -1,4 +1,4 @@
-"""Which logins an env-file asks for: a registry, the credential that docker would send, an image to pull."""
+"""The logins to verify for an env-file: a registry, the credential that docker would send, an image to pull."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UNNAMED = "***"
 
 
 class Image(NamedTuple):
-    """An image as a registry knows it: host as in its name, repository, tag or digest. `text` is as it was given."""
+    """The parts of an image name: the host in the name, the repository, the tag or digest. `text` is the given name."""
 
     text: str
     host: str
@@ -37,7 +37,7 @@ class Image(NamedTuple):
 
 
 class LoginTarget(NamedTuple):
-    """One login. `registry` is the key, `shown` what may be shown of it; nobody logs in for an anonymous pull."""
+    """One login, or an anonymous pull without one. `registry` is the key, `shown` is the key for messages."""
 
     registry: str
     shown: str
@@ -46,14 +46,14 @@ class LoginTarget(NamedTuple):
 
     @property
     def username(self) -> Optional[str]:
-        """The user that docker logs in as, None for nobody; a login by token has docker's own name for it."""
+        """The user name of docker's login, `<token>` (docker's own name) for a token, None for an anonymous pull."""
         credential = self.credential
         is_token = credential.identitytoken or credential.registrytoken
         return as_sent(credential.username) or ("<token>" if is_token else None)
 
 
 def image(text: str) -> Image:
-    """Return an image's parts; raise UsageError for what docker takes for no image."""
+    """Return an image's parts; raise UsageError for a name that docker refuses."""
     name, _, digest = text.partition("@")
     before, colon, tag = name.rpartition(":")
     has_tag = bool(colon) and "/" not in tag
@@ -69,10 +69,10 @@ def image(text: str) -> Image:
 
 
 def targets(data: bytes, registries: Sequence[str] = (), images: Sequence[Image] = ()) -> tuple[LoginTarget, ...]:
-    """Return the logins of what docker hands to the agent: each credential once, and once more for each image.
+    """Return a login for each credential that the agent gets, or one for each image that the credential is used for.
 
-    An image that no credential is for is pulled by nobody. `registries` leaves out all others; raises UsageError for
-    one that the file does not know.
+    An image without a credential is pulled anonymously. If `registries` is not empty, all others are left out; raises
+    UsageError for a registry that is not in the file.
     """
     auth = registry_auth.in_environment(envfile.docker(data).process_environment())
     found = [LoginTarget(entry.key, shown_key(entry.key) or _UNNAMED, entry.credential) for entry in auth.entries]
@@ -88,7 +88,7 @@ def targets(data: bytes, registries: Sequence[str] = (), images: Sequence[Image]
 
 
 def _pulls(auth: RegistryAuth, image: Image) -> list[LoginTarget]:
-    """Return a target for each credential that the agent may send for an image."""
+    """Return a target for each credential that the agent can send for an image."""
     return [
         LoginTarget(entry.key, shown_key(entry.key) or _UNNAMED, credential, image)
         if entry
@@ -98,6 +98,6 @@ def _pulls(auth: RegistryAuth, image: Image) -> list[LoginTarget]:
 
 
 def _is_meant(name: str, registry: str) -> bool:
-    """Tell whether somebody who says `name` means a key: by all of it, or by its host."""
+    """Tell whether `name` selects a key: by the whole key, or by its host."""
     wanted, known = canonical_registry(name), canonical_registry(registry)
     return wanted in (known, host_of(known))

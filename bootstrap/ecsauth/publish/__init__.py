@@ -1,8 +1,8 @@
-"""The story of a push: look at what S3 has, find the key, compare, warn, ask, put, read back, report.
+"""The steps of a push: read the current object, find the KMS key, compare, warn, ask, put, read back, report.
 
-Nothing here touches the world: the story is told over protocols. `push`, `edit`, `roll_back` and `push_archive` take
-their content from different places; all end in `publish`. Each raises an EcsauthError with nothing put, unless the
-message says that something was put.
+This module does no I/O of its own: it uses S3 and KMS through protocols. `push`, `edit`, `roll_back` and
+`push_archive` take their content from different places; all end in `publish`. If one of them raises an EcsauthError,
+nothing was put, unless the message says that something was put.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Bucket(Protocol):
 
 
 class Services(NamedTuple):
-    """AWS as the operator uses it. `env_files` and `archives` read the same bucket, objects of different sizes.
+    """AWS as the operator uses it. `env_files` and `archives` use the same bucket, with different limits of size.
 
-    `resolve_key` returns the ARN of a KMS key, or the name as it is if KMS cannot be asked; it raises DeniedError for a
+    `resolve_key` returns the ARN of a KMS key, or the given name if KMS cannot be asked; it raises DeniedError for a
     key that cannot be used. `caller` returns the operator's ARN, None if it is unknown. `sleep` takes seconds.
     """
 
@@ -56,9 +56,9 @@ class Services(NamedTuple):
 
 
 class PublishRequest(NamedTuple):
-    """What the operator asks for. `kms_key` is an ARN, ID or alias, None for the default of the command.
+    """The operator's request. `kms_key` is an ARN, ID or alias, None for the default of the command.
 
-    `show` gets the review in any case, `confirm` decides, and is called only if something would be put.
+    `show` always gets the review. `confirm` returns the operator's decision; it is called only before a put.
     """
 
     uri: S3URI
@@ -69,7 +69,7 @@ class PublishRequest(NamedTuple):
 
 
 def push(new: NewContent, request: PublishRequest, services: Services) -> PublishReport:
-    """Put an env-file that was checked, under the key that is named or that the bucket encrypts with."""
+    """Put a checked env-file, encrypted with the key of the request or else the default key of the bucket."""
     kms_key = find_key(request, services)
     current = look(services.env_files, request.uri)
     _refuse_archive(request.uri, current, services.archives)
@@ -79,7 +79,7 @@ def push(new: NewContent, request: PublishRequest, services: Services) -> Publis
 
 
 def edit(change: Callable[[SecretBytes], NewContent], request: PublishRequest, services: Services) -> PublishReport:
-    """Put what `change` makes of the current env-file, under its key unless another is named."""
+    """Put the result of `change` on the current env-file, encrypted with its key unless the request names another."""
     version, content = services.env_files.read(request.uri)
     kms_key = find_key(request, services, version)
     current, new = CurrentObject(version, content), change(content)
@@ -87,7 +87,7 @@ def edit(change: Callable[[SecretBytes], NewContent], request: PublishRequest, s
 
 
 def roll_back(version_id: str, request: PublishRequest, services: Services) -> PublishReport:
-    """Put the content of an older version, checked again, under the current key unless another is named."""
+    """Check the content of an older version and put it, with the current key unless the request names another."""
     old = request.uri._replace(version_id=version_id)
     data = services.env_files.read(old).content
     new = NewContent(data, str(old), approve(data, str(old)), origin=version_id)
@@ -97,11 +97,11 @@ def roll_back(version_id: str, request: PublishRequest, services: Services) -> P
 
 
 def push_archive(data: bytes, name: str, request: PublishRequest, services: Services) -> PublishReport:
-    """Put a boot archive that was checked, under the key that is named or that the bucket encrypts with."""
+    """Put a checked boot archive, encrypted with the key of the request or else the default key of the bucket."""
     kms_key = find_key(request, services)
     current = look(services.archives, request.uri)
     _refuse_other_than_archive(request.uri, current)
-    # User data cannot name a version from before the bucket was versioned: the same archive is put again.
+    # User data cannot name a version that was put before the bucket was versioned, so the same archive is put again.
     is_unversioned = current.version is not None and current.version.facts.version_id == UNVERSIONED
     is_unchanged = current.is_same(data, kms_key) and not is_unversioned
     concerns = () if current.content == data else _archive_risks(request.uri, current.version)
@@ -112,9 +112,9 @@ def push_archive(data: bytes, name: str, request: PublishRequest, services: Serv
 
 
 def publish(review: Review, request: PublishRequest, services: Services) -> PublishReport:
-    """Show the review, ask, put unless somebody else was faster, and read back.
+    """Show the review, ask, put unless another push was faster, and read back.
 
-    Raises ConflictError if somebody was; DeniedError if S3 did not encrypt the new version with a KMS key.
+    Raises ConflictError if another push was faster, DeniedError if S3 did not encrypt the new version with a KMS key.
     """
     request.show(review)
     if review.is_unchanged:
@@ -132,7 +132,7 @@ def publish(review: Review, request: PublishRequest, services: Services) -> Publ
 
 
 def look(store: VersionStore, uri: S3URI) -> CurrentObject:
-    """Return the current object. Who may write but not read may still put: then what changes is unknown."""
+    """Return the current object, without its content if it cannot be read: a put needs no right to read."""
     version = store.look(uri)
     if version is None:
         return CurrentObject()
@@ -143,9 +143,9 @@ def look(store: VersionStore, uri: S3URI) -> CurrentObject:
 
 
 def find_key(request: PublishRequest, services: Services, version: Optional[ObjectVersion] = None) -> str:
-    """Return the ARN of the key to put under: the one named, that of `version`, or the bucket's default.
+    """Return the ARN of the KMS key to encrypt with: that of the request, of `version`, or the bucket's default.
 
-    What cannot be resolved for want of permission stays as it is named. Raises UsageError if there is no key.
+    Without permission to ask KMS, returns the key as it is named. Raises UsageError if there is no key.
     """
     key = request.kms_key or (version.facts.kms_key if version else None) or services.bucket.default_kms_key()
     if key is None:
@@ -175,7 +175,7 @@ def _refuse_archive(uri: S3URI, current: CurrentObject, archives: VersionStore) 
 
 
 def _refuse_other_than_archive(uri: S3URI, current: CurrentObject) -> None:
-    """Raise UsageError if the current object is no boot archive; the size decides about one that cannot be read."""
+    """Raise UsageError if the current object is not a boot archive; judge an unreadable object by its size."""
     if current.version is None:
         return
     if current.content is None and LARGEST < current.version.size <= boot_archive.LONGEST:
@@ -188,7 +188,7 @@ def _refuse_other_than_archive(uri: S3URI, current: CurrentObject) -> None:
 
 
 def _archive_risks(uri: S3URI, before: Optional[ObjectVersion]) -> tuple[str, ...]:
-    """Say what becomes of user data that names the archive before."""
+    """Return a warning about user data that names the previous archive."""
     if before is None:
         return ()
     version = None if before.facts.version_id == UNVERSIONED else before.facts.version_id
@@ -198,13 +198,13 @@ def _archive_risks(uri: S3URI, before: Optional[ObjectVersion]) -> tuple[str, ..
 
 def _new_version(review: Review, services: Services) -> NewVersion:
     new, before = review.new, review.current.version
-    # By the nonce a put whose answer was lost is recognised.
+    # The nonce identifies this put if S3's answer is lost.
     metadata = PushMetadata(services.caller(), __version__, os.urandom(16).hex(), new.origin)
     return NewVersion(new.data, review.kms_key, before.facts.etag if before else None, metadata, new.content_type)
 
 
 def _verify_archive(report: PublishReport, archives: VersionStore) -> None:
-    """Read the new version back, byte for byte; raise an EcsauthError if S3 gives anything else."""
+    """Read the new version back and compare the bytes; raise an EcsauthError if they differ."""
     published = report.published
     if published is None or published.is_superseded:
         return

@@ -1,4 +1,4 @@
-"""A boot archive as a file of bytes: whether it is one, and what it says of itself."""
+"""Recognise a boot archive by its bytes and read its manifest."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ecsauth.command_hint import CommandHint
 from ecsauth.errors import InvalidError
 from ecsauth.pack.layout import MAIN, MANIFEST, SCHEMA, START
 
-# Archives with the SDK, which this replaces, had up to 7 MB; far below what could hurt an instance.
+# In bytes. Earlier archives, which had the SDK, were up to 7 MB; an instance can read much more.
 LONGEST = 16 * 1024 * 1024
-# Of an archive that has the SDK, and runs on the Pythons that it was compiled for only.
+# The schema of an archive that has the SDK and runs only on the Pythons that it was compiled for.
 _WITH_SDK = 1
-# The first lines, for a shell.
+# Most bytes before the zip archive: the first lines are for a shell.
 _MOST_BEFORE = 256
 
 
 class BootArchive(NamedTuple):
-    """What an archive says of itself: ecsauth's version, and the Pythons that it was compiled for.
+    """The manifest of an archive: ecsauth's version, and the Pythons that it was compiled for.
 
-    `has_sources`: it runs on all others, too, from 3.9 on. `sha256` is of the whole file.
+    `has_sources`: it also runs on every other Python from 3.9 on. `sha256` is of the whole file.
     """
 
     version: str
@@ -32,7 +32,7 @@ class BootArchive(NamedTuple):
 
     @property
     def runs_on(self) -> str:
-        """On which Pythons it runs, for people."""
+        """The Pythons on which it runs, for messages."""
         pythons = ", ".join(self.pythons)
         if not self.has_sources:
             return f"for Python {pythons}"
@@ -52,7 +52,7 @@ def read(content: bytes, name: str) -> BootArchive:
         raise _none(name, "it does not start as one")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            # Reads all of it: a copy that was cut short or changed does not get to an instance.
+            # Reads every member, so that a truncated or damaged copy is not pushed.
             damaged = packed.testzip()
             manifest = json.loads(packed.read(MANIFEST))
             packed.getinfo(MAIN)
@@ -74,7 +74,7 @@ def read(content: bytes, name: str) -> BootArchive:
 
 
 def is_like_one(content: bytes) -> bool:
-    """Tell whether content is an archive of any ecsauth, a damaged one too: what may be replaced by one."""
+    """Tell whether content is an archive of any ecsauth, even a damaged one: a push may replace it with an archive."""
     return content.startswith(b"#!") and b"PK\x03\x04" in content[:_MOST_BEFORE]
 
 

@@ -1,4 +1,4 @@
-"""What of a bucket's settings puts the env-file at risk, as far as they may be looked at."""
+"""Bucket settings that put the env-file at risk, as far as the operator may read them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 class Unseen(Enum):
-    """A setting that could not be looked at; the value says why."""
+    """A setting that could not be read; the value is the reason."""
 
     DENIED = "no permission"
     UNREACHABLE = "no answer"
 
 
 class Settings(NamedTuple):
-    """What S3 says of a bucket. `versioning` is S3's word, empty if there is none; the rest is as in its API.
+    """The settings of a bucket, as S3's API returns them. `versioning` is S3's status, empty if there is none.
 
-    `public_access_block` has S3's four switches, `policy` is the document's text, `lifecycle` the rules.
+    `public_access_block` has S3's four switches, `policy` is the text of the document, `lifecycle` the rules.
     """
 
     versioning: Union[str, Unseen]
@@ -33,7 +33,7 @@ class Settings(NamedTuple):
 
 
 def risks(settings: Settings, uri: S3URI) -> tuple[str, ...]:
-    """Return one sentence for each thing that is wrong, and one for all that could not be looked at."""
+    """Return one sentence for each risk, and one for each reason why settings could not be read."""
     return (*_seen(settings, uri), *_unseen(settings, uri.bucket))
 
 
@@ -65,7 +65,7 @@ def _unseen(settings: Settings, bucket: str) -> Iterator[str]:
 
 
 def _denies_plain_http(text: str, uri: S3URI) -> bool:
-    """Tell whether one statement denies everybody to get and put the object without TLS."""
+    """Tell whether one statement denies every principal to get and put the object without TLS."""
     try:
         statements = _many(json.loads(text or "{}").get("Statement", []))
         return any(_is_tls_only(statement, uri) for statement in statements)
@@ -77,7 +77,7 @@ def _is_tls_only(statement: dict[str, Any], uri: S3URI) -> bool:
     switch = {name.lower(): value for name, value in statement.get("Condition", {}).get("Bool", {}).items()}
     everybody = statement.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
     insecure = [str(value).lower() for value in _many(switch.get("aws:securetransport", []))] == ["false"]
-    # A second condition would be a way around.
+    # A second condition would narrow the statement: it would no longer deny every request without TLS.
     alone = len(switch) == 1 and len(statement["Condition"]) == 1 if insecure else False
     actions = [str(action).lower() for action in _many(statement.get("Action", []))]
     covers = all(any(fnmatchcase(name, action) for action in actions) for name in ("s3:getobject", "s3:putobject"))
@@ -87,12 +87,12 @@ def _is_tls_only(statement: dict[str, Any], uri: S3URI) -> bool:
 
 
 def _many(value: Any) -> list[Any]:
-    """Return a list of what a policy may give alone."""
+    """Return the value as a list: a policy may have a single value in place of a list."""
     return value if isinstance(value, list) else [value]
 
 
 def _concerns(rule: dict[str, Any], key: str) -> bool:
-    """Tell whether a lifecycle rule is about the object, which has no tags and is small."""
+    """Tell whether a lifecycle rule applies to the object, which has no tags and is small."""
     given = rule.get("Filter") or {"Prefix": rule.get("Prefix", "")}
     every = given.get("And", given)
     if every.get("Tag") or every.get("Tags") or every.get("ObjectSizeGreaterThan", 0) > _LARGE:
@@ -100,7 +100,7 @@ def _concerns(rule: dict[str, Any], key: str) -> bool:
     return key.startswith(every.get("Prefix") or "")
 
 
-# No env-file is as large as this.
+# In bytes: every env-file is smaller.
 _LARGE = 256 * 1024
 
 

@@ -1,4 +1,4 @@
-"""What changed from one env-file to another, by variable and by registry, and never a value."""
+"""The changes from one env-file to another, by variable and by registry, without any value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Change(NamedTuple):
-    """One difference. `what` is a verb, as `added` or `password changed`."""
+    """One difference. `what` is for example `added` or `password changed`."""
 
     variable: str
     what: str
@@ -27,7 +27,7 @@ class Change(NamedTuple):
 
 
 def difference(old: bytes, new: bytes) -> tuple[Change, ...]:
-    """Return the changes in what docker would hand to the agent; none if both say the same."""
+    """Return the changes in the environment that docker would give to the agent."""
     before, after = envfile.docker(old).environment(), envfile.docker(new).environment()
     changes: list[Change] = []
     for name in sorted({*before, *after}):
@@ -44,7 +44,7 @@ def difference(old: bytes, new: bytes) -> tuple[Change, ...]:
 
 
 def _registry_changes(before: dict[str, Secret], after: dict[str, Secret]) -> list[Change]:
-    """Say which registries the changed data concerns, or only that it is written in another way."""
+    """Return the registries whose credentials changed, or one change if only the spelling of the data differs."""
     old, new = _credentials(before), _credentials(after)
     changes = [
         Change(DATA, what, shown_registry(key) or "with a name that is not shown")
@@ -59,9 +59,9 @@ def _registry_changes(before: dict[str, Secret], after: dict[str, Secret]) -> li
 def _pairs(
     old: dict[str, Credential], new: dict[str, Credential]
 ) -> list[tuple[str, Optional[Credential], Optional[Credential]]]:
-    """Return the entries of one registry that are to be compared, by the name to show; none if nothing has changed.
+    """Return the pairs of entries of one registry to compare, each with the name to show; none if nothing changed.
 
-    The agent cuts the scheme of a name off: in another spelling an entry is the same one.
+    The agent cuts the scheme off a name, so entries whose names differ only in the scheme are the same entry.
     """
     if old and new and {*old.values()} == {*new.values()}:
         return []
@@ -78,7 +78,7 @@ def _entry_changes(old: Optional[Credential], new: Optional[Credential]) -> list
 
 
 def _credentials(environment: dict[str, Secret]) -> dict[str, dict[str, Credential]]:
-    """Return the credentials by registry, as the agent knows it, and then by name, as it is written."""
+    """Return the credentials by registry, as the agent knows it, and then by the name in the file."""
     found: dict[str, dict[str, Credential]] = {}
     for entry in registry_auth.in_environment(environment).entries:
         found.setdefault(entry.registry, {})[entry.key] = entry.credential

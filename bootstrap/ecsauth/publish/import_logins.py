@@ -1,8 +1,8 @@
-"""Credentials from docker's logins: each one is taken or left out with a reason, and written into an env-file.
+"""Import docker's logins into an env-file: each login is taken, or left out with a reason.
 
-Which login counts is docker's choice (docker/cli cli/config/configfile/file.go, GetCredentialsStore and
-GetAllCredentials): a helper of `credHelpers` for its registry, else that of `credsStore`, else the entry in the file.
-Under `credsStore` docker does not use what stands in the file.
+For each registry, docker uses the helper of `credHelpers`, else the helper of `credsStore`, else the entry in the file
+(docker/cli cli/config/configfile/file.go, GetCredentialsStore and GetAllCredentials). With `credsStore`, docker does
+not use the entries in the file.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ if TYPE_CHECKING:
 
 
 def fresh(kind: str, credentials: Mapping[str, Credential]) -> bytes:
-    """Return an env-file of the two lines."""
+    """Return an env-file of two lines: type and data."""
     lines = _values(kind, list(credentials.items()))
     return b"".join(name.encode() + b"=" + value + b"\n" for name, value in lines.items())
 
 
 def kind_of(data: bytes) -> Optional[str]:
-    """Return the type that an env-file says, None where it says none."""
+    """Return the type of the credentials in an env-file, None if it has none."""
     return _auth(data).kind or None
 
 
 def merged(data: bytes, kind: str, credentials: Mapping[str, Credential]) -> bytes:
-    """Return an env-file in which these registries have these credentials; all others, and all other lines, stay.
+    """Return the env-file with these credentials; all other registries and all other lines stay.
 
-    The two variables are replaced in the lines where they count, with the ends that these lines have, or appended;
-    lines of theirs that do not count, being repeated, go. The file has to be one that docker and the agent read.
+    The last line of each of the two variables is replaced and keeps its line end; earlier lines of the variable, which
+    have no effect, are removed. A missing variable is appended. Docker and the agent have to be able to read the file.
     """
     auth = _auth(data)
     entries = _entries(auth, credentials)
@@ -73,7 +73,7 @@ def _auth(data: bytes) -> RegistryAuth:
 
 
 def _entries(auth: RegistryAuth, credentials: Mapping[str, Credential]) -> list[tuple[str, Credential]]:
-    """Return the file's entries in their order, a new one in the place of the first that is the same registry."""
+    """Return the file's entries in order; a given credential replaces the first entry of its registry."""
     left = dict(credentials)
     entries = []
     for entry in auth.entries:
@@ -91,10 +91,10 @@ def _values(kind: str, entries: list[tuple[str, Credential]]) -> dict[str, bytes
 
 
 def render(kind: str, credentials: Iterable[tuple[str, Credential]]) -> Secret:
-    """Return the data for `kind` ("docker" or "dockercfg") with a key for each pair of registry and credential.
+    """Return the data for `kind` ("docker" or "dockercfg") with one key for each registry.
 
-    Only what that type reads is written, and no empty field. Raise InvalidError for a user name with a colon under
-    dockercfg, and for bytes that are not UTF-8 under docker: neither can be written there.
+    Writes only fields that the type reads, and no empty field. Raises InvalidError for a user name with a colon
+    (dockercfg) and for bytes that are not UTF-8 (docker): the type cannot hold them.
     """
     body = _docker if kind == DOCKER else _dockercfg
     document = {registry: body(credential) for registry, credential in credentials}
@@ -135,23 +135,23 @@ def _replaced(data: bytes, values: dict[str, bytes]) -> bytes:
 
 
 PROGRAM = "docker-credential-"
-# Longest name of a registry that a helper is asked about: a DNS name, a port and a path.
+# Longest name of a registry that is passed to a helper, in characters: a DNS name, a port and a path.
 _LONGEST_KEY = 1024
 _LOGIN = "log in again: docker login"
 
 
 class Helpers(Protocol):
-    """docker's credential helpers, by the name that stands in config.json; each method may raise LocalError."""
+    """docker's credential helpers, by their name in config.json; each method may raise LocalError."""
 
     def servers(self, helper: str) -> tuple[str, ...]:
-        """Return what the helper has credentials for."""
+        """Return the servers that the helper has credentials for."""
 
     def credential(self, helper: str, server: str) -> Optional[Credential]:
         """Return the credential for a server, None if the helper has none."""
 
 
 class Taken(NamedTuple):
-    """A login that is imported: the agent's key, what it will send, docker's key, and the program it comes from."""
+    """An imported login: the agent's key, the credential it will send, docker's key, and the helper it comes from."""
 
     registry: str
     credential: Credential
@@ -160,7 +160,7 @@ class Taken(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """A login that is left out; `registry` may be shown."""
+    """A login that is not imported; `registry` may be shown."""
 
     registry: str
     reason: str
@@ -168,14 +168,14 @@ class LeftOut(NamedTuple):
 
 
 class Import(NamedTuple):
-    """What came of all logins; of one registry at most one is taken."""
+    """The result for all logins; at most one login of each registry is taken."""
 
     taken: tuple[Taken, ...]
     refusals: tuple[LeftOut, ...]
 
 
 class _Candidate(NamedTuple):
-    """Where docker looks for one key: in a helper, or in the entry of the file, which may be of no use."""
+    """Where docker looks for one key: in a helper, or in an entry of the file, which may be unusable."""
 
     key: str
     helper: Optional[str]
@@ -183,7 +183,7 @@ class _Candidate(NamedTuple):
 
 
 def registry(text: str) -> str:
-    """Return the agent's key for a name that somebody gives; raise UsageError if it is none of a registry."""
+    """Return the agent's key for a registry; raise UsageError if the text is not the name of a registry."""
     key = canonical_registry(text)
     if not _is_registry(key):
         raise UsageError("--registry takes the name of a registry, as registry.example.com:5000 or docker.io")
@@ -191,10 +191,10 @@ def registry(text: str) -> str:
 
 
 def collect(config: DockerConfig, helpers: Helpers, kind: str, wanted: tuple[str, ...] = ()) -> Import:
-    """Return what of docker's logins an instance can use under a type; only `wanted` registries, if there are any.
+    """Return the logins that an instance can use with this type; only the `wanted` registries, if any are given.
 
-    Raises InvalidError where two logins are one registry with different credentials, or where a wanted one is left
-    out; LocalError where the helper of `credsStore` does not say what it has, or fails for a wanted one.
+    Raises InvalidError if two logins are one registry with different credentials, or if a wanted login cannot be
+    imported; LocalError if the helper of `credsStore` cannot list its servers, or fails for a wanted registry.
     """
     found: dict[str, list[Taken]] = {}
     refused: dict[str, list[LeftOut]] = {}
@@ -213,7 +213,7 @@ def collect(config: DockerConfig, helpers: Helpers, kind: str, wanted: tuple[str
     for key in wanted:
         if key not in found:
             raise _absent(key, refused.get(key, []))
-    # Of a registry that is imported, another spelling that is not is no news.
+    # If a registry is imported, another spelling of it that is left out is not reported.
     refusals = [refusal for key, each in refused.items() if key not in found for refusal in each]
     return Import(tuple(_one_of(each) for each in found.values()), tuple(refusals))
 
@@ -226,7 +226,7 @@ def _absent(key: str, refusals: list[LeftOut]) -> InvalidError:
 
 
 def _candidates(config: DockerConfig, helpers: Helpers, wanted: tuple[str, ...]) -> Iterator[_Candidate]:
-    """Yield where docker looks, for each key that it knows and that is asked for."""
+    """Yield where docker looks for each key that it knows, or for each `wanted` one."""
 
     def is_asked(key: str) -> bool:
         return not wanted or canonical_registry(key) in wanted
@@ -240,7 +240,7 @@ def _candidates(config: DockerConfig, helpers: Helpers, wanted: tuple[str, ...])
     if config.store is None:
         yield from (_Candidate(login.key, None, login) for login in others)
         return
-    # A registry that is named is asked for as docker does for a pull: not every helper can list.
+    # A wanted registry is looked up as docker does for a pull: some helpers cannot list their servers.
     listed = wanted or helpers.servers(config.store)
     known = [key for key in listed if canonical_registry(key) not in own]
     yield from (_Candidate(key, config.store) for key in known)
@@ -251,7 +251,7 @@ def _candidates(config: DockerConfig, helpers: Helpers, wanted: tuple[str, ...])
 
 
 def _resolved(candidate: _Candidate, helpers: Helpers, kind: str) -> Union[Taken, LeftOut]:
-    """Return what is made of one key; raise LocalError if its helper fails."""
+    """Return the login of one key, or the reason to leave it out; raise LocalError if its helper fails."""
     key, helper, login = candidate
     name, registry_key = named(key), canonical_registry(key)
     if not _is_registry(registry_key):
@@ -286,7 +286,7 @@ def _is_registry(key: str) -> bool:
 
 
 def _flaw(kind: str, key: str, credential: Credential) -> str:
-    """Return why the agent could not use a credential, empty if it can: what `check` says of a file of it alone."""
+    """Return why the agent cannot use a credential, empty if it can: the errors of a file with only this credential."""
     try:
         found = check(fresh(kind, {key: credential}))
     except InvalidError as fault:
@@ -296,9 +296,9 @@ def _flaw(kind: str, key: str, credential: Credential) -> str:
 
 
 def _one_of(logins: list[Taken]) -> Taken:
-    """Return the login that counts of all for one registry: they are the same, or docker asks for the very key of one.
+    """Return the login to use for one registry: all are equal, or the key of one is exactly the agent's key.
 
-    For Docker Hub nothing is chosen: which of its names somebody takes for the right one cannot be known.
+    Raises InvalidError if they differ. For Docker Hub no key is preferred: several of its names are in use.
     """
     first = logins[0]
     others = [each for each in logins if each.credential != first.credential]

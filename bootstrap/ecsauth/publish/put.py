@@ -1,4 +1,4 @@
-"""The conditional put: nobody else's change is lost, and a put whose answer was lost is recognised."""
+"""The conditional put: it overwrites no other push, and it finds its own version if S3's answer was lost."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from ecsauth.publish.versions import ObjectVersion, PushMetadata, VersionContent
     from ecsauth.secret import SecretBytes
 
-# Somebody else's put that is under way is over in less than a second.
+# Another put that is in progress ends in less than a second. Waits are in seconds.
 _TRIES = 5
 _FIRST_WAIT = 0.1
-# So many versions back is looked for one's own, if an answer was lost and others have pushed since.
+# How many versions are searched for our own if an answer was lost and others have pushed since.
 _RECENT = 10
 
 
 class NewVersion(NamedTuple):
-    """What is to be put, under which key, and in place of what: the ETag that was shown, None for no object."""
+    """The content to put and its KMS key. `replaces` is the ETag of the object in the review, None for no object."""
 
     data: SecretBytes
     kms_key: str
@@ -33,9 +33,9 @@ class NewVersion(NamedTuple):
 
 
 class RefusedPutError(ConflictError):
-    """S3 refused a conditional put. `is_busy`: another write was under way (409), so that it may be tried again.
+    """S3 refused a conditional put. `is_busy`: another write was in progress (409), so a retry can succeed.
 
-    `is_repeated`: an earlier try got no answer, and may have been carried out.
+    `is_repeated`: an earlier try got no answer and may have succeeded.
     """
 
     def __init__(self, message: str, *hints: str, is_busy: bool, is_repeated: bool) -> None:
@@ -48,23 +48,23 @@ class VersionStore(Protocol):
     """S3 as the operator uses it."""
 
     def look(self, uri: S3URI) -> Optional[ObjectVersion]:
-        """Return what is there, None for nothing; raise DeniedError and UnreachableError."""
+        """Return the object without its content, None if there is none; raise DeniedError and UnreachableError."""
 
     def read(self, uri: S3URI, seen: Optional[ObjectVersion] = None) -> VersionContent:
-        """Return the object with its content; `seen`, if it is still the same one, saves a request for its metadata.
+        """Return the object with its content; `seen` saves a request for its metadata if the object is unchanged.
 
-        Raises DeniedError, if there is no object too, InvalidError for one that is too large, and UnreachableError.
+        Raises DeniedError (also if there is no object), InvalidError if it is too large, and UnreachableError.
         """
 
     def put(self, uri: S3URI, new: NewVersion) -> ObjectVersion:
-        """Put, and return what S3 answers; raise RefusedPutError, DeniedError and UnreachableError."""
+        """Put the version and return S3's answer; raise RefusedPutError, DeniedError and UnreachableError."""
 
     def recent(self, uri: S3URI, count: int) -> Sequence[str]:
-        """Return the IDs of so many versions, newest first; raise DeniedError and UnreachableError."""
+        """Return the IDs of the latest `count` versions, newest first; raise DeniedError and UnreachableError."""
 
 
 class Published(NamedTuple):
-    """What a put has made. `is_read_back`: S3 was asked for it once more. `is_superseded`: a newer one is there."""
+    """The version that a put made. `is_read_back`: its metadata was read again. `is_superseded`: a newer one exists."""
 
     version: ObjectVersion
     is_read_back: bool = True
@@ -72,19 +72,19 @@ class Published(NamedTuple):
 
 
 def put(store: VersionStore, uri: S3URI, new: NewVersion, sleep: Callable[[float], None]) -> Published:
-    """Put the version, if nobody else was faster, and read back what S3 made of it.
+    """Put the version unless another push was faster, and read back its metadata.
 
-    Raises ConflictError, with who and when, if somebody was, and where the store refuses a condition that holds;
-    DeniedError and UnreachableError with nothing put.
+    Raises ConflictError if another push was faster, with its author and time, or if the store refuses a condition that
+    holds. Raises DeniedError and UnreachableError if nothing was put.
     """
     for number in range(_TRIES):
         try:
             return _read_back(store, uri, store.put(uri, new))
         except RefusedPutError as refusal:
             try:
-                found = _sought(store, uri, new, is_repeated=refusal.is_repeated)
+                found = _find_own_or_current(store, uri, new, is_repeated=refusal.is_repeated)
             except EcsauthError:
-                # Who was faster is not to be known then.
+                # The faster push cannot be identified.
                 raise ConflictError(refusal.message, *refusal.hints) from None
             if isinstance(found, Published):
                 return found
@@ -94,8 +94,8 @@ def put(store: VersionStore, uri: S3URI, new: NewVersion, sleep: Callable[[float
                     raise _no_conditions(uri, new) from None
                 raise _conflict(uri, found, refusal, is_unchanged=is_unchanged) from None
         except UnreachableError:
-            # No answer says nothing about what was done.
-            made = _made_after_all(store, uri, new)
+            # The put may have succeeded: only the answer is missing.
+            made = _find_unanswered(store, uri, new)
             if made is None:
                 raise
             return made
@@ -104,13 +104,13 @@ def put(store: VersionStore, uri: S3URI, new: NewVersion, sleep: Callable[[float
 
 
 def _wait(number: int, nonce: str) -> float:
-    """Return longer and longer waits, not the same for two who push at once."""
+    """Return the seconds to wait: they double with each try, and differ between two pushes at the same time."""
     share = int(nonce[:4], 16) / 0xFFFF if re.fullmatch("[0-9a-f]{4,}", nonce) else 0.5
     return _FIRST_WAIT * float(2**number) * (0.5 + share)
 
 
 def _read_back(store: VersionStore, uri: S3URI, answered: ObjectVersion) -> Published:
-    """Look at the version that was made; who may not look, or gets no answer, has what S3 said to the put."""
+    """Return the new version as S3 shows it now, or S3's answer to the put if it is denied or unreachable."""
     version = answered.facts.version_id
     try:
         seen = store.look(uri._replace(version_id=version))
@@ -118,35 +118,35 @@ def _read_back(store: VersionStore, uri: S3URI, answered: ObjectVersion) -> Publ
         return Published(answered, is_read_back=False)
     if seen is not None and seen.facts.etag == answered.facts.etag:
         return Published(seen)
-    # Without versions somebody's next push takes the place of ours.
+    # In a bucket without versions, the next push overwrites ours.
     if seen is None:
         raise ConflictError(f"{uri} was put, but is not there any more", "look at who deleted it")
     return Published(answered, is_superseded=True)
 
 
-def _sought(
+def _find_own_or_current(
     store: VersionStore, uri: S3URI, new: NewVersion, *, is_repeated: bool
 ) -> Union[Published, ObjectVersion, None]:
-    """Return our own version, if a try was carried out after all, else what is there now."""
+    """Return our own version if a try without an answer succeeded, else the current version."""
     seen = store.look(uri)
     if seen is not None and _is_own(seen, new):
         return Published(seen)
     if is_repeated and (seen.facts.etag if seen else None) != new.replaces:
-        return _superseded(store, uri, new) or seen
+        return _find_superseded(store, uri, new) or seen
     return seen
 
 
-def _made_after_all(store: VersionStore, uri: S3URI, new: NewVersion) -> Optional[Published]:
-    """Return what an unanswered put has made, None if nothing, or if that cannot be told either."""
+def _find_unanswered(store: VersionStore, uri: S3URI, new: NewVersion) -> Optional[Published]:
+    """Return the version that an unanswered put made, None if it made none or if that is unknown."""
     try:
-        found = _sought(store, uri, new, is_repeated=True)
+        found = _find_own_or_current(store, uri, new, is_repeated=True)
     except EcsauthError:
         return None
     return found if isinstance(found, Published) else None
 
 
-def _superseded(store: VersionStore, uri: S3URI, new: NewVersion) -> Optional[Published]:
-    """Return our own version if it is among the latest ones; None too if that may not be seen."""
+def _find_superseded(store: VersionStore, uri: S3URI, new: NewVersion) -> Optional[Published]:
+    """Return our own version if it is among the latest ones; None also if they may not be listed."""
     try:
         for version in store.recent(uri, _RECENT):
             seen = store.look(uri._replace(version_id=version))
@@ -162,7 +162,7 @@ def _is_own(version: ObjectVersion, new: NewVersion) -> bool:
 
 
 def _no_conditions(uri: S3URI, new: NewVersion) -> ConflictError:
-    """Say that the store refuses a condition which holds: it will do so at every try."""
+    """Return the error for a store that refuses a condition which holds: a retry would fail too."""
     what, condition = ("it is unchanged", "If-Match") if new.replaces else ("there is no such object", "If-None-Match")
     return ConflictError(
         f"cannot put {uri}: the store refuses the condition {condition}, but {what}",
@@ -174,7 +174,7 @@ def _no_conditions(uri: S3URI, new: NewVersion) -> ConflictError:
 def _conflict(
     uri: S3URI, now: Optional[ObjectVersion], refusal: RefusedPutError, *, is_unchanged: bool
 ) -> ConflictError:
-    """Say who was faster, and when, as far as the object says so."""
+    """Return the error that names the faster push and its time, as far as the object's metadata shows them."""
     again = "look at what is there now, then push again"
     if is_unchanged:
         return ConflictError(refusal.message, *refusal.hints)

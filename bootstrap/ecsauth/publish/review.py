@@ -1,4 +1,4 @@
-"""What is put in place of what: the values that the story of a push shows to the operator and reports."""
+"""The review of a push, which the operator confirms, and the report of the push."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class NewContent(NamedTuple):
-    """The bytes to put. `name` stands in messages, `findings` are warnings and notes.
+    """The bytes to put. `name` is their name in messages, `findings` are warnings and notes.
 
     `origin` is the version that the bytes are taken from, if the operator rolls back.
     """
@@ -36,9 +36,9 @@ class CurrentObject(NamedTuple):
     content: Optional[SecretBytes] = None
 
     def is_same(self, data: bytes, kms_key: str) -> bool:
-        """Tell whether a put would change nothing that instances look at: content, key, and that there is a checksum.
+        """Tell whether content, KMS key and the presence of a checksum would stay the same: instances use only these.
 
-        If KMS did not say which key an alias stands for, the answer is no.
+        Returns False if KMS did not resolve an alias to its key.
         """
         if self.version is None or self.version.facts.checksum is None or self.content != data:
             return False
@@ -46,7 +46,7 @@ class CurrentObject(NamedTuple):
 
 
 class Review(NamedTuple):
-    """What the operator decides about: what a put would replace with what. `risks` are those around the object."""
+    """What a put would change, for the operator's decision. `risks` are warnings about the object's surroundings."""
 
     uri: S3URI
     new: NewContent
@@ -56,13 +56,13 @@ class Review(NamedTuple):
     risks: tuple[str, ...] = ()
 
     def changes(self) -> Optional[tuple[Change, ...]]:
-        """Return what the put changes in an env-file, None if the current one cannot be read."""
+        """Return the changes to the env-file, None if the current one cannot be read."""
         if self.current.version is not None and self.current.content is None:
             return None
         return difference(self.current.content or b"", self.new.data)
 
     def warnings(self) -> tuple[str, ...]:
-        """Return what the operator should know about the env-file that is replaced."""
+        """Return warnings about the env-file that is replaced."""
         version, found = self.current.version, []
         if version is None:
             return ()
@@ -75,7 +75,7 @@ class Review(NamedTuple):
 
 
 class PublishOutcome(Enum):
-    """How a push ended that did not fail."""
+    """The outcome of a push that did not fail."""
 
     PUBLISHED = "published"
     UNCHANGED = "unchanged"
@@ -84,7 +84,7 @@ class PublishOutcome(Enum):
 
 
 class PublishReport(NamedTuple):
-    """What was done. `published` is there only if something was put."""
+    """What the push did. `published` is None if nothing was put."""
 
     review: Review
     outcome: PublishOutcome
@@ -92,13 +92,13 @@ class PublishReport(NamedTuple):
 
     @property
     def version(self) -> Optional[ObjectVersion]:
-        """The version that holds the new content, None if no version does."""
+        """The version that has the new content, None if no version has it."""
         if self.published is not None:
             return self.published.version
         return self.review.current.version if self.outcome is PublishOutcome.UNCHANGED else None
 
     def warnings(self) -> tuple[str, ...]:
-        """Return what the operator should know after the put."""
+        """Return warnings about the put."""
         uri, found = self.review.uri, []
         if self.published is not None and self.published.is_superseded:
             found.append(f"somebody has changed {uri} again since")

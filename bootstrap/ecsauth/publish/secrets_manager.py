@@ -1,4 +1,4 @@
-"""The other documented way to a private registry: a secret of Secrets Manager that a task definition names.
+"""Credentials of a private registry in Secrets Manager: the secret that a task definition names.
 
 Sources: Amazon ECS Developer Guide, "Private registry authentication for tasks"; amazon-ecs-agent agent/asm/asm.go,
 extractASMValue: a JSON object with `username` and `password`, neither of them empty.
@@ -31,7 +31,8 @@ from ecsauth.secret import Secret
 if TYPE_CHECKING:
     from ecsauth.registry.credential import Credential
 
-# Secrets Manager API Reference, CreateSecret. A name that ends so is taken for an ARN's, by its random end.
+# Secrets Manager API Reference, CreateSecret. A name with such an ending looks like that of an ARN, which ends in a
+# random suffix.
 _NAME = "[A-Za-z0-9/_+=.@-]{1,512}"
 _LIKE_AN_ARN = "-[A-Za-z0-9]{6}$"
 _MANAGED_KEY = "alias/aws/secretsmanager"
@@ -41,25 +42,25 @@ _TOKEN_USER = "<token>"  # noqa: S105 - a user name
 
 
 class PasswordCredential(NamedTuple):
-    """A user name and password that last, of one registry. The user name is not shown either: it may be a token."""
+    """A long-lived user name and password of one registry. The user name is secret too: it may be a token."""
 
     registry: str
     username: Secret
     password: Secret
 
     def document(self) -> Secret:
-        """Return what the secret holds."""
+        """Return the value to store in the secret."""
         return Secret(json.dumps({"username": self.username.reveal(), "password": self.password.reveal()}))
 
     def is_in(self, value: Optional[Secret]) -> bool:
-        """Tell whether a secret's value says the same."""
+        """Tell whether a secret's value has the same user name and password."""
         return value is not None and _decoded(value) == json.loads(self.document().reveal())
 
 
 def registry(text: str) -> str:
-    """Return the registry that is meant, `docker.io` for all names of Docker Hub; raise UsageError for no registry.
+    """Return the registry, `docker.io` for every name of Docker Hub; raise UsageError for anything else.
 
-    A path may follow the host, where the env-file has different credentials for the paths of a host.
+    A path may follow the host if the env-file has different credentials for the paths of a host.
     """
     meant = canonical_registry(text).rstrip("/")
     if meant == CANONICAL_HUB_KEY.rstrip("/"):
@@ -71,7 +72,7 @@ def registry(text: str) -> str:
 
 
 def secret_name(registry: str) -> str:
-    """Return the name of a registry's secret where none is given."""
+    """Return the default name of a registry's secret."""
     name = "ecsauth/" + re.sub(r"[^A-Za-z0-9/_+=.@-]", "_", registry)
     return f"{name}_" if re.search(_LIKE_AN_ARN, name) else name
 
@@ -86,8 +87,8 @@ def given_name(text: str) -> str:
 def login(data: bytes, registry: str) -> PasswordCredential:
     """Return the credential that the agent would send to a registry with this env-file.
 
-    Raises InvalidError if it would send none, a random one, or one that ECS does not take from a secret or that
-    does not last.
+    Raises InvalidError if it would send none or a random one, or one that expires or that ECS does not accept from a
+    secret.
     """
     auth = registry_auth.in_environment(envfile.docker(data).process_environment())
     found = match.match(auth, f"{registry}/IMAGE")
@@ -117,20 +118,20 @@ def login(data: bytes, registry: str) -> PasswordCredential:
 
 
 def is_login(value: Optional[Secret]) -> bool:
-    """Tell whether a secret's value is of the form that ECS expects and no other, so that it may be replaced."""
+    """Tell whether a secret's value has exactly the form that ECS expects, so that it may be replaced."""
     return value is not None and frozenset(_decoded(value)) == _FIELDS
 
 
 def task_definition(arn: str) -> dict[str, Any]:
-    """Return what goes into each container definition whose image is of the registry."""
+    """Return the part of a container definition that names the secret, for images of the registry."""
     return {"repositoryCredentials": {"credentialsParameter": arn}}
 
 
 def execution_role_policy(arn: str, kms_key: Optional[str]) -> dict[str, Any]:
-    """Return the policy of the task execution role: read this secret, and decrypt with its key through it only.
+    """Return the policy of the task execution role: read this secret, and use its KMS key only through Secrets Manager.
 
-    `kms_key` is what Secrets Manager calls the secret's key: an ARN, an ID or an alias, or None for the AWS managed
-    key, whose own policy lets the account's principals use it through Secrets Manager.
+    `kms_key` is the key as Secrets Manager returns it: an ARN, an ID or an alias, or None for the AWS managed key. The
+    policy of that key allows the account's principals to use it through Secrets Manager.
     """
     read = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": arn}
     statements: list[dict[str, Any]] = [read]
@@ -144,7 +145,7 @@ def _decrypt(arn: str, kms_key: str) -> dict[str, Any]:
     conditions: dict[str, Any] = {"StringEquals": {"kms:ViaService": _services(partition, region)}}
     key = kms_key.rpartition(":")[2]
     if key.startswith("alias/"):
-        # A policy cannot name a key by its alias, but can ask for one that has it (KMS Developer Guide, "ABAC").
+        # A policy cannot name a key by its alias; a condition on the alias can (KMS Developer Guide, "ABAC").
         conditions["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": key}
         key = "key/*"
     resource = f"arn:{partition}:kms:{region}:{account}:key/{key.removeprefix('key/')}"
@@ -154,13 +155,13 @@ def _decrypt(arn: str, kms_key: str) -> dict[str, Any]:
 
 
 def _services(partition: str, region: str) -> Any:
-    """Return the name of Secrets Manager in kms:ViaService; in China, services go by two."""
+    """Return the value of kms:ViaService for Secrets Manager; in China a service has two names."""
     name = f"secretsmanager.{region}.amazonaws.com"
     return [name, f"{name}.cn"] if partition == "aws-cn" else name
 
 
 def _decoded(value: Secret) -> dict[str, Any]:
-    """Return the object that a secret holds, an empty one if it holds something else."""
+    """Return the JSON object in a secret, an empty one if the secret is not a JSON object."""
     try:
         found = json.loads(value.reveal())
     except (ValueError, RecursionError):
@@ -177,7 +178,7 @@ def _refuse_tokens(sent: Credential, registry: str) -> None:
 
 
 def _refuse_incomplete(sent: Credential, registry: str) -> None:
-    """Raise InvalidError for what ECS refuses, and for bytes that are not UTF-8, which JSON cannot say."""
+    """Raise InvalidError for a credential that ECS refuses, and for bytes that are not UTF-8: JSON cannot hold them."""
     if not sent.username or not sent.password:
         lack = "password" if sent.username else "user name"
         raise InvalidError(f"the credential for {registry} has no {lack}, and ECS refuses a secret without one")

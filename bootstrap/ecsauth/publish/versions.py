@@ -1,4 +1,4 @@
-"""The versions of an S3 object: as a listing names them, as S3 describes one, and who pushed it."""
+"""The versions of an S3 object: the listing, the metadata of one version, and its author."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from ecsauth.boot.trust import ObjectFacts
     from ecsauth.secret import SecretBytes
 
-# Amazon S3 User Guide, "Versioning": what was put while the bucket was not versioned.
+# The version ID of an object that was put before the bucket was versioned: Amazon S3 User Guide, "Versioning".
 UNVERSIONED = "null"
 
 
 class ListedVersion(NamedTuple):
-    """One line of the listing: a version, or a delete marker, which has no content."""
+    """One line of the listing: a version or a delete marker. `last_modified` is in seconds since the epoch."""
 
     version_id: str
     last_modified: int
@@ -27,10 +27,10 @@ class ListedVersion(NamedTuple):
 
 
 def merged(versions: Sequence[ListedVersion], deletions: Sequence[ListedVersion]) -> tuple[ListedVersion, ...]:
-    """Return both in one order, newest first; each of them comes in that order.
+    """Merge two lists that are sorted newest first into one.
 
-    S3 tells them in two lists, by whole seconds: a version and a delete marker of the same second stand as they were
-    probably made, the version first, unless it is the current one.
+    S3 lists versions and delete markers separately, with times in whole seconds. In the same second, the version was
+    probably made before the delete marker, unless it is the current one.
     """
     left, others, found = list(versions), list(deletions), []
     while left and others:
@@ -41,7 +41,7 @@ def merged(versions: Sequence[ListedVersion], deletions: Sequence[ListedVersion]
 
 
 def is_unversioned(versions: Sequence[ListedVersion]) -> bool:
-    """Tell whether the bucket has kept no versions of the object so far."""
+    """Tell whether the bucket has never kept versions of the object."""
     return all(one.version_id == UNVERSIONED for one in versions)
 
 
@@ -52,12 +52,12 @@ _BY, _PROGRAM, _NONCE, _ORIGIN = (
     "ecsauth-nonce",
     "ecsauth-rolled-back-from",
 )
-# An ARN of IAM or STS, or a version. Anybody who may put objects may have written something else there.
+# An ARN of IAM or STS, or a version. Every principal that may put objects can write any other text there.
 _PLAIN = r"[\x21-\x7e]{1,1024}"
 
 
 class PushMetadata(NamedTuple):
-    """The metadata that ecsauth adds to an object: who put it, with which program. Nothing of the content."""
+    """The metadata that ecsauth adds to an object: the author, the version of ecsauth. Nothing of the content."""
 
     by: Optional[str] = None
     program: Optional[str] = None
@@ -65,13 +65,13 @@ class PushMetadata(NamedTuple):
     rolled_back_from: Optional[str] = None
 
     def as_s3(self) -> dict[str, str]:
-        """Return the metadata as S3 keeps it."""
+        """Return the metadata as names and values for S3."""
         names = (_BY, _PROGRAM, _NONCE, _ORIGIN)
         return {name: text for name, text in zip(names, self) if text}
 
 
 def parse_metadata(metadata: dict[str, str]) -> PushMetadata:
-    """Return ecsauth's part of an object's metadata, without values that ecsauth cannot have written."""
+    """Return ecsauth's part of an object's metadata, without values that ecsauth never writes."""
     texts = (metadata.get(name, "") for name in (_BY, _PROGRAM, _NONCE, _ORIGIN))
     return PushMetadata(*(text if re.fullmatch(_PLAIN, text) else None for text in texts))
 
@@ -92,19 +92,19 @@ class VersionContent(NamedTuple):
 
 
 def described(version: ObjectVersion) -> str:
-    """Return version, when and who, as `version V, 2026-11-26T15:00:00Z, by ARN (as it says)`."""
+    """Return version, time and author, as `version V, 2026-11-26T15:00:00Z, by ARN`."""
     facts = version.facts
     parts = [f"version {facts.version_id}"] if facts.version_id else []
     return ", ".join((*parts, moment(facts.last_modified), author(version.metadata)))
 
 
 def author(metadata: PushMetadata) -> str:
-    """Return who says to have put an object."""
+    """Return the author that the object's metadata names; it is not verified."""
     if metadata.by:
         return f"by {metadata.by}"
     return "by somebody with ecsauth" if metadata.nonce else "by somebody without ecsauth"
 
 
 def moment(seconds: int) -> str:
-    """Return a point in time, RFC 3339."""
+    """Return seconds since the epoch as RFC 3339, in UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

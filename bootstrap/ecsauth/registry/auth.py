@@ -1,4 +1,4 @@
-"""What the agent keeps of ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA, and what is lost on the way.
+"""The registry credentials that the agent reads from ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA, and the problems.
 
 Source: amazon-ecs-agent, agent/config (os.Getenv, strings.TrimSpace on the type only) and
 agent/dockerclient/dockerauth/dockerauth.go parseAuthData; measured with agent 1.105.1.
@@ -29,15 +29,15 @@ TYPE, DATA = "ECS_ENGINE_AUTH_TYPE", "ECS_ENGINE_AUTH_DATA"
 
 
 class RegistryAuth(NamedTuple):
-    """What the agent knows about registries after it has started.
+    """The registry credentials of the agent after its start.
 
-    `kind` is "docker", "dockercfg", or "" where the type names neither and nothing is read. `entries` are those that
-    the agent keeps, empty ones too. `problems` come best cause first.
+    `kind` is "docker", "dockercfg", or "" if the type is neither and the agent reads nothing. `entries` are those that
+    the agent keeps, also empty ones. `problems` are sorted, the likeliest cause first.
 
-    `warnings` are the agent's own log lines, exact and sorted. They repeat keys and the unknown type, so they may hold
-    a password: for conformance and for masking, NOT for output.
+    `warnings` are the agent's own log lines, exact and sorted. They repeat keys and the unknown type, so they may have
+    a password: use them for conformance and for masking, NOT for output.
 
-    `is_bare`: the data is JSON, and nothing stands around the registries in it.
+    `is_bare` is set if the data is JSON without anything around the registries.
     """
 
     kind: str
@@ -48,9 +48,9 @@ class RegistryAuth(NamedTuple):
 
 
 def parse(auth_type: Optional[str], auth_data: Optional[str]) -> RegistryAuth:
-    """Return what the agent makes of the two variables; None and empty are the same to it.
+    """Read the two variables as the agent does; None and empty are the same to it.
 
-    Texts are as `os.environ` gives them: bytes that are not UTF-8 as surrogateescape. Raises nothing.
+    The texts are like those of `os.environ`: bytes that are not UTF-8 are surrogate escapes. Raises nothing.
     """
     kind, data = trim_space(auth_type or ""), auth_data or ""
     if kind in registry_document.FIELDS:
@@ -64,13 +64,13 @@ def parse(auth_type: Optional[str], auth_data: Optional[str]) -> RegistryAuth:
 
 
 def in_environment(environment: Mapping[str, Secret]) -> RegistryAuth:
-    """Return what the agent makes of the environment that it is started with."""
+    """Read the two variables of the agent's environment."""
     kind, data = (environment.get(name) for name in (TYPE, DATA))
     return parse(kind.reveal() if kind else None, data.reveal() if data else None)
 
 
 def _read(kind: Optional[str], data: str) -> RegistryAuth:
-    """Read the data for one of the two types; without a type, find only what is wrong for both."""
+    """Read the data for one of the two types; without a type, find only the problems of both types."""
     failed = RegistryAuth(kind or "", (), (), (f"Could not parse '{kind}' type auth config",))
     if not data:
         return failed._replace(problems=(Problem(ProblemKind.DATA_MISSING),))
@@ -106,7 +106,7 @@ def _entries(document: Document, kind: str) -> tuple[tuple[Entry, ...], tuple[st
 
 
 def _docker(draft: RawEntry) -> Credential:
-    """Return a credential as it stands: the docker type passes every field through."""
+    """Return a credential of the type docker, which keeps every field unchanged."""
     return Credential(
         username=draft.text("username"),
         password=Secret(draft.text("password")),
@@ -119,10 +119,10 @@ def _docker(draft: RawEntry) -> Credential:
 
 
 def _problems(value: Value, document: Document, entries: tuple[Entry, ...], data: str, kind: str) -> Iterator[Problem]:
-    """Yield everything that is lost or odd in a document that is JSON."""
+    """Yield every problem of a document that is valid JSON."""
     yield from document_problems.problems_of(value, data)
     if document_problems.auths(value) is not None:
-        return  # all else follows from the wrapper
+        return  # all other problems follow from the wrapper
     yield from document.problems
     drafts = tuple(draft for draft in document.drafts if document_problems.is_registry(draft.key, draft.value))
     keys = {draft.key for draft in drafts}

@@ -14,18 +14,18 @@ from ecsauth.secret import Secret
 
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _EXAMPLES = frozenset({"zq212MzEXAMPLE7o6T25Dk0i", "fQ172MzEXAMPLEoF7225DU0j"})
-"""What the AWS page shows in place of a value."""
+"""The example values of the AWS documentation."""
 
 
 class EntryRefusal(Enum):
-    """Why the agent drops an entry; the value ends its log line."""
+    """Why the agent drops an entry; the value is the end of its log line."""
 
     NOT_BASE64 = ""
     NO_COLON = "; must contain ':'"
 
 
 class Pair(NamedTuple):
-    """What the agent reads out of an `auth` value; bytes that are not UTF-8 as surrogateescape."""
+    """The user name and password in an `auth` value; bytes that are not UTF-8 are surrogate escapes."""
 
     username: str
     password: Secret
@@ -33,7 +33,7 @@ class Pair(NamedTuple):
 
 
 def decode(text: str) -> Pair:
-    """Return user name and password, or the refusal."""
+    """Decode an `auth` value as the agent does: to a user name and password, or to the refusal."""
     decoded = values.decode(text)
     if decoded is None:
         return Pair("", Secret(""), EntryRefusal.NOT_BASE64)
@@ -44,7 +44,7 @@ def decode(text: str) -> Pair:
 
 
 def cause(text: str, refusal: EntryRefusal) -> ProblemKind:
-    """Return the likeliest reason why a value that is not empty was refused."""
+    """Return the likeliest reason why the agent refused a value, which is not empty."""
     return _why_no_colon(text) if refusal is EntryRefusal.NO_COLON else _why_not_base64(text)
 
 
@@ -76,10 +76,10 @@ _NOTHING = Secret("")
 
 
 class Credential(NamedTuple):
-    """What the agent hands to docker with a pull (docker's registry.AuthConfig); all empty is an anonymous pull.
+    """The credential that the agent gives to docker for a pull (docker's registry.AuthConfig); empty if anonymous.
 
-    Bytes that are not UTF-8 stand as surrogateescape; they occur only in what dockercfg's base64 decodes to, and
-    become U+FFFD in the header that docker receives.
+    Bytes that are not UTF-8 are surrogate escapes. They occur only in decoded base64 of dockercfg, and become U+FFFD in
+    the header that docker receives.
     """
 
     username: str = ""
@@ -97,8 +97,8 @@ ANONYMOUS = Credential()
 class Entry(NamedTuple):
     """One entry that the agent keeps.
 
-    `key` is as written in the JSON, `registry` the same without its scheme, `column` the place of the key in the
-    data, in characters from 1. A key may hold a password (`user:password@host`): see registry_key.printable.
+    `key` is as written in the JSON, `registry` is the key without its scheme, `column` is the place of the key in the
+    data, in characters from 1. A key may have a password (`user:password@host`): see `keys.shown_key`.
     """
 
     key: str

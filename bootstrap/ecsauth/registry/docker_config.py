@@ -1,9 +1,10 @@
-"""docker's config.json and .dockercfg: what they say about registries, and what a credential helper answers.
+"""Read the registries in docker's config.json and .dockercfg, and the answers of credential helpers.
 
 Source: docker/cli cli/config/configfile/file.go, LoadFromReader, decodeAuth and (until 20.10) LegacyLoadFromReader;
-credentials/file_store.go for what an entry means. Fields are found as Go's encoding/json finds them: in any case, the
-last of equal names counts, null is as if absent. All other settings, proxies and HttpHeaders among them, may hold
-anything. What is no JSON, or of another type than docker takes, is an InvalidError that names the place, never a value.
+credentials/file_store.go for the meaning of an entry. Fields are read as Go's encoding/json reads them: names in any
+case, the last of equal names, null like an absent field. All other settings, such as proxies and HttpHeaders, are
+ignored. Text that is not JSON, or a value of the wrong type, raises an InvalidError that names the place, never a
+value.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ _TWO_LINES = r"\s*auth = (\S+)[ \t\r]*(?:\n[^\n]*)?\s*"
 
 
 class DockerLogin(NamedTuple):
-    """One entry of `auths`; empty, as Docker Desktop leaves it, if the credential is elsewhere.
+    """One entry of `auths`; empty if the credential is elsewhere, as with Docker Desktop.
 
-    `is_readable` is false where docker cannot decode its `auth`, for which it refuses the whole file.
+    `is_readable` is false if docker cannot decode its `auth`; docker then refuses the whole file.
     """
 
     key: str
@@ -43,9 +44,9 @@ class DockerLogin(NamedTuple):
 
 
 class DockerConfig(NamedTuple):
-    """What counts for credentials: entries, the helper for all registries, and helpers by registry.
+    """The settings for credentials: entries, the helper for all registries, and helpers by registry.
 
-    `repeated` are keys that stand there twice, of which docker takes the last.
+    `repeated` are keys that occur twice; docker takes the last one.
     """
 
     logins: tuple[DockerLogin, ...] = ()
@@ -55,7 +56,7 @@ class DockerConfig(NamedTuple):
 
 
 def parse(data: bytes) -> DockerConfig:
-    """Read the file; raise InvalidError where docker could not, or would take something else than what was written."""
+    """Read the file; raise InvalidError if docker could not read it, or would read something else than was written."""
     text = _text(data)
     if not text.strip():
         return DockerConfig()
@@ -73,7 +74,7 @@ def parse(data: bytes) -> DockerConfig:
 
 def _text(data: bytes) -> str:
     try:
-        # docker refuses the byte order mark that editors on Windows write; what is meant is clear.
+        # docker refuses the byte order mark that editors on Windows write; here it is harmless.
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         line = data.count(b"\n", 0, fault.start) + 1
@@ -81,7 +82,7 @@ def _text(data: bytes) -> str:
 
 
 def _is_old(document: Value) -> bool:
-    """Tell whether registries stand at the top, as in .dockercfg: docker goes by the file's name, we cannot."""
+    """Tell whether registries are at the top, as in .dockercfg: docker knows it by the name of the file."""
     is_new = any(member.name.lower() in _NAMES for member in document.members)
     return not is_new and any(_names_registry(member.name, member.value) for member in document.members)
 
@@ -153,7 +154,7 @@ def _string(value: Value, place: str, absent: str) -> str:
 
 
 def _expect(value: Value, kind: JsonKind, place: str) -> None:
-    """Raise InvalidError for a value of another kind; null is none, but for the document."""
+    """Raise InvalidError for a value of another kind; null counts as absent, except for the document."""
     if value.kind is kind or (value.kind is JsonKind.NULL and place != "the document"):
         return
     raise InvalidError(f"{place} has to be {_a(kind)}, not {_a(value.kind)}: docker cannot read the file either")
@@ -176,12 +177,12 @@ _TOKEN_USER = "<token>"  # noqa: S105 - a user name
 
 
 def is_not_found(output: bytes) -> bool:
-    """Tell whether a helper that failed says that it has no such credential."""
+    """Tell whether a helper failed because it has no such credential."""
     return output.strip() == _NOT_FOUND
 
 
 def credential(output: bytes) -> Optional[Credential]:
-    """Return what `get` answered, None where that is rubbish; without user name and secret there is no credential."""
+    """Return the credential in the answer to `get`, None if the answer is malformed."""
     fields = _strings(output)
     if fields is None:
         return None
@@ -191,13 +192,13 @@ def credential(output: bytes) -> Optional[Credential]:
 
 
 def servers(output: bytes) -> Optional[tuple[str, ...]]:
-    """Return the servers that `list` answered with, None where that is rubbish."""
+    """Return the servers in the answer to `list`, None if the answer is malformed."""
     fields = _strings(output)
     return None if fields is None else tuple(fields)
 
 
 def _strings(output: bytes) -> Optional[dict[str, str]]:
-    """Return the members of an object that are strings; None for everything else than an object with only such."""
+    """Return the strings of a JSON object (null members are left out); None if it has any other value."""
     try:
         value = json.decode(output.decode("utf-8"))
     except (UnicodeDecodeError, json.JsonError):

@@ -1,9 +1,9 @@
 """The JSON of ECS_ENGINE_AUTH_DATA as Go decodes it into the agent's map of structs.
 
 Source: encoding/json, decode.go `object` and `literalStore`, fold.go `foldName`. A known field matches exactly or
-case-folded; of equal fields the last one wins, but null leaves the earlier value; an equal registry key replaces the
-whole entry; a wrong type of a known field fails the document (Go decodes on and reports at the end). Unknown fields
-may hold anything. The structs: docker's registry.AuthConfig for `docker`, dockercfgConfigEntry for `dockercfg`.
+case-folded. Of equal fields the last one wins, but null leaves the earlier value. A repeated registry key replaces the
+whole entry. A wrong type of a known field fails the document (Go goes on decoding and reports it at the end). Unknown
+fields may have any value. The structs: docker's registry.AuthConfig for `docker`, dockercfgConfigEntry for `dockercfg`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ DOCKER = "docker"
 DOCKERCFG = "dockercfg"
 
 FIELDS: Mapping[str, tuple[str, ...]] = {DOCKER: Credential._fields, DOCKERCFG: ("auth",)}
-"""The fields that each type reads; all others may hold anything."""
+"""The fields that each type reads; all others may have any value."""
 
 _FOLD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ\u017f\u212a", "abcdefghijklmnopqrstuvwxyzsk")
 
 
 class RawEntry(NamedTuple):
-    """What the document says about one registry, before base64 and before the scheme is cut.
+    """One registry of the document, before base64 is decoded and the scheme is cut.
 
-    `fields` are those that the type reads, in Go's reading; `wrong` those of them that hold something else than a
-    string somewhere; `unread` are the members that it ignores.
+    `fields` are those that the type reads, as Go reads them; `wrong` are those whose value is not a string, even once;
+    `unread` are the members that the type ignores.
     """
 
     key: str
@@ -42,25 +42,25 @@ class RawEntry(NamedTuple):
     unread: tuple[Member, ...]
 
     def text(self, name: str) -> str:
-        """Return a field's text, empty when it is absent or null, as Go's zero value is."""
+        """Return a field's text, empty if it is absent or null, like Go's zero value."""
         field = self.fields.get(name)
         return field.text.reveal() if field and field.text else ""
 
     def column_of(self, name: str) -> int:
-        """Return where a field's value stands, the key's place when it is absent."""
+        """Return the column of a field's value; the column of the key if the field is absent."""
         field = self.fields.get(name)
         return field.column if field else self.column
 
     def problem(self, kind: ProblemKind, column: Optional[int] = None, detail: Optional[str] = None) -> Problem:
-        """Return a problem of this registry, at its key unless told otherwise."""
+        """Return a problem of this registry, by default at its key."""
         return Problem(kind, self.column if column is None else column, shown_key(self.key), detail)
 
 
 class Document(NamedTuple):
     """All registries, one for each distinct key.
 
-    `readable` is false when Go fails the document as a whole; drafts are then of use to diagnosis only. `problems`
-    are those of the decoding itself: repeated keys and fields, wrong types of fields.
+    `readable` is false if Go refuses the whole document; `drafts` then serve only for the diagnosis. `problems` are
+    those of the decoding itself: repeated keys and fields, wrong types of fields.
     """
 
     drafts: tuple[RawEntry, ...]
@@ -69,7 +69,7 @@ class Document(NamedTuple):
 
 
 def known_field(name: str) -> Optional[str]:
-    """Return the field of either type that Go takes `name` for, None when it takes it for none."""
+    """Return the field of either type that Go matches with `name`, None if it matches none."""
     folded = name.translate(_FOLD)
     return folded if folded in Credential._fields else None
 
@@ -89,12 +89,12 @@ def read(value: Value, kind: str) -> Document:
 
 
 def _is_struct(value: Value) -> bool:
-    """Tell whether Go decodes a value into a map or struct: null leaves it as it is."""
+    """Tell whether Go decodes the value into a map or struct; null is allowed and changes nothing."""
     return value.kind in {JsonKind.OBJECT, JsonKind.NULL}
 
 
 def _draft(member: Member, kind: str, problems: list[Problem]) -> RawEntry:
-    """Read one registry; append what is odd in it to `problems`."""
+    """Read one registry; append its problems to `problems`."""
     fields: dict[str, Value] = {}
     seen: set[str] = set()
     wrong: set[str] = set()

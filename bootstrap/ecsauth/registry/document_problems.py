@@ -1,4 +1,4 @@
-"""What is wrong with the text of ECS_ENGINE_AUTH_DATA: no JSON, another shape, another type."""
+"""Problems of the whole ECS_ENGINE_AUTH_DATA: invalid JSON, wrong structure, wrong type."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SAYS_IT: dict[Flaw, ProblemKind] = {
     Flaw.DEPTH: ProblemKind.JSON_DEPTH,
     Flaw.TRAILING_COMMA: ProblemKind.JSON_TRAILING_COMMA,
 }
-"""Flaws that are a cause by themselves; the others depend on the character that was met."""
+"""Flaws that are a cause by themselves; the cause of the others depends on the character at the error."""
 
 
 def json_problem_of(data: str, error: JsonError) -> Problem:
-    """Return the cause of a syntax error: the whole document's where there is one, else the character's."""
+    """Return the cause of a syntax error: a fault of the whole document, or else of the character at the error."""
     body = data.lstrip(SPACE)
     start = len(data) - len(body)
     if body.startswith("\ufeff"):
@@ -43,10 +43,10 @@ def json_problem_of(data: str, error: JsonError) -> Problem:
 
 
 def shell_wrote(name: str, value: str) -> bool:
-    """Tell whether a value that is no JSON has the marks of a shell: user data often writes it with echo, unquoted.
+    """Tell whether a shell has damaged a value that is not JSON: user data often writes it with echo, unquoted.
 
-    The name stands in it again (bash(1), Brace Expansion: `N={"a":1,"b":2}` becomes `N=a:1 N=b:2`), all quotes are
-    gone, or their backslashes are doubled.
+    The name is repeated (bash(1), Brace Expansion: `N={"a":1,"b":2}` becomes `N=a:1 N=b:2`), all quotes are gone, or
+    their backslashes are doubled.
     """
     if re.search(rf"\s{re.escape(name)}=", value):
         return True
@@ -54,7 +54,7 @@ def shell_wrote(name: str, value: str) -> bool:
 
 
 def _has_lost_its_quotes(value: str) -> bool:
-    """Tell whether quotes were removed (bash(1), Quote Removal); YAML has white space behind its colons."""
+    """Tell whether a shell removed the quotes (bash(1), Quote Removal); YAML has white space after its colons."""
     is_document = value[:1] in ("{", "[") and value[-1:] in ("}", "]")
     if not is_document or '"' in value or "'" in value:
         return False
@@ -62,18 +62,18 @@ def _has_lost_its_quotes(value: str) -> bool:
 
 
 def is_shell_quoted(data: str) -> bool:
-    """Tell whether quotes that a shell would have removed stand around an object."""
+    """Tell whether an object has quotes around it that a shell would have removed."""
     body = data.strip(SPACE)
     return body[:1] in {"'", '"'} and body[1:].lstrip(SPACE)[:1] == "{"
 
 
 def _is_prose(body: str) -> bool:
-    """Tell whether a document begins like none that anybody takes for JSON."""
+    """Tell whether a document clearly does not begin like JSON."""
     return body[0].isalnum() or body[0] in "_.$=%<@~&!?*"
 
 
 def _met(data: str, error: JsonError) -> ProblemKind:
-    """Return the cause that the character at the error tells."""
+    """Return the cause for the character at the error."""
     character, following = data[error.offset], data[error.offset + 1 : error.offset + 2]
     if error.flaw is Flaw.TRAILING and character in {"'", '"'} and not following:
         return ProblemKind.SHELL_QUOTED
@@ -93,7 +93,7 @@ def _met(data: str, error: JsonError) -> ProblemKind:
 
 
 def _value(data: str, error: JsonError) -> ProblemKind:
-    """Return why no value starts: a word, a number that Go does not know, or a text without quotes."""
+    """Return the cause if no value starts: a word, a number that Go does not read, or a text without quotes."""
     character = data[error.offset]
     match = re.compile(_WORD).match(data, error.offset)
     if (match and match.group().lower() in _WORDS) or data.startswith("nul", error.offset):
@@ -109,7 +109,7 @@ def _key(data: str, error: JsonError) -> ProblemKind:
 
 
 def _comma(data: str, error: JsonError) -> ProblemKind:
-    """Return what stands after a finished value in place of a comma."""
+    """Return the cause if a value is not followed by a comma."""
     if data[error.offset] in '"{':
         return ProblemKind.JSON_MISSING_COMMA
     after_string = data[error.offset - 1] == '"'
@@ -132,13 +132,13 @@ _SETTINGS = frozenset(
         *("tasksFormat", "nodesFormat", "secretFormat", "configFormat", "pluginsFormat", "serviceInspectFormat"),
     }
 )
-"""What docker's config.json may hold beside `auths` (docker/cli, cli/config/configfile/file.go)."""
+"""Settings of docker's config.json beside `auths` (docker/cli, cli/config/configfile/file.go)."""
 
 
 def auths(value: Value) -> Optional[Member]:
-    """Return the `auths` object that docker's config.json wraps around the registries, None when there is none.
+    """Return the `auths` object of docker's config.json, which contains the registries; None if there is none.
 
-    A registry that is really called `auths` has fields in it, not objects.
+    A registry whose name is `auths` has fields in it, not objects.
     """
     for member in value.members:
         if member.name == "auths" and member.value.kind is JsonKind.OBJECT:
@@ -152,12 +152,12 @@ def is_bare(value: Value) -> bool:
 
 
 def is_registry(name: str, value: Value) -> bool:
-    """Tell whether a member of the document is meant as a registry: not a setting of config.json, not a bare field."""
+    """Tell whether a member of the document is a registry, not a setting of config.json or a field."""
     return name not in _SETTINGS | _CREDENTIAL_HELPERS and value.kind in {JsonKind.OBJECT, JsonKind.NULL}
 
 
 def looks_like(value: Value) -> Optional[str]:
-    """Return the type that a document is written for, under an `auths` or not; None when that is not clear."""
+    """Return the type that a document is written for, with or without `auths`; None if that is not clear."""
     wrapper = auths(value)
     registries = (wrapper.value if wrapper else value).members
     fields = {known_field(part.name) for registry in registries for part in registry.value.members}
@@ -167,7 +167,7 @@ def looks_like(value: Value) -> Optional[str]:
 
 
 def problems_of(value: Value, data: str) -> list[Problem]:
-    """Return what makes a decoded document, or members of it, something else than registries."""
+    """Return the problems of a valid JSON document that is not an object of registries."""
     if value.kind is JsonKind.STRING and is_shell_quoted(data):
         return [Problem(ProblemKind.SHELL_QUOTED, value.column)]
     wrapper = auths(value)
@@ -182,7 +182,7 @@ def problems_of(value: Value, data: str) -> list[Problem]:
 
 
 def _member_problem(member: Member) -> Optional[Problem]:
-    """Return the likeliest reason why a member of the document is no registry, None when it may be one."""
+    """Return the likeliest reason why a member of the document is not a registry, None if it may be one."""
     if member.name in _CREDENTIAL_HELPERS:
         return Problem(ProblemKind.CREDS_STORE, member.column, detail=member.name)
     if member.name in _SETTINGS:
@@ -205,11 +205,11 @@ _MEANT = {
     "kubernetesiodockercfg": DOCKERCFG,
     "kubernetesiodockerconfigjson": DOCKERCFG,
 }
-"""Letters of a type that people write, and the type that they mean."""
+"""The letters of misspelt types, and the intended type."""
 
 
 def type_problem_of(kind: str, data: str) -> Optional[Problem]:
-    """Return what is wrong with a type that the agent does not know; None when neither variable is set."""
+    """Return the problem of a type that the agent does not know, None if neither variable is set."""
     if kind.startswith(("{", "[", '"{', "'{")):
         return Problem(ProblemKind.TYPE_IS_DATA)
     letters = "".join(filter(str.isalpha, kind.split("#", 1)[0].lower()))
@@ -221,7 +221,7 @@ def type_problem_of(kind: str, data: str) -> Optional[Problem]:
 
 
 def _looks_like(data: str) -> Optional[str]:
-    """Return the type that the data is written for, None when that is not clear."""
+    """Return the type that the data is written for, None if that is not clear."""
     try:
         return looks_like(json.decode(data))
     except json.JsonError:

@@ -1,4 +1,4 @@
-"""What is lost or odd in the fields of one registry."""
+"""Problems of the fields of one registry."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _MEANT: Mapping[str, str] = {
     "authorization": "auth",
     "mail": "email",
 }
-"""Letters of names that people write, and the field that they mean."""
+"""The letters of misspelt names, and the intended field."""
 
 _ESCAPED_BYTE = "[\udc80-\udcff]"
 PLACEHOLDER = r"\$\{[A-Za-z_!][^{}]*\}|\$[A-Z_][A-Z0-9_]+|\{\{.*\}\}|<[^<>]+>|%[A-Z_][A-Z0-9_]*%"
-"""What templates and scripts leave of a value that nobody has given: of a shell, Terraform, Jinja, a document."""
+"""A placeholder that a template or a script did not fill in: of a shell, Terraform, Jinja, a document."""
 _UNFILLED = "a placeholder that nobody has filled in"
 _TOKENS = ("identitytoken", "registrytoken")
 _ECR_USER = "AWS"
 _EXPIRING_USERS = frozenset({"oauth2accesstoken", "00000000-0000-0000-0000-000000000000"})
-"""Google's and Azure's user names for access tokens, good for an hour or a few."""
+"""Google's and Azure's user names for access tokens, which expire after one or a few hours."""
 
 
 def problems_of(drafts: tuple[RawEntry, ...], data: str, kind: str) -> Iterator[Problem]:
-    """Yield what is lost or odd in each entry; all entries in the other type's format is one problem."""
+    """Yield the problems of each entry; if all entries have the format of the other type, that is one problem."""
     other = {draft.key for draft in drafts if _in_other_format(draft, kind)}
     meant = DOCKERCFG if kind == DOCKER else DOCKER
     mismatch = bool(other) and all(draft.key in other or _is_bare(draft) for draft in drafts)
@@ -60,7 +60,7 @@ def problems_of(drafts: tuple[RawEntry, ...], data: str, kind: str) -> Iterator[
 
 
 def _in_other_format(draft: RawEntry, kind: str) -> bool:
-    """Tell whether an entry has nothing that `kind` reads, and what the other type reads instead."""
+    """Tell whether an entry has only fields that the other type reads, and none that `kind` reads."""
     if kind == DOCKERCFG:
         unread = {known_field(member.name) for member in draft.unread if _says_something(member)}
         return not draft.text("auth") and bool(unread & {"username", "password"})
@@ -68,26 +68,26 @@ def _in_other_format(draft: RawEntry, kind: str) -> bool:
 
 
 def _is_remark(draft: RawEntry) -> bool:
-    """Tell whether an entry is somebody's remark: neither its key nor anything in it is of use to the agent."""
+    """Tell whether an entry is a remark: the agent can use neither its key nor its members."""
     return not names_host(host_of(strip_scheme(draft.key))) and not any(
         known_field(member.name) for member in draft.value.members
     )
 
 
 def _is_bare(draft: RawEntry) -> bool:
-    """Tell whether nothing at all is set in an entry."""
+    """Tell whether an entry has no members."""
     return not draft.fields and not draft.unread
 
 
 def _says_something(member: Member) -> bool:
-    """Tell whether a value is more than null or an empty string."""
+    """Tell whether a value is neither null nor an empty string."""
     return member.value.kind is not JsonKind.NULL and (
         member.value.kind is not JsonKind.STRING or bool(member.value.text)
     )
 
 
 def _replaced(draft: RawEntry, data: str) -> Iterator[Problem]:
-    """Yield a problem for each text that counts and holds more U+FFFD than the data does in its place."""
+    """Yield a problem for each text that is read with more U+FFFD than the data has in its place."""
     texts = [(draft.key, draft.column - 1, draft.value.start)]
     texts += [(draft.text(name), value.start, value.end) for name, value in draft.fields.items()]
     for text, start, end in texts:
@@ -99,7 +99,7 @@ def _replaced(draft: RawEntry, data: str) -> Iterator[Problem]:
 
 
 def _unread(draft: RawEntry, kind: str) -> Iterator[Problem]:
-    """Yield the members that say something and are not read; email in dockercfg is part of the documented form."""
+    """Yield a problem for each member with a value that the type does not read, except the documented `email`."""
     for member in filter(_says_something, draft.unread):
         name = known_field(member.name)
         meant = "" if name else _MEANT.get("".join(filter(str.isalpha, member.name.lower())), "")
@@ -149,7 +149,7 @@ def _dockercfg(draft: RawEntry) -> Iterator[Problem]:
 
 
 def _pair(draft: RawEntry, username: str, password: str, explained: Collection[Optional[str]]) -> Iterator[Problem]:
-    """Yield what is odd in a user name and password; `explained` are fields whose absence has its own problem."""
+    """Yield the problems of a user name and password; `explained` are fields whose absence has its own problem."""
     for name, text, empty in (
         ("username", username, ProblemKind.USERNAME_EMPTY),
         ("password", password, ProblemKind.PASSWORD_EMPTY),
@@ -171,12 +171,12 @@ def _pair(draft: RawEntry, username: str, password: str, explained: Collection[O
 
 
 def _placeholder(draft: RawEntry, name: str, text: str) -> Iterator[Problem]:
-    """Yield a problem for a text that is a placeholder as a whole: within one, it may well belong to a password."""
+    """Yield a problem if the whole text is a placeholder; a part that looks like one may belong to a password."""
     if text and re.fullmatch(PLACEHOLDER, text):
         yield draft.problem(ProblemKind.PLACEHOLDER, draft.column_of(name if name in draft.fields else "auth"), name)
 
 
 def _expires(username: str, key: str) -> bool:
-    """Tell whether a user name is that of a cloud's short-lived token."""
+    """Tell whether the user name is one of a cloud's short-lived tokens."""
     host = host_of(strip_scheme(key))
     return username in _EXPIRING_USERS or (username == _ECR_USER and (".dkr.ecr" in host or host == "public.ecr.aws"))

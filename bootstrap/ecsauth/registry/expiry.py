@@ -1,7 +1,7 @@
-"""Which of docker's logins are of use to an instance: those that last, and that need nothing of this machine.
+"""Find logins that expire, which an instance cannot use.
 
-An env-file is read at boot, weeks after it was written. A token that ends sooner is worse than none: the file looks
-right, and pulls fail.
+An instance reads the env-file at boot, possibly weeks after it was written. A token that expires sooner is worse than
+no token: the file looks right, but pulls fail.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 # In every partition, FIPS and dual-stack endpoints too: their domains differ.
 _ECR = r"\d{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9.-]+(?::443)?"
 _PUBLIC_ECR = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
-# What the web login of docker (`docker login` without a user) keeps beside the credential.
+# Keys that docker's web login (`docker login` without a user) stores beside the credential.
 _WEB_LOGIN = frozenset({"v1/access-token", "v1/refresh-token"})
 _LONG_LIVED = "log in with a token that lasts: docker login"
 _ACCOUNT = "make an account for the fleet, or a token that lasts, and log in with it: docker login"
-# User names with which clouds and CI give out what ends by itself; Google's _json_key is a key that lasts.
+# User names of the short-lived tokens of clouds and CI systems; Google's _json_key does not expire.
 _SHORT_LIVED = {
     "AWS": ("an ECR login, which ends after 12 hours", "the agent logs in to ECR itself, by the instance role"),
     "oauth2accesstoken": ("Google's access token, which ends within hours", "log in with _json_key and a key file"),
@@ -49,7 +49,7 @@ class Reason(NamedTuple):
 
 
 def of_registry(registry: str) -> Optional[Reason]:
-    """Return why no login of this registry lasts, None where that depends on the login."""
+    """Return why every login of this registry expires, None if that depends on the login."""
     host, path = host_of(strip_scheme(registry)), path_of(strip_scheme(registry)).rstrip("/")
     if re.fullmatch(_ECR, host) or host in _PUBLIC_ECR:
         return Reason("ECR gives out logins for 12 hours only", "the agent logs in to ECR itself, by the instance role")
@@ -59,7 +59,7 @@ def of_registry(registry: str) -> Optional[Reason]:
 
 
 def of_credential(credential: Credential) -> Optional[Reason]:
-    """Return why a credential does not last, None if it may."""
+    """Return why a credential expires, None if it is not known to expire."""
     if credential.identitytoken or credential.registrytoken or credential.username == "<token>":
         return Reason("an identity token, which the registry takes back or lets end", _LONG_LIVED)
     user = credential.username
@@ -68,11 +68,11 @@ def of_credential(credential: Credential) -> Optional[Reason]:
         return Reason(*_SHORT_LIVED[name])
     if credential.password.reveal().startswith(_GITHUB_INSTALLATION):
         return Reason("GitHub's installation token, which ends within an hour", _ACCOUNT)
-    return Reason("a token with an end date in it (JWT)", _ACCOUNT) if _ends(credential.password.reveal()) else None
+    return Reason("a token with an end date in it (JWT)", _ACCOUNT) if _expires(credential.password.reveal()) else None
 
 
-def _ends(password: str) -> bool:
-    """Tell whether a password is a JWT (RFC 7519) with an `exp` in it."""
+def _expires(password: str) -> bool:
+    """Tell whether a password is a JWT (RFC 7519) with the claim `exp`."""
     token = re.fullmatch(_PAYLOAD, password)
     if token is None:
         return False

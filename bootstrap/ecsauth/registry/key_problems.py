@@ -1,4 +1,4 @@
-"""Registry keys that are never looked up, that win at random, or that take more images than they say."""
+"""Registry keys that the agent never looks up, that win at random, or that match more images than they seem to."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def problems_of(drafts: tuple[RawEntry, ...], entries: tuple[Entry, ...]) -> Iterator[Problem]:
-    """Yield what is odd in each key by itself, then in the keys of each host that the agent keeps."""
+    """Yield the problems of each key, then those between the keys of one host."""
     useful = set()
     for draft in drafts:
         kind = flaw(draft.key)
@@ -46,7 +46,7 @@ def problems_of(drafts: tuple[RawEntry, ...], entries: tuple[Entry, ...]) -> Ite
 
 
 def flaw(key: str) -> Optional[ProblemKind]:
-    """Return why no image is served by a key, or only images in odd capitals; None for a key that is fine by itself."""
+    """Return why a key serves no image, or only images in the same capitals; None if the key itself is valid."""
     registry = strip_scheme(key)
     host = host_of(registry)
     if not registry.strip("/ "):
@@ -74,14 +74,14 @@ def _problem(kind: ProblemKind, entry: Entry) -> Problem:
 
 
 def _collision(same: list[Entry]) -> Iterator[Problem]:
-    """Yield a problem where several keys are one registry to the agent."""
+    """Yield a problem if several keys are the same registry to the agent."""
     if len(same) > 1:
         random = len({entry.credential for entry in same}) > 1
         yield _problem(ProblemKind.KEY_COLLISION if random else ProblemKind.KEY_REDUNDANT, same[1])
 
 
 def _paths(host: str, keys: dict[str, Entry]) -> Iterator[Problem]:
-    """Yield what is odd in the keys of one host, of which the bare host, if it is one, is the default."""
+    """Yield the problems of the keys of one host; the bare host, if it is a key, is the default."""
     if host in keys:
         yield from _beside_host(keys[host], [entry for registry, entry in keys.items() if registry != host])
     elif len(keys) == 1:
@@ -95,7 +95,7 @@ def _paths(host: str, keys: dict[str, Entry]) -> Iterator[Problem]:
 
 
 def _beside_host(bare: Entry, others: list[Entry]) -> Iterator[Problem]:
-    """Yield what is odd in path keys whose host is a key itself."""
+    """Yield the problems of keys with a path if the bare host is a key too."""
     for entry in others:
         path = path_of(entry.registry)
         if not path:

@@ -1,7 +1,7 @@
-"""Registry keys: what one means to the agent, how it should be written, and whether it names this machine.
+"""Registry keys: how the agent reads one, how it should be written, and whether it names this machine.
 
 Source: amazon-ecs-agent, agent/dockerclient/dockerauth/dockerauth.go: stripRegistrySchema, isDockerhubHostname,
-splitReposName. Keys are never case-folded, and of Docker Hub's many names one single key is looked up.
+splitReposName. Keys are never case-folded. Docker Hub has many names, but the agent looks up only one key for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ HUB_KEY = "index.docker.io/v1/"
 """The only key, without its scheme, that serves images of Docker Hub."""
 
 CANONICAL_HUB_KEY = "https://index.docker.io/v1/"
-"""The same as `docker login` and the AWS page write it."""
+"""The same key as `docker login` and the AWS documentation write it."""
 
 HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 """Hosts that mean Docker Hub in an image name; `docker.io` also stands for a name without a host."""
@@ -31,7 +31,7 @@ _MAX_PORT = 65_535
 
 
 def strip_scheme(key: str) -> str:
-    """Return the key as the agent stores it: `http://` or `https://` cut once, in lower case only."""
+    """Return the key as the agent stores it: without one `http://` or `https://` in lower case."""
     for scheme in _SCHEMES:
         if key.startswith(scheme):
             return key[len(scheme) :]
@@ -39,12 +39,12 @@ def strip_scheme(key: str) -> str:
 
 
 def host_of(registry: str) -> str:
-    """Return what stands before the first slash: the part that must equal an image's host."""
+    """Return the text before the first slash, which must equal an image's host."""
     return registry.split("/", 1)[0]
 
 
 def path_of(registry: str) -> str:
-    """Return what stands after the first slash, empty when there is none."""
+    """Return the text after the first slash, empty if there is none."""
     return registry.partition("/")[2]
 
 
@@ -54,9 +54,9 @@ def names_host(part: str) -> bool:
 
 
 def shown_key(key: str) -> Optional[str]:
-    """Return the key when it may be shown; None when it may hold a password.
+    """Return the key if it may be shown, None if it may have a password.
 
-    That is anything with an `@` in it, a colon that no port follows, and base64 of a pair.
+    A key may have a password if it has an `@` or a colon without a port, or if it is base64 of `user:password`.
     """
     authority = host_of(key.partition("://")[2] or key)
     name, colon, port = authority.rpartition(":")
@@ -66,12 +66,12 @@ def shown_key(key: str) -> Optional[str]:
 
 
 def is_api_path(registry: str) -> bool:
-    """Tell whether the path is that of the registry's API (`/`, `/v1/`, `/v2/`), which no image name begins with."""
+    """Tell whether the path is that of the registry's API (`/`, `/v1/`, `/v2/`); no image name begins with it."""
     return path_of(registry).rstrip("/") in _API_PATHS
 
 
 def is_hub_alias(registry: str) -> bool:
-    """Tell whether a stored key means Docker Hub to people; all but HUB_KEY mean nothing to the agent."""
+    """Tell whether a stored key is a name of Docker Hub; the agent knows only HUB_KEY."""
     name, _, port = host_of(registry).lower().partition(":")
     return name.rstrip(".") in _HUB_SITES and port in {"", "80", "443"}
 
@@ -87,16 +87,17 @@ def is_valid_host(host: str) -> bool:
 
 
 def is_valid_path(path: str) -> bool:
-    """Tell whether an image's path can begin with this: lower case, nothing empty between slashes, tag allowed."""
+    """Tell whether an image's path can begin with this: lower case, no empty part between slashes, tag allowed."""
     name = path.split("@", 1)[0].split(":", 1)[0]
     return "//" not in f"/{name}" and not set(name) - _PATH_LETTERS
 
 
 def canonical_registry(key: str) -> str:
-    """Return the key that people mean by `key`, for a file that is written anew.
+    """Return the canonical spelling of a key, for a new file.
 
-    Every name of Docker Hub as a whole becomes CANONICAL_HUB_KEY; otherwise scheme, user information, white space
-    around it and a path of the registry's API go, and the host is in lower case. A path that scopes stays.
+    Every name of Docker Hub without another path becomes CANONICAL_HUB_KEY. From any other key, the scheme, the user
+    information, white space around it and a path of the registry's API are removed, and the host becomes lower case.
+    Any other path stays.
     """
     rest = re.sub(_SCHEMES_OF_ANY_KIND, "", key.strip(), count=1)
     host, slash, path = rest.rpartition("@")[2].partition("/")
@@ -107,8 +108,8 @@ def canonical_registry(key: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, without asking a name server."""
-    import ipaddress  # a millisecond that few commands need
+    """Tell whether a host is this machine, without a DNS request."""
+    import ipaddress  # takes a millisecond, and few commands need it
 
     try:
         return ipaddress.ip_address(host).is_loopback

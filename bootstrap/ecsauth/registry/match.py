@@ -1,12 +1,12 @@
-"""Which credential the agent sends for an image, over every order in which Go may walk a map.
+"""The credentials that the agent can send for an image, for every order in which Go may iterate over a map.
 
 Source: amazon-ecs-agent, agent/dockerclient/dockerauth/dockerauth.go GetAuthconfig, and agent/utils/repotag.go.
 
-The agent walks its map twice: once at start, where of keys that are one registry the last one walked stays, and once
-for each pull. That second walk has no order to speak of: whichever key of the image's host comes first is the start
-value, fit or not, and after it come all others, of which only a longer one that is a prefix of the image replaces it.
-So every key of the host can win that is not shorter than the longest prefix of the image among them; where the bare
-host is a key, it is the start value and nothing is random.
+The agent iterates over its map twice. At the start, the last one of several keys for the same registry stays. For each
+pull, the first key of the image's host becomes the candidate, even if its path does not match; then each longer key
+that is a prefix of the image replaces it. The order of both is random. So every key of the host can win that is not
+shorter than the longest prefix of the image among them. If the bare host is a key, it is the first candidate, and
+nothing is random.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HUB = "docker.io"
 
 
 class MatchStepKind(Enum):
-    """One step of the lookup, for somebody who asks why."""
+    """One step of the lookup, for an explanation of the result."""
 
     HOST = "host"  # the image's host, an implied docker.io too
     HUB_KEY = "hub-key"  # Docker Hub: only the key HUB_KEY is looked up, and it is there
@@ -45,16 +45,16 @@ class MatchStepKind(Enum):
 
 
 class MatchStep(NamedTuple):
-    """A step, with the host or registry concerned; a registry may hold a password, see registry_key.printable."""
+    """A step, with the host or registry concerned; a registry may have a password, see `keys.shown_key`."""
 
     kind: MatchStepKind
     registry: str
 
 
 class Match(NamedTuple):
-    """What can be sent for one image.
+    """The credentials that the agent can send for one image.
 
-    `candidates` holds every entry that can win with its credential; a single (None, ANONYMOUS) when there is none.
+    `candidates` has every entry that can win, with its credential; only (None, ANONYMOUS) if there is none.
     `deterministic` tells whether all candidates are the same credential.
     """
 
@@ -65,10 +65,10 @@ class Match(NamedTuple):
 
 
 def image_host(image: str) -> str:
-    """Return the host that the agent reads out of an image name, HUB when it names none.
+    """Return the host that the agent finds in an image name, HUB if it has none.
 
-    The tag is cut at the last colon unless a slash follows; then the first part of what has a slash in it is a host
-    if it has a dot or colon in it or is `localhost`.
+    The tag is cut at the last colon unless a slash follows. If the rest has a slash, the part before the first slash is
+    the host if it has a dot or colon or is `localhost`.
     """
     before, colon, tag = image.rpartition(":")
     repository = before if colon and "/" not in tag else image
@@ -100,7 +100,7 @@ def _hub(registries: Collection[str], steps: list[MatchStep]) -> frozenset[str]:
 
 
 def _winners(host: str, registries: Collection[str], image: str, steps: list[MatchStep]) -> frozenset[str]:
-    """Return the keys of the image's host that can win, and say why."""
+    """Return the keys of the image's host that can win; add the steps of the lookup to `steps`."""
     if not registries:
         steps.append(MatchStep(MatchStepKind.NO_KEY, host))
         return frozenset()
@@ -124,5 +124,5 @@ def _winners(host: str, registries: Collection[str], image: str, steps: list[Mat
 
 
 def _size(registry: str) -> int:
-    """Return the length that Go compares: bytes."""
+    """Return the length in bytes, which Go compares."""
     return len(registry.encode("utf-8", "surrogateescape"))

@@ -1,4 +1,4 @@
-"""The JSON document that is meant, where something stands around it that is no guess to remove."""
+"""Find the intended JSON document inside text that can be removed without a guess."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SHELL_ESCAPE = r'\\(["\\$`])'
 
 
 class Meant(NamedTuple):
-    """The text of the document and its value; None for one that is no JSON, which is then as it was given.
+    """The text of the document and its value, None if it is not JSON.
 
-    `is_wrapped`: docker's auths stood around it.
+    `is_wrapped`: the document was inside docker's `auths`.
     """
 
     text: Secret
@@ -26,7 +26,7 @@ class Meant(NamedTuple):
 
 
 def read(data: str) -> Meant:
-    """Return the document without a mark, the quotes of a shell, a comment behind it and docker's auths around it."""
+    """Return the document without a byte order mark, shell quotes, a comment after it and docker's `auths`."""
     text, value = _without_comment(data.removeprefix("\ufeff"))
     if value is None or value.kind is json.JsonKind.STRING:
         text = _unquoted(text)
@@ -39,9 +39,9 @@ def read(data: str) -> Meant:
 
 
 def without_comment(text: str) -> str:
-    """Return the text up to a # behind a complete document, the text itself where there is none.
+    """Return the text without a comment (`#`) after a complete document.
 
-    JSON cannot go on there, and no reader of the file knows comments behind a value.
+    JSON cannot continue there, and no program that reads the file supports comments after a value.
     """
     return _without_comment(text)[0]
 
@@ -65,12 +65,12 @@ def _decode(text: str) -> Optional[Value]:
 
 
 def _unquoted(text: str) -> str:
-    """Return what a shell would have made of a quoted or escaped document; the text itself if that is not clear."""
+    """Remove shell quotes and escapes from a document; return the text unchanged if the result is not clear."""
     body = text.strip(json.SPACE)
     is_quoted = is_shell_quoted(text) and body[-1] == body[0]
     inner = body[1:-1] if is_quoted else body
     unescaped = re.sub(_SHELL_ESCAPE, "", inner)
-    # Backslashes are a shell's only where every quote has one; else they are those of JSON.
+    # The backslashes are those of a shell only if every quote has one; else they belong to the JSON.
     if is_quoted and (body[0] == "'" or '"' in unescaped):
         return inner
     return text if '"' in unescaped or "\\" in unescaped else re.sub(_SHELL_ESCAPE, r"\1", inner)

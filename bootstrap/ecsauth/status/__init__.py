@@ -1,1 +1,1 @@
-"""Whether env-file, S3 object and agent agree."""
+"""Tell whether env-file, S3 object and agent agree."""

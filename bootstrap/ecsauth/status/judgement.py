@@ -1,4 +1,4 @@
-"""The words in which `status` and `doctor` judge: ok, warning, failed, skipped, each with what was found."""
+"""The results of `status` and `doctor`: ok, warning, failed or skipped, each with a message."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class CheckOutcome(str, Enum):
-    """How a check ended; skipped: it could not be told."""
+    """The outcome of a check; SKIPPED means that the check could not be made."""
 
     OK = "ok"
     WARNING = "warning"
@@ -19,9 +19,9 @@ class CheckOutcome(str, Enum):
 
 
 class Diagnosis(NamedTuple):
-    """What a check found, in one line, and the fix where there is something to fix.
+    """The result of a check in one line, and the fix if there is one.
 
-    `needs` names the check that has to hold before one that was skipped for it.
+    `needs` is the check that has to pass first; only a skipped check has it.
     """
 
     outcome: CheckOutcome
@@ -31,25 +31,25 @@ class Diagnosis(NamedTuple):
 
 
 def ok(said: str) -> Diagnosis:
-    """Return that it is well."""
+    """Return the diagnosis of a check that passed."""
     return Diagnosis(CheckOutcome.OK, said)
 
 
 def warning(said: str, fix: str = "") -> Diagnosis:
-    """Return that it works, and that something should be done all the same."""
+    """Return the diagnosis of something that works but needs attention."""
     return Diagnosis(CheckOutcome.WARNING, said, fix)
 
 
 def failed(said: str, fix: str = "") -> Diagnosis:
-    """Return that it does not work."""
+    """Return the diagnosis of something that does not work."""
     return Diagnosis(CheckOutcome.FAILED, said, fix)
 
 
 def skipped(said: str, fix: str = "") -> Diagnosis:
-    """Return that it could not be told."""
+    """Return the diagnosis of a check that could not be made."""
     return Diagnosis(CheckOutcome.SKIPPED, said, fix)
 
 
 def blame(fault: EcsauthError) -> Diagnosis:
-    """Return what a fault says; what only root may look at is no fault of the machine."""
+    """Return the diagnosis for an error: skipped if only root may read something, else failed."""
     return (skipped if fault.needs_root else failed)(fault.message, fault.hints[0] if fault.hints else "")

@@ -1,4 +1,4 @@
-"""How the last run ended, as it is recorded: what `status` and `doctor` begin with."""
+"""The recorded result of the last run of `boot`: the first line of `status` and `doctor`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BOOT = CommandHint("boot again", "ecsauth", "boot", S3URI)
 
 
 def last_run(state: Optional[State], why: Optional[Unreadable], now: int) -> Diagnosis:
-    """Judge it; `why` the record cannot be read."""
+    """Return the diagnosis of the last run; `why` is the reason if its record cannot be read."""
     if why is not None or state is None:
         reason = "the record is not readable" if why is not None and why.needs_root else why.reason if why else ""
         return skipped(reason or "none is recorded here", why.fix if why is not None else "")

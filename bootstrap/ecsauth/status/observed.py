@@ -1,6 +1,6 @@
-"""What `status` has seen of an instance, before anything is concluded from it.
+"""The observed state of an instance, which `status` judges.
 
-It holds the env-file and the agent's environment, to be compared in memory; neither is shown by `repr`.
+It has the env-file and the agent's environment, for a comparison in memory; `repr` shows neither.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class Placed(NamedTuple):
-    """What stands at a path: its permission bits, and its owner's number."""
+    """The permission bits of a file, and the user ID of its owner."""
 
     mode: int
     owner: int
 
     @property
     def owner_name(self) -> str:
-        """The owner in words."""
+        """The owner, for a message."""
         return "root" if self.owner == 0 else f"user {self.owner}"
 
 
 class Unreadable(NamedTuple):
-    """Why something could not be looked at, and what to do about it; `needs_root`: root could."""
+    """Why something could not be read, and the fix; `needs_root`: root could read it."""
 
     reason: str
     fix: str = ""
@@ -39,7 +39,7 @@ class Unreadable(NamedTuple):
 
 
 class File(NamedTuple):
-    """The env-file's place: what stands there, and the copy of what ecsauth last proved good."""
+    """The env-file on the instance, and the last verified file."""
 
     path: str
     placed: Optional[Placed] = None
@@ -49,18 +49,18 @@ class File(NamedTuple):
 
 
 class RunsAs(str, Enum):
-    """How the agent runs here."""
+    """How the agent runs on this instance."""
 
     CONTAINER = "container"
     SERVICE = "service"
 
 
 class Runs(NamedTuple):
-    """What runs the agent, `since` when (seconds since the epoch), or why it does `not_running`.
+    """How the agent runs: `since` is its start (seconds since the epoch), `not_running` the reason if it does not run.
 
-    `is_ours` and `version` are of a container that ecsauth made. `environment` is what the container was made with.
-    `kept` is where it keeps its state, None where docker does not say. `has_file` tells whether a service was started
-    after the env-file was installed, None where nobody knows.
+    `is_ours` and `version` are set for a container that ecsauth created. `environment` is that of the container.
+    `kept` is where the agent keeps its state, None if docker does not show it. `has_file` tells whether the service was
+    started after the env-file was installed, None if that is unknown.
     """
 
     way: Optional[RunsAs]
@@ -76,7 +76,7 @@ class Runs(NamedTuple):
 
 
 class Remote(str, Enum):
-    """What S3 holds, compared with what is installed."""
+    """The S3 object compared with the installed version."""
 
     SAME = "same"
     NEWER = "newer"
@@ -88,7 +88,7 @@ class Remote(str, Enum):
 
 
 class S3(NamedTuple):
-    """S3's answer: what it holds, or why it did not say."""
+    """S3's answer: the metadata of the object, or the reason why there is none."""
 
     remote: Remote
     facts: Optional[ObjectFacts] = None
@@ -96,7 +96,7 @@ class S3(NamedTuple):
 
 
 class Observed(NamedTuple):
-    """Everything that was seen at `now` (seconds since the epoch); `s3` is None where it was not asked."""
+    """All observations, made at `now` (seconds since the epoch); `s3` is None if S3 was not asked."""
 
     now: int
     moment: Moment
@@ -110,7 +110,7 @@ class Observed(NamedTuple):
 
 
 def compared(held: Optional[ObjectFacts], installed: ObjectFacts) -> S3:
-    """Return how what S3 holds stands to what is installed."""
+    """Compare the S3 object (None if there is none) with the installed version."""
     if held is None:
         return S3(Remote.ABSENT)
     if held.is_same_object(installed):
@@ -119,8 +119,8 @@ def compared(held: Optional[ObjectFacts], installed: ObjectFacts) -> S3:
 
 
 def epoch(stamp: str) -> Optional[int]:
-    """Return the seconds since the epoch of docker's timestamp, RFC 3339 in UTC; None for one that is none."""
-    import calendar  # with it comes datetime, which no other command needs
+    """Return docker's timestamp (RFC 3339, in UTC) as seconds since the epoch; None if it is malformed."""
+    import calendar  # imports datetime, which no other command needs
 
     try:
         return calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S"))

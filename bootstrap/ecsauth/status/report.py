@@ -1,6 +1,6 @@
-"""Do the env-file, S3 and the agent that runs agree? One topic a question, each with what to do where the answer is no.
+"""Compare the env-file, S3 and the running agent: one topic for each comparison, with a fix if they differ.
 
-What could not be read is not agreed on. No topic holds a value of the env-file.
+A topic that could not be read does not agree. No topic has a value of the env-file.
 """
 
 from __future__ import annotations
@@ -28,18 +28,17 @@ _LOG = CommandHint("see", "docker", "logs", "ecs-agent")
 _FIRST = CommandHint("boot", "ecsauth", "boot", S3URI)
 _DOCTOR = CommandHint("look closer", "ecsauth", "doctor")
 _PUSH = CommandHint("push the file again", "ecsauth", "push", FILE, S3URI)
-# Of an agent that is not boot's to start: it was told `--launch none`.
+# The fix if `boot` does not start the agent (`--launch none`).
 _START = "start it as it is started here: boot was told --launch none"
 _RESTART = f"re{_START}"
 _NONE = "there is neither a container ecs-agent nor a service"
 _NO_NAME = "a variable with an unusual name"
-# ecs-init gives the agent these by what it finds on the machine, whatever the file says (ecs-init/docker/docker.go,
-# getContainerConfig).
+# ecs-init sets these from the machine, whatever the file says (ecs-init/docker/docker.go, getContainerConfig).
 _OF_ECS_INIT = frozenset({"ECS_ENABLE_TASK_ENI", "ECS_EBSTA_SUPPORTED"})
 
 
 class Topic(NamedTuple):
-    """One line of the report; `fix` is for one that does not agree, `grade` for one that does more than differ."""
+    """One line of the report. A topic that does not agree has a `fix`; `grade` is its outcome if not a warning."""
 
     name: str
     said: str
@@ -49,7 +48,7 @@ class Topic(NamedTuple):
 
     @property
     def outcome(self) -> CheckOutcome:
-        """How it stands, in the words of `doctor`."""
+        """The outcome, with the same values as in `doctor`."""
         return self.grade or (CheckOutcome.OK if self.agrees else CheckOutcome.WARNING)
 
 
@@ -62,7 +61,7 @@ def topics(seen: Observed) -> tuple[Topic, ...]:
 
 
 def differing(seen: Observed) -> Optional[frozenset[str]]:
-    """Return the names in which the agent's environment is not what the file gives, None if that cannot be told."""
+    """Return the variables that differ between the agent's environment and the file, None if that is unknown."""
     runs, data = seen.runs, seen.file.data
     if runs.environment is None or data is None or (runs.way is RunsAs.CONTAINER and not runs.is_ours):
         return None
@@ -71,7 +70,7 @@ def differing(seen: Observed) -> Optional[frozenset[str]]:
         wanted = envfile.ecs_init(data).process_environment()
         return frozenset(name for name in _changed(wanted, given) if name not in _OF_ECS_INIT)
     wanted = envfile.docker(data).process_environment()
-    # A variable that is in the file no more; what the documented command sets by itself is nobody's change.
+    # Variables that are no longer in the file, without those that the documented `docker run` command sets.
     extra = {
         name
         for name, value in given.items()
@@ -81,12 +80,12 @@ def differing(seen: Observed) -> Optional[frozenset[str]]:
 
 
 def names_shown(names: frozenset[str]) -> list[str]:
-    """Return the names as they may stand in a message: some look like names and are parts of a secret."""
+    """Return the names that a message may show: a text that looks like a name can be part of a secret."""
     return sorted({shown(name) or _NO_NAME for name in names})
 
 
 def cluster(seen: Observed) -> Optional[str]:
-    """Return the cluster that the env-file names, None where the file cannot be read."""
+    """Return the cluster that the env-file names, None if the file cannot be read."""
     if seen.file.data is None:
         return None
     reader = envfile.ecs_init if seen.runs.way is RunsAs.SERVICE else envfile.docker
@@ -98,7 +97,7 @@ def _changed(wanted: dict[str, Secret], given: dict[str, Secret]) -> set[str]:
 
 
 def is_as_left(file: File) -> Optional[bool]:
-    """Tell whether the file is as ecsauth left it, None where that cannot be told."""
+    """Tell whether the file is unchanged since ecsauth installed it, None if that is unknown."""
     if file.unreadable is not None:
         return None
     mode = file.placed.mode if file.placed is not None else PRIVATE
@@ -142,7 +141,7 @@ def _recorded(seen: Observed) -> Iterator[Topic]:
 
 def _last_run(seen: Observed) -> Topic:
     found = last_run(seen.state, seen.state_unreadable, seen.now)
-    # That the record cannot be read is told, and counts, where the version is.
+    # An unreadable record counts as a difference in the topic `version`, not here.
     return Topic("last-run", found.said, found.outcome is not CheckOutcome.WARNING, found.fix, found.outcome)
 
 
@@ -196,7 +195,7 @@ def _s3(s3: S3, seen: Observed) -> Topic:
 
 
 def _why_unknown(seen: Observed) -> str:
-    """Return what helps where S3 was not asked, or the question failed."""
+    """Return the fix if S3 was not asked, or if the request failed."""
     if seen.state_unreadable is not None:
         return seen.state_unreadable.fix
     return _DOCTOR if seen.state is not None and seen.state.installed is not None else _FIRST
@@ -234,12 +233,12 @@ def _starts_agent(seen: Observed) -> bool:
 
 
 def _start(seen: Observed) -> str:
-    """Return how an agent is started that does not run."""
+    """Return the fix for an agent that does not run."""
     return BOOT if _starts_agent(seen) else _START
 
 
 def _environment(seen: Observed) -> Iterator[Topic]:
-    """Compare what the agent was given with the file; where docker does not say, go by the times."""
+    """Compare the agent's environment with the file; if docker does not show it, compare the times of both."""
     if not seen.runs.running:
         return
     names, fix = differing(seen), BOOT if _starts_agent(seen) else _RESTART
@@ -277,7 +276,7 @@ def _answer(seen: Observed) -> Topic:
 
 
 def _take_another_cluster(seen: Observed) -> str:
-    """Return how the agent comes into the file's cluster: with the saved state of another one it would exit."""
+    """Return the fix for an agent in another cluster: with the saved state of that cluster, it would exit."""
     if seen.runs.kept is None or seen.runs.kept.place:
         return "replace the instance"
     return BOOT if _starts_agent(seen) else _RESTART

@@ -1,8 +1,8 @@
-"""The catalogue of rules: what each finding means, what follows from it, and how to mend it. Data only.
+"""The catalogue of rules: the meaning, the consequence and the fix of each finding. Data only.
 
 Codes are stable: F1xx for the file, V2xx for the variables, A3xx for the registry credentials. A code is never used
-again for something else. `RULES` is the whole catalogue, in the order of the codes; nothing of it is read before it is
-asked for, because most files have no finding.
+again for another rule. `RULES` is the whole catalogue, in the order of the codes. It is loaded only when it is used,
+because most files have no finding.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FAMILIES = ("F", "V", "A")
 
 
 def find(code: str) -> Optional[Rule]:
-    """Return the rule with this code, in any case of its letter; None for a code that no rule has."""
+    """Return the rule with this code, in upper or lower case; None if no rule has it."""
     return _family(code[:1].upper()).get(code.upper())
 
 

@@ -1,4 +1,4 @@
-"""Rules of the JSON of the registry credentials, A31x to A33x: what Go does not take."""
+"""Rules of the JSON of the registry credentials, A31x to A33x: JSON that Go refuses."""
 
 from __future__ import annotations
 

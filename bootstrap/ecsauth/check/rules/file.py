@@ -9,7 +9,7 @@ _GET_ENV_VARS = "amazon-ecs-agent ecs-init/docker/docker.go, getEnvVars"
 _ENV_FILE = "systemd src/basic/env-file.c"
 _REFUSED = "docker refuses the whole file and the agent does not start"
 _LOG = "ECS_LOGLEVEL=debug\n"
-# Through a file that nobody else can read, and back into the one that keeps its mode.
+# Writes to a temporary file that only its owner can read, then back into the env-file, which keeps its mode.
 _ICONV = "(umask 077; iconv -f {} -t UTF-8 FILE > FILE.utf8 && cat FILE.utf8 > FILE; rm FILE.utf8)"
 
 RULES = (

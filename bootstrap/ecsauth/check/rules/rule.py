@@ -10,12 +10,12 @@ ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
 
 class Rule(NamedTuple):
-    """What `check` looks for.
+    """One fault that `check` finds.
 
-    `title` is what is wrong, in one line, lower case; `consequence` what happens to the instance; `fix` what to do,
-    with FILE for the name of the file at hand. `source` is where the program that reads the file shows this behaviour.
-    `before` and `after` are whole env-files, with made-up secrets: the first has the fault, the second is mended.
-    Bytes that are not UTF-8 stand in `before` as surrogateescape.
+    `title` says what is wrong, in one line of lower case; `consequence` what happens to the instance; `fix` what to do,
+    with FILE for the name of the file. `source` is the place in the source code of the program with this behaviour.
+    `before` and `after` are whole env-files with made-up secrets: the first has the fault, the second does not. Bytes
+    that are not UTF-8 are surrogate escapes in `before`.
     """
 
     code: str
@@ -29,21 +29,21 @@ class Rule(NamedTuple):
 
 
 CLUSTER = "ECS_CLUSTER=prod\n"
-"""The first line of most examples: without it every one would also be found to join the cluster `default`."""
+"""The first line of most examples: without it, each would have a finding about the cluster too."""
 
 
 DROPPED = (
     "the agent drops all registry credentials, with one warning in its log: private images are pulled anonymously, and"
     " the pulls fail"
 )
-"""What follows from registry credentials that the agent cannot read."""
+"""The consequence of registry credentials that the agent cannot read."""
 
 
 FILL_IN = (
     "let the script that writes the file fill it in: the shell leaves a placeholder in a here-document whose mark is"
     " quoted (<<'EOF'), Terraform one with $$, CloudFormation one without Fn::Sub or with ${!…}"
 )
-"""What to do about a placeholder."""
+"""The fix for a placeholder."""
 
 
 def auth(kind: str, data: str) -> str:
