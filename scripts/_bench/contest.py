@@ -24,11 +24,15 @@ class Contender(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What one run of a command took: wall and CPU seconds, and peak memory in KiB."""
+    """What one run of a command took: wall and CPU seconds, and peak memory in KiB.
+
+    `began` is of the clock that `time.perf_counter` reads, which is one for all processes of a Linux machine.
+    """
 
     wall: float
     cpu: float
     memory: float
+    began: float = 0.0
 
 
 class Contest:
@@ -69,21 +73,29 @@ class Contest:
         """Return what a contender's runs took of `what`, a field of Run."""
         return [getattr(run, what) for run in self.runs[name]]
 
+    def ratios(self, name: str, what: str) -> list[float]:
+        """Return, of each round, what a contender took for each unit that `against` took in the same round."""
+        return [one / other for one, other in zip(self.taken(name, what), self.taken(self.against, what))]
+
     def ratio(self, name: str, what: str) -> float:
-        """Return the median, over the rounds, of what it took for each unit that `against` took in the same round."""
-        pairs = zip(self.taken(name, what), self.taken(self.against, what))
-        return median(one / other for one, other in pairs)
+        """Return the median of the ratios."""
+        return median(self.ratios(name, what))
 
     def _run(self, contender: Contender) -> Run:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", _RUN_ONCE, *contender.command],
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=_LONGEST_S,
-            check=True,
-        )
-        wall, cpu, memory, status = done.stdout.split()
-        if status != "0":
-            raise SystemExit(f"bench: {contender.name} failed: {done.stderr.strip()}")
-        return Run(float(wall), float(cpu), float(memory))
+        return measured(contender, self._environment)
+
+
+def measured(contender: Contender, environment: Mapping[str, str]) -> Run:
+    """Run a command once; raise SystemExit if it fails."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", _RUN_ONCE, *contender.command],
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=_LONGEST_S,
+        check=True,
+    )
+    wall, cpu, memory, status, began = done.stdout.split()
+    if status != "0":
+        raise SystemExit(f"bench: {contender.name} failed: {done.stderr.strip()}")
+    return Run(float(wall), float(cpu), float(memory), float(began))

@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from contest import Contender
 from ecsauth import aws_names
 from ecsauth.aws import sigv4
 from ecsauth.boot.units import UnitFile
 from ecsauth.deploy import user_data
 from metadata_service import Instance
+
+from _bench.contest import Contender
 
 if TYPE_CHECKING:
     from s3_server import S3Server

@@ -1,4 +1,4 @@
-"""Runs one command and prints wall seconds, CPU seconds, peak memory in KiB and exit status.
+"""Runs one command and prints wall seconds, CPU seconds, peak memory in KiB, exit status and when it began.
 
 A program of its own, run by `python -I -S`: Linux counts the memory of the process that starts a command as that
 command's own until it has loaded its program, so whoever measures has to be smaller than all that is measured.
@@ -14,4 +14,4 @@ began = time.perf_counter()
 child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet)
 _, status, usage = os.wait4(child, 0)
 seconds = time.perf_counter() - began
-sys.stdout.write(f"{seconds} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss} {status}\n")
+sys.stdout.write(f"{seconds} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss} {status} {began}\n")

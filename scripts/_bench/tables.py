@@ -5,12 +5,10 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from contest import Run
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from contest import Contest
+    from _bench.contest import Contest
 
 _KIB_PER_MIB = 1024
 
@@ -27,7 +25,7 @@ def rows(contest: Contest) -> list[tuple[str, ...]]:
 
 
 def _row(contest: Contest, name: str) -> tuple[str, ...]:
-    wall, cpu, memory = (contest.taken(name, what) for what in Run._fields)
+    wall, cpu, memory = (contest.taken(name, what) for what in ("wall", "cpu", "memory"))
     return (
         name,
         f"{median(wall):.3f} s",

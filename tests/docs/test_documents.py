@@ -9,6 +9,7 @@ import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import ecsauth
 import pytest
@@ -28,6 +29,8 @@ FOREIGN_OPTIONS = {
     *("--env-file", "--all", "--tail", "--filter", "--markdown", "--python", "--now"),
     # Of scripts/test and scripts/mutate, and of pytest here.
     *("--quick", "--own-host", "--seed"),
+    # Of scripts/bench.
+    "--write",
 }
 
 
@@ -82,6 +85,19 @@ def test_benchmarks_say_how_they_were_made() -> None:
     page = _text("docs/benchmarks.md")
     assert "scripts/bench -n " in page
     assert re.search(r"n = \d+ rounds, Python 3\.\d+\.\d+, .*botocore [\d.]+, .*awscrt absent", page)
+
+
+def test_benchmarks_plot_holds_each_row() -> None:
+    """The page shows a well-formed picture with the name and the ratio of every command that fetches the object."""
+    page = _text("docs/benchmarks.md")
+    assert "](benchmarks.svg)" in page
+    picture = ET.fromstring(_text("docs/benchmarks.svg"))  # noqa: S314 - our own
+    texts = [element.text or "" for element in picture.iter("{http://www.w3.org/2000/svg}text")]
+    tables = re.findall(r"^### Fetch the object, .*\n\n((?:\|.*\n)+)", page, flags=re.MULTILINE)
+    rows = [line.strip("| ").split(" | ") for table in tables for line in table.splitlines()[2:]]
+    assert len(tables) == 2
+    shown = [(name, figures.split()[0]) for name, figures in zip(texts, texts[1:]) if " (" in figures]
+    assert shown == [(row[0], row[3]) for row in rows]
 
 
 def _text(name: str) -> str:
