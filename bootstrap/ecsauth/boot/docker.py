@@ -1,4 +1,4 @@
-"""The agent in a container of its own, by docker: what is found on the machine, and the plan for it."""
+"""The agent as a container that docker runs: inspect the machine and plan the launch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FORGET = Step("remove the agent that a finished run had parked", ("docker", "rm
 
 
 class Found(NamedTuple):
-    """What docker shows before anything is changed."""
+    """What docker shows before this run changes anything."""
 
     has_image: bool
     agent: Optional[Container]
@@ -46,11 +46,11 @@ class Engine(Protocol):
         """Run one command of a plan; raise LaunchError if it fails or takes longer."""
 
     def log(self) -> str:
-        """Return the end of what the agent has written."""
+        """Return the end of the agent's log."""
 
 
 class ContainerStarter:
-    """Starts the agent by docker, from an image; `rules` gives what the host still needs for it, None: nothing does."""
+    """Starts the agent by docker from an image. `rules` returns the steps that the host needs, None: it needs none."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class ContainerStarter:
         self._rules = rules
 
     def way(self, accepted: Accepted, terms: Terms, state: State) -> ContainerWay:
-        """Look at docker and plan; raise LaunchError."""
+        """Inspect docker and plan the launch; raise LaunchError."""
         reading = envfile.docker(accepted.data)
         variables = {name: value.reveal() for name, value in reading.environment().items() if name in VARIABLES}
         wanted = WantedContainer(
@@ -85,10 +85,10 @@ class ContainerStarter:
 
 
 class ContainerWay:
-    """The way to the wanted container from what docker shows.
+    """The launch mode that starts the agent as a container by docker.
 
-    `prepare` are steps that the host needs beside the agent's own. Raises LaunchError if docker is not fit, or an
-    agent would be stopped that must not be. `state` is what was recorded before this run.
+    `prepare` are the steps that the host needs before the agent starts. `state` is the state before this run.
+    Raises LaunchError if docker is not fit, or if the plan stops an agent that must not be stopped.
     """
 
     def __init__(
@@ -127,15 +127,15 @@ class ContainerWay:
         self._engine.run(command, seconds)
 
     def judge(self) -> tuple[AgentVerdict, Optional[Registration]]:
-        """Return how the wanted container is, and what the agent says of itself."""
+        """Return the health of the wanted container, and the agent's answer."""
         registration = self._agent.registration()
         agent = self._engine.agent()
-        # Whatever it was made from, the agent that is only started again is the one that is meant.
+        # An agent that is only started again counts, whatever version and flags it has.
         ours = agent if self._revives or docker_plan.is_right(agent, self._wanted) else None
         return health.judge(ours, registration, self._cluster), registration
 
     def previous(self) -> AgentVerdict:
-        """Return how the previous agent is, after the way back."""
+        """Return the health of the previous agent after a rollback."""
         registration = self._agent.registration()
         try:
             agent = self._engine.agent()
@@ -146,7 +146,7 @@ class ContainerWay:
         return health.previous(agent, registration, self._exits)
 
     def log(self) -> str:
-        """Return the end of what the agent has written."""
+        """Return the end of the agent's log."""
         return self._engine.log()
 
 
@@ -164,7 +164,7 @@ def _plan(found: Found, wanted: WantedContainer, state: State, *, force: bool) -
 
 
 def _is_unverified(found: Found, state: State) -> bool:
-    """Tell whether the agent was started by a change that is still open: file and agent of before belong together."""
+    """Tell whether the open change has started this agent. Then a rollback must restore the agent before it."""
     if state.in_progress is None or found.agent is None or not found.agent.version:
         return False
     known = state.verified.identity if state.verified is not None else None
@@ -172,10 +172,11 @@ def _is_unverified(found: Found, state: State) -> bool:
 
 
 def _is_outlived(found: Found, state: State) -> bool:
-    """Tell whether a run that was killed at its very end has left the predecessor of an agent that it saw register.
+    """Tell whether the agent has registered and a run that was killed at its end did not remove the previous one.
 
-    It has to go before the next change is opened: beside it, in an open change, that agent would count as one on
-    trial. A parked one of the same version may be what a trial of another image goes back to.
+    The previous agent must be removed before the next change is opened: beside it, in an open change, the running
+    agent would count as unverified. If both have the same version, the previous one is kept: a change of the image may
+    be in progress, and its rollback restores that agent.
     """
     if state.in_progress is not None or state.verified is None or found.agent is None or found.parked is None:
         return False
@@ -203,7 +204,7 @@ def _refuse_to_stop(container: Container, wanted: WantedContainer, agent: Agent,
 
 
 def _why_lost(kept: Kept, wanted: Kept) -> str:
-    """Return why the wanted agent does not find the state of the running one, up to what that one has."""
+    """Return the first half of the message: why the wanted agent does not find the state of the running one."""
     if kept.lack:
         return f"the running agent keeps no state ({kept.lack}) and"
     if wanted.lack:
