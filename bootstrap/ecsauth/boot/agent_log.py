@@ -47,10 +47,10 @@ def redacted_log(log: str, *files: bytes) -> tuple[str, ...]:
     for secret in sorted(secrets, key=len, reverse=True):
         log = log.replace(secret, _MASK)
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
-    return tuple(shortened(_printable(line), _LONGEST_LINE) for line in _telling(lines))
+    return tuple(shortened(_printable(line), _LONGEST_LINE) for line in _relevant(lines))
 
 
-def _telling(lines: list[str]) -> list[str]:
+def _relevant(lines: list[str]) -> list[str]:
     """Return the last lines and the first error, without the lines of every start unless there are no others."""
     told = [line for line in lines if not _START.search(line)] or lines
     last = told[-MOST_LINES:]

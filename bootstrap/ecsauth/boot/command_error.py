@@ -33,7 +33,7 @@ _NO_RIGHTS = re.compile(
 _ERROR_OF_LOG = re.compile(r"time=\"[^\"]*\" level=\w+ msg=\"?(.*?)\"?$")
 
 
-def complaint(text: str) -> str:
+def cause_of(text: str) -> str:
     """Return the cause in one line: from the line that names it to the end, else the last line that is not noise."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = [line for line in lines if not _NOISE.match(line)]

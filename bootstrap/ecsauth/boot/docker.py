@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from ecsauth.boot.state import State
     from ecsauth.envfile import Reading
 
-_FORGET = Step("remove the agent that a finished run had parked", ("docker", "rm", "--force", docker_plan.PARKED))
+_REMOVE_SET_ASIDE = Step(
+    "remove the agent that a finished run had parked", ("docker", "rm", "--force", docker_plan.PREVIOUS_NAME)
+)
 
 
 class Found(NamedTuple):
@@ -30,7 +32,7 @@ class Found(NamedTuple):
 
     has_image: bool
     agent: Optional[Container]
-    parked: Optional[Container]
+    set_aside: Optional[Container]
 
 
 class Engine(Protocol):
@@ -67,7 +69,7 @@ class ContainerStarter:
         self._awsvpc = awsvpc
         self._rules = rules
 
-    def way(self, accepted: Accepted, terms: Terms, state: State) -> ContainerWay:
+    def launch_mode(self, accepted: Accepted, terms: Terms, state: State) -> ContainerMode:
         """Inspect docker and plan the launch; raise LaunchError."""
         reading = envfile.docker(accepted.data)
         variables = {name: value.reveal() for name, value in reading.environment().items() if name in VARIABLES}
@@ -81,10 +83,10 @@ class ContainerStarter:
             kept=docker_plan.kept(variables, awsvpc=self._awsvpc),
         )
         steps = self._rules(reading) if self._rules is not None else ()
-        return ContainerWay(self._engine, self._agent, wanted, terms, state, prepare=steps)
+        return ContainerMode(self._engine, self._agent, wanted, terms, state, prepare=steps)
 
 
-class ContainerWay:
+class ContainerMode:
     """The launch mode that starts the agent as a container by docker.
 
     `prepare` are the steps that the host needs before the agent starts. `state` is the state before this run.
@@ -108,7 +110,7 @@ class ContainerWay:
         self._revives = terms.revives
         self._exits: Optional[int] = None
         found = engine.look(wanted.image)
-        self.has_agent = found.agent is not None or found.parked is not None
+        self.has_agent = found.agent is not None or found.set_aside is not None
         self.runs = found.agent is not None and found.agent.running
         self.is_looping = found.agent is not None and found.agent.restarting
         self.fingerprint = docker_plan.fingerprint(wanted)
@@ -118,7 +120,7 @@ class ContainerWay:
         else:
             plan = _plan(found, wanted, state, force=terms.force)
         self.plan = plan._replace(prepare=(*plan.prepare, *prepare))
-        for running in (found.agent, found.parked):
+        for running in (found.agent, found.set_aside):
             if running is not None and running.container_id == plan.stops:
                 _refuse_to_stop(running, wanted, agent, terms)
 
@@ -134,7 +136,7 @@ class ContainerWay:
         ours = agent if self._revives or docker_plan.is_right(agent, self._wanted) else None
         return health.judge(ours, registration, self._cluster), registration
 
-    def previous(self) -> AgentVerdict:
+    def judge_previous(self) -> AgentVerdict:
         """Return the health of the previous agent after a rollback."""
         registration = self._agent.registration()
         try:
@@ -143,7 +145,7 @@ class ContainerWay:
             return AgentVerdict(Health.PENDING, fault.message, seen=False)
         if self._exits is None:
             self._exits = agent.restart_count if agent is not None else 0
-        return health.previous(agent, registration, self._exits)
+        return health.judge_previous(agent, registration, self._exits)
 
     def log(self) -> str:
         """Return the end of the agent's log."""
@@ -151,16 +153,16 @@ class ContainerWay:
 
 
 def _plan(found: Found, wanted: WantedContainer, state: State, *, force: bool) -> Plan:
-    outlived = _is_outlived(found, state)
+    leftover = _is_leftover(found, state)
     plan = docker_plan.plan(
         wanted,
         found.agent,
-        None if outlived else found.parked,
+        None if leftover else found.set_aside,
         has_image=found.has_image,
         force=force,
         unverified=_is_unverified(found, state) or (found.agent is not None and found.agent.auto_remove),
     )
-    return plan._replace(prepare=(*plan.prepare, _FORGET)) if outlived else plan
+    return plan._replace(prepare=(*plan.prepare, _REMOVE_SET_ASIDE)) if leftover else plan
 
 
 def _is_unverified(found: Found, state: State) -> bool:
@@ -168,19 +170,19 @@ def _is_unverified(found: Found, state: State) -> bool:
     if state.in_progress is None or found.agent is None or not found.agent.version:
         return False
     known = state.verified.identity if state.verified is not None else None
-    return found.parked is not None or found.agent.version != known
+    return found.set_aside is not None or found.agent.version != known
 
 
-def _is_outlived(found: Found, state: State) -> bool:
+def _is_leftover(found: Found, state: State) -> bool:
     """Tell whether the agent has registered and a run that was killed at its end did not remove the previous one.
 
     The previous agent must be removed before the next change is opened: beside it, in an open change, the running
     agent would count as unverified. If both have the same version, the previous one is kept: a change of the image may
     be in progress, and its rollback restores that agent.
     """
-    if state.in_progress is not None or state.verified is None or found.agent is None or found.parked is None:
+    if state.in_progress is not None or state.verified is None or found.agent is None or found.set_aside is None:
         return False
-    return found.agent.version == state.verified.identity != found.parked.version
+    return found.agent.version == state.verified.identity != found.set_aside.version
 
 
 def _refuse_to_stop(container: Container, wanted: WantedContainer, agent: Agent, terms: Terms) -> None:

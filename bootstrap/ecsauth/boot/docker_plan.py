@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "ecs-agent"
-PARKED = "ecs-agent-previous"
+PREVIOUS_NAME = "ecs-agent-previous"
 IMAGE = "amazon/amazon-ecs-agent:latest"
 VERSION_LABEL = "ecsauth.version"
 PLAN_LABEL = "ecsauth.plan"
@@ -159,13 +159,13 @@ def is_right(container: Optional[Container], wanted: WantedContainer) -> bool:
 
 def start_again(agent: Container) -> Plan:
     """Return the steps that start a stopped agent, whatever its flags; no steps if it runs."""
-    return Plan(steps=_mend(agent))
+    return Plan(steps=_repair(agent))
 
 
 def plan(
     wanted: WantedContainer,
     agent: Optional[Container],
-    parked: Optional[Container],
+    set_aside: Optional[Container],
     *,
     has_image: bool,
     force: bool = False,
@@ -176,24 +176,24 @@ def plan(
     `set_aside` is a previous agent that an earlier run renamed and did not remove: that run was killed, or it ended
     before its new agent had registered. `unverified` tells that `agent` is that new one: a rollback never restores it.
     """
-    finish = (Step("remove the previous agent", ("docker", "rm", "--force", PARKED)),)
+    finish = (Step("remove the previous agent", ("docker", "rm", "--force", PREVIOUS_NAME)),)
     if agent is not None and is_right(agent, wanted) and not force:
-        if parked is None:
-            return Plan(steps=_mend(agent))
-        return Plan(steps=_mend(agent), back=_bring_back(parked), finish=finish, previous=True)
+        if set_aside is None:
+            return Plan(steps=_repair(agent))
+        return Plan(steps=_repair(agent), back=_restore_set_aside(set_aside), finish=finish, previous=True)
     prepare = () if has_image else (Step("pull the image", ("docker", "pull", "--quiet", wanted.image), _PULL),)
     run = Step("start the agent", run_command(wanted), _START, undo=(_REMOVE,))
-    if agent is None and parked is None:
+    if agent is None and set_aside is None:
         return Plan(prepare, (run,))
-    if agent is None or unverified or agent.auto_remove or (parked is not None and not agent.running):
-        return _after_parked(prepare, run, agent, parked, finish)
-    forget = (Step("remove an agent parked by an earlier run", _FORGET),) if parked is not None else ()
+    if agent is None or unverified or agent.auto_remove or (set_aside is not None and not agent.running):
+        return _plan_with_set_aside(prepare, run, agent, set_aside, finish)
+    forget = (Step("remove an agent parked by an earlier run", _REMOVE_SET_ASIDE),) if set_aside is not None else ()
     stops = agent.container_id if agent.running else None
-    return Plan(prepare, (*forget, *_park(agent), run), _revive(agent), finish, previous=True, stops=stops)
+    return Plan(prepare, (*forget, *_set_aside(agent), run), _restore_agent(agent), finish, previous=True, stops=stops)
 
 
 _REMOVE: Command = ("docker", "rm", "--force", NAME)
-_FORGET: Command = ("docker", "rm", "--force", PARKED)
+_REMOVE_SET_ASIDE: Command = ("docker", "rm", "--force", PREVIOUS_NAME)
 
 
 def _run_flags(wanted: WantedContainer) -> Command:
@@ -207,7 +207,7 @@ def _awsvpc_flags(wanted: WantedContainer) -> Command:
     return tuple(flag for flag in _AWSVPC_FLAGS if not flag.startswith(left_out))
 
 
-def _mend(agent: Container) -> tuple[Step, ...]:
+def _repair(agent: Container) -> tuple[Step, ...]:
     """Return the steps that an agent with the right version and flags still needs."""
     policy = (Step("let docker restart the agent again", _restart_policy(_RESTART)),) if _was_interrupted(agent) else ()
     # docker restarts it ten times, with a growing delay. Our own start is immediate and resets docker's count.
@@ -217,53 +217,55 @@ def _mend(agent: Container) -> tuple[Step, ...]:
     return (*(stop if agent.restarting else ()), *start, *policy)
 
 
-def _park(agent: Container) -> tuple[Step, ...]:
+def _set_aside(agent: Container) -> tuple[Step, ...]:
     """Stop the agent and rename it, so that a rollback can restore it unchanged.
 
     Its restart policy is removed first, because docker would restart it when the machine boots.
     """
     policy = _restart_policy(agent.restart_policy)
-    stop = Step("stop the running agent", _stop(NAME), QUICK + _STOP_GRACE, undo=_AGAIN)
+    stop = Step("stop the running agent", _stop(NAME), QUICK + _STOP_GRACE, undo=_STOP_AND_START)
     return (
         Step("keep docker from restarting it", _no_restart(NAME), undo=(policy,)),
         *((stop,) if agent.running else ()),
-        Step("park it", ("docker", "rename", NAME, PARKED), undo=(("docker", "rename", PARKED, NAME),)),
+        Step("park it", ("docker", "rename", NAME, PREVIOUS_NAME), undo=(("docker", "rename", PREVIOUS_NAME, NAME),)),
     )
 
 
-def _after_parked(
+def _plan_with_set_aside(
     prepare: tuple[Step, ...],
     run: Step,
     agent: Optional[Container],
-    parked: Optional[Container],
+    set_aside: Optional[Container],
     finish: tuple[Step, ...],
 ) -> Plan:
     """Plan the removal of `agent`, if any. A rollback restores the agent that was set aside, if any."""
     leftover = (Step("remove the agent, which is not gone back to", _REMOVE),) if agent is not None else ()
-    stops = next((found.container_id for found in (agent, parked) if found is not None and found.running), None)
-    if parked is None:
+    stops = next((found.container_id for found in (agent, set_aside) if found is not None and found.running), None)
+    if set_aside is None:
         return Plan(prepare, (*leftover, run), stops=stops)
-    still = (Step("stop the parked agent", _stop(PARKED), QUICK + _STOP_GRACE),) if parked.running else ()
-    hold = Step("keep docker from restarting the parked agent", _no_restart(PARKED))
-    return Plan(prepare, (*leftover, hold, *still, run), _bring_back(parked), finish, previous=True, stops=stops)
+    still = (Step("stop the parked agent", _stop(PREVIOUS_NAME), QUICK + _STOP_GRACE),) if set_aside.running else ()
+    hold = Step("keep docker from restarting the parked agent", _no_restart(PREVIOUS_NAME))
+    return Plan(
+        prepare, (*leftover, hold, *still, run), _restore_set_aside(set_aside), finish, previous=True, stops=stops
+    )
 
 
-def _revive(agent: Container) -> tuple[Command, ...]:
+def _restore_agent(agent: Container) -> tuple[Command, ...]:
     """Return the commands that start a stopped agent and restore the restart policy that a killed run has removed.
 
     An agent that has used up docker's restarts in an outage of ECS is stopped. After a rollback it must run.
     """
     policy = (_restart_policy(_RESTART),) if _was_interrupted(agent) else ()
-    return (*(() if agent.running else _AGAIN), *policy)
+    return (*(() if agent.running else _STOP_AND_START), *policy)
 
 
-def _bring_back(parked: Container) -> tuple[Command, ...]:
+def _restore_set_aside(set_aside: Container) -> tuple[Command, ...]:
     """Restore an agent that an earlier run set aside.
 
     If its restart policy was removed, that run knew the policy, but this one does not: set the documented one.
     """
-    policy = _RESTART if parked.restart_policy == "no" else parked.restart_policy
-    return (_REMOVE, ("docker", "rename", PARKED, NAME), *_AGAIN, _restart_policy(policy))
+    policy = _RESTART if set_aside.restart_policy == "no" else set_aside.restart_policy
+    return (_REMOVE, ("docker", "rename", PREVIOUS_NAME, NAME), *_STOP_AND_START, _restart_policy(policy))
 
 
 def _was_interrupted(agent: Container) -> bool:
@@ -288,4 +290,4 @@ def _stop(name: str) -> Command:
 
 
 # docker continues a stop when its command line is interrupted. Only after a completed stop is a start permanent.
-_AGAIN: tuple[Command, ...] = (_stop(NAME), ("docker", "start", NAME))
+_STOP_AND_START: tuple[Command, ...] = (_stop(NAME), ("docker", "start", NAME))

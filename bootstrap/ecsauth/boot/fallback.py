@@ -37,8 +37,8 @@ def last_verified(fault: UnreachableError, demand: Demand, disk: Disk, state: St
     if reason is not None:
         raise UnreachableError(fault.message, *fault.hints, reason)
     findings = approve(data, demand.env_file)
-    standing = disk.env_file() == data and disk.env_file_mode() == PRIVATE
-    is_new = not standing or state.in_progress is not None
+    is_installed = disk.env_file() == data and disk.env_file_mode() == PRIVATE
+    is_new = not is_installed or state.in_progress is not None
     return Accepted(installed.facts, data, installed.source, is_new, findings, stale_for=max(0, age))
 
 
@@ -58,8 +58,8 @@ def registered(disk: Disk, state: State) -> Optional[Accepted]:
         findings = approve(data, installed.source.env_file)
     except InvalidError:
         return None
-    standing = disk.env_file() == data and disk.env_file_mode() == PRIVATE
-    return Accepted(installed.facts, data, installed.source, not standing, findings)
+    is_installed = disk.env_file() == data and disk.env_file_mode() == PRIVATE
+    return Accepted(installed.facts, data, installed.source, not is_installed, findings)
 
 
 def _find(disk: Disk, state: State) -> Optional[tuple[Installed, SecretBytes]]:
@@ -82,10 +82,10 @@ def _find(disk: Disk, state: State) -> Optional[tuple[Installed, SecretBytes]]:
 
 def _copy(installed: Installed, disk: Disk) -> Optional[SecretBytes]:
     """Return the installed bytes from the verified copy or, if that is damaged, from the env-file."""
-    copy, standing = disk.verified_copy(), disk.env_file()
+    copy, env_file = disk.verified_copy(), disk.env_file()
     if installed.is_of(copy):
         return copy
-    return standing if installed.sha256 is not None and installed.is_of(standing) else None
+    return env_file if installed.sha256 is not None and installed.is_of(env_file) else None
 
 
 def _is_of(installed: Installed, state: State) -> bool:

@@ -86,7 +86,7 @@ def judge(container: Optional[Container], answer: Optional[Registration], cluste
     return by_its_answer(answer, cluster)
 
 
-def previous(container: Optional[Container], answer: Optional[Registration], exits: int) -> AgentVerdict:
+def judge_previous(container: Optional[Container], answer: Optional[Registration], exits: int) -> AgentVerdict:
     """Return the health of the previous agent after it was restarted; `exits` is its restart count at that time.
 
     PENDING means that it is up. Its cluster is not compared with the env-file's: it was started with another file.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ecsauth.timing import Clock, Moment
 
 
-class Past(Enum):
+class RollbackTarget(Enum):
     """What a rollback of the open change restores: a file, nothing (or an empty file, as on an AMI), or a lost file."""
 
     FILE = "file"
@@ -96,26 +96,26 @@ def install(
             state = state._replace(in_progress=accepted.facts, on_terms=accepted.source)
             disk.remember(state)
         disk.write_verified_copy(accepted.data)
-        stands = standing(disk, state, accepted)
-        if stands is None:
+        record = already_installed(disk, state, accepted)
+        if record is None:
             disk.write_env_file(accepted.data)
-            stands = Installed(accepted.facts, accepted.source, clock.wall(), clock.moment())
-        stands = stands._replace(source=accepted.source, sha256=digest(accepted.data))
-        installed = state._replace(installed=stands)
+            record = Installed(accepted.facts, accepted.source, clock.wall(), clock.moment())
+        record = record._replace(source=accepted.source, sha256=digest(accepted.data))
+        installed = state._replace(installed=record)
         installed = closed(installed) if close else installed
         # Before the record: a run that finds the file recorded as installed need not check the mark.
         disk.mark(checked=True)
         disk.remember(installed)
     except BaseException:
         if opened:
-            take_back(disk, state, clock.moment())
+            roll_back(disk, state, clock.moment())
         else:
             _leave_open(disk, state, before)
         raise
     return installed
 
 
-def standing(disk: Disk, state: State, accepted: Accepted) -> Optional[Installed]:
+def already_installed(disk: Disk, state: State, accepted: Accepted) -> Optional[Installed]:
     """Return the record if these bytes are installed already: an agent that has not registered yet has read them."""
     record = state.installed
     if record is None or (record.facts, record.source.settings) != (accepted.facts, accepted.source.settings):
@@ -128,29 +128,29 @@ def closed(state: State) -> State:
     return state._replace(in_progress=None, previous=None, agent_before=False, on_terms=None, had_file=None)
 
 
-def past(disk: Disk, state: State) -> Past:
+def rollback_target(disk: Disk, state: State) -> RollbackTarget:
     """Return what a rollback of the open change restores.
 
     A missing pre-image means that there was no env-file, unless the record says that there was one: then it is lost.
     """
     if state.in_progress is None:
-        return Past.NOTHING
+        return RollbackTarget.NOTHING
     pre_image = disk.pre_image()
     if state.previous is not None and not state.previous.is_of(pre_image):
-        return Past.LOST
+        return RollbackTarget.LOST
     if pre_image is None:
-        return Past.LOST if state.had_file else Past.NOTHING
-    return Past.FILE if pre_image else Past.NOTHING
+        return RollbackTarget.LOST if state.had_file else RollbackTarget.NOTHING
+    return RollbackTarget.FILE if pre_image else RollbackTarget.NOTHING
 
 
-def take_back(disk: Disk, state: State, now: Moment, restore: Callable[[], None] = lambda: None) -> State:
+def roll_back(disk: Disk, state: State, now: Moment, restore: Callable[[], None] = lambda: None) -> State:
     """Restore the pre-image as the env-file, call `restore` to start the agent that reads it, and close the change.
 
     An env-file that did not change is not written, because the disk may be full. If it is written, its install time is
     `now`: a service that was started before has read another file. If the pre-image is lost, the env-file is kept and
     the change stays open, because without the env-file nothing would be left.
     """
-    if past(disk, state) is Past.LOST:
+    if rollback_target(disk, state) is RollbackTarget.LOST:
         disk.remember(state)
         return state
     if state.in_progress is None:
@@ -161,17 +161,17 @@ def take_back(disk: Disk, state: State, now: Moment, restore: Callable[[], None]
     if state.previous is None and not state.agent_before:
         disk.mark(checked=False)
     pre_image = disk.pre_image()
-    proved = pre_image if state.previous is not None else None
+    verified = pre_image if state.previous is not None else None
     installed = state.previous
     is_other = (disk.env_file(), disk.env_file_mode()) != (pre_image, state.pre_image_mode)
-    if is_other or disk.verified_copy() != proved:
+    if is_other or disk.verified_copy() != verified:
         # Recorded first: from here on the files no longer belong to the new version.
         disk.remember(state._replace(installed=installed))
     if is_other:
         disk.write_env_file(pre_image, state.pre_image_mode)
         installed = installed and installed._replace(moment=now)
-    if disk.verified_copy() != proved:
-        disk.write_verified_copy(proved)
+    if disk.verified_copy() != verified:
+        disk.write_verified_copy(verified)
     restore()
     # The previous agent is the last one that registered; a killed run may have recorded another as applied.
     state = closed(state._replace(installed=installed, applied=state.verified))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 from ecsauth.boot import install, rejection
 from ecsauth.boot.agent_log import redacted_log
 from ecsauth.boot.health import AgentVerdict, Health, Registration
-from ecsauth.boot.install import Past
+from ecsauth.boot.install import RollbackTarget
 from ecsauth.errors import EcsauthError, LaunchError
 from ecsauth.timing import Clock, Deadline
 
@@ -31,9 +31,9 @@ _WATCHED = 20.0
 _STATUS_SHOWS = 5.0
 _ALL_IS_BACK = "what was there before is back"
 _FILE_IS = {
-    Past.FILE: "the previous env-file is back; ",
-    Past.NOTHING: "",
-    Past.LOST: "the kept copy of the previous env-file is gone or damaged, so the env-file stays as it is; ",
+    RollbackTarget.FILE: "the previous env-file is back; ",
+    RollbackTarget.NOTHING: "",
+    RollbackTarget.LOST: "the kept copy of the previous env-file is gone or damaged, so the env-file stays as it is; ",
 }
 
 
@@ -93,7 +93,7 @@ class LaunchMode(Protocol):
     def judge(self) -> tuple[AgentVerdict, Optional[Registration]]:
         """Return the health of the new agent, and its answer on the introspection port."""
 
-    def previous(self) -> AgentVerdict:
+    def judge_previous(self) -> AgentVerdict:
         """Return the health of the previous agent after a rollback; PENDING means that it is up."""
 
     def log(self) -> str:
@@ -111,9 +111,9 @@ class FailedAgentError(LaunchError):
 class Launch:
     """Executes a plan. If anything interrupts it, it restores the previous agent and the previous env-file."""
 
-    def __init__(self, way: LaunchMode, disk: Disk, clock: Clock, terms: Terms) -> None:
-        self.plan = way.plan
-        self._way = way
+    def __init__(self, mode: LaunchMode, disk: Disk, clock: Clock, terms: Terms) -> None:
+        self.plan = mode.plan
+        self._mode = mode
         self._disk = disk
         self._clock = clock
         self._terms = terms
@@ -126,31 +126,31 @@ class Launch:
     @property
     def has_agent(self) -> bool:
         """Tell whether there is an agent now, which a rollback restores."""
-        return self._way.has_agent
+        return self._mode.has_agent
 
     @property
     def fingerprint(self) -> str:
         """Return a short digest of everything that defines the agent, except the version of the S3 object."""
-        return self._way.fingerprint
+        return self._mode.fingerprint
 
     @property
     def runs(self) -> bool:
         """Tell whether an agent runs, or docker or the supervisor will restart it."""
-        return self._way.runs
+        return self._mode.runs
 
     @property
     def is_up(self) -> bool:
         """Tell whether an agent runs and does not wait for its next start."""
-        return self._way.runs and not self._way.is_looping
+        return self._mode.runs and not self._mode.is_looping
 
     def now(self) -> AgentVerdict:
         """Return the health of the wanted agent before the plan runs: docker may have restarted it in between."""
-        return self._way.judge()[0] if self.is_done else AgentVerdict(Health.FAILED, "it does not run")
+        return self._mode.judge()[0] if self.is_done else AgentVerdict(Health.FAILED, "it does not run")
 
     def prepare(self) -> None:
         """Run the steps that do not change a running agent, before the env-file is written; raise LaunchError."""
         for step in self.plan.prepare:
-            self._way.run(step.command, step.seconds)
+            self._mode.run(step.command, step.seconds)
 
     def execute(self, state: State) -> tuple[AgentVerdict, Optional[Registration]]:
         """Run the plan and wait for the agent. Return its health: registered, queued, or pending and left running.
@@ -164,11 +164,11 @@ class Launch:
             raise self._failure(fault, done, state) from None
         except LaunchError as fault:
             with self._terms.undisturbed():
-                past = self._past(state)
-                self._go_back(done, state)
-            raise LaunchError(f"{fault.message}; {self._told(past, self._watch())}", *fault.hints) from None
+                target = self._rollback_target(state)
+                self._roll_back(done, state)
+            raise LaunchError(f"{fault.message}; {self._result(target, self._watch())}", *fault.hints) from None
         except BaseException:
-            self._go_back(done, state)
+            self._roll_back(done, state)
             raise
         # Outside the try block: once the previous agent is removed, no rollback is possible.
         if verdict.health is Health.REGISTERED:
@@ -177,14 +177,14 @@ class Launch:
 
     def _failure(self, fault: FailedAgentError, done: list[Step], state: State) -> FailedAgentError:
         """Read the log of the failed agent, roll back, and return the fault that reports both."""
-        tried, past = _on_trial(state), self._past(state)
+        tried, target = _unverified_version(state), self._rollback_target(state)
         which = f" (version {tried.identity})" if tried is not None else ""
         with self._terms.undisturbed():
             said = self._failed_agent_log()
-            state = self._go_back(done, state, fault.verdict)
+            state = self._roll_back(done, state, fault.verdict)
         previous = self._watch()
-        told = self._told(past, previous)
-        if tried is None and past is Past.NOTHING and not self.plan.previous:
+        told = self._result(target, previous)
+        if tried is None and target is RollbackTarget.NOTHING and not self.plan.previous:
             told = "it registered with this version before, so the version is not rejected"
         elif tried is not None and previous is not None and clears(self._disk, state, fault.verdict, previous):
             told += ": it fails like the new one, so the version is not rejected"
@@ -198,12 +198,12 @@ class Launch:
         """
         for step in self.plan.steps:
             done.append(step)
-            self._way.run(step.command, step.seconds)
+            self._mode.run(step.command, step.seconds)
         state = state._replace(applied=state.installed and state.installed.facts)
         self._disk.remember(state)
-        if self._way.only_queues:
+        if self._mode.only_queues:
             return AgentVerdict(Health.QUEUED), None
-        verdict, registration = self._wait(self._way.judge, self._terms.wait)
+        verdict, registration = self._wait(self._mode.judge, self._terms.wait)
         timed_out = verdict.health is Health.PENDING and self._terms.rollback_on_timeout
         if timed_out or verdict.health is Health.FAILED:
             raise FailedAgentError(verdict._replace(health=Health.FAILED), verdict.reason)
@@ -213,7 +213,7 @@ class Launch:
         """Wait for the previous agent and return its health, None if there was none."""
         if not self.plan.previous:
             return None
-        return self._wait(lambda: (self._way.previous(), None), _WATCHED)[0]
+        return self._wait(lambda: (self._mode.judge_previous(), None), _WATCHED)[0]
 
     def _wait(self, look: _Look, seconds: float) -> tuple[AgentVerdict, Optional[Registration]]:
         """Poll until the agent has registered or failed; wait some seconds more for the exit status of a failed one."""
@@ -241,45 +241,46 @@ class Launch:
         for step in self.plan.finish:
             self._try(step.command)
 
-    def _past(self, state: State) -> Past:
-        return install.past(self._disk, state)
+    def _rollback_target(self, state: State) -> RollbackTarget:
+        return install.rollback_target(self._disk, state)
 
-    def _go_back(self, done: list[Step], state: State, failed: Optional[AgentVerdict] = None) -> State:
+    def _roll_back(self, done: list[Step], state: State, failed: Optional[AgentVerdict] = None) -> State:
         """Undo the steps in reverse order, and return the recorded state; `failed` is the verdict on a started agent.
 
         If there is nothing to roll back to, an agent that started is kept as evidence; one that did not is removed.
         """
-        has_past = self.plan.previous or self._past(state) is Past.FILE
-        if has_past or failed is None:
+        has_target = self.plan.previous or self._rollback_target(state) is RollbackTarget.FILE
+        if has_target or failed is None:
             undo = [command for step in reversed(done) for command in step.undo]
             for command in (*undo, *self.plan.back):
                 self._try(command)
-        tried = _on_trial(state)
-        if has_past:
-            state = install.take_back(self._disk, state, self._clock.moment(), self._restore)
+        tried = _unverified_version(state)
+        if has_target:
+            state = install.roll_back(self._disk, state, self._clock.moment(), self._restore)
         if failed is None or tried is None:
             return state
         # Without a previous agent no rejection is final: another try cannot stop a working agent.
-        final, now = bool(failed.final) and has_past, self._clock.wall()
+        final, now = bool(failed.final) and has_target, self._clock.wall()
         record = rejection.rejected(state.rejected, tried, self.fingerprint, failed.reason, now, final=final)
         state = state._replace(rejected=record)
         self._disk.remember(state)
         return state
 
-    def _told(self, past: Past, previous: Optional[AgentVerdict]) -> str:
+    def _result(self, target: RollbackTarget, previous: Optional[AgentVerdict]) -> str:
         """Describe the result of the rollback. It counts as complete only if the previous agent has stayed up."""
-        file = _FILE_IS[past]
+        file = _FILE_IS[target]
         if previous is None:
-            return {Past.LOST: file.rstrip("; "), Past.NOTHING: "there was nothing before to go back to"}.get(
-                past, _ALL_IS_BACK
-            )
+            return {
+                RollbackTarget.LOST: file.rstrip("; "),
+                RollbackTarget.NOTHING: "there was nothing before to go back to",
+            }.get(target, _ALL_IS_BACK)
         if previous.health is Health.FAILED:
             return f"{file}the previous agent does not stay up: {previous.reason}"
         if not previous.seen:
             return f"{file}the previous agent was not seen to run: {previous.reason}"
         if previous.health is Health.QUEUED:
             return f"{file}the service is queued"
-        back = f"{file}the previous agent is back" if past is Past.LOST else _ALL_IS_BACK
+        back = f"{file}the previous agent is back" if target is RollbackTarget.LOST else _ALL_IS_BACK
         return back if previous.health is Health.REGISTERED else f"{back}, but {previous.reason}"
 
     def _failed_agent_log(self) -> tuple[str, ...]:
@@ -288,7 +289,7 @@ class Launch:
         The log of a service may reach back to the previous agent, so the values of both env-files are masked.
         """
         try:
-            return redacted_log(self._way.log(), self._terms.data, self._disk.pre_image() or b"")
+            return redacted_log(self._mode.log(), self._terms.data, self._disk.pre_image() or b"")
         except EcsauthError:
             return ()
 
@@ -299,12 +300,12 @@ class Launch:
     def _try(self, command: Command) -> None:
         """Run a command of a rollback or of a cleanup and ignore its failure: it may have nothing left to do."""
         try:
-            self._way.run(command, _UNDO)
+            self._mode.run(command, _UNDO)
         except LaunchError:
             return
 
 
-def _on_trial(state: State) -> Optional[ObjectFacts]:
+def _unverified_version(state: State) -> Optional[ObjectFacts]:
     """Return the version with which no agent has registered yet, None if there is none."""
     if state.in_progress is not None:
         return state.in_progress

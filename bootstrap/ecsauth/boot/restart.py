@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Plans the start of the agent of a version that registered before; raises LaunchError.
 Launcher = Callable[["Accepted", "State"], "Optional[Launch]"]
 
-_CAME_OF_IT = {
+_RESULTS = {
     Health.REGISTERED: "and has registered",
     Health.QUEUED: "and is queued",
     Health.PENDING: "but has not registered yet",
@@ -54,7 +54,7 @@ def revive(fault: LaunchError, disk: Disk, clock: Clock, launcher: Launcher, *, 
         if trouble.message != fault.message:
             fault.add(f"the version that registered last cannot be started: {trouble.message}")
     else:
-        fault.add(f"no agent was up, so version {version} was started again, {_CAME_OF_IT[verdict.health]}")
+        fault.add(f"no agent was up, so version {version} was started again, {_RESULTS[verdict.health]}")
 
 
 def _start(launch: Launch, disk: Disk, clock: Clock, state: State, good: Accepted) -> AgentVerdict:

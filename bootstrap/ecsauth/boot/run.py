@@ -14,7 +14,7 @@ from ecsauth import envfile, timing
 from ecsauth.boot import fallback, install, rejection, restart
 from ecsauth.boot.fetch import Intake
 from ecsauth.boot.health import Health
-from ecsauth.boot.install import Past
+from ecsauth.boot.install import RollbackTarget
 from ecsauth.boot.launch import Launch, Terms
 from ecsauth.boot.state import PRIVATE, Failure
 from ecsauth.errors import DeniedError, EcsauthError, ExitCode, InvalidError, LaunchError, LocalError, UnreachableError
@@ -37,7 +37,7 @@ _CONFIRMED_FOR = 600
 class Starter(Protocol):
     """How the agent is started on this machine: by docker, or as a service."""
 
-    def way(self, accepted: Accepted, terms: Terms, state: State) -> LaunchMode:
+    def launch_mode(self, accepted: Accepted, terms: Terms, state: State) -> LaunchMode:
         """Inspect the machine and plan the launch.
 
         Raises LaunchError if the machine is not fit, or if the running agent must not be stopped.
@@ -181,12 +181,12 @@ class Boot:
         """Return the env-file from S3, or the last verified file if S3 is unreachable."""
         edges, demand = self._edges, self._request.demand
         intake = Intake(demand, edges.instance, edges.store, edges.clock, warn=self._warn, lap=self._lap)
-        standing, verified = edges.disk.env_file(), edges.disk.verified_copy()
+        present, verified = edges.disk.env_file(), edges.disk.verified_copy()
         if edges.disk.env_file_mode() != PRIVATE:
             # Its permissions were changed. Treat that like an edit, and install the file again.
             verified = None
         try:
-            return intake.obtain(state, standing, verified, self._deadline)
+            return intake.obtain(state, present, verified, self._deadline)
         except UnreachableError as fault:
             self._lap("fetch")
             accepted = fallback.last_verified(fault, demand, edges.disk, state, edges.clock.wall())
@@ -202,14 +202,14 @@ class Boot:
             cluster=envfile.docker(accepted.data).cluster(),
             wait=min(request.wait, _REVIVAL) if revives else request.wait,
             data=accepted.data,
-            writes=accepted.is_new and install.standing(edges.disk, state, accepted) is None,
+            writes=accepted.is_new and install.already_installed(edges.disk, state, accepted) is None,
             force=request.demand.force and not revives,
             abandon_tasks=request.abandon_tasks,
             rollback_on_timeout=request.rollback_on_timeout,
             undisturbed=request.undisturbed,
             revives=revives,
         )
-        return Launch(edges.starter.way(accepted, terms, state), edges.disk, edges.clock, terms)
+        return Launch(edges.starter.launch_mode(accepted, terms, state), edges.disk, edges.clock, terms)
 
     def _relaunch(self, accepted: Accepted, state: State) -> Optional[Launch]:
         return self._launch(accepted, state, revives=True)
@@ -253,7 +253,7 @@ class Boot:
         Return False for an open change that replaced a file: it must be completed, because the run that was killed in
         it may have stopped the agent.
         """
-        if install.past(self._edges.disk, state) is Past.FILE:
+        if install.rollback_target(self._edges.disk, state) is RollbackTarget.FILE:
             return False
         return launch.runs or fallback.registered(self._edges.disk, state) is not None
 

@@ -109,7 +109,7 @@ def judge(service: Service, before: Service) -> AgentVerdict:
     return _exited(service, "the service has stopped")
 
 
-def previous(service: Service, before: Service) -> AgentVerdict:
+def judge_previous(service: Service, before: Service) -> AgentVerdict:
     """Return the health of a service that a rollback restarts; `before` is its state when it failed.
 
     PENDING without a reason means that it runs, and that the agent's own answer decides.
@@ -171,13 +171,13 @@ class ServiceStarter:
         self._engine = engine
         self._clock = clock
 
-    def way(self, accepted: Accepted, terms: Terms, state: State) -> ServiceWay:
+    def launch_mode(self, accepted: Accepted, terms: Terms, state: State) -> ServiceMode:
         """Inspect the service and plan the launch; raise LaunchError."""
         settings, now = accepted.source.settings, self._clock.moment()
-        return ServiceWay(self._supervision, self._agent, self._engine, terms, settings=settings, state=state, now=now)
+        return ServiceMode(self._supervision, self._agent, self._engine, terms, settings=settings, state=state, now=now)
 
 
-class ServiceWay:
+class ServiceMode:
     """The launch mode that starts the agent as a service.
 
     `settings` are the `--set` assignments, `state` is the state before this run. `engine` need not answer.
@@ -252,14 +252,14 @@ class ServiceWay:
             return verdict._replace(health=Health.FAILED, reason=f"it exited {exits} times")
         return verdict
 
-    def previous(self) -> AgentVerdict:
+    def judge_previous(self) -> AgentVerdict:
         """Return the health of the service after a rollback, and of the agent in it."""
         if self.only_queues:
             return AgentVerdict(Health.QUEUED)
         if self._of_failed is None:
             self._of_failed, self._containers = {*self._containers, self._old_container or ""}, set()
         try:
-            verdict = previous(self._supervision.look(), self._last)
+            verdict = judge_previous(self._supervision.look(), self._last)
         except LaunchError as fault:
             return AgentVerdict(Health.PENDING, fault.message, seen=False)
         if verdict.health is not Health.PENDING or verdict.reason:
