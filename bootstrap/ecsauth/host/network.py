@@ -34,9 +34,9 @@ class HostRules:
 
     def missing(self, rules: tuple[HostRule, ...]) -> tuple[HostRule, ...]:
         """Return the rules that do not exist; raise LaunchError if they cannot be checked."""
-        return tuple(rule for rule in rules if not self._stands(rule))
+        return tuple(rule for rule in rules if not self._exists(rule))
 
-    def _stands(self, rule: HostRule) -> bool:
+    def _exists(self, rule: HostRule) -> bool:
         try:
             done = self._call(rule.check, _CHECK)
         except LaunchError as fault:

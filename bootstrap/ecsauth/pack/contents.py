@@ -161,7 +161,7 @@ def _has(path: str) -> bool:
 
 
 def _read(path: str) -> bytes:
-    """Return a file of the package, by its path from the folder in which the package stands; raise OSError.
+    """Return a file of the package, by its path relative to the parent folder of the package; raise OSError.
 
     By the loader: the package may be in a zip file.
     """
