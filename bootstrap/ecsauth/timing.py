@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import random
 import re
 import threading
@@ -88,6 +89,7 @@ def within(seconds: float, action: Callable[[], Result], make_error: Callable[[]
     outcome: list[Result] = []
     faults: list[BaseException] = []
     met: list[EcsauthError] = []
+    ended = threading.Event()
 
     def run() -> None:
         _recorded.met = met
@@ -95,13 +97,15 @@ def within(seconds: float, action: Callable[[], Result], make_error: Callable[[]
             outcome.append(action())
         except BaseException as fault:  # noqa: BLE001 - raised again by the caller
             faults.append(fault)
+        finally:
+            ended.set()
 
-    thread = threading.Thread(target=run, daemon=True)
+    # Not threading.Thread: its `start` waits without a limit for a thread that gets no memory for its first step.
     try:
-        thread.start()
+        _thread.start_new_thread(run, ())
     except RuntimeError as fault:
         raise no_thread(fault) or fault from None
-    thread.join(seconds)
+    ended.wait(seconds)
     if faults:
         raise faults[0]
     if not outcome:

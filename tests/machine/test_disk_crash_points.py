@@ -145,7 +145,7 @@ def test_an_install_killed_anywhere_can_be_taken_back(
     _prepare(disk, standing, ours)
     with contextlib.suppress(_Killed):
         install.install(Mortal(disk, changes), disk.state(), _accepted(NEW, 2), CLOCK)
-    install.take_back(disk, disk.state(), CLOCK.moment())
+    install.roll_back(disk, disk.state(), CLOCK.moment())
     _assert_as_before(disk, standing, ours)
 
 
@@ -158,9 +158,9 @@ def test_taking_back_killed_anywhere_is_finished_by_the_next(
     _prepare(disk, standing, ours)
     install.install(disk, disk.state(), _accepted(NEW, 2), CLOCK)
     with contextlib.suppress(_Killed):
-        install.take_back(Mortal(disk, changes), disk.state(), CLOCK.moment())
+        install.roll_back(Mortal(disk, changes), disk.state(), CLOCK.moment())
     assert disk.env_file() in (standing, NEW)
-    install.take_back(disk, disk.state(), CLOCK.moment())
+    install.roll_back(disk, disk.state(), CLOCK.moment())
     _assert_as_before(disk, standing, ours)
 
 
@@ -174,7 +174,7 @@ def test_an_install_that_fails_anywhere_takes_itself_back(
     try:
         install.install(Failing(disk, changes), disk.state(), _accepted(NEW, 2), CLOCK)
     except EcsauthError:
-        install.take_back(disk, disk.state(), CLOCK.moment())
+        install.roll_back(disk, disk.state(), CLOCK.moment())
         _assert_as_before(disk, standing, ours)
     else:
         assert disk.env_file() == disk.verified_copy() == NEW
@@ -319,5 +319,5 @@ def test_a_foreign_file_comes_back_with_its_mode(disk: LocalDisk, place: Path, m
     file.chmod(mode)
     state = install.install(disk, disk.state(), _accepted(NEW, 1), CLOCK)
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (NEW, 0o600)
-    install.take_back(disk, state, CLOCK.moment())
+    install.roll_back(disk, state, CLOCK.moment())
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (EDITED, mode)

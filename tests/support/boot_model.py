@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Optional
 from docker_model import DockerModel, Failure, One
 from ecsauth import aws_names
 from ecsauth.boot.docker import ContainerStarter, Found
-from ecsauth.boot.docker_plan import NAME, PARKED
+from ecsauth.boot.docker_plan import NAME, PREVIOUS_NAME
 from ecsauth.boot.fetch import Demand, Fetched
 from ecsauth.boot.health import Registration
 from ecsauth.boot.run import Boot, Edges, Request
@@ -242,7 +242,7 @@ class _Docker:
         agent = self._model.shown(NAME)
         looping = agent is not None and agent.running and self._offer.ends_agents
         found = agent and agent._replace(restarting=looping)
-        return Found(has_image=True, agent=found, parked=self._model.shown(PARKED))
+        return Found(has_image=True, agent=found, set_aside=self._model.shown(PREVIOUS_NAME))
 
     def agent(self) -> Optional[Container]:
         """Return the agent's container, which has exited if it is a broken one, and exits again if ECS ends it."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from ecsauth.boot import agent_state
 from ecsauth.boot.agent_state import Kept
-from ecsauth.boot.docker_plan import NAME, PARKED, PLAN_LABEL, VERSION_LABEL, Container
+from ecsauth.boot.docker_plan import NAME, PLAN_LABEL, PREVIOUS_NAME, VERSION_LABEL, Container
 
 if TYPE_CHECKING:
     from ecsauth.boot.plan import Command
@@ -57,7 +57,7 @@ class DockerModel:
     def __init__(
         self, agent: Optional[One], parked: Optional[One], env_file: Callable[[], Optional[bytes]] = lambda: None
     ) -> None:
-        shown = {NAME: agent, PARKED: parked}
+        shown = {NAME: agent, PREVIOUS_NAME: parked}
         self.containers = {name: one for name, one in shown.items() if one is not None}
         self._env_file = env_file
 

@@ -1,4 +1,4 @@
-"""What was tried with a service of AWS, as facts: what a fault means hangs on them, never on words."""
+"""The attempted operation at an AWS service, as data. The meaning of a fault depends on it, never on message texts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class AwsService(NamedTuple):
-    """A service: its name, the endpoint that leads to it from a private subnet, and what its region is that of.
+    """A service: its name, its VPC endpoint for a private subnet, and the thing whose region it must have.
 
-    `foreign` is what is said of a page in its place.
+    `foreign` is the message if something else answers with a page of its own.
     """
 
     name: str
@@ -29,7 +29,7 @@ STS = AwsService("STS", _INTERFACE, "the bucket", "what answers is not STS")
 
 
 class Operation(Enum):
-    """What can be tried; the value is how a message says it, before the subject."""
+    """The operations; the value is the phrase of a message, before the subject."""
 
     GET = "get"
     PUT = "put"
@@ -64,7 +64,7 @@ _SERVICES = {
 
 
 class Attempt(NamedTuple):
-    """An operation and its subject, as messages name it; `uri` where the subject is an object."""
+    """An operation and its subject, as messages name it; `uri` is set if the subject is an S3 object."""
 
     operation: Operation
     subject: str = ""
@@ -75,7 +75,7 @@ class Attempt(NamedTuple):
 
     @property
     def service(self) -> AwsService:
-        """The service that was asked."""
+        """The service that the request goes to."""
         return _SERVICES.get(self.operation, S3)
 
 

@@ -1,8 +1,9 @@
-"""The answer of an HTTP server, with a bound on all of it: head, chunks and trailers too.
+"""The answer of an HTTP server, with a size limit for all of it: head, chunks and trailers, too.
 
-http.client bounds a line and counts headers. It reads interim answers, trailers and the headers of a proxy without
-end, and a chunk whose size is -1 whole; a head that is cut it takes for a shorter one. Source: CPython,
-http/client.py, `begin`, `_read_headers`, `_read_and_discard_trailer`, `_get_chunk_left` and `_tunnel`.
+http.client limits the length of a line and the number of headers. But it reads interim answers, trailers and the
+headers of a proxy without a limit, it reads a chunk of size -1 to the end of the stream, and it accepts a head that was
+cut off. Source: CPython, http/client.py, `begin`, `_read_headers`, `_read_and_discard_trailer`, `_get_chunk_left` and
+`_tunnel`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import io
 import re
 from typing import Any, Optional
 
-# What is asked for has at most 256 KiB, and the head of S3's answer some KiB.
+# A body has at most 256 KiB, and the head of S3's answer some KiB.
 _LONGEST = 1024 * 1024
 
 
 class BoundedAnswer(http.client.HTTPResponse):
-    """Raises HTTPException for an answer that is too long, is cut in its head, or tells its length in two ways."""
+    """Raises HTTPException for an answer that is too long, has an incomplete head, or gives its length in two ways."""
 
     def __init__(self, sock: Any, *arguments: Any, **more: Any) -> None:
         super().__init__(sock, *arguments, **more)
@@ -25,7 +26,7 @@ class BoundedAnswer(http.client.HTTPResponse):
         self.fp = _Lines(_Bounded(stream.detach()))
 
     def begin(self) -> None:
-        """Read the head; where an answer ends must be told once and in one way (RFC 9112, section 6.3)."""
+        """Read the head. It must give the length of the answer once and in one way (RFC 9112, section 6.3)."""
         super().begin()
         lengths = self.headers.get_all("content-length", [])
         codings = self.headers.get_all("transfer-encoding", [])
@@ -36,10 +37,10 @@ class BoundedAnswer(http.client.HTTPResponse):
 
 
 class _Lines(io.BufferedReader):
-    """A stream in which each line has an end."""
+    """A stream in which each line must end with a newline."""
 
     def readline(self, size: Optional[int] = -1, /) -> bytes:
-        """Return a line of at most `size` bytes; raise HTTPException for one that is cut."""
+        """Return a line of at most `size` bytes; raise HTTPException for an incomplete line."""
         line = super().readline(size)
         if not line.endswith(b"\n") and len(line) != size:
             raise http.client.HTTPException
@@ -47,18 +48,18 @@ class _Lines(io.BufferedReader):
 
 
 class _Bounded(io.RawIOBase):
-    """What comes from a socket, up to the bound."""
+    """The bytes of a socket, up to the limit."""
 
     def __init__(self, stream: io.RawIOBase) -> None:
         self._stream = stream
         self._left = _LONGEST
 
     def readable(self) -> bool:
-        """Say that this is for reading."""
+        """Return True: this stream is for reading."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what is there; raise HTTPException when the bound is reached."""
+        """Read the available bytes; raise HTTPException when the limit is reached."""
         if self._left <= 0:
             raise http.client.HTTPException
         count: int = self._stream.readinto(memoryview(buffer)[: self._left]) or 0
@@ -66,6 +67,6 @@ class _Bounded(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Give the socket up."""
+        """Release the socket."""
         self._stream.close()
         super().close()

@@ -1,4 +1,4 @@
-"""Whose credentials the instance's are: one request to STS, which everybody may make."""
+"""The owner of the instance's credentials, by one request to STS that needs no permission."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST = 64 * 1024
 
 
 def arn(profile: Optional[str], region: str, seconds: float) -> Optional[str]:
-    """Return the ARN that the instance's credentials are those of, None where that cannot be found out."""
+    """Return the ARN of the owner of the instance's credentials, None if it cannot be determined."""
     what = Attempt(Operation.ASK_CALLER)
     try:
         signer = credentials.find(profile, what, seconds)

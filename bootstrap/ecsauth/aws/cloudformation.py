@@ -32,14 +32,14 @@ _ABSENT = "ValidationError"
 
 
 class Stack(NamedTuple):
-    """What a stack was given and what it says of what it made."""
+    """The parameters and the outputs of a stack."""
 
     parameters: dict[str, str]
     outputs: dict[str, str]
 
 
 def look(client: Any, name: str) -> Stack:
-    """Return the stack of that name or ARN; raise DeniedError, if there is none too, and UnreachableError."""
+    """Return the stack with this name or ARN; raise DeniedError (also if there is none) or UnreachableError."""
     what = Attempt(Operation.LOOK_AT_STACK, name)
     with told(what), understood(what):
         answer = client.describe_stacks(StackName=name)
@@ -52,7 +52,7 @@ def look(client: Any, name: str) -> Stack:
 
 @contextlib.contextmanager
 def told(what: Attempt) -> Iterator[None]:
-    """Turn every exception of the SDK into a fault of ours, in words about CloudFormation."""
+    """Translate every exception of the SDK into an EcsauthError, with a message about CloudFormation."""
     with translated(what):
         try:
             yield

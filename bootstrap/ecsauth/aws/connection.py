@@ -1,4 +1,4 @@
-"""What keeps a connection from a service of AWS, in words: names, routes, proxies, TLS."""
+"""The faults of a connection to an AWS service, with their messages: names, routes, proxies, TLS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecsauth.errors import FORBIDDEN, SCARCE, DeniedError, EcsauthError, NotYetE
 if TYPE_CHECKING:
     from ecsauth.aws.attempt import Attempt
 
-# OpenSSL's names for an answer that is no handshake, for a version that is not ours, and for a peer that says no.
+# OpenSSL's reasons for an answer that is not TLS, for an unsupported version, and for a refusal by the peer.
 _NOT_TLS = ("WRONG_VERSION", "UNSUPPORTED_PROTOCOL", "RECORD_LAYER", "TLSV1_ALERT", "TLSV13_ALERT", "SSLV3_ALERT")
 BROKE = KnownFault(
     UnreachableError, "the connection broke", ("is there a proxy or a firewall on the way that interferes?",)
@@ -24,7 +24,7 @@ PROXY_DOWN = KnownFault(UnreachableError, "the proxy does not answer", ("see HTT
 PROXY_REFUSES = KnownFault(
     UnreachableError, "the proxy refuses the connection", ("see HTTPS_PROXY, with its password, and NO_PROXY",)
 )
-# The word of http.client for a proxy that answers, but does not open a tunnel; its status and reason follow.
+# The message of http.client if a proxy answers, but does not open a tunnel; status and reason follow.
 _NO_TUNNEL = "Tunnel connection failed"
 ALTERED = KnownFault(
     NotYetError, "what arrived does not fit its checksum", ("does a proxy on the way change the data?",)
@@ -33,14 +33,14 @@ MALFORMED = "the endpoint or a name in it is malformed"
 
 
 def proxy_fault(*causes: BaseException) -> KnownFault:
-    """Tell a proxy that refuses from one that does not answer; `causes` are an exception and those behind it."""
+    """Return the fault of a proxy that refuses or does not answer; `causes` are an exception and its causes."""
     return PROXY_REFUSES if any(str(cause).startswith(_NO_TUNNEL) for cause in causes) else PROXY_DOWN
 
 
 def not_connected(causes: tuple[BaseException, ...], host: str, what: Attempt, *, tls: bool) -> EcsauthError:
-    """Tell a name that does not resolve, a port that refuses, no route, and what is wrong with TLS.
+    """Return the fault: a name that does not resolve, a refused port, no route, or a problem of TLS.
 
-    `causes` are an exception and those that lie behind it; `tls` tells whether it is TLS that failed.
+    `causes` are an exception and its causes; `tls` tells whether TLS failed.
     """
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         hint = "does DNS work here, and is the region's name right?"

@@ -1,7 +1,7 @@
-"""Whose keys sign the instance's requests: those of the environment, of a profile, or of the instance's role.
+"""Find the keys that sign the instance's requests: those of the environment, of a profile, or of the instance's role.
 
-In the order of the SDK (botocore, credentials.py), but that without `--profile` no file counts: what somebody left
-under ~/.aws must not beat the role.
+The order is that of the SDK (botocore, credentials.py), with one difference: without `--profile` no file is read, so
+that a file left under ~/.aws does not take precedence over the role.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ecsauth.aws.profiles import Profile
 
 _MALFORMED = KnownFault(DeniedError, "the credentials hold a character that none can have", WHO)
-# What leads to credentials of another kind than keys and the instance's role.
-_OTHER_WAYS = (
+# Variables that select credentials of other kinds than keys and the instance's role.
+_OTHER_SOURCES = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -33,25 +33,25 @@ _OTHER_WAYS = (
 
 
 class Signer(NamedTuple):
-    """The keys that sign, and the environment that says where requests go, with what a profile adds to it."""
+    """The signing keys, and the environment that defines the endpoints, including the settings of a profile."""
 
     keys: SigningKeys
     environment: Mapping[str, str]
 
 
 def find(profile: Optional[str], what: Attempt, seconds: float) -> Signer:
-    """Return the keys that count; `seconds` are for the metadata service.
+    """Return the keys to sign with; `seconds` is the time limit of the metadata service.
 
-    Raises DeniedError where there are none or they are of no use, UsageError for a profile that does not exist, and
-    what the metadata service has to say.
+    Raises DeniedError if there are no usable keys, UsageError if the profile does not exist, and the errors of the
+    metadata service.
     """
-    # As it is now: a try that is left behind goes on where it began.
+    # A copy, because a try that was given up may continue in its thread.
     environment = dict(os.environ)
     keys, needs = _of_environment(what) if not profile else None, ""
     if profile:
         found = _of_profile(profile, what)
         keys, needs, environment = found.keys, found.needs, {**found.variables, **environment}
-    needs = needs or next((f"the variable {name}" for name in _OTHER_WAYS if os.environ.get(name)), "")
+    needs = needs or next((f"the variable {name}" for name in _OTHER_SOURCES if os.environ.get(name)), "")
     if keys is None:
         keys = _by_sdk(profile, needs, what) if needs else metadata.MetadataService().role(seconds)
     if not all(re.fullmatch(r"[!-~]*", part) for part in keys.revealed()):
@@ -60,13 +60,13 @@ def find(profile: Optional[str], what: Attempt, seconds: float) -> Signer:
 
 
 def patience(profile: Optional[str]) -> float:
-    """Return for how many seconds a denial is worth trying: only an instance's role is fresh, given keys are not."""
+    """Return for how many seconds a denial is retried: an instance's role may be new, other keys are not."""
     given = profile or os.environ.get("AWS_ACCESS_KEY_ID")
     return 0.0 if given else SettlingError.patience
 
 
 def _of_profile(profile: str, what: Attempt) -> Profile:
-    # It takes some milliseconds, and an instance with a role needs no file.
+    # Imported here: it takes some milliseconds, and an instance with a role needs no profile.
     from ecsauth.aws import profiles
 
     found = profiles.read(profile, os.environ)
@@ -81,7 +81,7 @@ def _of_profile(profile: str, what: Attempt) -> Profile:
 
 
 def _by_sdk(profile: Optional[str], needs: str, what: Attempt) -> SigningKeys:
-    """Return the keys that the SDK finds, for those ways to them that are not worth writing anew."""
+    """Return the keys that the SDK finds, for the rare kinds of credentials that are not implemented here."""
     try:
         from ecsauth.aws import sdk_credentials
     except ImportError:
@@ -91,7 +91,7 @@ def _by_sdk(profile: Optional[str], needs: str, what: Attempt) -> SigningKeys:
 
 
 def _of_environment(what: Attempt) -> Optional[SigningKeys]:
-    """Return the keys that the environment holds, None where it holds none."""
+    """Return the keys in the environment, None if there are none."""
     read = os.environ.get
     access_key, secret_key = read("AWS_ACCESS_KEY_ID"), read("AWS_SECRET_ACCESS_KEY")
     if not access_key:
@@ -104,7 +104,7 @@ def _of_environment(what: Attempt) -> Optional[SigningKeys]:
 
 
 def _is_over(moment: Optional[str]) -> bool:
-    """Tell whether a moment, as 2026-01-31T23:59:59Z, has passed; one of another form has not."""
+    """Tell whether a time as 2026-01-31T23:59:59Z has passed; False for a text of another form."""
     if moment is None:
         return False
     now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())

@@ -1,4 +1,4 @@
-"""What S3's one answer, 403, may mean: the causes that its answer leaves open."""
+"""The possible causes of a 403 from S3."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _POLICY = (
     "the bucket's policy, or a VPC endpoint's, may deny it: a request without TLS, an address or an endpoint that it "
     "does not know"
 )
-# What S3 says where that is so (IAM User Guide, "Troubleshoot access denied error messages").
+# S3's words for these causes (IAM User Guide, "Troubleshoot access denied error messages").
 _OF_POLICY = ("explicit deny in a resource-based policy", "VPC endpoint policy")
 _PUT = (
     "you may lack s3:PutObject on this object, or the bucket's policy may deny the put: another KMS key than it "
     "demands, a request without TLS, an address or an endpoint that it does not know"
 )
-# The causes of a denial, by what was tried, where that is not the reading of an object.
+# The causes of a denial for each operation, except for reading an object.
 _NEEDED = {
     Operation.PUT: (_PUT, _OWNER),
     Operation.LIST_VERSIONS: ("you may lack s3:ListBucketVersions on the bucket", _OWNER, _POLICY),
@@ -33,7 +33,7 @@ _NEEDED = {
 
 
 def causes(what: Attempt, said: str) -> tuple[str, ...]:
-    """S3 gives one answer for four causes; they are named in the order of likelihood, what it names first."""
+    """Return the four possible causes of a denial, the one that S3 names first, then the most likely ones."""
     if what.operation in _NEEDED:
         return _NEEDED[what.operation]
     found = [

@@ -1,4 +1,4 @@
-"""Where a service of AWS is asked: scheme, host and path, by region and partition, or as the environment says.
+"""The endpoint of an AWS service: scheme, host and path, by region and partition or from the environment.
 
 Source: botocore, data/partitions.json and data/s3/2006-03-01/endpoint-rule-set-1.json; AWS SDKs and Tools Reference
 Guide, "Service-specific endpoints" and "Dual-stack and FIPS endpoints". The tests hold it against botocore.
@@ -17,7 +17,7 @@ from ecsauth.registry.keys import is_loopback
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What can stand before a dot in a host's name; a region of AWS is always one.
+# One label of a host name; the name of every AWS region is one.
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _PARTITIONS = {
     "cn": "aws-cn",
@@ -33,7 +33,7 @@ _WITHOUT_FIPS, _WITHOUT_DUAL_STACK = ("aws-cn",), ("aws-iso-e", "aws-iso-f")
 
 
 class Endpoint(NamedTuple):
-    """Where a request goes; `path` is what stands before the path of the request, without a slash at its end."""
+    """The endpoint of a request; `path` is the prefix of the request's path, without a slash at its end."""
 
     scheme: str
     host: str
@@ -42,22 +42,22 @@ class Endpoint(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """Host, and port unless it is the scheme's own, as the header `host` has them."""
+        """The value of the header `host`: the host, and the port unless it is the default of the scheme."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def is_region(text: str) -> bool:
-    """Tell whether a text can be the name of a region, and so stand in the name of a host."""
+    """Tell whether a text can be the name of a region, and so part of a host name."""
     return _LABEL.fullmatch(text) is not None and not text.isdigit()
 
 
 def s3(region: str, bucket: str, environment: Mapping[str, str]) -> Endpoint:
-    """Return where a bucket of a region is asked for.
+    """Return the endpoint of a bucket in a region.
 
-    us-east-1 has S3's first name, as from every SDK, unless the environment asks for the one with the region in it.
-    Raises UsageError for an endpoint in the environment that is none, or that is asked in the clear and is not on this
-    machine, and for FIPS and dual-stack where the partition has none.
+    us-east-1 has S3's legacy global name, as in every SDK, unless the environment asks for the regional name.
+    Raises UsageError if the endpoint in the environment is malformed, or if it is without TLS and not on this machine;
+    also if the partition does not have the requested FIPS or dual-stack endpoint.
     """
     _assert_region(region)
     own = _own(environment, "S3")
@@ -67,12 +67,12 @@ def s3(region: str, bucket: str, environment: Mapping[str, str]) -> Endpoint:
     is_regional = environment.get("AWS_S3_US_EAST_1_REGIONAL_ENDPOINT", "").lower() == "regional"
     name = f"s3{fips}{dual}"
     host = f"s3.{suffix}" if (region, name, is_regional) == ("us-east-1", "s3", False) else f"{name}.{region}.{suffix}"
-    # The certificate of S3 is for names without a dot in the bucket's.
+    # The certificate of S3 does not cover a bucket name with a dot.
     return _https(host, f"/{bucket}") if "." in bucket else _https(f"{bucket}.{host}")
 
 
 def sts(region: str, environment: Mapping[str, str]) -> Endpoint:
-    """Return where STS is asked in a region; raise UsageError as `s3` does."""
+    """Return the endpoint of STS in a region; raise UsageError as `s3` does."""
     _assert_region(region)
     own = _own(environment, "STS")
     if own is not None:
@@ -87,7 +87,7 @@ def _assert_region(region: str) -> None:
 
 
 def parsed(url: str) -> Endpoint:
-    """Return what a URL names; raise ValueError for one that is malformed or of another scheme than HTTP's two."""
+    """Parse a URL; raise ValueError if it is malformed, or if its scheme is not http or https."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
         raise ValueError
@@ -97,7 +97,7 @@ def parsed(url: str) -> Endpoint:
 
 
 def _own(environment: Mapping[str, str], service: str) -> Optional[Endpoint]:
-    """Return the endpoint that the environment names, None where it names none."""
+    """Return the endpoint in the environment, None if there is none."""
     if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return None
     url = environment.get(f"AWS_ENDPOINT_URL_{service}") or environment.get("AWS_ENDPOINT_URL")
@@ -116,7 +116,7 @@ def _own(environment: Mapping[str, str], service: str) -> Optional[Endpoint]:
 
 
 def _names(region: str, environment: Mapping[str, str]) -> tuple[str, str, str]:
-    """Return what a service's name ends with in a region, and what stands in it for FIPS and for both kinds of IP."""
+    """Return the DNS suffix of a region, and the parts of a service's name for FIPS and for dual-stack."""
     partition = next((_PARTITIONS[part] for part in _beginnings(region) if part in _PARTITIONS), "aws")
     fips, dual = (
         environment.get(name, "").lower() == "true" for name in ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
@@ -129,7 +129,7 @@ def _names(region: str, environment: Mapping[str, str]) -> tuple[str, str, str]:
 
 
 def _beginnings(region: str) -> tuple[str, str]:
-    """Return the two beginnings of a region's name by which its partition is known, the longer one first."""
+    """Return the two prefixes of a region's name that identify its partition, the longer one first."""
     parts = region.split("-")
     return "-".join(parts[:2]), parts[0]
 

@@ -1,4 +1,4 @@
-"""What S3 says with an answer that is no success: code, message and region, from its error document."""
+"""Parse S3's error document: code, message and region."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def refusal_of(answer: HttpResponse) -> ServiceRefusal:
-    """Return the refusal that an answer is; of one without a document of S3's the status has to do, as for the SDK."""
+    """Return the refusal in an answer. Without an error document of S3 its code is the status, as in the SDK."""
     told = _members(answer.body)
     headers = dict(answer.headers)
     if told.get("Region"):
@@ -24,12 +24,12 @@ def refusal_of(answer: HttpResponse) -> ServiceRefusal:
 
 
 def parsed(body: bytes) -> Optional[ET.Element]:
-    """Return the root of a document, None for what is none."""
+    """Return the root of an XML document, None if it is not one."""
     try:
-        # As text it is UTF-8 to the parser too, whatever it declares: no other encoding hides what is looked for.
+        # As a text, so that the parser ignores a declared encoding, which could hide the entities searched below.
         text = body.decode()
         if "<!" in text:
-            # Entities of a document's own can make it grow without bound, and S3 sends none.
+            # Entities that a document defines can make it grow without limit, and S3 sends none.
             return None
         return ET.fromstring(text)  # noqa: S314 - without a document type there is nothing to expand
     except (ET.ParseError, ValueError, LookupError):
@@ -37,7 +37,7 @@ def parsed(body: bytes) -> Optional[ET.Element]:
 
 
 def _members(body: bytes) -> dict[str, str]:
-    """Return the members of an Error element by name, none for anything else."""
+    """Return the members of an Error element by name; empty for anything else."""
     root = parsed(body)
     return {_name(one): one.text or "" for one in root} if root is not None and _name(root) == "Error" else {}
 

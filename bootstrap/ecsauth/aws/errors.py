@@ -1,6 +1,6 @@
-"""The exceptions of the SDK, turned into faults by whose fault it is.
+"""Translate the exceptions of the SDK into the fault classes of ecsauth.
 
-Their texts are not passed on: some carry checksums of the content.
+Their texts are not shown, because some contain checksums of the content.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _BY_EXCEPTION: dict[tuple[type[Exception], ...], KnownFault] = {
 
 
 def translate(fault: Exception, what: Attempt) -> EcsauthError:
-    """Return the fault that an exception of the SDK stands for."""
+    """Return the fault for an exception of the SDK."""
     if isinstance(fault, sdk.ClientError):
         return refused(refusal_of(fault.response), what)
     if isinstance(fault, (sdk.EndpointConnectionError, sdk.SSLError)):
@@ -86,14 +86,14 @@ def _not_connected(fault: Any, what: Attempt) -> EcsauthError:
 
 
 def _causes(fault: Any) -> Iterator[BaseException]:
-    """Yield the exception and what lies behind it: the SDK and urllib3 wrap those of the system."""
+    """Yield the exception and its causes: the SDK and urllib3 wrap those of the system."""
     while fault is not None:
         yield fault
         fault = getattr(fault, "kwargs", {}).get("error") or fault.__cause__ or fault.__context__
 
 
 def refusal_of(response: Any) -> ServiceRefusal:
-    """Return the refusal that a response of the SDK tells."""
+    """Return the refusal in a response of the SDK."""
     error, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
     status, headers = int(meta.get("HTTPStatusCode", 0)), meta.get("HTTPHeaders", {})
     return ServiceRefusal(status, str(error.get("Code", "")), str(error.get("Message") or ""), headers)

@@ -1,6 +1,6 @@
-"""One request over HTTP or HTTPS and its answer: bounded, through the web proxy if there is one.
+"""Send one request over HTTP or HTTPS and return its answer: with a size limit, through the web proxy if there is one.
 
-A connection is used once. What is on the wire is left to http.client and ssl.
+A connection is used once. http.client and ssl implement the protocols.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Seconds: for each address of a name, and for each read.
 _CONNECT, _READ = 5, 20
 _CHUNK = 64 * 1024
-# Where systems keep the authorities that they trust: Amazon Linux, Fedora and Red Hat; Debian; SUSE; Alpine.
+# The files of trusted authorities on Amazon Linux, Fedora and Red Hat; Debian; SUSE; Alpine.
 _AUTHORITIES = (
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/certs/ca-certificates.crt",
@@ -38,7 +38,7 @@ _AUTHORITIES = (
 
 
 class HttpRequest(NamedTuple):
-    """What is asked: `target` is path and query as they are sent, `headers` have names in lower case and `host`.
+    """A request: `target` is path and query as sent; `headers` have names in lower case and include `host`.
 
     `bundle` is a file with the authorities to trust, None for the system's.
     """
@@ -54,7 +54,7 @@ class HttpRequest(NamedTuple):
 
 
 class HttpResponse(NamedTuple):
-    """What is answered: the names of `headers` are in lower case; of one that stands twice the first counts."""
+    """An answer: the names of `headers` are in lower case; of a repeated header the first one is kept."""
 
     status: int
     headers: dict[str, str]
@@ -65,7 +65,7 @@ class HttpResponse(NamedTuple):
 
 
 class _Proxy(NamedTuple):
-    """A web proxy, and the headers that it is to get."""
+    """A web proxy, and the headers to send to it."""
 
     host: str
     port: int
@@ -75,8 +75,8 @@ class _Proxy(NamedTuple):
 def exchange(request: HttpRequest, what: Attempt, longest: int) -> HttpResponse:
     """Send the request and return the answer, with `longest` + 1 bytes of its body at most.
 
-    Raises UnreachableError, DeniedError where TLS cannot be trusted, and UsageError for a proxy that is none. Names
-    resolve and answers drip as slowly as they like: the caller has a deadline.
+    Raises UnreachableError, DeniedError if the TLS certificate cannot be verified, and UsageError if the proxy's URL is
+    invalid. There is no limit of the total time: the caller has a deadline.
     """
     proxy = _proxy(request.endpoint, what)
     connection = _connection(request, proxy, what)
@@ -92,7 +92,7 @@ def exchange(request: HttpRequest, what: Attempt, longest: int) -> HttpResponse:
         except (OSError, http.client.HTTPException):
             raise BROKE.told(what) from None
         except ValueError:
-            # Its text holds what cannot be sent.
+            # The text of the exception contains the character that cannot be sent.
             raise told(UsageError, what, "the request holds a character that none can have") from None
 
 
@@ -122,9 +122,9 @@ def _read(answer: http.client.HTTPResponse, longest: int) -> bytes:
 
 
 def _is_whole(answer: http.client.HTTPResponse) -> bool:
-    """Tell whether an answer that has ended is all of it, which a read with a limit does not.
+    """Tell whether the answer is complete. A read with a limit does not raise an error for an incomplete one.
 
-    An object that comes without its length may be cut anywhere; of a refusal its document, or its status, has to do.
+    An object without a length may be incomplete, so it is refused. A refusal is accepted without one.
     """
     if answer.length is None:
         return answer.chunked or answer.status != HTTPStatus.OK
@@ -159,12 +159,12 @@ def _connect(connection: http.client.HTTPConnection, endpoint: Endpoint, what: A
             raise proxy_fault(fault).told(what) from None
         raise not_connected((fault,), endpoint.host, what, tls=False) from None
     except ValueError:
-        # What the resolver says of a name that is none, as one with an empty part.
+        # The resolver raises this for an invalid host name, as one with an empty label.
         raise told(UsageError, what, MALFORMED) from None
 
 
 def _tls(request: HttpRequest, what: Attempt) -> ssl.SSLContext:
-    """Return what verifies the other end."""
+    """Return the TLS context that verifies the server."""
     try:
         context = ssl.create_default_context(cafile=request.bundle or authorities())
     except OSError as fault:
@@ -174,15 +174,15 @@ def _tls(request: HttpRequest, what: Attempt) -> ssl.SSLContext:
 
 
 def authorities() -> Optional[str]:
-    """Return the system's file of authorities, None where it is in no place that is known."""
+    """Return the system's file of authorities, None if it is not found."""
     return next((path for path in _AUTHORITIES if os.path.isfile(path)), None)
 
 
 def _proxy(endpoint: Endpoint, what: Attempt) -> Optional[_Proxy]:
-    """Return the proxy that the environment names for an endpoint, None where it names none; raise UsageError."""
+    """Return the proxy in the environment for an endpoint, None if there is none; raise UsageError."""
     if not any(name.lower() == f"{endpoint.scheme}_proxy" for name in os.environ):
         return None
-    # It takes some milliseconds, and most machines have no proxy.
+    # Imported here: it takes some milliseconds, and most machines have no proxy.
     from urllib.request import getproxies, proxy_bypass
 
     url = getproxies().get(endpoint.scheme)
@@ -198,7 +198,7 @@ def _proxy(endpoint: Endpoint, what: Attempt) -> Optional[_Proxy]:
 
 
 def _parsed(url: str) -> _Proxy:
-    """Return the proxy that a URL names, which may have no scheme; raise ValueError."""
+    """Parse the URL of a proxy, which may have no scheme; raise ValueError."""
     parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
     if parts.scheme != "http" or not re.fullmatch(r"[A-Za-z0-9._:-]+", parts.hostname or ""):
         raise ValueError

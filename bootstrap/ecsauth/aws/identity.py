@@ -1,4 +1,4 @@
-"""Who the operator is, and which key a name stands for: STS and KMS."""
+"""The operator's identity from STS, and the full ARN of a key from KMS."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ecsauth.errors import DeniedError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What KMS says of a name that stands for no key (KMS API Reference, DescribeKey).
+# The error codes of KMS if no key has this name (KMS API Reference, DescribeKey).
 _NO_KEY = frozenset(("NotFoundException", "InvalidArnException", "ValidationException"))
-# Whatever the SDK says where it does not answer as it should: a page of a proxy on the way, too.
+# The exceptions of the SDK for a missing or malformed answer, as a page of a proxy.
 _NO_ANSWER = (
     BotoCoreError,
     ClientError,
@@ -32,7 +32,7 @@ _NOT_USABLE = frozenset(("Disabled", "PendingDeletion", "PendingReplicaDeletion"
 
 
 def caller(client: Callable[[], Any]) -> Optional[str]:
-    """Return the ARN that the credentials are those of, None where that cannot be found out."""
+    """Return the ARN of the owner of the credentials, None if it cannot be determined."""
     try:
         arn: str = client().get_caller_identity()["Arn"]
     except _NO_ANSWER:
@@ -41,10 +41,10 @@ def caller(client: Callable[[], Any]) -> Optional[str]:
 
 
 def full_key(key: str, client: Callable[[], Any]) -> tuple[str, bool]:
-    """Return the full ARN of a key that is named by alias, ID or ARN, and whether that was found out.
+    """Return the full ARN of a key that is given by alias, ID or ARN, and whether KMS has resolved it.
 
-    Who may not ask KMS has the name back: S3 resolves it, and says in its answer what it has used. Raises DeniedError
-    where KMS knows no such key, or one that cannot be used.
+    If the operator may not ask KMS, the given name is returned: S3 resolves it, and its answer has the ARN. Raises
+    DeniedError if KMS has no such key, or if the key cannot be used.
     """
     try:
         return key_arn(key), True

@@ -1,7 +1,7 @@
 """The EC2 instance metadata service, version 2 only.
 
-Asked directly and without any proxy. Refusal, silence and a missing document are told apart, and there is no way back
-to version 1.
+Requests never go through a proxy. A refusal, a timeout and a missing document are different faults. There is no
+fallback to version 1.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from ecsauth.timing import within
 _IPV4, _IPV6 = "http://169.254.169.254", "http://[fd00:ec2::254]"
 _DOCUMENT = "/latest/dynamic/instance-identity/document"
 TOKEN = "/latest/api/token"  # noqa: S105 - where there is one
-# A token is for this run only: it is used within seconds.
+# A token is used only in this run, within seconds.
 LIFETIME = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
 LONGEST_TRY = 2.0
-# An answer that drips escapes the timeout of the socket.
+# A limit of the total time, in seconds: a slow answer can evade the timeout of the socket.
 _LONGEST_ANSWER_TIME = 10.0
 LONGEST_ANSWER = 64 * 1024
 _GIVE_BOTH = "not on EC2: give --region and --bucket-owner"
@@ -62,10 +62,10 @@ Result = TypeVar("Result")
 
 
 def endpoint() -> str:
-    """Return the service's address, by the variables that every AWS SDK reads.
+    """Return the service's address, from the variables that every AWS SDK reads.
 
-    Raises UsageError for an address that is neither the service's own nor on this machine: what is asked for
-    there (and by the SDK: credentials) would travel in the clear.
+    Raises UsageError for an address that is neither the service's own nor on this machine: credentials would be sent
+    over the network in clear text.
     """
     mode = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv4").lower()
     url = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or (_IPV6 if mode == "ipv6" else _IPV4)
@@ -83,18 +83,18 @@ def _is_on_this_machine(url: str) -> bool:
         parts = urllib.parse.urlsplit(url)
         return parts.scheme == "http" and is_loopback(parts.hostname or "") and parts.port != 0
     except ValueError:
-        # urllib's word for a bracket that is not closed, or a port that is none.
+        # urllib raises this for a bracket that is not closed, and for an invalid port.
         return False
 
 
 class MetadataService:
-    """Answers who this instance is, and with which keys its role signs."""
+    """Provides the identity of this instance, and the keys of its role."""
 
     def identity(self, seconds: float) -> Identity:
         """Return region and account from the instance identity document.
 
-        Raises UnreachableError where nothing answers in time, DeniedError where version 2 is refused, UsageError where
-        the service is not to be asked: then the command line has to say both.
+        Raises UnreachableError if nothing answers in time, DeniedError if version 2 is refused, UsageError if the
+        service is switched off by the environment: then both must be given on the command line.
         """
         if is_off():
             raise UsageError(
@@ -106,13 +106,13 @@ class MetadataService:
     def role(self, seconds: float) -> SigningKeys:
         """Return the keys of the instance's role.
 
-        Raises NotYetError where there is no role or it is not ready, beside what `identity` raises.
+        Raises NotYetError if there is no role or it is not ready, and the errors of `identity`.
         """
         return _ask(_role, seconds, _ELSEWHERE)
 
 
 class _Service:
-    """One conversation with the service: a token first, then documents by it."""
+    """One connection to the service: first it requests a token, then documents with it."""
 
     def __init__(self, connection: http.client.HTTPConnection, elsewhere: str) -> None:
         self._connection = connection
@@ -121,7 +121,7 @@ class _Service:
         self._headers = {"X-aws-ec2-metadata-token": token.decode("ascii", "replace")}
 
     def get(self, path: str, absent: Optional[EcsauthError] = None) -> bytes:
-        """Return the document at the path; raise `absent` where there is none."""
+        """Return the document at the path; raise `absent` if there is none."""
         return self._request("GET", path, self._headers, absent)
 
     def _request(self, method: str, path: str, headers: dict[str, str], absent: Optional[EcsauthError] = None) -> bytes:
@@ -129,7 +129,7 @@ class _Service:
         with contextlib.closing(self._connection.getresponse()) as answer:
             body = answer.read(LONGEST_ANSWER)
         if answer.length and len(body) < LONGEST_ANSWER:
-            # A read with a limit takes an answer that was cut for a whole one.
+            # A read with a limit raises no error for an incomplete answer.
             raise http.client.IncompleteRead(b"")
         if answer.status == HTTPStatus.OK:
             return body
@@ -149,7 +149,7 @@ class _Service:
 
 
 def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str) -> Result:
-    """Return what `question` makes of the service's answers; raise UnreachableError where they do not come in time."""
+    """Return the result of `question`; raise UnreachableError if the service does not answer in time."""
     if is_off():
         raise DeniedError("the metadata service is switched off by AWS_EC2_METADATA_DISABLED", elsewhere)
     url = urllib.parse.urlsplit(endpoint())
@@ -173,19 +173,19 @@ def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str)
                     ) from None
                 raise _silence(elsewhere) from None
             except ValueError:
-                # http.client's word for a token that cannot be sent back in a header.
+                # http.client raises this for a token that a header cannot contain.
                 raise UnreachableError("the instance metadata service gave no token of use", elsewhere) from None
 
     return within(min(_LONGEST_ANSWER_TIME, seconds), ask, lambda: _silence(elsewhere))
 
 
 def is_off() -> bool:
-    """Tell whether the service is not to be asked."""
+    """Tell whether the environment switches the service off."""
     return os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
 
 
 def _close(connection: http.client.HTTPConnection) -> None:
-    """Close the connection; what was asked is answered, whatever the system says to that."""
+    """Close the connection. An error is ignored, because the answer is complete."""
     with contextlib.suppress(OSError):
         connection.close()
 
@@ -201,7 +201,7 @@ def _identity(document: bytes) -> Identity:
     region, account = content.get("region"), content.get("accountId")
     if not (isinstance(region, str) and isinstance(account, str)):
         raise _no_identity()
-    # Both go on into requests: one into the name of a host, one into a header.
+    # Both become part of requests: the region of a host name, the account of a header.
     if not (is_region(region) and re.fullmatch(_ACCOUNT, account)):
         raise _no_identity()
     return Identity(region, account)
@@ -252,11 +252,11 @@ def _not_ready(why: str) -> NotYetError:
 
 
 def _members(document: bytes) -> dict[str, Any]:
-    """Return the members of a JSON object, none for anything else."""
+    """Return the members of a JSON object; empty for anything else."""
     try:
         content = json.loads(document)
     except (ValueError, RecursionError):
-        # RecursionError is the parser's word for brackets without end.
+        # The parser raises RecursionError for deeply nested brackets.
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -264,11 +264,11 @@ def _members(document: bytes) -> dict[str, Any]:
 def proxy_exemptions(current: Optional[str]) -> str:
     """Return a NO_PROXY that keeps the SDK from asking a proxy for this instance's credentials.
 
-    `current` is NO_PROXY as it is; in its place counts `no_proxy`, where that is set, as it does for urllib.
+    `current` is the value of NO_PROXY. `no_proxy` takes precedence if it is set, as in urllib.
     """
     given = (os.environ.get("no_proxy") or current or "").strip()
     if given == "*":
-        # Everything, but only where it stands alone (urllib.request.proxy_bypass_environment).
+        # `*` means everything, but only if it is the whole value (urllib.request.proxy_bypass_environment).
         return given
     own = urllib.parse.urlsplit(endpoint()).hostname or ""
     hosts = ["169.254.169.254", "[fd00:ec2::254]", f"[{own}]" if ":" in own else own]

@@ -1,4 +1,4 @@
-"""Probes of the metadata service for `doctor`: how it answers, and nothing of the credentials that it gives."""
+"""Probes of the metadata service for `doctor`: how it answers. They never return its credentials."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class MetadataProbes:
         try:
             with self._connected(seconds) as connection:
                 token = _asked(connection, "PUT", TOKEN, LIFETIME)
-                # The answer is thrown away: only whether there is one counts.
+                # The answer is discarded; only its status matters.
                 version1 = _asked(connection, "GET", "/latest/meta-data/", {})
         except (OSError, http.client.HTTPException):
             return Metadata(SILENT)
         return Metadata(token.status, version1.status, token.offset)
 
     def role(self, seconds: float) -> Role:
-        """Return what the service says of the instance's role; raise UnreachableError."""
+        """Return the instance's role and the status of its credentials; raise UnreachableError."""
         try:
             with self._connected(seconds) as connection:
                 token = _asked(connection, "PUT", TOKEN, LIFETIME).body.decode("ascii", "replace")
@@ -60,7 +60,7 @@ class MetadataProbes:
                 given = _asked(connection, "GET", ROLES + urllib.parse.quote(words[0]), headers)
                 return _role(words[0], given)
         except (OSError, ValueError, http.client.HTTPException):
-            # ValueError is http.client's word for a token that cannot be sent back in a header.
+            # http.client raises ValueError for a token that a header cannot contain.
             raise UnreachableError("the metadata service does not say", "run the same command again") from None
 
     @contextlib.contextmanager
@@ -73,7 +73,7 @@ class MetadataProbes:
 
 
 def _asked(connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str]) -> _Answered:
-    """Ask, and return the answer whatever its status; the offset is this clock's, against the answer's date."""
+    """Send a request and return the answer, whatever its status, with this clock's offset against its date."""
     connection.request(method, path, headers=headers)
     with contextlib.closing(connection.getresponse()) as answer:
         return _Answered(answer.status, answer.read(LONGEST_ANSWER), _offset(answer.getheader("Date")))
@@ -86,7 +86,7 @@ def _offset(date: Optional[str]) -> Optional[float]:
 
 
 def _role(name: str, given: _Answered) -> Role:
-    """Return what may be known of a role's credentials: whether they are there, and until when."""
+    """Return the status of a role's credentials: whether they exist, and when they expire."""
     if given.status != HTTPStatus.OK:
         return Role(name, f"status {given.status}")
     try:

@@ -1,4 +1,4 @@
-"""Probes of S3 for `doctor`: what S3 answers, not what it holds. No body of an object is ever read."""
+"""Probes of S3 for `doctor`: the status of S3's answers. The body of an object is never read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Probes:
-    """What S3 says of one object and its bucket; `owner` is the account that has to own the bucket."""
+    """The probes of one object and its bucket; `owner` is the account that must own the bucket."""
 
     def __init__(self, s3: SignedS3, uri: S3URI, owner: str) -> None:
         self._s3 = s3
@@ -29,26 +29,26 @@ class Probes:
         self._object = target(uri.key, versionId=uri.version_id)
 
     def bucket(self) -> BucketAnswers:
-        """Ask for the bucket; raise UnreachableError, and DeniedError where TLS cannot be trusted."""
+        """Probe the bucket; raise UnreachableError, or DeniedError if the TLS certificate cannot be verified."""
         owned = self._head_bucket(self._owner)
         if owned.is_ok:
             return BucketAnswers(owned)
-        # The answer to a HEAD has no body, and so no reason.
+        # The answer to a HEAD request has no body, so it contains no reason.
         listing = self._listing()
         anyone = self._head_bucket({}) if listing.status == HTTPStatus.FORBIDDEN else None
         return BucketAnswers(owned, listing, anyone)
 
     def key(self) -> ObjectAnswers:
-        """Ask for the object; raise UnreachableError."""
+        """Probe the object; raise UnreachableError."""
         owned = self._head_object(self._owner)
         if owned.status != HTTPStatus.FORBIDDEN:
             return ObjectAnswers(owned, got=None if owned.is_ok else self.got())
         return ObjectAnswers(owned, self._head_object({}), self._listing(), self.got())
 
     def got(self) -> ProbeAnswer:
-        """Ask for the object's first byte, which is decrypted for it; raise UnreachableError."""
+        """Request the object's first byte, for which S3 must decrypt it; raise UnreachableError."""
         found = self._ask(Operation.GET, "GET", self._object, {**self._owner, "range": "bytes=0-0"})
-        # An empty object has no first byte (RFC 9110, 416): it could be read.
+        # An empty object has no first byte (RFC 9110, 416), but it could be read.
         is_empty = found.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
         return found._replace(status=HTTPStatus.OK.value, meaning="") if is_empty else found
 
@@ -82,7 +82,7 @@ def _answer(answer: HttpResponse) -> ProbeAnswer:
 
 
 def _refused(answer: HttpResponse, what: Attempt) -> ProbeAnswer:
-    """Return a refusal; that S3 denies access is left to whoever compares the answers."""
+    """Return a refusal. The meaning of a denial is left to the judgement, which compares all answers."""
     refusal = error_document.refusal_of(answer)
     known, found = refused(refusal, what), _answer(answer)._replace(reason=refusal.message)
     if answer.status == HTTPStatus.FORBIDDEN and known.is_unexplained:
@@ -91,7 +91,7 @@ def _refused(answer: HttpResponse, what: Attempt) -> ProbeAnswer:
 
 
 def _keys(answer: HttpResponse, what: Attempt) -> tuple[str, ...]:
-    """Return the keys of a listing; raise UnreachableError for what is none."""
+    """Return the keys in a listing; raise UnreachableError if the answer is not a listing."""
     root = error_document.parsed(answer.body)
     if root is None or not root.tag.endswith("ListBucketResult"):
         raise foreign(what)

@@ -1,6 +1,6 @@
-"""A profile of the AWS CLI's files, as far as keys stand in it.
+"""Read a profile of the AWS CLI's files, if it contains keys.
 
-That is also where an activated machine outside EC2 has its keys, which are renewed in the file. Source: botocore,
+An activated machine outside EC2 also has its keys there; another program renews them in the file. Source: botocore,
 configloader.py and credentials.py.
 """
 
@@ -16,10 +16,10 @@ from ecsauth.aws.signing_keys import SigningKeys
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Members of a profile that lead elsewhere for its keys.
+# Members of a profile by which its keys come from elsewhere.
 _LEADING = ("role_arn", "web_identity_token_file", "sso_session", "sso_start_url", "login_session")
 _PROGRAM, _KEY = "credential_process", "aws_access_key_id"
-# Members that say what a variable says, which counts before them.
+# Members with the meaning of a variable. The variable takes precedence.
 _VARIABLES = {
     "ca_bundle": "AWS_CA_BUNDLE",
     "endpoint_url": "AWS_ENDPOINT_URL",
@@ -28,14 +28,14 @@ _VARIABLES = {
     "use_dualstack_endpoint": "AWS_USE_DUALSTACK_ENDPOINT",
     "use_fips_endpoint": "AWS_USE_FIPS_ENDPOINT",
 }
-# Endpoints of single services, in a section of their own.
+# The member that names a section with endpoints of single services.
 _SERVICES = "services"
 
 
 class Profile(NamedTuple):
-    """What a profile holds: its keys, or which member of it `needs` the SDK to get them.
+    """A profile: its keys, or in `needs` the member for which only the SDK can get them.
 
-    `variables` are what it says that variables of the environment say too. `services` names a section with endpoints of
+    `variables` are its settings under the names of environment variables. `services` names a section with endpoints of
     single services.
     """
 
@@ -65,7 +65,7 @@ def read(name: str, environment: Mapping[str, str]) -> Optional[Profile]:
 
 
 def _keys(name: str, shared: Mapping[str, str], settings: Mapping[str, str], both: Mapping[str, str]) -> Profile:
-    """Return where the keys are, in the order in which the SDK looks for them."""
+    """Return the keys or their source, in the search order of the SDK."""
     for member in _LEADING:
         if both.get(member):
             return Profile(needs=f"{member} in the profile {name}")

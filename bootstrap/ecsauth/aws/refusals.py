@@ -1,6 +1,6 @@
-"""What a service of AWS answers when it refuses, turned into faults by whose fault it is.
+"""Translate the error answers of AWS services into the fault classes of ecsauth.
 
-The service's own reason is passed on: it names principals, actions and resources, never content.
+The service's own reason is shown: it names principals, actions and resources, never content.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ _THROTTLING = frozenset(
 )
 _WRONG_REGION = frozenset(("PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "301", "307"))
 _LONGEST_REASON = 300
-# An action, as "not authorized to perform: kms:Decrypt"; in a key's ARN a colon stands before the service.
+# An action, as in "not authorized to perform: kms:Decrypt"; in the ARN of a key a colon precedes the service.
 _KMS_ACTION = re.compile(r"(?<!:)\bkms:[a-z]", re.IGNORECASE)
 _KEY_ARN = re.compile(r"\barn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-zA-Z-]+")
 
 
 class KnownFault(NamedTuple):
-    """A report whose meaning is clear: whose fault, what happened, what to do; {…} stands for names of the service."""
+    """An answer with a clear meaning: fault class, message, hints; {…} is replaced by names of the service."""
 
     error: type[EcsauthError]
     reason: str
@@ -67,14 +67,14 @@ class KnownFault(NamedTuple):
 
 
 def told(error: type[EcsauthError], what: Attempt, reason: str, *hints: str) -> EcsauthError:
-    """Return the fault that `what` could not be done for a reason."""
+    """Return the fault for a failed operation, with its reason."""
     fault = error(f"cannot {what}: {reason}", *hints)
     fault.reason = reason
     return fault
 
 
 def _about(hint: CommandHint, what: Attempt) -> CommandHint:
-    """Return the hint about the object that was asked for."""
+    """Return the hint with the requested object in it."""
     return hint.filled({S3URI: what.uri.object_uri}) if what.uri is not None else hint
 
 
@@ -139,9 +139,9 @@ NO_PROFILE = KnownFault(UsageError, "there is no such profile", (_PROFILES,))
 
 
 class ServiceRefusal(NamedTuple):
-    """An answer that is not what was asked for: the names of `headers` are in lower case.
+    """An error answer: the names of `headers` are in lower case.
 
-    `code` and `message` are those of the service's error document. Of an answer without one `code` is the status.
+    `code` and `message` are those of the service's error document. Without one `code` is the status.
     """
 
     status: int
@@ -151,23 +151,23 @@ class ServiceRefusal(NamedTuple):
 
     @property
     def is_foreign(self) -> bool:
-        """Tell an error that no service of AWS has written, as a proxy's or a portal's page: HTML, without a code.
+        """Tell whether the answer is not from an AWS service: it is HTML without a code, as the page of a proxy.
 
-        The SDK makes a 500 of a page that comes with 200.
+        The SDK reports a page with status 200 as status 500.
         """
         is_page = self.headers.get("content-type", "").lower().startswith("text/html")
         return is_page and "x-amz-request-id" not in self.headers and (self.code.isdigit() or not self.code)
 
     @property
     def is_passing(self) -> bool:
-        """Tell whether the service asks to come back later."""
+        """Tell whether the service asks for a later retry."""
         return (
             self.code in _THROTTLING or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.code == "RequestTimeout"
         )
 
     @property
     def behind(self) -> Optional[float]:
-        """By how many seconds this machine's clock is behind the service's, None where that is not known."""
+        """The seconds by which this machine's clock is behind the service's, None if unknown."""
         try:
             return moment(self.headers.get("date", "")) - time.time()
         except ValueError:
@@ -175,32 +175,32 @@ class ServiceRefusal(NamedTuple):
 
     @property
     def region(self) -> Optional[str]:
-        """The region that the bucket is in, where the service says so."""
+        """The region of the bucket, None if the service does not name it."""
         region = self.headers.get(REGION_HEADER, "")
         return region if is_region(region) else None
 
 
 def moment(date: str) -> float:
-    """Return the seconds since the epoch that a date of HTTP stands for; raise ValueError for what is none."""
+    """Return an HTTP date in seconds since the epoch; raise ValueError if it is invalid."""
     try:
         return email.utils.parsedate_to_datetime(date).timestamp()
     except (TypeError, LookupError, ArithmeticError):
-        # Its words for dates that are none, which Python's versions put differently.
+        # The parser raises these for an invalid date, depending on the version of Python.
         raise ValueError from None
 
 
 def foreign(what: Attempt) -> EcsauthError:
-    """Return the fault that something else than the service has answered."""
+    """Return the fault for an answer that is not from the service."""
     return FOREIGN.told(what)
 
 
 def expired(what: Attempt) -> EcsauthError:
-    """Return the fault that the credentials are not valid any more."""
+    """Return the fault for expired credentials."""
     return _EXPIRED.told(what)
 
 
 def refused(refusal: ServiceRefusal, what: Attempt) -> EcsauthError:
-    """Return the fault that a refusal stands for."""
+    """Return the fault for an error answer."""
     code, status, headers = printable(refusal.code), refusal.status, refusal.headers
     said = printable(refusal.message)
     if code == "NoSuchKey" and headers.get("x-amz-delete-marker") == "true":
@@ -225,7 +225,7 @@ def refused(refusal: ServiceRefusal, what: Attempt) -> EcsauthError:
 
 
 def _naming_key(fault: EcsauthError, said: str) -> EcsauthError:
-    """Return the fault with the key in its hints that KMS names in its message."""
+    """Return the fault; its hints name the key that KMS names in its message."""
     named = _KEY_ARN.search(said)
     if named is not None:
         fault.hints = tuple(
@@ -236,7 +236,7 @@ def _naming_key(fault: EcsauthError, said: str) -> EcsauthError:
 
 def _denied(code: str, status: int, said: str, what: Attempt) -> Optional[EcsauthError]:
     """Return the fault if it is a denial, by KMS or by S3."""
-    # What a role is answered, too, that IAM has not spread yet; other codes (AllAccessDisabled) are about the bucket.
+    # A new role also gets AccessDenied until IAM has propagated it. Other codes (AllAccessDisabled) concern the bucket.
     denial = SettlingError if code == "AccessDenied" else DeniedError
     if code.lower().startswith("kms") or (status == HTTPStatus.FORBIDDEN and _KMS_ACTION.search(said)):
         needed = _KMS_PUT if what.operation is Operation.PUT else _KMS_GET
@@ -254,7 +254,7 @@ def _told_by_status(code: str, status: int, said: str, what: Attempt) -> Ecsauth
     if code == "InvalidArgument" and "version id" in said.lower():
         return told(DeniedError, what, "this is no ID of a version", _about(_HISTORY, what))
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        # A HEAD has no body that names the code.
+        # The answer to a HEAD request has no body with a code.
         return _DELETE_MARKER.told(what)
     if status == HTTPStatus.NOT_FOUND:
         return told(DeniedError, what, "there is no such object, version or bucket", "is the URI right?")
@@ -267,7 +267,7 @@ def _wrong_region(region: Optional[str], what: Attempt) -> EcsauthError:
 
 
 def clock(behind: Optional[float]) -> str:
-    """Say that this machine's clock is wrong, and by how much where that is known."""
+    """Return the message that this machine's clock is wrong, with the offset if it is known."""
     seconds = "" if behind is None else f" by {abs(round(behind))} s, {'behind' if behind > 0 else 'ahead'}"
     return f"this machine's clock is wrong{seconds}"
 
@@ -277,5 +277,5 @@ def _quoted(said: str) -> str:
 
 
 def printable(text: object) -> str:
-    """Return what can be shown of a text on one line, of a length that can be read."""
+    """Return a text as one printable line of limited length."""
     return "".join(letter for letter in str(text) if letter.isprintable())[:_LONGEST_REASON]

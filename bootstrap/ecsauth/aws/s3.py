@@ -1,4 +1,4 @@
-"""One object in S3, got and verified."""
+"""Get and verify one S3 object, by the SDK."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 _CHUNK = 64 * 1024
 _NOT_MODIFIED = "304"
-# The SDK's words for credentials that say of themselves that their time is over (botocore/credentials.py).
+# The message of the SDK if refreshed credentials have already expired (botocore/credentials.py).
 _EXPIRED = "Credentials were refreshed, but"
 
 
 class ObjectKind(NamedTuple):
-    """What an object is expected to be, and how long one may be."""
+    """The expected kind of an object, and its maximum size."""
 
     name: str
     longest: int
@@ -50,7 +50,7 @@ ENV_FILE = ObjectKind("env-file", LARGEST)
 
 
 class Objects:
-    """The objects of an account's buckets, as far as one client may see them."""
+    """The S3 objects that one client can read."""
 
     def __init__(self, client: S3Client, owner: Optional[str] = None, kind: ObjectKind = ENV_FILE) -> None:
         self._client = client
@@ -60,7 +60,7 @@ class Objects:
     def get(self, uri: S3URI, *, unless: Optional[str] = None) -> Optional[Fetched]:
         """Return the object, or None if its ETag is still `unless`.
 
-        Raises InvalidError for one that is longer than its kind may be, DeniedError and UnreachableError.
+        Raises InvalidError if it is larger than its kind allows, DeniedError and UnreachableError.
         """
         condition: dict[str, Any] = {"IfNoneMatch": unless} if unless else {}
         what = at(Operation.GET, uri)
@@ -83,7 +83,7 @@ class Objects:
 
 @contextlib.contextmanager
 def translated(what: Attempt) -> Iterator[None]:
-    """Turn every exception of the SDK into a fault of ours; `what` says what is being tried."""
+    """Translate every exception of the SDK into an EcsauthError; `what` is the operation."""
     try:
         yield
     except (BotoCoreError, ClientError, HTTPError, ResponseParserError) as fault:
@@ -95,17 +95,17 @@ def translated(what: Attempt) -> Iterator[None]:
     except (ConnectionError, TimeoutError) as fault:
         raise UnreachableError(f"cannot {what}: {reason_of(fault)}") from None
     except OSError as fault:
-        # Of this machine: what is wrong on the way to S3, the SDK puts into exceptions of its own.
+        # An error of this machine: for errors of the connection the SDK has its own exceptions.
         name = f" {fault.filename}:" if isinstance(fault.filename, str) else ""
         raise LocalError(f"cannot {what}:{name} {reason_of(fault)}") from None
     except ValueError:
-        # The SDK's word for an address or an ARN that it cannot make sense of.
+        # The SDK raises this for an address or an ARN that it cannot parse.
         raise UsageError(f"cannot {what}: the endpoint or a name in it is malformed") from None
 
 
 @contextlib.contextmanager
 def understood(what: Attempt) -> Iterator[None]:
-    """Tell an answer that is not the service's, as a portal's on the way, which the SDK and we find no sense in."""
+    """Report an answer that neither the SDK nor this module can parse as foreign, as the page of a portal."""
     try:
         yield
     except (BotoCoreError, ClientError):
@@ -120,7 +120,7 @@ def place_of(uri: S3URI) -> dict[str, Any]:
 
 
 def _read(body: Any, uri: S3URI, kind: ObjectKind) -> SecretBytes:
-    """Read to the end: length and checksum are verified only there."""
+    """Read the body to its end, because only there the SDK verifies length and checksum."""
     data = bytearray()
     while chunk := body.read(_CHUNK):
         data += chunk
@@ -130,7 +130,7 @@ def _read(body: Any, uri: S3URI, kind: ObjectKind) -> SecretBytes:
 
 
 def facts_of(answer: Any, *, verified: bool) -> ObjectFacts:
-    """Return what an answer to a GetObject or HeadObject says of the object."""
+    """Return the metadata of the object in the answer to a GetObject or HeadObject."""
     sums = [name for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256") if answer.get(f"Checksum{name}")]
     return ObjectFacts(
         etag=answer["ETag"],

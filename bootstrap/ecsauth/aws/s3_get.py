@@ -1,4 +1,4 @@
-"""One object in S3, got and verified: what `boot` does."""
+"""Get and verify one S3 object, without the SDK, for `boot`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ecsauth.aws.http_exchange import HttpResponse
     from ecsauth.aws_names import S3URI
 
-# What the standard library can verify, by the name that S3's headers have for it.
+# The checksums that the standard library can verify, by their names in S3's headers.
 _CHECKSUMS: dict[str, Callable[[bytes], bytes]] = {
     "CRC32": lambda data: zlib.crc32(data).to_bytes(4, "big"),
     "SHA1": lambda data: hashlib.sha1(data, usedforsecurity=False).digest(),
@@ -41,7 +41,7 @@ _CHECKSUMS: dict[str, Callable[[bytes], bytes]] = {
 class InstanceStore:
     """S3 as `boot` uses it: one GetObject, with the keys of the environment, of a profile or of the instance's role.
 
-    The keys are looked for anew at each try: a role may be late. `warn` takes what was put right on the way.
+    The keys are searched again for each try, because a role may be late. It passes `warn` each corrected problem.
     """
 
     def __init__(self, profile: Optional[str] = None, warn: Callable[[str], None] = lambda _: None) -> None:
@@ -49,17 +49,17 @@ class InstanceStore:
         self._warn = warn
 
     def fetch(self, uri: S3URI, identity: Identity, unless: Optional[str], seconds: float) -> Optional[Fetched]:
-        """Return the object, or None if its ETag is still `unless`; the account has to own the bucket.
+        """Return the object, or None if its ETag is still `unless`. The account in `identity` must own the bucket.
 
-        Raises DeniedError, InvalidError for an object that is longer than any env-file, UsageError, and
-        UnreachableError at the latest after `seconds`.
+        Raises DeniedError, InvalidError if the object is larger than any env-file, UsageError, and UnreachableError
+        after `seconds` at the latest.
         """
         what = at(Operation.GET, uri)
         end = time.monotonic() + seconds
         signers: list[Signer] = []
 
         def get() -> Optional[Fetched]:
-            # What the metadata service has to say ends before it is only said that time is up.
+            # A shorter limit, so that an error of the metadata service is reported instead of the plain timeout.
             signers.append(credentials.find(self._profile, what, 0.9 * (end - time.monotonic())))
             try:
                 return got(SignedS3(signers[0], identity.region, self._warn), uri, identity.account, unless)
@@ -89,7 +89,7 @@ def got(s3: SignedS3, uri: S3URI, owner: Optional[str] = None, unless: Optional[
 
 
 def looked(s3: SignedS3, uri: S3URI, owner: str) -> Optional[ObjectFacts]:
-    """Return what S3 says of the object, None if there is none; raise DeniedError and UnreachableError."""
+    """Return the metadata of the object, None if there is none; raise DeniedError or UnreachableError."""
     what = at(Operation.LOOK, uri)
     headers = {"x-amz-expected-bucket-owner": owner}
     answer = s3.ask(S3Request("HEAD", uri.bucket, target(uri.key, versionId=uri.version_id), headers), what)
@@ -101,7 +101,7 @@ def looked(s3: SignedS3, uri: S3URI, owner: str) -> Optional[ObjectFacts]:
 
 
 def facts_of(headers: Mapping[str, str], what: Attempt, checksum: Optional[str] = None) -> ObjectFacts:
-    """Return what the headers of an answer say of the object; raise UnreachableError where they are not S3's."""
+    """Return the metadata of the object in an answer's headers; raise UnreachableError if they are not S3's."""
     try:
         return ObjectFacts(
             etag=_plain(headers["etag"]) or "",
@@ -116,16 +116,16 @@ def facts_of(headers: Mapping[str, str], what: Attempt, checksum: Optional[str] 
 
 
 def _plain(value: Optional[str]) -> Optional[str]:
-    """Return what is shown, recorded and sent again; raise ValueError for what no such header of S3 holds."""
+    """Return a header value that is shown, recorded and sent again; raise ValueError if S3 would not send it."""
     if value is not None and not re.fullmatch(r"[\x20-\x7e]{1,2048}", value):
         raise ValueError
     return value
 
 
 def _verified(answer: HttpResponse, what: Attempt) -> Optional[str]:
-    """Return the checksum that the object was verified by, None if it has none that can be; raise if one does not fit.
+    """Verify the object and return the name of the checksum, None if it has no usable one; raise if it does not match.
 
-    One of a multipart upload is made of those of its parts, and has a hyphen in it.
+    The checksum of a multipart upload, which has a hyphen in it, is made of those of its parts and cannot be verified.
     """
     found = None
     for name, of in _CHECKSUMS.items():

@@ -1,4 +1,4 @@
-"""S3 as an operator works on it: the versions of one object, put on condition, and the settings of its bucket."""
+"""S3 for the operator's commands: the versions of one object, conditional puts, the settings of its bucket."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _ABSENT = frozenset(("NoSuchKey", "404", "NoSuchVersion"))
 _DENIED = frozenset(("AccessDenied", "403"))
-# Amazon S3 API Reference, PutObject: what is worth another try, once it is known what is there.
+# Amazon S3 API Reference, PutObject: these can be retried after another look at the object.
 _BUSY = frozenset(("ConditionalRequestConflict", "OperationAborted"))
 _LOOK_AGAIN = "look at what is there now, then push again"
 # A page of a listing, S3's own limit.
@@ -37,7 +37,7 @@ _MOST_PAGES = 100
 
 
 class S3VersionStore:
-    """The objects of an account's buckets; `owner`, where given, has to own them; what is read is of one kind."""
+    """The S3 objects of one kind; the account `owner`, if given, must own the bucket."""
 
     def __init__(self, client: S3Client, owner: Optional[str] = None, kind: ObjectKind = ENV_FILE) -> None:
         self._client: Any = client
@@ -45,7 +45,7 @@ class S3VersionStore:
         self._owner: dict[str, Any] = {"ExpectedBucketOwner": owner} if owner else {}
 
     def look(self, uri: S3URI) -> Optional[ObjectVersion]:
-        """Return what S3 says of the object, None if there is none; raise DeniedError and UnreachableError."""
+        """Return the metadata of the object, None if there is none; raise DeniedError or UnreachableError."""
         what = at(Operation.LOOK, uri)
         with translated(what), understood(what):
             try:
@@ -59,10 +59,10 @@ class S3VersionStore:
             return ObjectVersion(facts_of(answer, verified=False), parse_metadata(answer.get("Metadata", {})), size)
 
     def _is_not_listed(self, uri: S3URI) -> bool:
-        """Tell whether a listing says that there is no such object.
+        """Tell whether a listing shows that the object does not exist.
 
-        S3 denies what is absent to those who may list one prefix only (a condition on s3:prefix): the request for an
-        object names no prefix.
+        S3 denies a request for a missing object if the caller may list only one prefix (a condition on s3:prefix),
+        because the request names no prefix.
         """
         if uri.version_id is not None:
             return False
@@ -70,13 +70,13 @@ class S3VersionStore:
             page = self._client.list_objects_v2(Bucket=uri.bucket, Prefix=uri.key, MaxKeys=1, **self._owner)
         except ClientError:
             return False
-        # The keys that begin with this one come after it.
+        # Keys that begin with this one are listed after it.
         return not any(one["Key"] == uri.key for one in page.get("Contents", ()))
 
     def read(self, uri: S3URI, seen: Optional[ObjectVersion] = None) -> VersionContent:
         """Return the object and its content; raise DeniedError (if there is none, too), InvalidError for a large one.
 
-        The metadata are those of `seen`, if this is still the same object, else they are looked up after the read.
+        The metadata are those of `seen` if it is still the same object; otherwise they are requested after the read.
         """
         fetched = self._objects.get(uri)
         if fetched is None:
@@ -89,9 +89,9 @@ class S3VersionStore:
         return VersionContent(version, fetched.body)
 
     def put(self, uri: S3URI, new: NewVersion) -> ObjectVersion:
-        """Write the object under SSE-KMS with a CRC32, and return what S3 says of it.
+        """Put the object with SSE-KMS and a CRC32, and return its metadata.
 
-        Raises RefusedPutError where S3 does not find what the new version replaces, DeniedError and UnreachableError.
+        Raises RefusedPutError if the current version is not the one to replace, DeniedError and UnreachableError.
         """
         condition = {"IfMatch": new.replaces} if new.replaces else {"IfNoneMatch": "*"}
         with translated(at(Operation.PUT, uri)):
@@ -114,15 +114,15 @@ class S3VersionStore:
         return _answered(answer, new)
 
     def recent(self, uri: S3URI, count: int) -> Sequence[str]:
-        """Return the IDs of so many versions, newest first, without delete markers."""
+        """Return the IDs of at most `count` versions, newest first, without delete markers."""
         return [one.version_id for one in self.versions(uri, count) if not one.is_deletion]
 
     def versions(self, uri: S3URI, count: int) -> tuple[ListedVersion, ...]:
-        """Return so many versions and delete markers, newest first; none where the object has never been."""
+        """Return at most `count` versions and delete markers, newest first; empty if the object never existed."""
         versions: list[ListedVersion] = []
         deletions: list[ListedVersion] = []
         start: dict[str, str] = {}
-        # The keys that begin with this one come after it, and belong to others.
+        # Keys that begin with this one are listed after it, and are other objects.
         listing = {"Bucket": uri.bucket, "Prefix": uri.key, "MaxKeys": min(count + 1, _PAGE)}
         what = at(Operation.LIST_VERSIONS, uri)
         with translated(what), understood(what):
@@ -140,7 +140,7 @@ class S3VersionStore:
 
 
 def _refused_put(fault: ClientError, uri: S3URI, new: NewVersion) -> Optional[RefusedPutError]:
-    """Return what a refusal of the condition is, None for all other answers."""
+    """Return the fault if S3 refused the condition of the put, None for all other answers."""
     response: Any = fault.response
     code = response["Error"].get("Code", "")
     is_deleted = bool(new.replaces) and code in _ABSENT
@@ -148,13 +148,13 @@ def _refused_put(fault: ClientError, uri: S3URI, new: NewVersion) -> Optional[Re
         return None
     known = translate(fault, at(Operation.PUT, uri))
     message = f"cannot put {uri}: somebody deleted it meanwhile" if is_deleted else known.message
-    # The SDK tries again by itself where it gets no answer, or a 5xx.
+    # The SDK retries by itself after a missing answer or a 5xx.
     is_repeated = bool(response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
     return RefusedPutError(message, _LOOK_AGAIN, is_busy=code in _BUSY, is_repeated=is_repeated)
 
 
 def _answered(answer: Any, new: NewVersion) -> ObjectVersion:
-    """Return what the answer to a put says; its date is the time of the put."""
+    """Return the metadata in the answer to a put; its date is the time of the put."""
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
         seconds = int(email.utils.parsedate_to_datetime(date).timestamp())
@@ -180,7 +180,7 @@ def _listed(listed: Any, *, is_deletion: bool = False) -> ListedVersion:
     )
 
 
-# What S3 answers where a setting was never made.
+# The error codes of S3 for a setting that was never made.
 _UNSET = frozenset(
     (
         "ServerSideEncryptionConfigurationNotFoundError",
@@ -192,7 +192,7 @@ _UNSET = frozenset(
 
 
 class BucketSettings:
-    """The settings of one bucket; `owner`, where given, has to own it."""
+    """The settings of one bucket; the account `owner`, if given, must own it."""
 
     def __init__(self, client: S3Client, bucket: str, owner: Optional[str] = None) -> None:
         self._client: Any = client
@@ -210,7 +210,7 @@ class BucketSettings:
         return None
 
     def look(self) -> Settings:
-        """Return the settings that are risks when they are wrong; raise nothing."""
+        """Return the settings that are a risk if they are wrong; raise nothing."""
         client = self._client
         versioning = self._seen(Operation.LOOK_AT_VERSIONING, client.get_bucket_versioning)
         block = self._seen(Operation.LOOK_AT_PUBLIC_ACCESS, client.get_public_access_block)
@@ -232,7 +232,7 @@ class BucketSettings:
             return Unseen.UNREACHABLE
 
     def _ask(self, operation: Operation, call: Callable[..., Any]) -> Any:
-        """Return the answer, empty for a setting that was never made."""
+        """Return the answer; empty for a setting that was never made."""
         with translated(Attempt(operation, self._bucket)):
             try:
                 return call(**self._place)

@@ -1,6 +1,6 @@
-"""S3 as an instance asks it: requests that are signed here, by the standard library alone.
+"""Signed requests to S3 from an instance, with the standard library alone.
 
-One GetObject is all that a boot needs, so nothing else is loaded for it. docs/trust.md says what holds this true.
+A boot needs only one GetObject, so it does not load the SDK. docs/trust.md says how this code is verified.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 _ELSEWHERE = (HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.TEMPORARY_REDIRECT)
 _OF_ANOTHER_REGION = ("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException")
-# Far above any document with the reason of a refusal, or a page of a listing with one key.
+# Much larger than any error document, or a page of a listing with one key.
 _LONGEST_DOCUMENT = 64 * 1024
-# Seconds, at most, between a refusal that may pass at once and the second try.
+# Maximum of the seconds between a transient error and the second try.
 _PAUSE = 1.0
 
 
 class S3Request(NamedTuple):
-    """What is asked of a bucket: `target` is what stands after its name, quoted; of the body `longest` bytes count."""
+    """A request to a bucket: `target` is the quoted path after its name; `longest` is the size limit of the body."""
 
     method: str
     bucket: str
@@ -42,14 +42,14 @@ class S3Request(NamedTuple):
 
 
 def target(key: str = "", **query: Optional[str]) -> str:
-    """Return the path of a key, "" for the bucket itself, with the parameters of a query that are given."""
+    """Return the path of a key ("" for the bucket itself), with the given query parameters."""
     pairs = [f"{name}={quote(value, safe='')}" for name, value in query.items() if value is not None]
     path = f"/{quote(key, safe='/~')}" if key else ""
     return path + ("?" + "&".join(pairs) if pairs else "")
 
 
 class SignedS3:
-    """S3 in one region, asked with the keys of a signer; `warn` takes what was put right on the way."""
+    """S3 in one region, with the keys of a signer. It passes `warn` each problem that it has corrected."""
 
     def __init__(self, signer: Signer, region: str, warn: Callable[[str], None] = lambda _: None) -> None:
         self._signer = signer
@@ -58,10 +58,10 @@ class SignedS3:
         self._behind = 0.0
 
     def ask(self, request: S3Request, what: Attempt) -> HttpResponse:
-        """Return the answer, a refusal too.
+        """Return the answer, also if it is an error.
 
-        The region that S3 names is followed once, and a wrong clock is put right once. What may pass by itself is asked
-        again once. Raises UnreachableError, DeniedError and UsageError.
+        A redirect to another region is followed once, a wrong clock is corrected once, and a transient error is retried
+        once. Raises UnreachableError, DeniedError and UsageError.
         """
         try:
             answer = self._in_place(request, what)
@@ -76,7 +76,7 @@ class SignedS3:
         return self._in_place(request, what)
 
     def _in_place(self, request: S3Request, what: Attempt) -> HttpResponse:
-        """Return the answer of the region where the bucket is, asked at the right time."""
+        """Return the answer from the bucket's region, with the time of the request corrected."""
         behind: Optional[float] = None
         is_followed = False
         while True:
@@ -96,9 +96,9 @@ class SignedS3:
         return answer
 
     def _other_region(self, request: S3Request, refusal: ServiceRefusal) -> Optional[str]:
-        """Return the region that a refusal sends to, None if it sends to none or to the one that was asked."""
+        """Return the region that a refusal names, None if it names none or the one of the request."""
         is_elsewhere = refusal.status in _ELSEWHERE or refusal.code in _OF_ANOTHER_REGION
-        # The answer to a HEAD has no document with a code.
+        # The answer to a HEAD request has no document with a code.
         is_elsewhere |= request.method == "HEAD" and refusal.status == HTTPStatus.BAD_REQUEST
         return refusal.region if is_elsewhere and refusal.region != self._region else None
 
@@ -113,8 +113,8 @@ class SignedS3:
 
 
 def refusal_of(answer: HttpResponse) -> ServiceRefusal:
-    """Return the refusal that an answer is."""
-    # Parsing documents takes some milliseconds, and most answers are none.
+    """Return the refusal in an error answer."""
+    # Imported here: parsing XML takes some milliseconds to load, and most answers need none.
     from ecsauth.aws import error_document
 
     return error_document.refusal_of(answer)

@@ -1,4 +1,4 @@
-"""Credentials by way of the SDK: roles that are assumed, single sign-on, programs, containers."""
+"""Credentials from the SDK: assumed roles, single sign-on, programs, containers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ecsauth.aws.attempt import Attempt
 
-# In place of the SDK's own (key in the files, environment variable, default, conversion): nothing but the default.
+# Replaces the SDK's tuples (key in the files, environment variable, default, conversion): only the default is left.
 _WITHOUT_FILES: dict[str, Any] = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
@@ -26,22 +26,22 @@ _WITHOUT_FILES: dict[str, Any] = {
 
 
 def load(profile: Optional[str], what: Attempt) -> SigningKeys:
-    """Return the keys of the profile, or of what the environment names; raise an EcsauthError."""
-    # Read by the SDK's own metadata client, which would ask a proxy for the role's credentials.
+    """Return the keys of the profile, or of the source that the environment names; raise an EcsauthError."""
+    # The SDK's own metadata client reads these; without them it would ask a proxy for the role's credentials.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = metadata.proxy_exemptions(os.environ.get("NO_PROXY"))
     with translated(what):
         session = botocore.session.Session(None if profile else _WITHOUT_FILES, profile=profile)
         session.set_config_variable("ec2_metadata_v1_disabled", value=True)
         session.set_config_variable("metadata_service_timeout", 2)
         session.set_config_variable("metadata_service_num_attempts", 2)
-        # The files of boto 2, /etc/boto.cfg and ~/.boto, which would beat the role.
+        # The files of boto 2, /etc/boto.cfg and ~/.boto, would take precedence over the role.
         session.get_component("credential_provider").remove("boto-config")
         found = _found(session)
         return SigningKeys.of(found.access_key, found.secret_key, found.token or "")
 
 
 def _found(session: botocore.session.Session) -> Any:
-    """Return the session's credentials; what is given in their place by a service breaks the SDK."""
+    """Return the session's credentials. A malformed answer of their source raises arbitrary exceptions in the SDK."""
     try:
         credentials = session.get_credentials()
         if credentials is not None:

@@ -1,6 +1,6 @@
-"""One secret of Secrets Manager: look at it, create it, update it.
+"""Read, create and update one secret of Secrets Manager.
 
-What the service says is passed on for denials only: its complaints about values may quote them.
+The service's message is shown only for denials, because its errors about a value may quote it.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _ABSENT = "ResourceNotFoundException"
 
 
 class StoredSecret(NamedTuple):
-    """What there is under a name. `kms_key` is None for the AWS managed key; `value` for a secret without a text.
+    """An existing secret. `kms_key` is None for the AWS managed key, `value` is None if the secret has no text.
 
-    `rotates` tells that something else gives it new values.
+    `rotates` tells that rotation gives it new values.
     """
 
     arn: str
@@ -51,13 +51,13 @@ class StoredSecret(NamedTuple):
 
 
 class Secrets:
-    """The secrets of an account in one region, as far as one client may see them."""
+    """The secrets of an account in one region that one client can read."""
 
     def __init__(self, client: SecretsManagerClient) -> None:
         self._client = client
 
     def find(self, name: str) -> Optional[StoredSecret]:
-        """Return the secret of that name, None if there is none.
+        """Return the secret with this name, None if there is none.
 
         Raises ConflictError for one that is scheduled for deletion, DeniedError and UnreachableError.
         """
@@ -69,7 +69,7 @@ class Secrets:
                     return None
                 raise
         if not described.get("ARN"):
-            # A page in place of an answer, as a portal's, which the SDK takes for an empty one.
+            # The SDK parses the page of a portal as an empty answer.
             raise foreign(Attempt(Operation.LOOK_AT_SECRET, name))
         if described.get("DeletedDate"):
             raise _scheduled(Attempt(Operation.USE_SECRET, name))
@@ -79,7 +79,7 @@ class Secrets:
             try:
                 read: Any = self._client.get_secret_value(SecretId=name)
             except ClientError as fault:
-                # It is there, but nobody has given it a value yet.
+                # The secret exists, but has no value yet.
                 if _code(fault) == _ABSENT:
                     return found
                 raise
@@ -87,7 +87,7 @@ class Secrets:
         return found._replace(version_id=read["VersionId"], value=None if text is None else Secret(text))
 
     def create(self, name: str, value: Secret, registry: str, kms_key: Optional[str]) -> StoredSecret:
-        """Create the secret; raise ConflictError if somebody else did first."""
+        """Create the secret; raise ConflictError if it exists already."""
         key: dict[str, Any] = {"KmsKeyId": kms_key} if kms_key else {}
         with told(Attempt(Operation.CREATE_SECRET, name), kms_key):
             answer = self._client.create_secret(
@@ -100,7 +100,7 @@ class Secrets:
         return StoredSecret(answer["ARN"], answer["VersionId"], kms_key, value)
 
     def update(self, name: str, present: StoredSecret, value: Secret, kms_key: Optional[str]) -> StoredSecret:
-        """Give the secret another value, and another key if one is named."""
+        """Update the value of the secret, and its key if one is given."""
         key: dict[str, Any] = {"KmsKeyId": kms_key} if kms_key else {}
         with told(Attempt(Operation.UPDATE_SECRET, name), kms_key):
             try:
@@ -116,7 +116,7 @@ class Secrets:
 
 @contextlib.contextmanager
 def told(what: Attempt, kms_key: Optional[str] = None) -> Iterator[None]:
-    """Turn every exception of the SDK into a fault of ours, in words about secrets."""
+    """Translate every exception of the SDK into an EcsauthError, with a message about secrets."""
     with translated(what):
         try:
             yield
@@ -147,7 +147,7 @@ def _refused(fault: ClientError, what: Attempt, kms_key: Optional[str]) -> Ecsau
 
 
 def _about_key(code: str, said: str, what: Attempt, kms_key: Optional[str]) -> Optional[EcsauthError]:
-    """Return the fault if it is one of the KMS key."""
+    """Return the fault if it concerns the KMS key, else None."""
     if code == _ABSENT and kms_key:
         return DeniedError(f"cannot {what}: there is no such KMS key in this region", "is --kms-key right?")
     if code in _KEY_FAILURES:
@@ -188,7 +188,7 @@ def _scheduled(what: Attempt) -> ConflictError:
 
 
 def _named(fault: ClientError, code: str) -> ClientError:
-    """Return the fault under another code."""
+    """Return the fault with another error code."""
     response: Any = {**fault.response, "Error": {**fault.response["Error"], "Code": code}}
     return ClientError(response, fault.operation_name)
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _Client = TypeVar("_Client", "S3Client", "SecretsManagerClient")
 _CONNECT, _READ = 5, 20
-# Kept short of a whole retry policy: the caller has a deadline and tries again within it.
+# Few attempts, because the caller has a deadline and retries by itself.
 _ATTEMPTS = 2
-# As what a request counts, by the service that it goes to; S3 is all others.
+# The operation in messages, for each service; every other service is S3.
 _ASKING = {
     "sts": Operation.ASK_CALLER,
     "cloudformation": Operation.LOOK_AT_STACK,
@@ -34,7 +34,7 @@ _ASKING = {
 
 
 class OperatorClients:
-    """Clients as the AWS CLI would make them: profiles, SSO, assumed roles, and region from the environment."""
+    """Makes clients as the AWS CLI does: with profiles, SSO, assumed roles, and the region of the environment."""
 
     def __init__(self, profile: Optional[str], region: Optional[str]) -> None:
         self._profile = profile
@@ -51,7 +51,7 @@ class OperatorClients:
         return client
 
     def client(self, service: str) -> Any:
-        """Return the client of another service than S3, as `sts` or `kms`, for the same region."""
+        """Return a client of another service than S3, as `sts` or `kms`, for the same region."""
         return self._client(service, _config().merge(Config(signature_version="v4")))
 
     def _client(self, service: str, config: Config) -> Any:
@@ -60,9 +60,9 @@ class OperatorClients:
 
 
 def safe(client: _Client) -> _Client:
-    """Return the client: fit for refusals with checksums, noting what it meets with, and not to be led in circles.
+    """Return the client with three corrections: checksums of error answers, notes of faults, no endless redirects.
 
-    Raises UsageError if secrets would travel in the clear to its endpoint.
+    Raises UsageError if its endpoint would receive secrets in clear text.
     """
     parts = urllib.parse.urlsplit(client.meta.endpoint_url)
     if parts.scheme == "https" or is_loopback(parts.hostname or ""):
@@ -79,10 +79,10 @@ def safe(client: _Client) -> _Client:
 
 
 class _RefusalsUnsummed:
-    """The SDK's HTTP session, but for checksums beside an answer of 300 and more: they are taken away.
+    """The SDK's HTTP session, which removes checksum headers from an answer with status 300 or more.
 
-    There the SDK reads the body, then takes it for one still to be read and summed up, and fails on its own type; or
-    it holds the sum of an object against an error document.
+    With them the SDK fails with its own error: it reads the body, then wraps it as one that is still to be read and
+    verified; or it compares the checksum of the object with an error document.
     """
 
     def __init__(self, session: Any) -> None:
@@ -101,7 +101,7 @@ class _RefusalsUnsummed:
 
 
 def _note(operation: Any, response: Any = None, caught_exception: Optional[Exception] = None, **_: Any) -> None:
-    """Note a fault of one request, after which the SDK may try again by itself."""
+    """Note a fault of one request; the SDK may retry after it."""
     what = Attempt(_ASKING.get(operation.service_model.endpoint_prefix, Operation.REACH))
     if caught_exception is not None:
         note(translate(caught_exception, what))
@@ -110,10 +110,10 @@ def _note(operation: Any, response: Any = None, caught_exception: Optional[Excep
 
 
 class _Circle:
-    """Keeps the SDK from asking for a bucket's region without end.
+    """Prevents the SDK from an endless search for a bucket's region.
 
-    Where S3 sends to another region and does not say to which, the SDK asks for the bucket; where that too is sent
-    elsewhere, it would ask again from within its question.
+    If S3 redirects to another region without naming it, the SDK sends a HeadBucket. If that is redirected, too, the SDK
+    would send another one from within the first.
     """
 
     def __init__(self, client: Any) -> None:

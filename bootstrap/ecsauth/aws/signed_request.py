@@ -1,4 +1,4 @@
-"""One request without a body, signed and sent."""
+"""Sign and send one request without a body."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class ServiceRequest(NamedTuple):
-    """What a service is asked: `place` is REGION/SERVICE, `target` path and query below the endpoint's own path.
+    """A request: `place` is REGION/SERVICE, `target` is path and query below the endpoint's path.
 
-    `behind` are the seconds by which this machine's clock is. Of the body of the answer `longest` bytes count.
+    `behind` is the delay of this machine's clock in seconds. `longest` is the size limit of the answer's body.
     """
 
     method: str
@@ -32,14 +32,14 @@ class ServiceRequest(NamedTuple):
 
 
 def send(request: ServiceRequest, signer: Signer, what: Attempt) -> HttpResponse:
-    """Return the answer, a refusal too; raise what `exchange` raises."""
+    """Return the answer, also if it is an error; raise the errors of `exchange`."""
     where, environment = request.endpoint, signer.environment
     target = where.path + request.target
     target = target if target.startswith("/") else f"/{target}"
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + request.behind))
     headers = {"host": where.authority, **request.headers}
     headers = signed(f"{request.method} {target}", headers, signer.keys.revealed(), request.place, now)
-    # Not signed: what forwards the request may add to it.
+    # Not signed, because a proxy may add to it.
     headers["user-agent"] = f"ecsauth/{__version__}"
     bundle = environment.get("AWS_CA_BUNDLE") or environment.get("REQUESTS_CA_BUNDLE")
     return exchange(HttpRequest(request.method, where, target, headers, bundle), what, request.longest)

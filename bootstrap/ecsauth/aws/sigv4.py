@@ -1,8 +1,8 @@
 """AWS Signature Version 4, for a request without a body.
 
-User data carry the source of `sign` as it stands here, before anything of ecsauth is on the instance: it needs
-nothing but the two modules, and runs with Python 3.6 too. Source: IAM User Guide, "Create a signed AWS API request",
-and Amazon S3 API Reference, "Authenticating Requests (AWS Signature Version 4)".
+User data contains the source of `sign`, which runs before ecsauth is on the instance. So it needs only the two modules
+that this one imports, and runs with Python 3.6, too. Source: IAM User Guide, "Create a signed AWS API request", and
+Amazon S3 API Reference, "Authenticating Requests (AWS Signature Version 4)".
 """
 
 import hashlib
@@ -10,10 +10,10 @@ import hmac
 
 
 def signed(asked: str, headers: "dict[str, str]", keys: "tuple[str, ...]", place: str, now: str) -> "dict[str, str]":
-    """Return `headers` and those that sign the request.
+    """Return `headers` with the headers that sign the request.
 
-    `asked` is the method, and after a space the path with its query, quoted as it is sent. The names in `headers` are
-    in lower case, `host` among them. `keys` are access key ID, secret access key, and session token or "". `place` is
+    `asked` is the method, a space, and the path with its query, quoted as sent. The names in `headers` are in lower
+    case and include `host`. `keys` are access key ID, secret access key, and session token or "". `place` is
     REGION/SERVICE. `now` is in UTC, as 20260131T235959Z.
     """
     key_id, secret, token = keys

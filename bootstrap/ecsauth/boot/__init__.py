@@ -1,1 +1,1 @@
-"""What an instance does at its launch: fetch, verify, validate, install, start the agent, and go back if it fails."""
+"""Boot an instance: fetch, verify, validate and install the env-file, start the agent, and roll back on failure."""

@@ -1,7 +1,7 @@
-"""What an agent that failed wrote last, without what is secret in its env-file.
+"""The end of a failed agent's log, with the secrets of its env-file masked.
 
-The agent logs names of registries and an unknown type as they are (amazon-ecs-agent, dockerauth.go), and nobody knows
-what its next version logs; so everything of the file that may be secret is masked, however the log writes it.
+The agent logs registry names, and an unknown auth type, verbatim (amazon-ecs-agent, dockerauth.go), and later versions
+may log more. So every value of the env-file that may be secret is masked, in each form in which a log may write it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LONGEST_LINE = 300
 _MASK = "***"
 # As logfmt, JSON and the agent's older format write it.
 _ERROR = r"\blevel=(?:error|critical)\b|\"level\":\s*\"(?:error|critical)\"|\[(?i:error|critical)\]"
-# What every agent says when it starts; some of it is an error by its level only (amazon-ecs-agent, issue 4375).
+# Lines of every agent's start; some of them have the level error without being one (amazon-ecs-agent, issue 4375).
 _START = (
     r"Loading configuration|Starting Amazon Elastic Container Service Agent|Starting Amazon ECS Agent"
     r"|Amazon ECS agent Version|Image excluded from cleanup|Creating (?:root ecs )?cgroup|Loading state!"
@@ -34,24 +34,24 @@ _START = (
     r"|Remaining memory|Initializing host resource manager|Successfully loaded \w+ agent container tarball"
     r"|format error: unrecognized formatter"
 )
-# The last that Go writes with four digits.
+# The last code point that Go writes with four digits.
 _WIDEST_SHORT = 0xFFFF
 
 
 def redacted_log(log: str, *files: bytes) -> tuple[str, ...]:
-    """Return what an agent's log says last and its first error, printable and masked.
+    """Return the last lines of an agent's log and its first error, printable and masked.
 
-    `files` are the env-files that it may have had.
+    `files` are the env-files that the agent may have read.
     """
     secrets = {secret for data in files for secret in _secrets(data)}
     for secret in sorted(secrets, key=len, reverse=True):
         log = log.replace(secret, _MASK)
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
-    return tuple(shortened(_printable(line), _LONGEST_LINE) for line in _telling(lines))
+    return tuple(shortened(_printable(line), _LONGEST_LINE) for line in _relevant(lines))
 
 
-def _telling(lines: list[str]) -> list[str]:
-    """Return the last lines and the first error, without what every start says, where something else is said."""
+def _relevant(lines: list[str]) -> list[str]:
+    """Return the last lines and the first error, without the lines of every start unless there are no others."""
     told = [line for line in lines if not re.search(_START, line)] or lines
     last = told[-MOST_LINES:]
     error = next((line for line in told if re.search(_ERROR, line)), None)
@@ -63,7 +63,7 @@ def _printable(line: str) -> str:
 
 
 def _secrets(data: bytes) -> set[str]:
-    """Return every text that may be secret, also as JSON or Go's %q would write it."""
+    """Return every text of the env-file that may be secret, in each form in which a log may write it."""
     found: set[str] = set()
     for reading in (envfile.docker(data), envfile.ecs_init(data)):
         for assignment in reading.assignments:
@@ -76,7 +76,7 @@ def _secrets(data: bytes) -> set[str]:
 
 
 def _forms(text: str) -> Iterator[str]:
-    """Yield how JSON, Go's JSON and Go's %q write a text, once and within another; how a URL does, and base64."""
+    """Yield the text as JSON, Go's JSON and Go's %q write it, escaped once and twice; in a URL; in base64."""
     once = {json.dumps(text, ensure_ascii=plain)[1:-1] for plain in (True, False)}
     once |= {_go_json(form) for form in once} | {_go_quoted(text)}
     yield from once
@@ -89,12 +89,12 @@ def _forms(text: str) -> Iterator[str]:
 
 
 def _go_json(form: str) -> str:
-    """Go escapes what HTML would take for markup (encoding/json, HTMLEscape)."""
+    """Escape `&`, `<` and `>` as Go does (encoding/json, HTMLEscape)."""
     return form.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _go_quoted(text: str) -> str:
-    """Go's %q (strconv.Quote): escapes of its own for what is not printable."""
+    """Escape a text as Go's %q does (strconv.Quote)."""
     escapes = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
     return "".join(escapes.get(letter) or _go_letter(letter) for letter in text)
 
@@ -111,7 +111,7 @@ def _go_letter(letter: str) -> str:
 
 
 def _parts(value: str) -> Iterator[str]:
-    """Yield a value and, where it is credentials, each text in them."""
+    """Yield a value and, if it is JSON, each text in it that may be secret."""
     yield value
     yield value.strip()
     try:
@@ -130,7 +130,7 @@ def _texts(document: Any) -> Iterator[str]:
             yield from (name for name in one if "@" in name)
             user, password = one.get("username"), one.get("password")
             if isinstance(user, str) and isinstance(password, str):
-                # As HTTP's Basic sends them, once they are encoded.
+                # HTTP Basic encodes them in this form.
                 yield f"{user}:{password}"
         elif isinstance(one, list):
             ahead += one
@@ -140,7 +140,7 @@ def _texts(document: Any) -> Iterator[str]:
 
 
 def _decoded(text: str) -> Iterator[str]:
-    """Yield user and password of an `auth`."""
+    """Yield user name and password of an `auth`."""
     try:
         decoded = base64.b64decode(text, validate=True).decode()
     except (binascii.Error, ValueError):

@@ -1,8 +1,8 @@
 """Where an agent saves its state, and whether the next agent finds it there.
 
-The state names the cluster. An agent that finds the state of another cluster exits for good; one that finds none
-registers as a new container instance, in any cluster, and the tasks of the agent before it are lost to it
-(amazon-ecs-agent, agent/app/agent.go: newTaskEngine, setClusterInConfig).
+The state contains the cluster. An agent that finds the state of another cluster exits with the terminal status. An
+agent that finds no state registers as a new container instance, in any cluster, and loses the tasks of the previous
+agent (amazon-ecs-agent, agent/app/agent.go: newTaskEngine, setClusterInConfig).
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 DIRECTORY, CHECKPOINT = "ECS_DATADIR", "ECS_CHECKPOINT"
-# What decides; neither is secret.
+# The variables that decide; neither is secret.
 VARIABLES = (DIRECTORY, CHECKPOINT)
-# Where the documented `docker run` and ecs-init have it on the machine.
+# The directory on the machine in the documented `docker run` and in ecs-init.
 PLACE = "/var/lib/ecs/data"
 # config_unix.go, DefaultConfig.
 _DEFAULT = "/data/"
 
 
 class Mount(NamedTuple):
-    """A directory of the machine in a container; `source` is empty for one in memory."""
+    """A directory of the machine that is mounted in a container; `source` is empty for a file system in memory."""
 
     source: str
     destination: str
 
 
 class Kept(NamedTuple):
-    """The directory of the machine that holds an agent's state; it is empty where none outlives it, for this `lack`."""
+    """The directory on the machine with the agent's state. Empty if the agent saves none; `lack` is the reason."""
 
     place: str
     lack: str = ""
@@ -43,11 +43,11 @@ class Kept(NamedTuple):
 
 
 def kept(environment: Mapping[str, str], mounts: Iterable[Mount]) -> Kept:
-    """Return where an agent with this environment and these mounts keeps its state."""
+    """Return where an agent with this environment and these mounts saves its state."""
     if not config_values.is_on(CHECKPOINT, environment):
         return Kept("", _lack(environment))
     directory = posixpath.normpath(posixpath.join("/", environment.get(DIRECTORY) or _DEFAULT))
-    # The innermost mount holds it.
+    # The innermost mount contains the directory.
     for source, destination in sorted(mounts, key=lambda mount: len(mount.destination), reverse=True):
         above = posixpath.normpath(destination)
         if source and posixpath.commonpath((directory, above)) == above:

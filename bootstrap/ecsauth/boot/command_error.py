@@ -1,7 +1,7 @@
-"""Why a command of the machine failed, out of all that it wrote: docker, podman, systemctl, iptables, sysctl.
+"""Extract the cause of a failure from the output of docker, podman, systemctl, iptables or sysctl.
 
-The cause is seldom the last line: advice follows it, warnings and progress stand before it, and a daemon's own error
-may go on over several lines.
+The cause is rarely the last line: warnings and progress precede it, advice follows it, and the error of a daemon may
+have several lines.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _LONGEST = 600
 _GAP = " … "
 # Patterns stay texts until a command fails: every boot would pay a millisecond for what it compiles.
 
-# Where to read more, how the command is used, what else is not well, how far it came.
+# References, usage, warnings, progress.
 _NOISE = (
     r"(?i)see (?:'|\"|system logs)|run '.*--help'|try [`'].*--help|usage:|for more information|perhaps ip6?tables"
     r"|# warning: |warning: |emulate docker cli using podman|time=\"[^\"]*\" level=(?:info|debug|warning)"
@@ -21,7 +21,7 @@ _NOISE = (
     r"|(?:digest|status): |[\w./-]+: pulling from |[0-9a-f]{12}: |getting image source"
     r"|copying (?:blob|config)"
 )
-# How the line begins that names the cause; what follows goes on with it.
+# The start of the line that names the cause; the lines after it belong to it.
 _CAUSE = (
     r"(?i)docker: |error response from daemon: |error: |failed to |job for |cannot connect to |permission denied"
     r"|initctl: |start: |stop: |ip6?tables v|sysctl: |time=\"[^\"]*\" level=(?:error|fatal)"
@@ -30,8 +30,8 @@ _NO_RIGHTS = r"(?i)permission denied|access denied|authentication (?:is )?requir
 _ERROR_OF_LOG = r"time=\"[^\"]*\" level=\w+ msg=\"?(.*?)\"?$"
 
 
-def complaint(text: str) -> str:
-    """Return the cause in one line: from the line that names it to the end, else the last line that is no advice."""
+def cause_of(text: str) -> str:
+    """Return the cause in one line: from the line that names it to the end, else the last line that is not noise."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = [line for line in lines if not re.match(_NOISE, line)]
     first = next((number for number, line in enumerate(told) if re.match(_CAUSE, line)), len(told) - 1)
@@ -40,12 +40,12 @@ def complaint(text: str) -> str:
 
 
 def lacks_rights(text: str) -> bool:
-    """Tell whether a command failed for want of rights, which its status does not say: docker, polkit, iptables."""
+    """Tell whether a command failed for lack of rights. docker, polkit and iptables do not show it by their status."""
     return re.search(_NO_RIGHTS, text) is not None
 
 
 def shortened(text: str, longest: int) -> str:
-    """Return a text with its middle left out where it is longer: causes stand at the end, who says so at the start."""
+    """Shorten a text to `longest` characters. Omit the middle: the source is at the start, the cause at the end."""
     if len(text) <= longest:
         return text
     left = longest - len(_GAP)

@@ -1,4 +1,4 @@
-"""The agent in a container of its own, by docker: what is found on the machine, and the plan for it."""
+"""The agent as a container that docker runs: inspect the machine and plan the launch."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ if TYPE_CHECKING:
     from ecsauth.boot.state import State
     from ecsauth.envfile import Reading
 
-_FORGET = Step("remove the agent that a finished run had parked", ("docker", "rm", "--force", docker_plan.PARKED))
+_REMOVE_SET_ASIDE = Step(
+    "remove the agent that a finished run had parked", ("docker", "rm", "--force", docker_plan.PREVIOUS_NAME)
+)
 
 
 class Found(NamedTuple):
-    """What docker shows before anything is changed."""
+    """What docker shows before this run changes anything."""
 
     has_image: bool
     agent: Optional[Container]
-    parked: Optional[Container]
+    set_aside: Optional[Container]
 
 
 class Engine(Protocol):
@@ -46,11 +48,11 @@ class Engine(Protocol):
         """Run one command of a plan; raise LaunchError if it fails or takes longer."""
 
     def log(self) -> str:
-        """Return the end of what the agent has written."""
+        """Return the end of the agent's log."""
 
 
 class ContainerStarter:
-    """Starts the agent by docker, from an image; `rules` gives what the host still needs for it, None: nothing does."""
+    """Starts the agent by docker from an image. `rules` returns the steps that the host needs, None: it needs none."""
 
     def __init__(
         self,
@@ -67,8 +69,8 @@ class ContainerStarter:
         self._awsvpc = awsvpc
         self._rules = rules
 
-    def way(self, accepted: Accepted, terms: Terms, state: State) -> ContainerWay:
-        """Look at docker and plan; raise LaunchError."""
+    def launch_mode(self, accepted: Accepted, terms: Terms, state: State) -> ContainerMode:
+        """Inspect docker and plan the launch; raise LaunchError."""
         reading = envfile.docker(accepted.data)
         variables = {name: value.reveal() for name, value in reading.environment().items() if name in VARIABLES}
         wanted = WantedContainer(
@@ -81,14 +83,14 @@ class ContainerStarter:
             kept=docker_plan.kept(variables, awsvpc=self._awsvpc),
         )
         steps = self._rules(reading) if self._rules is not None else ()
-        return ContainerWay(self._engine, self._agent, wanted, terms, state, prepare=steps)
+        return ContainerMode(self._engine, self._agent, wanted, terms, state, prepare=steps)
 
 
-class ContainerWay:
-    """The way to the wanted container from what docker shows.
+class ContainerMode:
+    """The launch mode that starts the agent as a container by docker.
 
-    `prepare` are steps that the host needs beside the agent's own. Raises LaunchError if docker is not fit, or an
-    agent would be stopped that must not be. `state` is what was recorded before this run.
+    `prepare` are the steps that the host needs before the agent starts. `state` is the state before this run.
+    Raises LaunchError if docker is not fit, or if the plan stops an agent that must not be stopped.
     """
 
     def __init__(
@@ -108,7 +110,7 @@ class ContainerWay:
         self._revives = terms.revives
         self._exits: Optional[int] = None
         found = engine.look(wanted.image)
-        self.has_agent = found.agent is not None or found.parked is not None
+        self.has_agent = found.agent is not None or found.set_aside is not None
         self.runs = found.agent is not None and found.agent.running
         self.is_looping = found.agent is not None and found.agent.restarting
         self.fingerprint = docker_plan.fingerprint(wanted)
@@ -118,7 +120,7 @@ class ContainerWay:
         else:
             plan = _plan(found, wanted, state, force=terms.force)
         self.plan = plan._replace(prepare=(*plan.prepare, *prepare))
-        for running in (found.agent, found.parked):
+        for running in (found.agent, found.set_aside):
             if running is not None and running.container_id == plan.stops:
                 _refuse_to_stop(running, wanted, agent, terms)
 
@@ -127,15 +129,15 @@ class ContainerWay:
         self._engine.run(command, seconds)
 
     def judge(self) -> tuple[AgentVerdict, Optional[Registration]]:
-        """Return how the wanted container is, and what the agent says of itself."""
+        """Return the health of the wanted container, and the agent's answer."""
         registration = self._agent.registration()
         agent = self._engine.agent()
-        # Whatever it was made from, the agent that is only started again is the one that is meant.
+        # An agent that is only started again counts, whatever version and flags it has.
         ours = agent if self._revives or docker_plan.is_right(agent, self._wanted) else None
         return health.judge(ours, registration, self._cluster), registration
 
-    def previous(self) -> AgentVerdict:
-        """Return how the previous agent is, after the way back."""
+    def judge_previous(self) -> AgentVerdict:
+        """Return the health of the previous agent after a rollback."""
         registration = self._agent.registration()
         try:
             agent = self._engine.agent()
@@ -143,43 +145,44 @@ class ContainerWay:
             return AgentVerdict(Health.PENDING, fault.message, seen=False)
         if self._exits is None:
             self._exits = agent.restart_count if agent is not None else 0
-        return health.previous(agent, registration, self._exits)
+        return health.judge_previous(agent, registration, self._exits)
 
     def log(self) -> str:
-        """Return the end of what the agent has written."""
+        """Return the end of the agent's log."""
         return self._engine.log()
 
 
 def _plan(found: Found, wanted: WantedContainer, state: State, *, force: bool) -> Plan:
-    outlived = _is_outlived(found, state)
+    leftover = _is_leftover(found, state)
     plan = docker_plan.plan(
         wanted,
         found.agent,
-        None if outlived else found.parked,
+        None if leftover else found.set_aside,
         has_image=found.has_image,
         force=force,
         unverified=_is_unverified(found, state) or (found.agent is not None and found.agent.auto_remove),
     )
-    return plan._replace(prepare=(*plan.prepare, _FORGET)) if outlived else plan
+    return plan._replace(prepare=(*plan.prepare, _REMOVE_SET_ASIDE)) if leftover else plan
 
 
 def _is_unverified(found: Found, state: State) -> bool:
-    """Tell whether the agent was started by a change that is still open: file and agent of before belong together."""
+    """Tell whether the open change has started this agent. Then a rollback must restore the agent before it."""
     if state.in_progress is None or found.agent is None or not found.agent.version:
         return False
     known = state.verified.identity if state.verified is not None else None
-    return found.parked is not None or found.agent.version != known
+    return found.set_aside is not None or found.agent.version != known
 
 
-def _is_outlived(found: Found, state: State) -> bool:
-    """Tell whether a run that was killed at its very end has left the predecessor of an agent that it saw register.
+def _is_leftover(found: Found, state: State) -> bool:
+    """Tell whether the agent has registered and a run that was killed at its end did not remove the previous one.
 
-    It has to go before the next change is opened: beside it, in an open change, that agent would count as one on
-    trial. A parked one of the same version may be what a trial of another image goes back to.
+    The previous agent must be removed before the next change is opened: beside it, in an open change, the running
+    agent would count as unverified. If both have the same version, the previous one is kept: a change of the image may
+    be in progress, and its rollback restores that agent.
     """
-    if state.in_progress is not None or state.verified is None or found.agent is None or found.parked is None:
+    if state.in_progress is not None or state.verified is None or found.agent is None or found.set_aside is None:
         return False
-    return found.agent.version == state.verified.identity != found.parked.version
+    return found.agent.version == state.verified.identity != found.set_aside.version
 
 
 def _refuse_to_stop(container: Container, wanted: WantedContainer, agent: Agent, terms: Terms) -> None:
@@ -203,7 +206,7 @@ def _refuse_to_stop(container: Container, wanted: WantedContainer, agent: Agent,
 
 
 def _why_lost(kept: Kept, wanted: Kept) -> str:
-    """Return why the wanted agent does not find the state of the running one, up to what that one has."""
+    """Return the first half of the message: why the wanted agent does not find the state of the running one."""
     if kept.lack:
         return f"the running agent keeps no state ({kept.lack}) and"
     if wanted.lack:

@@ -1,6 +1,6 @@
-"""The agent's container: how it is run, and which docker commands lead from what is to what is wanted.
+"""The agent's container: its flags, and the docker commands that lead from the present state to the wanted one.
 
-Commands are data. Each step carries what undoes it, so that a failed launch is taken back command by command;
+Commands are data. Each step has its undo commands, so that a failed launch is rolled back step by step.
 `--dry-run` prints the same steps that a run executes.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "ecs-agent"
-PARKED = "ecs-agent-previous"
+PREVIOUS_NAME = "ecs-agent-previous"
 IMAGE = "amazon/amazon-ecs-agent:latest"
 VERSION_LABEL = "ecsauth.version"
 PLAN_LABEL = "ecsauth.plan"
@@ -71,7 +71,7 @@ _AWSVPC_ENVIRONMENT = (
     ("ECS_AVAILABLE_LOGGING_DRIVERS", '["json-file","awslogs","syslog","none"]'),
     ("ECS_LOGLEVEL", "info"),
 )
-# What not every machine has, as /lib64 on arm64: docker would make the directory, empty, on the host.
+# Not every machine has these: arm64 has no /lib64. docker would create the missing directory, empty, on the host.
 LIBRARY_DIRECTORIES = ("/sbin", "/lib", "/lib64", "/usr/lib", "/usr/lib64")
 _STOP_GRACE = 20
 _START = 60.0
@@ -81,10 +81,10 @@ _PULL = 600.0
 class WantedContainer(NamedTuple):
     """The container that should run.
 
-    `version` names the object that the env-file came from; `names` are the variables that the env-file sets;
-    `settings` are the `--set` assignments in it. `awsvpc` asks for the variant that gives tasks interfaces of their
-    own; `absent` are those of LIBRARY_DIRECTORIES that this machine has not, which are left out of it. `kept` is where
-    it keeps its state.
+    `version` names the S3 object of the env-file. `names` are the variables that the env-file sets. `settings` are the
+    `--set` assignments in it. `awsvpc` selects the variant that gives each task its own network interface; it mounts
+    LIBRARY_DIRECTORIES, except those in `absent`, which this machine does not have. `kept` is where the agent saves its
+    state.
     """
 
     image: str
@@ -98,11 +98,11 @@ class WantedContainer(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A container as docker describes it, without its environment: that holds the credentials.
+    """A container as docker describes it, without its environment, because that contains the credentials.
 
-    `started_at` is docker's own timestamp; `kept` is where it keeps its state, `auto_remove` tells whether docker
-    deletes it once it has stopped (`docker run --rm`). One that is `restarting` has exited and waits for docker's next
-    start; docker calls it running too.
+    `started_at` is docker's own timestamp. `kept` is where the agent saves its state. `auto_remove` tells whether
+    docker deletes the container when it stops (`docker run --rm`). `restarting` means that it has exited and waits for
+    docker to restart it; docker reports such a container as running, too.
     """
 
     container_id: str
@@ -119,81 +119,81 @@ class Container(NamedTuple):
 
 
 def image(text: str) -> str:
-    """Return `text` if docker takes it for the name of an image, not for a flag; raise UsageError."""
+    """Return `text` if docker reads it as an image name and not as a flag; else raise UsageError."""
     if not text or text.startswith("-") or not text.isprintable() or " " in text:
         raise UsageError("--image takes the name of an image, as registry.example.com/agent:1 or agent@sha256:…")
     return text
 
 
 def run_command(wanted: WantedContainer) -> Command:
-    """Return the documented `docker run`, less each `--env` that the env-file sets itself.
+    """Return the documented `docker run`, without each `--env` whose variable the env-file sets.
 
-    docker lets `--env` win over `--env-file`; the operator's file has to win.
+    In docker `--env` overrides `--env-file`, but the operator's file must take precedence.
     """
     labels = (f"--label={VERSION_LABEL}={wanted.version}", f"--label={PLAN_LABEL}={fingerprint(wanted)}")
     return ("docker", "run", "--name", NAME, *labels, *_run_flags(wanted), wanted.image)
 
 
 def fingerprint(wanted: WantedContainer) -> str:
-    """Return a short digest of all that makes the container except the object's version."""
+    """Return a short digest of everything that defines the container, except the version of the S3 object."""
     parts = (*_run_flags(wanted), wanted.image, *wanted.settings)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def kept(environment: Mapping[str, str], *, awsvpc: bool) -> Kept:
-    """Return where an agent with this environment from its env-file keeps its state."""
+    """Return where an agent saves its state if its env-file has this environment."""
     flags, variables = (_AWSVPC_FLAGS, _AWSVPC_ENVIRONMENT) if awsvpc else (_FLAGS, _ENVIRONMENT)
     volumes = (flag.partition("=")[2].split(":") for flag in flags if flag.startswith("--volume="))
     return agent_state.kept({**dict(variables), **environment}, [Mount(*volume[:2]) for volume in volumes])
 
 
 def is_documented(name: str, value: str) -> bool:
-    """Tell whether an agent is given this variable unless the env-file sets it."""
+    """Tell whether the documented `docker run` gives the agent this variable with this value."""
     return (name, value) in (*_ENVIRONMENT, *_AWSVPC_ENVIRONMENT)
 
 
 def is_right(container: Optional[Container], wanted: WantedContainer) -> bool:
-    """Tell whether the container was made from the wanted object with the wanted flags."""
+    """Tell whether the container was created from the wanted version with the wanted flags."""
     return container is not None and (container.version, container.plan) == (wanted.version, fingerprint(wanted))
 
 
 def start_again(agent: Container) -> Plan:
-    """Return the steps that start an agent which has stopped, however it was made; none if it runs."""
-    return Plan(steps=_mend(agent))
+    """Return the steps that start a stopped agent, whatever its flags; no steps if it runs."""
+    return Plan(steps=_repair(agent))
 
 
 def plan(
     wanted: WantedContainer,
     agent: Optional[Container],
-    parked: Optional[Container],
+    set_aside: Optional[Container],
     *,
     has_image: bool,
     force: bool = False,
     unverified: bool = False,
 ) -> Plan:
-    """Return the steps from what docker shows to the wanted container; no steps if it is there and right.
+    """Return the steps from what docker shows to the wanted container; no steps if that one runs already.
 
-    `parked` is an agent that an earlier run put aside and that was never removed: that run was killed, or ended
-    before its new agent had registered. `unverified` says that `agent` is that new one: never gone back to.
+    `set_aside` is a previous agent that an earlier run renamed and did not remove: that run was killed, or it ended
+    before its new agent had registered. `unverified` tells that `agent` is that new one: a rollback never restores it.
     """
-    finish = (Step("remove the previous agent", ("docker", "rm", "--force", PARKED)),)
+    finish = (Step("remove the previous agent", ("docker", "rm", "--force", PREVIOUS_NAME)),)
     if agent is not None and is_right(agent, wanted) and not force:
-        if parked is None:
-            return Plan(steps=_mend(agent))
-        return Plan(steps=_mend(agent), back=_bring_back(parked), finish=finish, previous=True)
+        if set_aside is None:
+            return Plan(steps=_repair(agent))
+        return Plan(steps=_repair(agent), back=_restore_set_aside(set_aside), finish=finish, previous=True)
     prepare = () if has_image else (Step("pull the image", ("docker", "pull", "--quiet", wanted.image), _PULL),)
     run = Step("start the agent", run_command(wanted), _START, undo=(_REMOVE,))
-    if agent is None and parked is None:
+    if agent is None and set_aside is None:
         return Plan(prepare, (run,))
-    if agent is None or unverified or agent.auto_remove or (parked is not None and not agent.running):
-        return _after_parked(prepare, run, agent, parked, finish)
-    forget = (Step("remove an agent parked by an earlier run", _FORGET),) if parked is not None else ()
+    if agent is None or unverified or agent.auto_remove or (set_aside is not None and not agent.running):
+        return _plan_with_set_aside(prepare, run, agent, set_aside, finish)
+    forget = (Step("remove an agent parked by an earlier run", _REMOVE_SET_ASIDE),) if set_aside is not None else ()
     stops = agent.container_id if agent.running else None
-    return Plan(prepare, (*forget, *_park(agent), run), _revive(agent), finish, previous=True, stops=stops)
+    return Plan(prepare, (*forget, *_set_aside(agent), run), _restore_agent(agent), finish, previous=True, stops=stops)
 
 
 _REMOVE: Command = ("docker", "rm", "--force", NAME)
-_FORGET: Command = ("docker", "rm", "--force", PARKED)
+_REMOVE_SET_ASIDE: Command = ("docker", "rm", "--force", PREVIOUS_NAME)
 
 
 def _run_flags(wanted: WantedContainer) -> Command:
@@ -207,66 +207,71 @@ def _awsvpc_flags(wanted: WantedContainer) -> Command:
     return tuple(flag for flag in _AWSVPC_FLAGS if not flag.startswith(left_out))
 
 
-def _mend(agent: Container) -> tuple[Step, ...]:
-    """Return what the right agent still lacks."""
+def _repair(agent: Container) -> tuple[Step, ...]:
+    """Return the steps that an agent with the right version and flags still needs."""
     policy = (Step("let docker restart the agent again", _restart_policy(_RESTART)),) if _was_interrupted(agent) else ()
-    # docker starts it ten times, ever more rarely: a start of ours is at once, and begins the count anew.
+    # docker restarts it ten times, with a growing delay. Our own start is immediate and resets docker's count.
     stop = (Step("stop the agent, which exits again and again", _stop(NAME), QUICK + _STOP_GRACE),)
     start = () if agent.running and not agent.restarting else (Step("start the agent", ("docker", "start", NAME)),)
-    # The policy last: without it, an agent that was killed on its way back shows that it has to be started.
+    # The policy last: if a rollback is killed before, the missing policy tells the next run to start the agent.
     return (*(stop if agent.restarting else ()), *start, *policy)
 
 
-def _park(agent: Container) -> tuple[Step, ...]:
-    """Put the agent aside under another name, so that it can come back as it was.
+def _set_aside(agent: Container) -> tuple[Step, ...]:
+    """Stop the agent and rename it, so that a rollback can restore it unchanged.
 
-    Its restart policy goes first: docker would start it again at the next boot of the machine.
+    Its restart policy is removed first, because docker would restart it when the machine boots.
     """
     policy = _restart_policy(agent.restart_policy)
-    stop = Step("stop the running agent", _stop(NAME), QUICK + _STOP_GRACE, undo=_AGAIN)
+    stop = Step("stop the running agent", _stop(NAME), QUICK + _STOP_GRACE, undo=_STOP_AND_START)
     return (
         Step("keep docker from restarting it", _no_restart(NAME), undo=(policy,)),
         *((stop,) if agent.running else ()),
-        Step("park it", ("docker", "rename", NAME, PARKED), undo=(("docker", "rename", PARKED, NAME),)),
+        Step("park it", ("docker", "rename", NAME, PREVIOUS_NAME), undo=(("docker", "rename", PREVIOUS_NAME, NAME),)),
     )
 
 
-def _after_parked(
+def _plan_with_set_aside(
     prepare: tuple[Step, ...],
     run: Step,
     agent: Optional[Container],
-    parked: Optional[Container],
+    set_aside: Optional[Container],
     finish: tuple[Step, ...],
 ) -> Plan:
-    """Plan for an agent, if there is one, that is not gone back to: the parked one is, if there is one."""
+    """Plan the removal of `agent`, if any. A rollback restores the agent that was set aside, if any."""
     leftover = (Step("remove the agent, which is not gone back to", _REMOVE),) if agent is not None else ()
-    stops = next((found.container_id for found in (agent, parked) if found is not None and found.running), None)
-    if parked is None:
+    stops = next((found.container_id for found in (agent, set_aside) if found is not None and found.running), None)
+    if set_aside is None:
         return Plan(prepare, (*leftover, run), stops=stops)
-    still = (Step("stop the parked agent", _stop(PARKED), QUICK + _STOP_GRACE),) if parked.running else ()
-    hold = Step("keep docker from restarting the parked agent", _no_restart(PARKED))
-    return Plan(prepare, (*leftover, hold, *still, run), _bring_back(parked), finish, previous=True, stops=stops)
+    still = (Step("stop the parked agent", _stop(PREVIOUS_NAME), QUICK + _STOP_GRACE),) if set_aside.running else ()
+    hold = Step("keep docker from restarting the parked agent", _no_restart(PREVIOUS_NAME))
+    return Plan(
+        prepare, (*leftover, hold, *still, run), _restore_set_aside(set_aside), finish, previous=True, stops=stops
+    )
 
 
-def _revive(agent: Container) -> tuple[Command, ...]:
-    """Return what starts an agent that had stopped, and gives back to it what an earlier run, killed, had taken.
+def _restore_agent(agent: Container) -> tuple[Command, ...]:
+    """Return the commands that start a stopped agent and restore the restart policy that a killed run has removed.
 
-    An agent that has used up docker's restarts in an outage of ECS is stopped; put back, it has to run.
+    An agent that has used up docker's restarts in an outage of ECS is stopped. After a rollback it must run.
     """
     policy = (_restart_policy(_RESTART),) if _was_interrupted(agent) else ()
-    return (*(() if agent.running else _AGAIN), *policy)
+    return (*(() if agent.running else _STOP_AND_START), *policy)
 
 
-def _bring_back(parked: Container) -> tuple[Command, ...]:
-    """Parking took the restart policy away, and the run that knew it has gone: the documented one comes back."""
-    policy = _RESTART if parked.restart_policy == "no" else parked.restart_policy
-    return (_REMOVE, ("docker", "rename", PARKED, NAME), *_AGAIN, _restart_policy(policy))
+def _restore_set_aside(set_aside: Container) -> tuple[Command, ...]:
+    """Restore an agent that an earlier run set aside.
+
+    If its restart policy was removed, that run knew the policy, but this one does not: set the documented one.
+    """
+    policy = _RESTART if set_aside.restart_policy == "no" else set_aside.restart_policy
+    return (_REMOVE, ("docker", "rename", PREVIOUS_NAME, NAME), *_STOP_AND_START, _restart_policy(policy))
 
 
 def _was_interrupted(agent: Container) -> bool:
-    """Tell whether a run was killed while it put the agent aside or brought it back.
+    """Tell whether a run was killed while it set the agent aside or restored it.
 
-    Agents of ours are made with a restart policy; somebody else's that has none was made so.
+    ecsauth creates its agents with a restart policy. Another agent without one was created without one.
     """
     return bool(agent.plan) and agent.restart_policy == "no"
 
@@ -280,9 +285,9 @@ def _no_restart(name: str) -> Command:
 
 
 def _stop(name: str) -> Command:
-    """`-t`: docker 28 gave the option another long name."""
+    """Return the command that stops a container. It uses `-t`, because docker 28 renamed the long option."""
     return ("docker", "stop", "-t", str(_STOP_GRACE), name)
 
 
-# docker goes on stopping when its command line is interrupted: only after a whole stop a start is for good.
-_AGAIN: tuple[Command, ...] = (_stop(NAME), ("docker", "start", NAME))
+# docker continues a stop when its command line is interrupted. Only after a completed stop is a start permanent.
+_STOP_AND_START: tuple[Command, ...] = (_stop(NAME), ("docker", "start", NAME))

@@ -1,6 +1,6 @@
-"""What is left to go on with while S3 or the metadata service does not answer: a file that was proved good before.
+"""The last verified file: the env-file that `boot` uses if S3 or the metadata service is unreachable.
 
-Only silence leads here. A denial, a proof that fails or a file with an error never does: somebody may have meant it.
+It is used for no other failure. A denial, a failed verification or an invalid file may be intended by the operator.
 """
 
 from __future__ import annotations
@@ -19,32 +19,33 @@ if TYPE_CHECKING:
     from ecsauth.secret import SecretBytes
 
 
-def last_verified(silence: UnreachableError, demand: Demand, disk: Disk, state: State, now: int) -> Accepted:
-    """Return the file to go on with; raise `silence`, with the reason why there is none, or InvalidError.
+def last_verified(fault: UnreachableError, demand: Demand, disk: Disk, state: State, now: int) -> Accepted:
+    """Return the last verified file; raise `fault` again, with the reason on a hint, if there is none that may be used.
 
-    `now` is in seconds since the epoch. The file is checked once more: the rules may be younger than it.
+    `now` is in seconds since the epoch. The file is validated again, because the rules may be newer than the file: then
+    InvalidError is raised.
     """
     good = _find(disk, state)
     if good is None:
         lack = "no file was installed and proved good here before, to go on with"
         if state.installed is not None and state.in_progress is None:
             lack = "the verified copy of the installed file is gone or damaged, so it is not gone on with"
-        raise UnreachableError(silence.message, *silence.hints, lack)
+        raise UnreachableError(fault.message, *fault.hints, lack)
     installed, data = good
     age = now - _confirmed(installed, state)
     reason = _unfit(installed, demand, age)
     if reason is not None:
-        raise UnreachableError(silence.message, *silence.hints, reason)
+        raise UnreachableError(fault.message, *fault.hints, reason)
     findings = approve(data, demand.env_file)
-    standing = disk.env_file() == data and disk.env_file_mode() == PRIVATE
-    is_new = not standing or state.in_progress is not None
+    is_installed = disk.env_file() == data and disk.env_file_mode() == PRIVATE
+    is_new = not is_installed or state.in_progress is not None
     return Accepted(installed.facts, data, installed.source, is_new, findings, stale_for=max(0, age))
 
 
 def registered(disk: Disk, state: State) -> Optional[Accepted]:
-    """Return the installed file if an agent has registered with it, checked once more; None if there is none.
+    """Return the installed file, validated again, if an agent has registered with it, else None.
 
-    Not while a change is open: that is gone on with, or taken back.
+    Return None while a change is open: it is completed or rolled back first.
     """
     installed = state.installed
     if state.in_progress is not None or installed is None or not installed.facts.is_same_object(state.verified):
@@ -57,15 +58,15 @@ def registered(disk: Disk, state: State) -> Optional[Accepted]:
         findings = approve(data, installed.source.env_file)
     except InvalidError:
         return None
-    standing = disk.env_file() == data and disk.env_file_mode() == PRIVATE
-    return Accepted(installed.facts, data, installed.source, not standing, findings)
+    is_installed = disk.env_file() == data and disk.env_file_mode() == PRIVATE
+    return Accepted(installed.facts, data, installed.source, not is_installed, findings)
 
 
 def _find(disk: Disk, state: State) -> Optional[tuple[Installed, SecretBytes]]:
-    """Return the record and the bytes of a file that belong together; a damaged copy is none.
+    """Return a record and the bytes that match it, or None. A damaged copy does not count.
 
-    A run that was killed while it changed the file may have left the bytes of one version under the record of another:
-    then what was there before the change is what is known.
+    A run that was killed in a change may have left the bytes of one version under the record of another: then the
+    version before the change is returned.
     """
     in_progress, installed = state.in_progress, state.installed
     if installed is not None and (in_progress is None or _is_of(installed, state)):
@@ -80,15 +81,15 @@ def _find(disk: Disk, state: State) -> Optional[tuple[Installed, SecretBytes]]:
 
 
 def _copy(installed: Installed, disk: Disk) -> Optional[SecretBytes]:
-    """Return the installed bytes, from the verified copy or, where that is damaged, from the env-file."""
-    copy, standing = disk.verified_copy(), disk.env_file()
+    """Return the installed bytes from the verified copy or, if that is damaged, from the env-file."""
+    copy, env_file = disk.verified_copy(), disk.env_file()
     if installed.is_of(copy):
         return copy
-    return standing if installed.sha256 is not None and installed.is_of(standing) else None
+    return env_file if installed.sha256 is not None and installed.is_of(env_file) else None
 
 
 def _is_of(installed: Installed, state: State) -> bool:
-    """Tell whether what is recorded as installed is what the open change installs: object and settings alike."""
+    """Tell whether the recorded installed version is the one of the open change, with the same object and settings."""
     return installed.facts == state.in_progress and installed.source == state.on_terms
 
 
@@ -97,7 +98,10 @@ def _confirmed(installed: Installed, state: State) -> int:
 
 
 def _unfit(installed: Installed, demand: Demand, age: int) -> Optional[str]:
-    """Return why the file does not answer the demand, None if it does. Where nobody answers the account is unknown."""
+    """Return why the file does not meet the demand, None if it does.
+
+    Without --bucket-owner the account is not compared: it is unknown while the metadata service is unreachable.
+    """
     source = installed.source
     if source.uri != str(demand.uri):
         return f"the file that is here came from {source.uri}, so it is not gone on with"

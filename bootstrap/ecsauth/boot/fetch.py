@@ -1,4 +1,4 @@
-"""From S3 to bytes that may be installed: who am I, fetch, trust, check (steps 2 to 5 of a boot)."""
+"""Obtain an env-file to install: find region and account, fetch, verify, validate (steps 2 to 5 of a boot)."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 
 class Identity(NamedTuple):
-    """Where this instance runs: its region and, for the bucket's owner, an account."""
+    """The region of this instance, and the account that must own the bucket."""
 
     region: str
     account: str
 
 
 class Fetched(NamedTuple):
-    """An object: what S3 says of it, and its bytes."""
+    """An S3 object: its metadata and its bytes."""
 
     facts: ObjectFacts
     body: SecretBytes
 
 
 class Accepted(NamedTuple):
-    """An env-file that was fetched, trusted and checked; not `is_new` if that was done by an earlier run.
+    """An env-file that was fetched, verified and validated. `is_new` is false if an earlier run has installed it.
 
-    `stale_for` is set where S3 could not be asked: the seconds since it last said that this version is current.
+    `stale_for` is set if S3 was unreachable: the seconds since S3 last confirmed this version.
     """
 
     facts: ObjectFacts
@@ -65,9 +65,9 @@ class Store(Protocol):
 
 
 class Demand(NamedTuple):
-    """Which env-file is wanted, and what has to hold of it.
+    """The env-file that is wanted, and the conditions on it.
 
-    `max_stale` is for how many seconds a file is gone on with that S3 could not confirm, None: for ever.
+    `max_stale` is the number of seconds for which a file is used that S3 does not confirm; None means no limit.
     """
 
     uri: S3URI
@@ -82,9 +82,9 @@ class Demand(NamedTuple):
 
 
 class Intake:
-    """Obtains what a demand asks for.
+    """Obtains the env-file that a demand describes.
 
-    `warn` takes what the operator should know although the run goes on, `lap` the name of each step that has ended.
+    It passes `warn` each problem that does not stop the run, and `lap` the name of each finished step.
     """
 
     def __init__(
@@ -105,17 +105,17 @@ class Intake:
         self._lap = lap
 
     def obtain(
-        self, state: State, standing: Optional[SecretBytes], verified: Optional[bytes], deadline: Deadline
+        self, state: State, present: Optional[SecretBytes], verified: Optional[bytes], deadline: Deadline
     ) -> Accepted:
-        """Return the env-file to install, or the standing one if S3 says that it is still current.
+        """Return the env-file to install, or the present one if S3 confirms that it is current.
 
-        `standing` is what is in the env-file's place, `verified` the private copy of what was last proved good:
-        only if they are equal, and were accepted on the same terms, S3 is asked for changes alone.
+        `present` is the env-file on disk, `verified` the verified copy. Only if both are equal and were accepted on the
+        same terms, the request to S3 is conditional (If-None-Match).
         Raises DeniedError, UnreachableError and InvalidError.
         """
         identity = self._identify(deadline)
         source = self._source(identity)
-        edited = standing is None or standing != verified
+        edited = present is None or present != verified
         known = _reusable(state, source) if not edited and not self._demand.force else None
         etag = known.etag if known else None
         fetched = persist(lambda left: self._store.fetch(self._demand.uri, identity, etag, left), self._clock, deadline)
@@ -124,9 +124,9 @@ class Intake:
             if edited and state.installed is not None and state.in_progress is None:
                 self._warn(f"{self._demand.env_file} is not as ecsauth left it: it is replaced")
             return self._accept(fetched, source, state)
-        if known is None or standing is None:
+        if known is None or present is None:
             raise DeniedError("S3 answered that the object has not changed, but was not asked that")
-        return Accepted(known, standing, source, is_new=False)
+        return Accepted(known, present, source, is_new=False)
 
     def _identify(self, deadline: Deadline) -> Identity:
         region, owner = self._demand.region, self._demand.bucket_owner
@@ -162,9 +162,9 @@ class Intake:
 
 
 def _reusable(state: State, source: Source) -> Optional[ObjectFacts]:
-    """Return what is installed if it was accepted on the same terms.
+    """Return the facts of the installed version if it was accepted on the same terms, else None.
 
-    Not while a change is open: a run that was killed in it may have recorded one version and left the bytes of another.
+    Return None while a change is open: a killed run may have recorded one version and left the bytes of another.
     """
     if state.installed is None or state.in_progress is not None or state.installed.source != source:
         return None
@@ -172,7 +172,7 @@ def _reusable(state: State, source: Source) -> Optional[ObjectFacts]:
 
 
 def _predecessor(state: State, uri: S3URI) -> Optional[ObjectFacts]:
-    """Return what is installed if it is an earlier upload of the same object."""
+    """Return the facts of the installed version if it came from the same object, else None."""
     if state.installed is None or state.installed.source.uri.partition("?")[0] != uri.object_uri:
         return None
     return state.installed.facts

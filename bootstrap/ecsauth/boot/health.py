@@ -1,4 +1,4 @@
-"""Is the agent that runs the one that was started, and has it registered?
+"""The health of the agent: whether this run has started it, and whether it has registered.
 
 The agent serves `/v1/metadata` with a container instance only after it has registered with the cluster
 (amazon-ecs-agent, agent/handlers/introspection_server_setup.go).
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from ecsauth.boot.agent_state import Kept
     from ecsauth.boot.docker_plan import Container
 
-# "Terminal error": the agent asks its supervisor not to start it again (agent/sighandlers/exitcodes).
+# "Terminal error": the agent asks its supervisor not to restart it (agent/sighandlers/exitcodes).
 TERMINAL = 5
 CRASH_LOOP = 3
 
 
 class Registration(NamedTuple):
-    """What the agent says of itself; `container_instance` is None until it has registered."""
+    """The agent's answer on the introspection port; `container_instance` is None until it has registered."""
 
     cluster: str
     container_instance: Optional[str]
@@ -30,17 +30,17 @@ class Registration(NamedTuple):
 
 
 class Agent(Protocol):
-    """The agent's own answers on 127.0.0.1:51678."""
+    """The agent's introspection API on 127.0.0.1:51678."""
 
     def registration(self) -> Optional[Registration]:
-        """Return what the agent says of itself, None if it does not answer."""
+        """Return the agent's answer, None if it does not answer."""
 
     def running_tasks(self) -> Optional[int]:
-        """Return how many tasks the agent runs, None if it does not say."""
+        """Return the number of tasks that the agent runs, None if unknown."""
 
 
 class Health(Enum):
-    """Where a started agent stands; queued: it starts when this run has ended."""
+    """The health of a started agent. QUEUED means that it starts after this run has ended."""
 
     REGISTERED = "registered"
     QUEUED = "queued"
@@ -49,10 +49,10 @@ class Health(Enum):
 
 
 class AgentVerdict(NamedTuple):
-    """The agent's health and, unless it is registered, why.
+    """The agent's health and, unless it has registered, the reason.
 
-    Of one that failed, `final` tells whether another start cannot help; None: it is not known yet, the exit status
-    shows only between two starts. One that is pending and not `seen` was not seen to run.
+    If it failed, `final` is true if no restart can help; None means that the exit status is not known yet, because
+    docker shows it only between two starts. `seen` is false if the agent is pending and was not seen to run.
     """
 
     health: Health
@@ -61,15 +61,15 @@ class AgentVerdict(NamedTuple):
     seen: bool = True
 
     def is_like(self, other: AgentVerdict) -> bool:
-        """Tell whether both agents failed, and both for good or both for a cause that may pass."""
+        """Tell whether both agents failed, both with a final cause or both with a transient one."""
         both_failed = self.health is other.health is Health.FAILED
         return both_failed and bool(self.final) == bool(other.final)
 
 
 def judge(container: Optional[Container], answer: Optional[Registration], cluster: str) -> AgentVerdict:
-    """Return how the agent is, from its container now, its answer (None: it does not answer) and its cluster.
+    """Return the agent's health from its container, its answer (None: no answer) and the wanted cluster.
 
-    One that has registered is well, however often it was restarted in the months before.
+    An agent that has registered is healthy, even if it was restarted often in the months before.
     """
     if container is None:
         return AgentVerdict(Health.FAILED, "its container is gone")
@@ -86,10 +86,10 @@ def judge(container: Optional[Container], answer: Optional[Registration], cluste
     return by_its_answer(answer, cluster)
 
 
-def previous(container: Optional[Container], answer: Optional[Registration], exits: int) -> AgentVerdict:
-    """Return how the previous agent is, which was started again; `exits` is how often it had exited by then.
+def judge_previous(container: Optional[Container], answer: Optional[Registration], exits: int) -> AgentVerdict:
+    """Return the health of the previous agent after it was restarted; `exits` is its restart count at that time.
 
-    PENDING means that it is up. Its cluster is its own: it is not compared with the env-file's.
+    PENDING means that it is up. Its cluster is not compared with the env-file's: it was started with another file.
     """
     if container is None:
         return AgentVerdict(Health.FAILED, "its container is gone")
@@ -109,7 +109,7 @@ def _exited(container: Container) -> AgentVerdict:
 
 
 def _exits_again(container: Container) -> AgentVerdict:
-    """Of a container that is restarted docker tells the exit status only until it runs."""
+    """Return the verdict on an agent in a crash loop. docker shows the exit status only until the container runs."""
     count = container.restart_count
     often = "it exited once" if count == 1 else f"it exited {count} times"
     if not container.restarting:
@@ -118,7 +118,7 @@ def _exits_again(container: Container) -> AgentVerdict:
 
 
 def by_its_answer(answer: Optional[Registration], cluster: str) -> AgentVerdict:
-    """Return how an agent that runs is, by what it says of itself (None: it does not answer)."""
+    """Return the health of a running agent from its answer (None: no answer)."""
     if answer is None:
         return AgentVerdict(Health.PENDING, "it does not answer on 127.0.0.1:51678 yet")
     if not same_cluster(answer.cluster, cluster):
@@ -130,9 +130,9 @@ def by_its_answer(answer: Optional[Registration], cluster: str) -> AgentVerdict:
 
 
 def refuse_another_cluster(running: Optional[Registration], cluster: str, kept: Optional[Kept]) -> None:
-    """Raise LaunchError if the running agent, which is to be stopped, is in another cluster than the env-file's.
+    """Raise LaunchError if the running agent, which the plan stops, is in another cluster than the env-file's.
 
-    `kept` is where both keep the state; None: nobody knows, so the state is taken to be kept.
+    `kept` is where both agents save their state; None if unknown: then the state is assumed to be saved.
     """
     if running is None or same_cluster(running.cluster, cluster):
         return

@@ -1,7 +1,7 @@
-"""What an ordinary machine needs before the agent is started: routes for task roles, and a closed introspection port.
+"""The network rules of an ordinary machine: routes for task roles, and a closed introspection port.
 
-On ECS-optimized AMIs ecs-init makes these rules (ecs-init/exec/iptables/iptables.go); the documentation of ordinary
-AMIs has the first half only. Rules are data: a check that changes nothing, and the step that makes the rule.
+On ECS-optimized AMIs ecs-init makes these rules (ecs-init/exec/iptables/iptables.go). The documentation of ordinary
+AMIs has only the first half. Rules are data: a check that changes nothing, and the step that makes the rule.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _TASK_ROLES = ("-p", "tcp", "-d", "169.254.170.2", "--dport", "80")
 _CREDENTIALS_PORT = "51679"
 _INTROSPECTION = ("-p", "tcp", "--dport", "51678")
 _LOOPBACK = "127.0.0.0/8"
-# The lock of iptables is waited for: docker takes it too.
+# -w waits for the lock of iptables, which docker takes, too.
 _V4 = ("iptables", "-w")
 _V6 = ("ip6tables", "-w")
 
 
 class HostRule(NamedTuple):
-    """One rule: how to see whether it stands, and how it is made.
+    """One rule: the command that checks whether it exists, and the step that makes it.
 
-    The rule stands if `check` ends with 0 and, where `shows` is given, prints that; `check` ends with 1 where it does
-    not stand. `above` is the check of a rule that this one, inserted at the head of the same chain, must stand above.
+    The rule exists if `check` exits 0 and, if `shows` is given, prints that text. `check` exits 1 if the rule does not
+    exist. `above` is the check of another rule in the same chain that this rule must precede.
     """
 
     check: Command
@@ -44,11 +44,11 @@ class HostRule(NamedTuple):
 def rules(variables: Mapping[str, str], *, ipv6: bool, bridge: str = BRIDGE) -> tuple[HostRule, ...]:
     """Return the rules in the order in which they are made.
 
-    `variables` are the env-file's; `ipv6` tells whether the kernel has it; `bridge` is docker's own network interface.
+    `variables` are the env-file's; `ipv6` tells whether the kernel has IPv6; `bridge` is docker's network interface.
     """
     found = [_route_localnet()]
     if not _is_true(variables, SKIP_LOCALHOST_FILTER):
-        # Before the routes: at no instant is the loopback network open to others.
+        # Before the routes, so that the loopback network is never open to other hosts.
         found.insert(0, _localhost_filter())
     if not _is_true(variables, ALLOW_OFFHOST):
         found += _closed_port(_V4, bridge)
@@ -59,8 +59,8 @@ def rules(variables: Mapping[str, str], *, ipv6: bool, bridge: str = BRIDGE) -> 
 def steps(all_rules: tuple[HostRule, ...], missing: tuple[HostRule, ...]) -> tuple[Step, ...]:
     """Return the steps that make the missing rules.
 
-    A rule that must stand above a missing one is taken away first and made anew: inserted at the head of the chain, the
-    missing one would hide it. Killed anywhere, the next run finds as missing what is missing.
+    A rule that must precede a missing one is removed first and made again, because the missing rule is inserted at the
+    head of the chain and would hide it. If the run is killed in between, the next run finds the missing rules.
     """
     lacking = {rule.check for rule in missing}
     anew = tuple(rule for rule in all_rules if rule.above in lacking and rule.check not in lacking)
@@ -69,12 +69,12 @@ def steps(all_rules: tuple[HostRule, ...], missing: tuple[HostRule, ...]) -> tup
 
 
 def _is_true(variables: Mapping[str, str], name: str) -> bool:
-    """ecs-init takes what strconv.ParseBool refuses for false."""
+    """Tell whether a variable is true. ecs-init treats a value that strconv.ParseBool refuses as false."""
     return values.parse_bool(variables.get(name, "")) is True
 
 
 def _route_localnet() -> HostRule:
-    """`127.0.0.1` as the target of a packet from a container is dropped by the kernel otherwise."""
+    """Return the sysctl without which the kernel drops a packet from a container to 127.0.0.1."""
     step = Step(
         "let containers be routed to the agent on the loopback interface",
         ("sysctl", "-w", f"{_ROUTE_LOCALNET}=1"),
@@ -84,9 +84,10 @@ def _route_localnet() -> HostRule:
 
 
 def _localhost_filter() -> HostRule:
-    """With route_localnet, a neighbour on the network could reach all that listens on the loopback interface only.
+    """Return the rule that drops packets from other hosts to the loopback network.
 
-    What the DNAT rule sends there is let through.
+    With route_localnet another host on the network could reach every port of the loopback interface. The rule accepts
+    packets of the DNAT rule.
     """
     match = ("--dst", _LOOPBACK, "!", "--src", _LOOPBACK, "-m", "conntrack", "!", "--ctstate")
     rule = (*match, "RELATED,ESTABLISHED,DNAT", "-j", "DROP")
@@ -94,7 +95,10 @@ def _localhost_filter() -> HostRule:
 
 
 def _closed_port(program: Command, bridge: str) -> list[HostRule]:
-    """The agent listens on all addresses, and tells whoever asks which tasks run here; containers may ask."""
+    """Return the rules that close the introspection port to other hosts, but not to containers.
+
+    The agent listens on all addresses and lists the running tasks to every client.
+    """
     version = "IPv6" if program == _V6 else "IPv4"
     drop = (*_INTROSPECTION, "!", "-i", "lo", "-j", "DROP")
     accept = (*_INTROSPECTION, "-i", bridge, "-j", "ACCEPT")
@@ -104,7 +108,7 @@ def _closed_port(program: Command, bridge: str) -> list[HostRule]:
 
 
 def _task_role_routes() -> tuple[HostRule, ...]:
-    """169.254.170.2 is where SDKs in tasks ask for the role's credentials; the agent answers on 51679."""
+    """Return the rules that route 169.254.170.2, where SDKs in tasks request role credentials, to the agent's port."""
     dnat = (*_TASK_ROLES, "-j", "DNAT", "--to-destination", f"127.0.0.1:{_CREDENTIALS_PORT}")
     redirect = (*_TASK_ROLES, "-j", "REDIRECT", "--to-ports", _CREDENTIALS_PORT)
     return (

@@ -1,11 +1,12 @@
-"""Putting the env-file in its place, and taking it back (step 6 of a boot).
+"""Install the env-file, and roll it back (step 6 of a boot).
 
-Two copies are kept and never confused: the *verified copy* is what ecsauth last proved good, the *pre-image*
-is what stood in the env-file's place before the change under way, perhaps the AMI's file or one edited by hand.
-A change is open, in the recorded state, from the moment the pre-image is kept until the agent is verified:
-a run that was killed in between finds what it needs to go on, or to go back.
+ecsauth keeps two copies: the *verified copy* is the last file that it verified and validated; the *pre-image* is the
+env-file before the open change, which may be the AMI's file or one edited by hand. In the recorded state a change is
+open from the moment the pre-image is written until the new agent has registered. If a run is killed in between, the
+next run finds what it needs to complete the change or to roll it back.
 
-The *mark* says that a checked file stands in the place: without it a service that is held back does not start.
+The *mark* is a file that says that the installed env-file was validated. Without it the gate does not let the service
+start.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from ecsauth.timing import Clock, Moment
 
 
-class Past(Enum):
-    """What an open change goes back to: a file, nothing (an empty file, as of an AMI, too), or one that is lost."""
+class RollbackTarget(Enum):
+    """What a rollback of the open change restores: a file, nothing (or an empty file, as on an AMI), or a lost file."""
 
     FILE = "file"
     NOTHING = "nothing"
@@ -32,55 +33,58 @@ class Past(Enum):
 
 
 class Disk(Protocol):
-    """The env-file's place and ecsauth's own files; every write is atomic and 0600."""
+    """The env-file and ecsauth's own files. Every write is atomic, with mode 0600."""
 
     def locked(self, seconds: float) -> AbstractContextManager[None]:
-        """Keep other runs out, and clear away what a killed one left; raise UnreachableError after `seconds`."""
+        """Hold the lock, and remove the temporary files of a killed run; raise UnreachableError after `seconds`."""
 
     def state(self) -> State:
-        """Return what the last run recorded; raise DamagedError if that is not known, LocalError."""
+        """Return the recorded state; raise DamagedError if it cannot be parsed, LocalError if it cannot be read."""
 
     def remember(self, state: State) -> None:
         """Record the state."""
 
     def mend_record(self) -> Optional[str]:
-        """Keep a damaged record aside, put what is left in its place, and return what to tell; None: all is well."""
+        """Move a damaged record aside and replace it by its second copy, or by a new one.
+
+        Returns the warning to show, None if the record is not damaged.
+        """
 
     def env_file(self) -> Optional[SecretBytes]:
-        """Return what stands in the env-file's place, None: nothing; raise LocalError if the place is not safe."""
+        """Return the env-file, None if there is none; raise LocalError if its path is not safe."""
 
     def env_file_mode(self) -> int:
-        """Return the permission bits of what stands in the env-file's place; PRIVATE where nothing does."""
+        """Return the permission bits of the env-file; PRIVATE if there is none."""
 
     def verified_copy(self) -> Optional[SecretBytes]:
-        """Return what ecsauth last proved good."""
+        """Return the last env-file that ecsauth verified and validated, None if there is none."""
 
     def pre_image(self) -> Optional[SecretBytes]:
-        """Return what stood in the env-file's place before the change under way, None: nothing."""
+        """Return the env-file before the open change, None if there was none."""
 
     def write_env_file(self, data: Optional[bytes], mode: int = PRIVATE) -> None:
-        """Put the env-file in its place; None removes it. Another mode is for a file that had it before."""
+        """Write the env-file; None removes it. A rollback passes the mode that the previous file had."""
 
     def write_verified_copy(self, data: Optional[bytes]) -> None:
-        """Keep what was proved good; None removes it."""
+        """Write the verified copy; None removes it."""
 
     def write_pre_image(self, data: Optional[bytes]) -> None:
-        """Keep what stands in the env-file's place; None says that nothing does."""
+        """Write the pre-image; None says that there is no env-file."""
 
     def back_up(self, data: bytes) -> None:
-        """Keep a file that is not ecsauth's beside the env-file, once."""
+        """Keep a copy of a file that ecsauth did not install, beside the env-file, once."""
 
     def mark(self, *, checked: bool) -> None:
-        """Say that a checked file stands in the env-file's place, or that none does."""
+        """Create the mark if the installed env-file was validated, else remove it."""
 
 
 def install(
     disk: Disk, state: State, accepted: Accepted, clock: Clock, *, agent: bool = False, close: bool = False
 ) -> State:
-    """Open a change (unless a killed run left one open) and put the accepted env-file in its place.
+    """Open a change (unless a killed run left one open) and install the accepted env-file.
 
-    `agent` tells whether an agent runs that a failed change goes back to. `close` ends the change at once, where no
-    agent is started. Whatever stops it, what stood there before comes back; the env-file itself is written last.
+    `agent` tells whether there is an agent that a rollback restores. `close` closes the change at once, because this
+    run starts no agent. If anything interrupts it, the previous env-file is restored. The env-file is written last.
     """
     before = disk.env_file()
     opened = state.in_progress is None
@@ -88,31 +92,31 @@ def install(
         if opened:
             state = _open(disk, state, accepted, agent=agent)
         else:
-            # Recorded first: where both are one version, the verified copy is that version's.
+            # Recorded first: if both have the same version, the verified copy belongs to it.
             state = state._replace(in_progress=accepted.facts, on_terms=accepted.source)
             disk.remember(state)
         disk.write_verified_copy(accepted.data)
-        stands = standing(disk, state, accepted)
-        if stands is None:
+        record = already_installed(disk, state, accepted)
+        if record is None:
             disk.write_env_file(accepted.data)
-            stands = Installed(accepted.facts, accepted.source, clock.wall(), clock.moment())
-        stands = stands._replace(source=accepted.source, sha256=digest(accepted.data))
-        installed = state._replace(installed=stands)
+            record = Installed(accepted.facts, accepted.source, clock.wall(), clock.moment())
+        record = record._replace(source=accepted.source, sha256=digest(accepted.data))
+        installed = state._replace(installed=record)
         installed = closed(installed) if close else installed
-        # Before it is recorded: a run that finds the file installed need not ask for the mark.
+        # Before the record: a run that finds the file recorded as installed need not check the mark.
         disk.mark(checked=True)
         disk.remember(installed)
     except BaseException:
         if opened:
-            take_back(disk, state, clock.moment())
+            roll_back(disk, state, clock.moment())
         else:
             _leave_open(disk, state, before)
         raise
     return installed
 
 
-def standing(disk: Disk, state: State, accepted: Accepted) -> Optional[Installed]:
-    """Return the record of the very bytes, if they stand in the place already: an agent on trial has read them."""
+def already_installed(disk: Disk, state: State, accepted: Accepted) -> Optional[Installed]:
+    """Return the record if these bytes are installed already: an agent that has not registered yet has read them."""
     record = state.installed
     if record is None or (record.facts, record.source.settings) != (accepted.facts, accepted.source.settings):
         return None
@@ -120,63 +124,63 @@ def standing(disk: Disk, state: State, accepted: Accepted) -> Optional[Installed
 
 
 def closed(state: State) -> State:
-    """Return the state with the change ended: what is installed now is what a later failure goes back to."""
+    """Return the state with the change closed: a later rollback restores what is installed now."""
     return state._replace(in_progress=None, previous=None, agent_before=False, on_terms=None, had_file=None)
 
 
-def past(disk: Disk, state: State) -> Past:
-    """Return what the open change goes back to.
+def rollback_target(disk: Disk, state: State) -> RollbackTarget:
+    """Return what a rollback of the open change restores.
 
-    A pre-image that is not there means that no file was there only where the record does not say otherwise.
+    A missing pre-image means that there was no env-file, unless the record says that there was one: then it is lost.
     """
     if state.in_progress is None:
-        return Past.NOTHING
+        return RollbackTarget.NOTHING
     pre_image = disk.pre_image()
     if state.previous is not None and not state.previous.is_of(pre_image):
-        return Past.LOST
+        return RollbackTarget.LOST
     if pre_image is None:
-        return Past.LOST if state.had_file else Past.NOTHING
-    return Past.FILE if pre_image else Past.NOTHING
+        return RollbackTarget.LOST if state.had_file else RollbackTarget.NOTHING
+    return RollbackTarget.FILE if pre_image else RollbackTarget.NOTHING
 
 
-def take_back(disk: Disk, state: State, now: Moment, restore: Callable[[], None] = lambda: None) -> State:
-    """Put the pre-image back in the env-file's place, `restore` the agent that reads it there, and end the change.
+def roll_back(disk: Disk, state: State, now: Moment, restore: Callable[[], None] = lambda: None) -> State:
+    """Restore the pre-image as the env-file, call `restore` to start the agent that reads it, and close the change.
 
-    A file that is still as it was is not written: the disk may be full. What is installed again is so since `now`: a
-    service that was started before has read another file. With a pre-image that is lost the env-file stays, and the
-    change stays open: removing the file would make its loss complete.
+    An env-file that did not change is not written, because the disk may be full. If it is written, its install time is
+    `now`: a service that was started before has read another file. If the pre-image is lost, the env-file is kept and
+    the change stays open, because without the env-file nothing would be left.
     """
-    if past(disk, state) is Past.LOST:
+    if rollback_target(disk, state) is RollbackTarget.LOST:
         disk.remember(state)
         return state
     if state.in_progress is None:
-        # What stopped the opening of a change may have come after the state was recorded.
+        # The state on disk may have an open change: the interruption may have come after that was recorded.
         restore()
         disk.remember(state)
         return state
     if state.previous is None and not state.agent_before:
         disk.mark(checked=False)
     pre_image = disk.pre_image()
-    proved = pre_image if state.previous is not None else None
+    verified = pre_image if state.previous is not None else None
     installed = state.previous
     is_other = (disk.env_file(), disk.env_file_mode()) != (pre_image, state.pre_image_mode)
-    if is_other or disk.verified_copy() != proved:
-        # Recorded first: from here on the files are no more those of the version on trial.
+    if is_other or disk.verified_copy() != verified:
+        # Recorded first: from here on the files no longer belong to the new version.
         disk.remember(state._replace(installed=installed))
     if is_other:
         disk.write_env_file(pre_image, state.pre_image_mode)
         installed = installed and installed._replace(moment=now)
-    if disk.verified_copy() != proved:
-        disk.write_verified_copy(proved)
+    if disk.verified_copy() != verified:
+        disk.write_verified_copy(verified)
     restore()
-    # The agent of before is the last one that was verified; a run that was killed may have recorded another.
+    # The previous agent is the last one that registered; a killed run may have recorded another as applied.
     state = closed(state._replace(installed=installed, applied=state.verified))
     disk.remember(state)
     return state
 
 
 def _leave_open(disk: Disk, state: State, before: Optional[bytes]) -> None:
-    """Put back what an earlier run had put in place: an agent that was started with it may be running."""
+    """Restore the env-file that an earlier run installed: an agent that was started with it may be running."""
     if disk.env_file() != before:
         disk.write_env_file(before)
     disk.remember(state)

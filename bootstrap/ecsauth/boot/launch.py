@@ -1,6 +1,6 @@
-"""Starting the agent with the new env-file and seeing it register, or going back (steps 7 to 9 of a boot).
+"""Start the agent with the new env-file and wait until it registers, or roll back (steps 7 to 9 of a boot).
 
-How the agent is started, by docker or as a service, is a `Way`; what has to happen around it is the same for both.
+A `LaunchMode` starts the agent, by docker or as a service. `Launch` does what is the same for both.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 from ecsauth.boot import install, rejection
 from ecsauth.boot.agent_log import redacted_log
 from ecsauth.boot.health import AgentVerdict, Health, Registration
-from ecsauth.boot.install import Past
+from ecsauth.boot.install import RollbackTarget
 from ecsauth.errors import EcsauthError, LaunchError
 from ecsauth.timing import Clock, Deadline
 
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 
 _POLL = 0.25
 _UNDO = 60.0
-# Seconds for which a previous agent is watched: connection refused by ECS ends the real one after about 13.
+# Seconds to watch the previous agent after a rollback. The real agent exits after about 13 seconds if ECS refuses the
+# connection.
 _WATCHED = 20.0
-# Seconds in which an agent that exits again and again shows with which status.
+# Seconds after which the exit status of an agent in a crash loop is known.
 _STATUS_SHOWS = 5.0
 _ALL_IS_BACK = "what was there before is back"
 _FILE_IS = {
-    Past.FILE: "the previous env-file is back; ",
-    Past.NOTHING: "",
-    Past.LOST: "the kept copy of the previous env-file is gone or damaged, so the env-file stays as it is; ",
+    RollbackTarget.FILE: "the previous env-file is back; ",
+    RollbackTarget.NOTHING: "",
+    RollbackTarget.LOST: "the kept copy of the previous env-file is gone or damaged, so the env-file stays as it is; ",
 }
 
 
@@ -40,11 +41,12 @@ _Look = Callable[[], tuple[AgentVerdict, Optional[Registration]]]
 
 
 class Terms(NamedTuple):
-    """How the agent is to be started. `wait` is in seconds; `cluster` is the env-file's, whose bytes are `data`.
+    """The terms of a launch. `wait` is in seconds; `data` is the env-file, `cluster` the cluster that it names.
 
-    `writes` tells whether the env-file is going to be written before. `undisturbed` makes a context in which a signal
-    waits: half a way back is none. `revives`: the version registered before and none runs now, while another one is
-    rejected or cannot be started; an agent that is there is started as it is, and the rejection stays.
+    `writes` tells whether the env-file is written before the launch. `undisturbed` returns a context manager that
+    delays signals, because a rollback must not be interrupted. `revives` is set to start the last version that
+    registered, because no agent runs and another version was rejected or failed: an agent that exists is started with
+    the flags that it has, and the rejection is kept.
     """
 
     cluster: str
@@ -59,47 +61,47 @@ class Terms(NamedTuple):
 
 
 class LaunchMode(Protocol):
-    """One way of starting the agent on this machine, with a plan for what was found there."""
+    """One method of starting the agent on this machine, with its plan."""
 
     @property
     def plan(self) -> Plan:
-        """The steps from what is to the wanted agent."""
+        """The steps from the present state to the wanted agent."""
 
     @property
     def fingerprint(self) -> str:
-        """All that makes the agent except the object's version, in short."""
+        """A short digest of everything that defines the agent, except the version of the S3 object."""
 
     @property
     def has_agent(self) -> bool:
-        """Whether there is an agent now, which a change that fails goes back to."""
+        """Whether there is an agent now, which a rollback restores."""
 
     @property
     def runs(self) -> bool:
-        """Whether an agent runs, or is started again by docker or the supervisor without us."""
+        """Whether an agent runs, or docker or the supervisor will restart it."""
 
     @property
     def is_looping(self) -> bool:
-        """Whether it has exited and waits for its next start."""
+        """Whether the agent has exited and waits for its next start."""
 
     @property
     def only_queues(self) -> bool:
-        """Whether the agent starts only after this run has ended, so that nothing can be verified in it."""
+        """Whether the agent starts only after this run has ended, so that this run cannot see it register."""
 
     def run(self, command: Command, seconds: float) -> None:
         """Run one command; raise LaunchError if it fails or takes longer."""
 
     def judge(self) -> tuple[AgentVerdict, Optional[Registration]]:
-        """Return how the agent is that the plan leads to, and what it says of itself."""
+        """Return the health of the new agent, and its answer on the introspection port."""
 
-    def previous(self) -> AgentVerdict:
-        """Return how the previous agent is, after the way back; PENDING: it is up."""
+    def judge_previous(self) -> AgentVerdict:
+        """Return the health of the previous agent after a rollback; PENDING means that it is up."""
 
     def log(self) -> str:
-        """Return the end of what the agent has written, which may hold secrets; nothing where there is no log."""
+        """Return the end of the agent's log, which may contain secrets; an empty string if there is no log."""
 
 
 class FailedAgentError(LaunchError):
-    """The agent was started and failed, as the verdict says."""
+    """The agent was started and failed; `verdict` has the reason."""
 
     def __init__(self, verdict: AgentVerdict, message: str, *hints: str, log: tuple[str, ...] = ()) -> None:
         super().__init__(message, *hints, log=log)
@@ -107,11 +109,11 @@ class FailedAgentError(LaunchError):
 
 
 class Launch:
-    """Executes a plan. Whatever ends it early, the agent and the env-file of before come back."""
+    """Executes a plan. If anything interrupts it, it restores the previous agent and the previous env-file."""
 
-    def __init__(self, way: LaunchMode, disk: Disk, clock: Clock, terms: Terms) -> None:
-        self.plan = way.plan
-        self._way = way
+    def __init__(self, mode: LaunchMode, disk: Disk, clock: Clock, terms: Terms) -> None:
+        self.plan = mode.plan
+        self._mode = mode
         self._disk = disk
         self._clock = clock
         self._terms = terms
@@ -123,35 +125,35 @@ class Launch:
 
     @property
     def has_agent(self) -> bool:
-        """Tell whether there is an agent now, which a change that fails goes back to."""
-        return self._way.has_agent
+        """Tell whether there is an agent now, which a rollback restores."""
+        return self._mode.has_agent
 
     @property
     def fingerprint(self) -> str:
-        """Return all that makes the agent except the object's version, in short."""
-        return self._way.fingerprint
+        """Return a short digest of everything that defines the agent, except the version of the S3 object."""
+        return self._mode.fingerprint
 
     @property
     def runs(self) -> bool:
-        """Tell whether an agent runs, or is started again by docker or the supervisor without us."""
-        return self._way.runs
+        """Tell whether an agent runs, or docker or the supervisor will restart it."""
+        return self._mode.runs
 
     @property
     def is_up(self) -> bool:
-        """Tell whether an agent runs that does not just wait for its next start."""
-        return self._way.runs and not self._way.is_looping
+        """Tell whether an agent runs and does not wait for its next start."""
+        return self._mode.runs and not self._mode.is_looping
 
     def now(self) -> AgentVerdict:
-        """Return how the wanted agent is without a run that saw it: docker goes on starting one."""
-        return self._way.judge()[0] if self.is_done else AgentVerdict(Health.FAILED, "it does not run")
+        """Return the health of the wanted agent before the plan runs: docker may have restarted it in between."""
+        return self._mode.judge()[0] if self.is_done else AgentVerdict(Health.FAILED, "it does not run")
 
     def prepare(self) -> None:
-        """Run the steps that change nothing that runs, before the env-file is written; raise LaunchError."""
+        """Run the steps that do not change a running agent, before the env-file is written; raise LaunchError."""
         for step in self.plan.prepare:
-            self._way.run(step.command, step.seconds)
+            self._mode.run(step.command, step.seconds)
 
     def execute(self, state: State) -> tuple[AgentVerdict, Optional[Registration]]:
-        """Run the plan and wait for the agent; return how it is: registered, or pending and left to itself.
+        """Run the plan and wait for the agent. Return its health: registered, queued, or pending and left running.
 
         Raises LaunchError if a command failed, FailedAgentError if the agent did not come up.
         """
@@ -162,27 +164,27 @@ class Launch:
             raise self._failure(fault, done, state) from None
         except LaunchError as fault:
             with self._terms.undisturbed():
-                past = self._past(state)
-                self._go_back(done, state)
-            raise LaunchError(f"{fault.message}; {self._told(past, self._watch())}", *fault.hints) from None
+                target = self._rollback_target(state)
+                self._roll_back(done, state)
+            raise LaunchError(f"{fault.message}; {self._result(target, self._watch())}", *fault.hints) from None
         except BaseException:
-            self._go_back(done, state)
+            self._roll_back(done, state)
             raise
-        # Outside: once the agent of before is let go there is no way back.
+        # Outside the try block: once the previous agent is removed, no rollback is possible.
         if verdict.health is Health.REGISTERED:
             self._conclude(state)
         return verdict, registration
 
     def _failure(self, fault: FailedAgentError, done: list[Step], state: State) -> FailedAgentError:
-        """Go back, and return the fault that tells of it; the failed agent is asked for its last words before."""
-        tried, past = _on_trial(state), self._past(state)
+        """Read the log of the failed agent, roll back, and return the fault that reports both."""
+        tried, target = _unverified_version(state), self._rollback_target(state)
         which = f" (version {tried.identity})" if tried is not None else ""
         with self._terms.undisturbed():
             said = self._failed_agent_log()
-            state = self._go_back(done, state, fault.verdict)
+            state = self._roll_back(done, state, fault.verdict)
         previous = self._watch()
-        told = self._told(past, previous)
-        if tried is None and past is Past.NOTHING and not self.plan.previous:
+        told = self._result(target, previous)
+        if tried is None and target is RollbackTarget.NOTHING and not self.plan.previous:
             told = "it registered with this version before, so the version is not rejected"
         elif tried is not None and previous is not None and clears(self._disk, state, fault.verdict, previous):
             told += ": it fails like the new one, so the version is not rejected"
@@ -190,28 +192,31 @@ class Launch:
         return FailedAgentError(fault.verdict, what, *fault.hints, log=said)
 
     def _carry_out(self, state: State, done: list[Step]) -> tuple[AgentVerdict, Optional[Registration]]:
-        """Note each step in `done` before it runs: one that fails may have had half of its effect."""
+        """Run the steps and wait for the agent.
+
+        Each step is added to `done` before it runs, because a step that fails may have had half of its effect.
+        """
         for step in self.plan.steps:
             done.append(step)
-            self._way.run(step.command, step.seconds)
+            self._mode.run(step.command, step.seconds)
         state = state._replace(applied=state.installed and state.installed.facts)
         self._disk.remember(state)
-        if self._way.only_queues:
+        if self._mode.only_queues:
             return AgentVerdict(Health.QUEUED), None
-        verdict, registration = self._wait(self._way.judge, self._terms.wait)
+        verdict, registration = self._wait(self._mode.judge, self._terms.wait)
         timed_out = verdict.health is Health.PENDING and self._terms.rollback_on_timeout
         if timed_out or verdict.health is Health.FAILED:
             raise FailedAgentError(verdict._replace(health=Health.FAILED), verdict.reason)
         return verdict, registration
 
     def _watch(self) -> Optional[AgentVerdict]:
-        """Return how the previous agent is, None where there was none; one that registers need not be watched."""
+        """Wait for the previous agent and return its health, None if there was none."""
         if not self.plan.previous:
             return None
-        return self._wait(lambda: (self._way.previous(), None), _WATCHED)[0]
+        return self._wait(lambda: (self._mode.judge_previous(), None), _WATCHED)[0]
 
     def _wait(self, look: _Look, seconds: float) -> tuple[AgentVerdict, Optional[Registration]]:
-        """Look until the agent has registered or failed; whether it failed for good is worth some seconds more."""
+        """Poll until the agent has registered or failed; wait some seconds more for the exit status of a failed one."""
         verdict, registration = self._poll(look, seconds, _is_pending)
         return self._poll(look, _STATUS_SHOWS, _hides_status) if _hides_status(verdict) else (verdict, registration)
 
@@ -226,9 +231,9 @@ class Launch:
             self._clock.sleep(min(_POLL, deadline.left()))
 
     def _conclude(self, state: State) -> None:
-        """Only a registered agent's predecessor is let go: a pending one may still fail.
+        """Record that the new agent has registered, and remove the previous one. A pending agent may still fail.
 
-        Recorded first: an agent whose predecessor has gone must never count as one on trial.
+        The record is written first: after the previous agent is gone, the new one must never count as unverified.
         """
         facts = state.installed and state.installed.facts
         rejected = state.rejected if self._terms.revives else None
@@ -236,51 +241,55 @@ class Launch:
         for step in self.plan.finish:
             self._try(step.command)
 
-    def _past(self, state: State) -> Past:
-        return install.past(self._disk, state)
+    def _rollback_target(self, state: State) -> RollbackTarget:
+        return install.rollback_target(self._disk, state)
 
-    def _go_back(self, done: list[Step], state: State, failed: Optional[AgentVerdict] = None) -> State:
-        """Undo in reverse order and return what is recorded; `failed` tells how a started agent failed.
+    def _roll_back(self, done: list[Step], state: State, failed: Optional[AgentVerdict] = None) -> State:
+        """Undo the steps in reverse order, and return the recorded state; `failed` is the verdict on a started agent.
 
-        With nothing to go back to, an agent that was started stays, as evidence; one that could not be is removed.
+        If there is nothing to roll back to, an agent that started is kept as evidence; one that did not is removed.
         """
-        has_past = self.plan.previous or self._past(state) is Past.FILE
-        if has_past or failed is None:
+        has_target = self.plan.previous or self._rollback_target(state) is RollbackTarget.FILE
+        if has_target or failed is None:
             undo = [command for step in reversed(done) for command in step.undo]
             for command in (*undo, *self.plan.back):
                 self._try(command)
-        tried = _on_trial(state)
-        if has_past:
-            state = install.take_back(self._disk, state, self._clock.moment(), self._restore)
+        tried = _unverified_version(state)
+        if has_target:
+            state = install.roll_back(self._disk, state, self._clock.moment(), self._restore)
         if failed is None or tried is None:
             return state
-        # With no agent to go back to nothing is final: another try takes none away.
-        final, now = bool(failed.final) and has_past, self._clock.wall()
+        # Without a previous agent no rejection is final: another try cannot stop a working agent.
+        final, now = bool(failed.final) and has_target, self._clock.wall()
         record = rejection.rejected(state.rejected, tried, self.fingerprint, failed.reason, now, final=final)
         state = state._replace(rejected=record)
         self._disk.remember(state)
         return state
 
-    def _told(self, past: Past, previous: Optional[AgentVerdict]) -> str:
-        """Say what there is after the way back; what was there before is back only where its agent has stayed up."""
-        file = _FILE_IS[past]
+    def _result(self, target: RollbackTarget, previous: Optional[AgentVerdict]) -> str:
+        """Describe the result of the rollback. It counts as complete only if the previous agent has stayed up."""
+        file = _FILE_IS[target]
         if previous is None:
-            return {Past.LOST: file.rstrip("; "), Past.NOTHING: "there was nothing before to go back to"}.get(
-                past, _ALL_IS_BACK
-            )
+            return {
+                RollbackTarget.LOST: file.rstrip("; "),
+                RollbackTarget.NOTHING: "there was nothing before to go back to",
+            }.get(target, _ALL_IS_BACK)
         if previous.health is Health.FAILED:
             return f"{file}the previous agent does not stay up: {previous.reason}"
         if not previous.seen:
             return f"{file}the previous agent was not seen to run: {previous.reason}"
         if previous.health is Health.QUEUED:
             return f"{file}the service is queued"
-        back = f"{file}the previous agent is back" if past is Past.LOST else _ALL_IS_BACK
+        back = f"{file}the previous agent is back" if target is RollbackTarget.LOST else _ALL_IS_BACK
         return back if previous.health is Health.REGISTERED else f"{back}, but {previous.reason}"
 
     def _failed_agent_log(self) -> tuple[str, ...]:
-        """Return what the agent wrote last; the log of a service goes back to the one with the file of before."""
+        """Return the end of the failed agent's log, masked.
+
+        The log of a service may reach back to the previous agent, so the values of both env-files are masked.
+        """
         try:
-            return redacted_log(self._way.log(), self._terms.data, self._disk.pre_image() or b"")
+            return redacted_log(self._mode.log(), self._terms.data, self._disk.pre_image() or b"")
         except EcsauthError:
             return ()
 
@@ -289,15 +298,15 @@ class Launch:
             self._try(command)
 
     def _try(self, command: Command) -> None:
-        """Going back, or tidying up, must not stop at a command that has nothing to do any more."""
+        """Run a command of a rollback or of a cleanup and ignore its failure: it may have nothing left to do."""
         try:
-            self._way.run(command, _UNDO)
+            self._mode.run(command, _UNDO)
         except LaunchError:
             return
 
 
-def _on_trial(state: State) -> Optional[ObjectFacts]:
-    """Return the version that no agent has registered with yet, None if one has."""
+def _unverified_version(state: State) -> Optional[ObjectFacts]:
+    """Return the version with which no agent has registered yet, None if there is none."""
     if state.in_progress is not None:
         return state.in_progress
     installed = state.installed and state.installed.facts
@@ -305,9 +314,9 @@ def _on_trial(state: State) -> Optional[ObjectFacts]:
 
 
 def clears(disk: Disk, state: State, failed: AgentVerdict, previous: AgentVerdict) -> bool:
-    """Tell whether the previous agent fails like the new one, and forget then that the new version was rejected.
+    """If the previous agent fails like the new one, remove the rejection of the new version and return True.
 
-    The version is not to blame, and a pause would keep it from the machine when ECS is well again.
+    Then the version is not the cause, and a pause would delay it after ECS has recovered.
     """
     if state.rejected is None or not previous.is_like(failed):
         return False

@@ -1,17 +1,17 @@
-"""What is going to be done to the machine, as data: a rehearsal prints it, a run carries it out."""
+"""The commands that change the machine, as data: `--dry-run` prints them, a run executes them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-# Seconds that a command may take which changes a record and waits for nothing.
+# The time limit, in seconds, of a command that only changes a setting and waits for nothing.
 QUICK = 30.0
 
 Command = tuple[str, ...]
 
 
 class Step(NamedTuple):
-    """One command, why it is run, the seconds it may take, and what takes it back."""
+    """One command, its purpose, its time limit in seconds, and the commands that undo it."""
 
     why: str
     command: Command
@@ -20,12 +20,13 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Steps to the wanted agent.
+    """The steps to the wanted agent.
 
-    `prepare` changes nothing that runs. On the way back, after the steps' own undo, `back` restores an agent that an
-    earlier run had parked, or was about to; `restore`, once the env-file of before is in its place again, an agent that
-    reads it there. `finish` is for when the new agent is verified. `previous` tells whether there is an agent to go
-    back to; `stops` is the ID of the container that the steps stop, if one runs.
+    `prepare` does not change a running agent. A rollback first runs the undo commands of the steps. Then `back`
+    restores an agent that an earlier run set aside, or was about to. `restore` runs after the previous env-file is
+    installed again; it restores an agent that reads that file. `finish` runs after the new agent has registered.
+    `previous` tells whether there is a previous agent. `stops` is the ID of the running container that the steps stop,
+    if any.
     """
 
     prepare: tuple[Step, ...] = ()
@@ -38,7 +39,7 @@ class Plan(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """A command that has ended. What it wrote may be the agent's words: never shown unmasked."""
+    """The result of a command. Its output may be the agent's log, so it is never shown without masking."""
 
     status: int
     out: str

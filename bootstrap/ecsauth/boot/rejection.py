@@ -1,7 +1,7 @@
-"""How long a version is left alone whose agent did not come up.
+"""When a rejected version is tried again.
 
-The agent exits with 5 when it is sure that no restart can help; only that is final. Every other exit may be an outage
-of ECS: connection refused and a denial end the agent with 1, as a bad file does.
+Only exit status 5 is final: with it the agent says that no restart can help. Every other exit may be an outage of ECS:
+the agent exits with 1 if ECS refuses the connection or denies access, and also if its env-file is bad.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from ecsauth.boot.state import Rejected
 if TYPE_CHECKING:
     from ecsauth.boot.trust import ObjectFacts
 
-# Seconds before a rejected version is tried again: the pause doubles from try to try.
+# Seconds before a rejected version is tried again. The pause doubles with each try.
 FIRST_PAUSE, LONGEST_PAUSE = 600, 6 * 3600
-# The pause has reached its longest by then.
+# After so many the pause has its maximum.
 _MOST_DOUBLINGS = 10
 
 
 def rejected(
     before: Optional[Rejected], facts: ObjectFacts, plan: str, reason: str, now: int, *, final: bool
 ) -> Rejected:
-    """Return the record of a version that failed at `now`, in seconds since the epoch; `before` is the last record."""
+    """Return the record of a version that failed at `now` (seconds since the epoch); `before` is the one so far."""
     again = before is not None and facts.is_same_object(before.facts) and before.plan == plan
     tries = before.tries + 1 if before is not None and again else 1
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** max(0, min(tries - 1, _MOST_DOUBLINGS)))
@@ -30,11 +30,11 @@ def rejected(
 
 
 def seconds_left(record: Rejected, now: int) -> Optional[int]:
-    """Return the seconds before the version is tried again by itself, 0: it is due, None: it is not tried.
+    """Return the seconds until the version is tried again: 0 means now, None means never.
 
-    A clock that went backwards makes no pause longer: a record from the future is due, and so is one that names a
-    time after the longest pause. A record without a time that is not final is an older ecsauth's, which took every
-    exit for final: it is due too.
+    A clock that was set back must not lengthen the pause: a record from the future is due now, and so is one whose
+    pause is longer than the maximum. A record that is not final and has no time was written by an older ecsauth, which
+    treated every exit as final: it is due now, too.
     """
     if record.final:
         return None

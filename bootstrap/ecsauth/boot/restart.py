@@ -1,7 +1,7 @@
-"""Starting the version that registered last, where a run has failed and no agent runs.
+"""Start the last version that registered, if a run has failed and no agent runs.
 
-An outage of ECS ends agents, and docker gives one up after some restarts: the next run has to start one, whatever
-version is rejected and whatever else the run could not do.
+In an outage of ECS the agent exits, and docker stops restarting it after some tries. The next run must start an agent,
+even if it rejects the new version or fails in another way.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from ecsauth.errors import LaunchError
     from ecsauth.timing import Clock
 
-# How the agent of a version is started that registered before; raises LaunchError.
+# Plans the start of the agent of a version that registered before; raises LaunchError.
 Launcher = Callable[["Accepted", "State"], "Optional[Launch]"]
 
-_CAME_OF_IT = {
+_RESULTS = {
     Health.REGISTERED: "and has registered",
     Health.QUEUED: "and is queued",
     Health.PENDING: "but has not registered yet",
@@ -33,9 +33,9 @@ _CAME_OF_IT = {
 
 
 def revive(fault: LaunchError, disk: Disk, clock: Clock, launcher: Launcher, *, was_watched: bool) -> None:
-    """Start that version if no agent runs, and go on with the fault by what came of it.
+    """Start the last version that registered, if no agent runs, and add the result to the fault.
 
-    An agent that exits again and again is started again too, unless the run `was_watched` it do so.
+    An agent in a crash loop is started again, too, unless this run has already waited for it (`was_watched`).
     """
     version = ""
     try:
@@ -54,7 +54,7 @@ def revive(fault: LaunchError, disk: Disk, clock: Clock, launcher: Launcher, *, 
         if trouble.message != fault.message:
             fault.add(f"the version that registered last cannot be started: {trouble.message}")
     else:
-        fault.add(f"no agent was up, so version {version} was started again, {_CAME_OF_IT[verdict.health]}")
+        fault.add(f"no agent was up, so version {version} was started again, {_RESULTS[verdict.health]}")
 
 
 def _start(launch: Launch, disk: Disk, clock: Clock, state: State, good: Accepted) -> AgentVerdict:

@@ -1,7 +1,7 @@
-"""The story of a boot: fetch the env-file, prove it, check it, install it, start the agent, see it register.
+"""The steps of a boot: fetch, verify, validate and install the env-file, start the agent, wait until it registers.
 
-Nothing here touches the world: the story is told over protocols, each beside the code that uses it. It may be
-told any number of times; where nothing has changed, nothing is done.
+This module does no input or output itself. It calls protocols; each is declared beside the code that uses it.
+A boot can run any number of times. If nothing has changed, it changes nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ecsauth import envfile, timing
 from ecsauth.boot import fallback, install, rejection, restart
 from ecsauth.boot.fetch import Intake
 from ecsauth.boot.health import Health
-from ecsauth.boot.install import Past
+from ecsauth.boot.install import RollbackTarget
 from ecsauth.boot.launch import Launch, Terms
 from ecsauth.boot.state import PRIVATE, Failure
 from ecsauth.errors import DeniedError, EcsauthError, ExitCode, InvalidError, LaunchError, LocalError, UnreachableError
@@ -28,28 +28,34 @@ if TYPE_CHECKING:
     from ecsauth.boot.plan import Plan
     from ecsauth.boot.state import State
 
-# Seconds for which an agent is waited for that is only started again.
+# Seconds to wait for an agent that is only restarted.
 _REVIVAL = 30.0
-# Seconds by which the recorded time of S3's last answer may be behind.
+# The recorded time of S3's last confirmation may be this many seconds old before it is written again.
 _CONFIRMED_FOR = 600
 
 
 class Starter(Protocol):
     """How the agent is started on this machine: by docker, or as a service."""
 
-    def way(self, accepted: Accepted, terms: Terms, state: State) -> LaunchMode:
-        """Look at the machine and plan; raise LaunchError if it is not fit, or an agent must not be stopped."""
+    def launch_mode(self, accepted: Accepted, terms: Terms, state: State) -> LaunchMode:
+        """Inspect the machine and plan the launch.
+
+        Raises LaunchError if the machine is not fit, or if the running agent must not be stopped.
+        """
 
 
 class Logins(Protocol):
-    """Whether registries take the credentials of a file."""
+    """Test the credentials of an env-file at their registries."""
 
     def check(self, data: bytes) -> None:
-        """Return where they do, or where it is enough to tell; raise DeniedError or UnreachableError."""
+        """Return if the registries accept the credentials, or if a warning is enough.
+
+        Raises DeniedError or UnreachableError.
+        """
 
 
 class Edges(NamedTuple):
-    """The world. `starter` is None where starting the agent is not ecsauth's business, `logins` where none is tried."""
+    """The connections to the outside. `starter` is None if ecsauth starts no agent, `logins` if it tests no login."""
 
     instance: Instance
     store: Store
@@ -60,9 +66,9 @@ class Edges(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What the instance was told to do. `deadline` (for the lock and S3) and `wait` are in seconds.
+    """The options of this boot. `deadline` (for the lock and S3) and `wait` (for the agent) are in seconds.
 
-    `undisturbed` makes a context in which a signal waits.
+    `undisturbed` returns a context manager that delays signals.
     """
 
     demand: Demand
@@ -74,7 +80,7 @@ class Request(NamedTuple):
 
 
 class BootOutcome(str, Enum):
-    """How a boot ended that did not fail."""
+    """The result of a boot that did not fail."""
 
     UNCHANGED = "unchanged"
     INSTALLED = "installed"
@@ -84,7 +90,7 @@ class BootOutcome(str, Enum):
 
 
 class BootReport(NamedTuple):
-    """What was done, or in a rehearsal would be. `steps` are (name, seconds) in the order of the run."""
+    """What this run did, or what a rehearsal would do. `steps` are (name, seconds) in the order of the run."""
 
     outcome: BootOutcome
     accepted: Accepted
@@ -95,14 +101,14 @@ class BootReport(NamedTuple):
 
     @property
     def exit_code(self) -> ExitCode:
-        """An agent that has not registered in time is no success, though it stays; nor is one on an old file."""
+        """Return LAUNCH if the agent did not register in time, STALE if S3 did not confirm the file, else OK."""
         if self.outcome is BootOutcome.PENDING:
             return ExitCode.LAUNCH
         return ExitCode.OK if self.accepted.stale_for is None else ExitCode.STALE
 
 
 class Boot:
-    """One run. `warn` takes what the operator should know although the run goes on."""
+    """One run. It passes `warn` each problem that does not stop the run."""
 
     def __init__(self, request: Request, edges: Edges, warn: Callable[[str], None]) -> None:
         self._request = request
@@ -114,7 +120,7 @@ class Boot:
         self._was_watched = False
 
     def run(self) -> BootReport:
-        """Bring the instance to what S3 holds; raise an EcsauthError, with what was before back, if that fails."""
+        """Bring the instance to the version in S3. If that fails, restore the previous state and raise EcsauthError."""
         edges = self._edges
         with edges.disk.locked(self._deadline.left()):
             damage = edges.disk.mend_record()
@@ -131,7 +137,7 @@ class Boot:
                 raise
 
     def rehearse(self) -> BootReport:
-        """Fetch, prove, check and plan, and change nothing."""
+        """Fetch, verify, validate and plan, but change nothing."""
         state = self._edges.disk.state()
         accepted = self._obtain(state)
         launch = self._launch(accepted, state)
@@ -144,7 +150,7 @@ class Boot:
     def _converge(self) -> BootReport:
         edges = self._edges
         if edges.disk.env_file() != edges.disk.verified_copy():
-            # Edited, removed, or put back as it was before ecsauth: a service held back does not start with it.
+            # The env-file was edited, removed or restored from before ecsauth: the gate must not open for it.
             edges.disk.mark(checked=False)
         state = edges.disk.state()
         accepted = self._obtain(state)
@@ -159,7 +165,7 @@ class Boot:
             launch.prepare()
             self._lap("prepare")
         if accepted.is_new:
-            # A change that no agent is started for is ended at once, unless a run that starts one comes after this.
+            # If this run starts no agent, close the change at once, unless a later run starts one for it.
             close = launch is None and state.verified is None
             agent = launch.has_agent if launch is not None else state.verified is not None
             before = state.installed
@@ -172,20 +178,20 @@ class Boot:
         return self._report(BootOutcome.INSTALLED if accepted.is_new else BootOutcome.UNCHANGED, accepted)
 
     def _obtain(self, state: State) -> Accepted:
-        """Return what S3 holds or, where S3 cannot be asked, what it held when it last could."""
+        """Return the env-file from S3, or the last verified file if S3 is unreachable."""
         edges, demand = self._edges, self._request.demand
         intake = Intake(demand, edges.instance, edges.store, edges.clock, warn=self._warn, lap=self._lap)
-        standing, verified = edges.disk.env_file(), edges.disk.verified_copy()
+        present, verified = edges.disk.env_file(), edges.disk.verified_copy()
         if edges.disk.env_file_mode() != PRIVATE:
-            # Somebody opened it to others: as good as edited, and to be installed anew.
+            # Its permissions were changed. Treat that like an edit, and install the file again.
             verified = None
         try:
-            return intake.obtain(state, standing, verified, self._deadline)
-        except UnreachableError as silence:
+            return intake.obtain(state, present, verified, self._deadline)
+        except UnreachableError as fault:
             self._lap("fetch")
-            accepted = fallback.last_verified(silence, demand, edges.disk, state, edges.clock.wall())
+            accepted = fallback.last_verified(fault, demand, edges.disk, state, edges.clock.wall())
             ago = timing.in_words(accepted.stale_for or 0)
-            self._warn(f"{silence.message}: going on with the last good file, which S3 confirmed {ago} ago")
+            self._warn(f"{fault.message}: going on with the last good file, which S3 confirmed {ago} ago")
             return accepted
 
     def _launch(self, accepted: Accepted, state: State, *, revives: bool = False) -> Optional[Launch]:
@@ -196,29 +202,32 @@ class Boot:
             cluster=envfile.docker(accepted.data).cluster(),
             wait=min(request.wait, _REVIVAL) if revives else request.wait,
             data=accepted.data,
-            writes=accepted.is_new and install.standing(edges.disk, state, accepted) is None,
+            writes=accepted.is_new and install.already_installed(edges.disk, state, accepted) is None,
             force=request.demand.force and not revives,
             abandon_tasks=request.abandon_tasks,
             rollback_on_timeout=request.rollback_on_timeout,
             undisturbed=request.undisturbed,
             revives=revives,
         )
-        return Launch(edges.starter.way(accepted, terms, state), edges.disk, edges.clock, terms)
+        return Launch(edges.starter.launch_mode(accepted, terms, state), edges.disk, edges.clock, terms)
 
     def _relaunch(self, accepted: Accepted, state: State) -> Optional[Launch]:
         return self._launch(accepted, state, revives=True)
 
     def _log_in(self, accepted: Accepted) -> None:
-        """Have new credentials tried; those of the last good file were, and now the network may be in the way."""
+        """Test new credentials at their registries.
+
+        Those of the last verified file were tested when it was installed, and now the network may be down.
+        """
         if self._edges.logins is not None and accepted.is_new and accepted.stale_for is None:
             self._edges.logins.check(accepted.data)
             self._lap("login")
 
     def _unless_rejected(self, accepted: Accepted, state: State, launch: Optional[Launch]) -> State:
-        """Raise LaunchError for a version that did not come up before, made into an agent as it would be now.
+        """Raise LaunchError for a rejected version, unless the agent would now be made in another way.
 
-        One that has come up since is rejected no more. The pause is there for the agent that runs: where none does,
-        and none could instead, there is nothing to lose by a try.
+        If its agent has registered in the meantime, return the state without the rejection. The pause protects a
+        running agent: if no agent runs and no other version can be started, the rejected version is tried again.
         """
         rejected = state.rejected
         if rejected is None or not accepted.facts.is_same_object(rejected.facts) or self._request.demand.force:
@@ -239,11 +248,12 @@ class Boot:
         )
 
     def _has_other(self, launch: Launch, state: State) -> bool:
-        """Tell whether an agent runs, or one can be started, without the version that was rejected.
+        """Tell whether an agent runs, or can be started, without the rejected version.
 
-        A change that is open is gone on with: a run that was killed in it may have stopped any agent.
+        Return False for an open change that replaced a file: it must be completed, because the run that was killed in
+        it may have stopped the agent.
         """
-        if install.past(self._edges.disk, state) is Past.FILE:
+        if install.rollback_target(self._edges.disk, state) is RollbackTarget.FILE:
             return False
         return launch.runs or fallback.registered(self._edges.disk, state) is not None
 
@@ -258,7 +268,7 @@ class Boot:
         return self._report(_OUTCOMES[verdict.health], accepted, launch.plan, registration, verdict.reason)
 
     def _consequence(self) -> str:
-        """Say what a refusal means for this machine."""
+        """Say what this failure means for the instance."""
         try:
             has_file = self._edges.disk.state().installed is not None
         except LocalError:
@@ -269,13 +279,13 @@ class Boot:
         return f"no checked file was ever installed here, so {what}"
 
     def _record(self, fault: EcsauthError) -> None:
-        """Keep for `status` how this run has failed."""
+        """Record the failure of this run, for `status`."""
         disk = self._edges.disk
         try:
             failure = Failure(self._edges.clock.wall(), int(fault.exit_code), fault.message)
             disk.remember(disk.state()._replace(failure=failure))
         except LocalError:
-            # That the disk cannot be written to is what the fault says, or the smaller trouble.
+            # Either the fault itself reports that the disk is not writable, or the fault matters more.
             return
 
     def _report(
@@ -295,15 +305,15 @@ class Boot:
 
 
 def _has_left_agent(state: State) -> bool:
-    """Tell whether no run so far has started an agent: the unit that fetches before the service starts none itself."""
+    """Tell whether no run so far has started an agent: the unit that only fetches the env-file starts none."""
     started = (state.applied, state.verified, state.in_progress, state.rejected)
     return state.leaves_agent or not any(started)
 
 
 def _confirmed(state: State, accepted: Accepted, now: int) -> State:
-    """Return the state with the time at which S3 said that what is installed is current.
+    """Return the state with the time at which S3 confirmed the installed version.
 
-    Nothing is written again for some minutes of it.
+    The time is not updated within _CONFIRMED_FOR seconds, to save a write.
     """
     if state.installed is None or state.installed.facts != accepted.facts:
         return state

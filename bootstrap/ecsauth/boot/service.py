@@ -1,7 +1,7 @@
-"""The agent as a service, run by ecs-init on ECS-optimized AMIs: its state, the plan, and how it is judged.
+"""The agent as a service, run by ecs-init on ECS-optimized AMIs: its state, its plan, its health.
 
-ecs.service is ordered after cloud-final.service, which is what runs user data: whoever waits there for the service
-waits for himself. So it is queued (`--no-block`), and verified by a run after that.
+ecs.service is ordered after cloud-final.service, which runs user data. A user data script that waits for the service
+would wait for itself. So the service is queued (`--no-block`), and a later run checks that the agent registers.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ JOB = "ecs"
 
 
 class Supervisor(Enum):
-    """What runs the services of the machine: systemd, or upstart on the first Amazon Linux."""
+    """The supervisor of the machine's services: systemd, or upstart on the first Amazon Linux."""
 
     SYSTEMD = "systemd"
     UPSTART = "upstart"
@@ -42,11 +42,11 @@ class Supervisor(Enum):
 class Service(NamedTuple):
     """The agent's service as its supervisor describes it.
 
-    `started` is when its main process was started last, seconds of CLOCK_MONOTONIC, 0 never. `queued`: a job for it
-    waits or runs. `stopping`: its process has ended, and what comes of it is not known yet. `failed`: given up by the
-    supervisor. `looping`: between an exit and the next start. `exit_status` is that of the last main process.
-    `booting`: cloud-init, after which the service is ordered, has not ended yet. `held_back`: a condition of the unit,
-    as the gate's, does not hold.
+    `started` is when its main process last started, in seconds of CLOCK_MONOTONIC; 0 means never. `queued`: a job for
+    it waits or runs. `stopping`: its process has ended, and the supervisor has not decided yet what follows. `failed`:
+    the supervisor has stopped restarting it. `looping`: it waits between an exit and the next start. `exit_status` is
+    the status of the last main process. `booting`: cloud-init, after which the service is ordered, has not ended.
+    `held_back`: a condition of the unit, as that of the gate, is not met.
     """
 
     supervisor: Supervisor
@@ -64,7 +64,7 @@ class Service(NamedTuple):
 
 
 def has_file(service: Service, installed: Optional[Moment], now: Moment) -> bool:
-    """Tell whether the running service was started after the env-file had been installed, and so has read it."""
+    """Tell whether the running service has read the env-file: it was started after the file was installed."""
     if not service.running or installed is None:
         return False
     return installed.boot != now.boot or service.started > installed.seconds
@@ -73,14 +73,14 @@ def has_file(service: Service, installed: Optional[Moment], now: Moment) -> bool
 def plan(service: Service, *, is_right: bool, previous: bool) -> Plan:
     """Return the steps to a service that has read the env-file; none if `is_right` says that it has.
 
-    `previous` tells whether the service ran before the change: then going back starts it again, else it stops it.
+    `previous` tells whether the service ran before the change: then a rollback restarts it, else it stops it.
     """
     if service.supervisor is Supervisor.UPSTART:
         return _upstart_plan(service, is_right=is_right, previous=previous)
     enable = () if service.enabled else (Step("start the service at each boot", ("systemctl", "enable", UNIT)),)
     back = _systemctl("restart" if previous else "stop")
     if is_right or (service.booting and service.queued and not service.running):
-        # Queued by the boot itself: it starts after this run, with the file.
+        # The boot of the machine has queued it: it starts after this run and reads the file.
         return Plan(steps=enable, restore=(back,), previous=previous)
     forgive = (Step("forget its failure", ("systemctl", "reset-failed", UNIT)),) if service.failed else ()
     start = Step(f"{'restart' if service.running else 'start'} the service", _systemctl("restart"))
@@ -88,9 +88,9 @@ def plan(service: Service, *, is_right: bool, previous: bool) -> Plan:
 
 
 def judge(service: Service, before: Service) -> AgentVerdict:
-    """Return how a service is that was to be started, from what it is now and what it was `before`.
+    """Return the health of a service that this run starts, from its state now and its state `before`.
 
-    PENDING without a reason means that it runs, and that the agent's own answer counts.
+    PENDING without a reason means that it runs, and that the agent's own answer decides.
     """
     if service.failed:
         return _exited(service, "the service failed")
@@ -109,10 +109,10 @@ def judge(service: Service, before: Service) -> AgentVerdict:
     return _exited(service, "the service has stopped")
 
 
-def previous(service: Service, before: Service) -> AgentVerdict:
-    """Return how the service is that was told to start again with the previous file; `before`: the failed one.
+def judge_previous(service: Service, before: Service) -> AgentVerdict:
+    """Return the health of a service that a rollback restarts; `before` is its state when it failed.
 
-    PENDING without a reason means that it runs: the agent's own answer counts.
+    PENDING without a reason means that it runs, and that the agent's own answer decides.
     """
     if service.failed:
         return _exited(service, "the service failed")
@@ -129,7 +129,10 @@ def _exited(service: Service, what: str) -> AgentVerdict:
 
 
 def _upstart_plan(service: Service, *, is_right: bool, previous: bool) -> Plan:
-    """Upstart has no restart that reads its files anew: stop and start, as AWS documents it for that AMI."""
+    """Return the plan for upstart: stop and start, as AWS documents for that AMI.
+
+    upstart's restart does not read the job's files again.
+    """
     stop, start = ("initctl", "stop", JOB), ("initctl", "start", "--no-wait", JOB)
     restore: tuple[Command, ...] = (stop, start) if previous else (stop,)
     if is_right:
@@ -142,7 +145,7 @@ def _systemctl(verb: str) -> Command:
     return ("systemctl", "--no-block", verb, UNIT)
 
 
-# The agent's own directory in the container that ecs-init makes.
+# The state directory of the agent in the container that ecs-init creates.
 _DIRECTORY = "/data"
 
 
@@ -150,13 +153,13 @@ class Supervision(Protocol):
     """systemd or upstart."""
 
     def look(self) -> Service:
-        """Return what the supervisor shows of the agent's service; raise LaunchError if it does not answer."""
+        """Return the state of the agent's service; raise LaunchError if the supervisor does not answer."""
 
     def run(self, command: Command, seconds: float) -> None:
         """Run one command of a plan; raise LaunchError if it fails or takes longer."""
 
     def log(self) -> str:
-        """Return the end of what the service has written."""
+        """Return the end of the service's log."""
 
 
 class ServiceStarter:
@@ -168,17 +171,17 @@ class ServiceStarter:
         self._engine = engine
         self._clock = clock
 
-    def way(self, accepted: Accepted, terms: Terms, state: State) -> ServiceWay:
-        """Look at the service and plan; raise LaunchError."""
+    def launch_mode(self, accepted: Accepted, terms: Terms, state: State) -> ServiceMode:
+        """Inspect the service and plan the launch; raise LaunchError."""
         settings, now = accepted.source.settings, self._clock.moment()
-        return ServiceWay(self._supervision, self._agent, self._engine, terms, settings=settings, state=state, now=now)
+        return ServiceMode(self._supervision, self._agent, self._engine, terms, settings=settings, state=state, now=now)
 
 
-class ServiceWay:
-    """The way to a service that has read the env-file.
+class ServiceMode:
+    """The launch mode that starts the agent as a service.
 
-    `settings` are the `--set` assignments; `state` is what was recorded before this run; `engine` may not answer.
-    Raises LaunchError if the agent is in another cluster than the env-file's, and may have saved that.
+    `settings` are the `--set` assignments, `state` is the state before this run. `engine` need not answer.
+    Raises LaunchError if the agent is in another cluster than the env-file's and may have saved that cluster.
     """
 
     def __init__(
@@ -204,11 +207,11 @@ class ServiceWay:
         self.runs = service.running or service.queued or service.looping
         self.is_looping = service.looping
         self.only_queues = service.booting and not is_right
-        # One that has stopped in an outage of ECS, and registered before, has to run after the way back as well.
+        # An agent that registered before, and stopped in an outage of ECS, must also run after a rollback.
         ran = service.running if state.in_progress is None else state.agent_before
         previous = ran or state.verified is not None
         self.plan = plan(service, is_right=is_right, previous=previous)
-        # A service that has read the file already is judged by what it is, not by whether it starts anew.
+        # A service that has read the file already need not restart: judge it by its present state.
         self._before = service._replace(started=0.0, running=False) if is_right else service
         old = self._running() if service.running and not is_right else None
         self._old_container = old.container_id if old is not None else None
@@ -225,7 +228,7 @@ class ServiceWay:
         self._supervision.run(command, seconds)
 
     def judge(self) -> tuple[AgentVerdict, Optional[Registration]]:
-        """Return how the service is, and what the agent says of itself once it is the one that was started."""
+        """Return the health of the service and, once it has restarted, the agent's answer."""
         self._last = self._supervision.look()
         verdict = judge(self._last, self._before)
         if verdict.health is not Health.PENDING or verdict.reason:
@@ -238,7 +241,10 @@ class ServiceWay:
         return self._unless_looping(verdict, container), registration
 
     def _unless_looping(self, verdict: AgentVerdict, container: Optional[str]) -> AgentVerdict:
-        """ecs-init itself starts an agent that exits again, each time in a new container; the service stays active."""
+        """Return FAILED for an agent in a crash loop.
+
+        ecs-init restarts an agent that exits, each time in a new container, while the service stays active.
+        """
         if container is not None:
             self._containers.add(container)
         exits = len(self._containers) - 1
@@ -246,14 +252,14 @@ class ServiceWay:
             return verdict._replace(health=Health.FAILED, reason=f"it exited {exits} times")
         return verdict
 
-    def previous(self) -> AgentVerdict:
-        """Return how the service is that was told to start with the previous file, and the agent in it."""
+    def judge_previous(self) -> AgentVerdict:
+        """Return the health of the service after a rollback, and of the agent in it."""
         if self.only_queues:
             return AgentVerdict(Health.QUEUED)
         if self._of_failed is None:
             self._of_failed, self._containers = {*self._containers, self._old_container or ""}, set()
         try:
-            verdict = previous(self._supervision.look(), self._last)
+            verdict = judge_previous(self._supervision.look(), self._last)
         except LaunchError as fault:
             return AgentVerdict(Health.PENDING, fault.message, seen=False)
         if verdict.health is not Health.PENDING or verdict.reason:
@@ -269,19 +275,19 @@ class ServiceWay:
         return AgentVerdict(Health.PENDING, "the agent has not registered yet")
 
     def log(self) -> str:
-        """Return the end of what the service has written."""
+        """Return the end of the log of the agent and of its service."""
         try:
             return self._engine.log() + self._supervision.log()
         except LaunchError:
             return self._supervision.log()
 
     def _container(self) -> Optional[str]:
-        """Return the ID of the agent's container, of which ecs-init makes a new one at each start; None: unknown."""
+        """Return the ID of the agent's container, None if unknown. ecs-init creates a new container at each start."""
         running = self._running()
         return running.container_id if running is not None else None
 
     def _running(self) -> Optional[Container]:
-        """Return the agent's container that runs; None: unknown."""
+        """Return the agent's running container, None if unknown."""
         try:
             agent = self._engine.agent()
         except LaunchError:
@@ -290,12 +296,12 @@ class ServiceWay:
 
 
 def _kept(env_file: bytes) -> Kept:
-    """Return where an agent keeps its state that ecs-init starts with the file (ecs-init, docker/docker.go)."""
+    """Return where the agent that ecs-init starts with this env-file saves its state (ecs-init, docker/docker.go)."""
     given = {name: value.reveal() for name, value in envfile.ecs_init(env_file).environment().items()}
     mounts = [Mount(agent_state.PLACE, _DIRECTORY)]
     return agent_state.kept({agent_state.DIRECTORY: _DIRECTORY, **given}, mounts)
 
 
 def _fingerprint(settings: tuple[str, ...]) -> str:
-    """Return what makes the agent except the object's version: the `--set` assignments, in short."""
+    """Return a short digest of what defines the agent, except the version of the S3 object: the `--set` assignments."""
     return "service:" + hashlib.sha256("\0".join(settings).encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""What ecsauth remembers between runs: which object it accepted, installed, launched and saw verified.
+"""The state that ecsauth keeps between runs: the versions that it accepted, installed, started and saw registered.
 
-No value of the env-file is in it; the digests of files are for root alone. A state that cannot be read is damaged,
-which is something else than none: what it protects from, an older object above all, is not known then.
+The state contains no value of the env-file. Only root may read it, because it contains digests of files. A damaged
+state is not the same as no state: without it ecsauth cannot know, above all, whether an object is too old.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ PRIVATE = 0o600
 
 
 class Source(NamedTuple):
-    """The terms on which an object was accepted; a change of any of them calls for a full fetch.
+    """The terms on which an object was accepted. If one of them changes, the object is fetched again.
 
-    `settings` are the `--set` assignments, which stand in user data; `rules` is the rule catalogue's edition.
+    `settings` are the `--set` assignments, which user data contains; `rules` is the edition of the rule catalogue.
     """
 
     uri: str
@@ -34,10 +34,10 @@ class Source(NamedTuple):
 
 
 class Installed(NamedTuple):
-    """An object that stands in the env-file's place, since `at` (seconds since the epoch) and `moment`.
+    """The version that was installed as the env-file, at `at` (seconds since the epoch) and `moment`.
 
-    `sha256` is the digest of the installed bytes; None in a record of a version of ecsauth that kept none. It helps
-    whoever guesses a weak password: it is never shown.
+    `sha256` is the digest of the installed bytes; None in a record of an older ecsauth. It is never shown, because it
+    helps an attacker to guess a weak password.
     """
 
     facts: ObjectFacts
@@ -47,14 +47,14 @@ class Installed(NamedTuple):
     sha256: Optional[str] = None
 
     def is_of(self, data: Optional[bytes]) -> bool:
-        """Tell whether these are the installed bytes; without a recorded digest any bytes are taken for them."""
+        """Tell whether `data` are the installed bytes. Without a recorded digest any bytes are accepted."""
         return data is not None and self.sha256 in (None, digest(data))
 
 
 class Rejected(NamedTuple):
-    """A version that was launched and did not come up, after so many `tries`, with the agent made as `plan` says.
+    """A version whose agent did not come up after `tries` tries. `plan` is the fingerprint of that agent.
 
-    `at` and `retry_after` are in seconds since the epoch. One that is `final` is not tried again by itself.
+    `at` and `retry_after` are in seconds since the epoch. A `final` rejection is not tried again without --force.
     """
 
     facts: ObjectFacts
@@ -67,7 +67,7 @@ class Rejected(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """How the last run ended, if it failed: `at` in seconds since the epoch, its exit status, and why."""
+    """The failure of the last run: the time `at` in seconds since the epoch, the exit status, and the reason."""
 
     at: int
     status: int
@@ -75,17 +75,17 @@ class Failure(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where the last run stopped.
+    """The state at the end of the last run.
 
-    `in_progress` is set while a change is open: the pre-image is kept, the rest may or may not be done.
-    `previous` is what the pre-image is, where ecsauth itself had installed it; `had_file` tells whether there is a
-    pre-image, None in a record of a version of ecsauth that did not say so. `applied` was given to an agent,
-    `verified` was given to an agent that then registered. `pre_image_mode` are the permission bits that the pre-image
-    had in its place: a file that was there before ecsauth comes back as it was. `agent_before` tells whether an agent
-    ran when the change was opened. `confirmed_at` is when S3 last said that what is installed is current, give or
-    take some minutes, in seconds since the epoch, 0 never. `failure` is set where the last run failed.
-    `leaves_agent` is set where no run so far was told to start an agent; `region` is the one that the last was given.
-    `on_terms` are those on which the object in progress was accepted: with other settings it makes another file.
+    `in_progress` is set while a change is open: the pre-image is kept, and the other steps may or may not be done.
+    `on_terms` are the terms on which that version was accepted: other settings make another file of it.
+    `previous` describes the pre-image, if ecsauth had installed it. `had_file` tells whether there is a pre-image; it
+    is None in a record of an older ecsauth. `pre_image_mode` are the permission bits of the pre-image, so that a
+    rollback restores a file of the AMI unchanged. `agent_before` tells whether there was an agent before the change.
+    `applied` is the version that an agent was started with, `verified` the last version whose agent registered.
+    `confirmed_at` is when S3 last confirmed the installed version, in seconds since the epoch, accurate to some
+    minutes; 0 means never. `failure` is set if the last run failed. `leaves_agent` is set if no run so far was to start
+    an agent. `region` is the --region of the last run.
     """
 
     in_progress: Optional[ObjectFacts] = None
@@ -104,29 +104,29 @@ class State(NamedTuple):
     had_file: Optional[bool] = None
 
 
-# Version 0.1 recorded these; a record without one of them is damaged, though an empty state has defaults.
+# Version 0.1 recorded these. A record without one of them is damaged, although an empty state has defaults.
 _ALWAYS_RECORDED = frozenset(State._fields[:7])
-# On terms, and for an object, that this version does not know, nothing is taken for accepted.
+# A record of these with an unknown field is refused: it may hold a condition that this version does not check.
 _CLOSED = (ObjectFacts, Source)
 
-# An object's facts stand up to six times in a record.
+# Cached, because one record contains up to six ObjectFacts.
 _hints = functools.lru_cache(maxsize=None)(get_type_hints)
 
 
 def digest(data: bytes) -> str:
-    """Return the SHA-256 of an env-file, by which a damaged copy is told from a whole one."""
+    """Return the SHA-256 of an env-file, which shows whether a copy is damaged."""
     return hashlib.sha256(data).hexdigest()
 
 
 def to_json(state: State) -> bytes:
-    """Return the state as it is kept on disk."""
+    """Return the state as written on disk."""
     return json.dumps({"schema": _SCHEMA, **_document(state)}, indent=1).encode() + b"\n"
 
 
 def from_json(data: bytes, path: str = "the record") -> State:
-    """Return the state that `data` holds, which was read from `path`.
+    """Parse the state in `data`, which was read from `path`.
 
-    Raises DamagedError if it holds none, LocalError if a newer version of ecsauth has written it.
+    Raises DamagedError if it is not a state, LocalError if a newer version of ecsauth has written it.
     """
     try:
         document = json.loads(data)
@@ -141,7 +141,7 @@ def from_json(data: bytes, path: str = "the record") -> State:
         if not document.keys() >= _ALWAYS_RECORDED:
             raise ValueError
         if document["rejected"]:
-            # What ecsauth rejected before it had modes of starting an agent.
+            # A rejection of an older ecsauth, which had no launch modes, has no plan.
             document["rejected"].setdefault("plan", "")
         state: State = _record(State, document)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -157,9 +157,9 @@ def _document(record: Any) -> dict[str, Any]:
 
 
 def _record(kind: Any, document: Any) -> Any:
-    """Return the named tuple that a JSON object holds; raise ValueError or TypeError if it holds none.
+    """Parse a JSON object as a named tuple; raise ValueError or TypeError if it is not one.
 
-    What an earlier version did not record has the field's default; without one the constructor raises TypeError.
+    A field that an earlier version did not record gets its default; without a default the constructor raises TypeError.
     """
     if type(document) is not dict:
         raise TypeError
@@ -170,7 +170,7 @@ def _record(kind: Any, document: Any) -> Any:
 
 
 def _value(hint: Any, value: Any) -> Any:
-    """Return what JSON has for a field with this annotation; raise ValueError or TypeError for any other type."""
+    """Convert a JSON value to the type of the annotation; raise ValueError or TypeError for any other type."""
     choices = get_args(hint)
     if type(None) in choices:
         return None if value is None else _value(choices[0], value)

@@ -1,7 +1,7 @@
-"""What must hold of a fetched object before its bytes are believed.
+"""Verify a fetched S3 object by its metadata: KMS key, version and age.
 
-The caller has already had S3 check the bucket's owner (`ExpectedBucketOwner`) and the SDK the checksum;
-what is left is told by the object's own headers.
+The two other conditions were checked before: S3 checks the bucket's owner (`ExpectedBucketOwner`), and the code that
+fetches checks the checksum.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ _KEY_ARN = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/(?:mrk-)?[0-9a-zA-Z-]+"
 
 
 class ObjectFacts(NamedTuple):
-    """What S3 says of one version of an object; nothing of it is secret.
+    """The metadata of one version of an S3 object. It contains no secret.
 
-    `last_modified` is in seconds since the epoch; `checksum` names the algorithm that was verified, if any.
-    `version_id` is None in a bucket that was never versioned, "null" for what was put before or without versioning.
+    `last_modified` is in seconds since the epoch. `checksum` names the algorithm that was verified, if any.
+    `version_id` is None in a bucket that was never versioned, and "null" for an object that was put before versioning
+    or while it was suspended.
     """
 
     etag: str
@@ -33,16 +34,16 @@ class ObjectFacts(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """Name this version: its version ID, else its ETag (under SSE-KMS no digest of the content)."""
+        """Return the version ID, or else the ETag. Under SSE-KMS the ETag is not a digest of the content."""
         return self.version_id or f"etag:{self.etag}"
 
     def is_same_object(self, other: Optional[ObjectFacts]) -> bool:
-        """Tell whether both are one and the same upload."""
+        """Tell whether both describe the same upload."""
         return other is not None and (self.etag, self.version_id) == (other.etag, other.version_id)
 
 
 class Pins(NamedTuple):
-    """What the instance was told to insist on. `kms_keys` are full key ARNs, at least one."""
+    """The conditions on the object that the options set. `kms_keys` are full key ARNs, at least one."""
 
     kms_keys: tuple[str, ...]
     version_id: Optional[str] = None
@@ -70,16 +71,16 @@ def key_arn(text: str) -> str:
 
 
 class Distrust(NamedTuple):
-    """One reason not to believe an object, and what to do about it."""
+    """One reason why an object is not accepted, and what to do about it."""
 
     reason: str
     hint: str
 
 
 def distrust(facts: ObjectFacts, pins: Pins, installed: Optional[ObjectFacts]) -> tuple[Distrust, ...]:
-    """Return every reason not to believe the object, none if it is to be believed.
+    """Return every reason not to accept the object; an empty tuple if it is verified.
 
-    `installed` is what stands on this machine now, if ecsauth put it there.
+    `installed` is the version that ecsauth has installed on this machine, if any.
     """
     found = (_wrong_encryption(facts, pins.kms_keys), _wrong_version(facts, pins), _too_old(facts, pins, installed))
     return tuple(reason for reason in found if reason is not None)
@@ -105,7 +106,7 @@ def _wrong_encryption(facts: ObjectFacts, kms_keys: tuple[str, ...]) -> Optional
 
 
 def _wrong_version(facts: ObjectFacts, pins: Pins) -> Optional[Distrust]:
-    # S3 User Guide, "Versioning": what was put without versioning has the version ID "null".
+    # S3 User Guide, "Versioning": an object that was put without versioning has the version ID "null".
     version = facts.version_id or "null"
     if pins.version_id in (None, version):
         return None
@@ -116,7 +117,7 @@ def _wrong_version(facts: ObjectFacts, pins: Pins) -> Optional[Distrust]:
 
 
 def _too_old(facts: ObjectFacts, pins: Pins, installed: Optional[ObjectFacts]) -> Optional[Distrust]:
-    """A version that was asked for by its ID may be older; one that merely turns up may not."""
+    """Refuse a version older than the installed one, unless it was requested by its ID or with --allow-older."""
     if installed is None or facts.last_modified >= installed.last_modified:
         return None
     if pins.version_id is not None or pins.allow_older:

@@ -1,6 +1,6 @@
-"""The systemd units that go on with a boot, at every boot of the machine and from a timer; the gate of ecs.service.
+"""The systemd units that run `ecsauth boot` at every boot of the machine and from a timer; the gate of ecs.service.
 
-Units are data. Each says in its own text why it is ordered as it is.
+Units are data. The text of each unit explains its ordering.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ REFRESH = "ecsauth-refresh.service"
 TIMER = "ecsauth-refresh.timer"
 GATE = "ecs.service.d/10-ecsauth.conf"
 UPSTART_GATE = "ecs.override"
-# How each file of ours begins.
+# The first words of each file that ecsauth writes.
 SIGNATURE = "# Written by ecsauth boot"
 
 _ECS_INIT = "/usr/libexec/amazon-ecs-init"
-# Seconds beside deadline and wait: for looking, writing and going back; with docker also for a pull.
+# Seconds in addition to deadline and wait: to inspect, write and roll back; with docker also to pull the image.
 _MARGIN = {"none": 60, "service": 120, "docker": 900}
 _RESTART_SECONDS = 30
 _STOP_SECONDS = 180
-# `disable --now` waits for a run that puts things back.
+# `disable --now` waits for a run that rolls back.
 _STOPPED = _STOP_SECONDS + 30.0
 _TRIES = 5
-# The versions that brought what is used: Restart= of a oneshot service, RandomizedDelaySec=, LockPersonality=.
+# The first systemd version with Restart= of a oneshot service, with RandomizedDelaySec=, with LockPersonality=.
 _RESTARTS = 244
 _JITTERS = 229
 _LOCKS = 235
-# bug, usage, invalid, denied, local, conflict: the same run again ends the same way.
+# bug, usage, invalid, denied, local, conflict: the same run would fail again.
 _FINAL = "1 2 3 4 6 9"
 
 _RELOAD = Step("have systemd read its units again", ("systemctl", "daemon-reload"))
@@ -47,9 +47,9 @@ class UnitFile(NamedTuple):
 
 
 class Units(NamedTuple):
-    """What is written, enabled, and started at once without being waited for; and what is said about it.
+    """The files to write, the units to enable and to start without waiting, and the notes to print.
 
-    `again` is started in place of `start` where a boot has more to do soon: it was queued, or S3 did not answer.
+    `again` replaces `start` if another boot must follow soon: the agent was queued, or S3 was unreachable.
     """
 
     files: tuple[UnitFile, ...]
@@ -60,11 +60,11 @@ class Units(NamedTuple):
 
 
 class UnitSpec(NamedTuple):
-    """What the units are to do.
+    """The parameters of the units.
 
-    `program` are the words that start ecsauth, absolute; `arguments` those of this boot, without --launch and without
-    what is meant for one run only. `mode` is `service`, `docker` or `none`. `systemd` is the version, None if it is not
-    known. `environment` is kept for later runs; it is readable to everyone.
+    `program` is the command line that starts ecsauth, with absolute paths. `arguments` are those of this boot, without
+    --launch and without the options for a single run. `mode` is `service`, `docker` or `none`. `systemd` is its
+    version, None if unknown. `environment` is written to the units, which everyone can read.
     """
 
     program: tuple[str, ...]
@@ -77,51 +77,52 @@ class UnitSpec(NamedTuple):
 
 
 def is_ours(name: str) -> bool:
-    """Tell whether a unit of this name is one of ecsauth's; the gate is not: it is a drop-in of ecs.service."""
+    """Tell whether the name is that of an ecsauth unit. The gate is not one: it is a drop-in of ecs.service."""
     return name.startswith("ecsauth-") and name.endswith((".service", ".timer"))
 
 
 def render(order: UnitSpec) -> Units:
-    """Return the units; raise UsageError for a word or a variable that cannot stand in one."""
+    """Return the units; raise UsageError for an argument or a variable that a unit cannot contain."""
     files = [_fetch(order)]
     if order.mode == "service":
         files.append(_verify(order))
     files += [_refresh(order), _timer(order)]
     enable = tuple(file.name for file in files if file.name != REFRESH)
-    # The whole job, which is tried again by itself; the timer would be a quarter of an hour away.
+    # The unit with the whole job retries by itself; the timer would run only after a quarter of an hour.
     whole = VERIFY if order.mode == "service" else FETCH
     return Units(tuple(files), enable, (TIMER,), (whole, TIMER), _notes(order.systemd))
 
 
 def enabling(made: Units) -> tuple[Step, ...]:
-    """Return what is done once the files are written."""
+    """Return the steps after the files are written."""
     return (_RELOAD, Step("start the units at each boot", ("systemctl", "enable", "--quiet", *made.enable)))
 
 
 def starting(names: tuple[str, ...]) -> tuple[Step, ...]:
-    """Return what starts units. Nothing is waited for: what is started waits for this run."""
+    """Return the step that starts the units. It does not wait, because the units wait for the lock of this run."""
     start = Step("start the units that go on from here", ("systemctl", "--no-block", "start", *names))
     return (start,) if names else ()
 
 
 def deactivation(names: tuple[str, ...]) -> tuple[Step, ...]:
-    """Return what is done before the files of these names are removed; the gate needs nothing, it is no unit."""
+    """Return the steps before the files of these names are removed. The gate needs none, because it is not a unit."""
     own = tuple(name for name in names if is_ours(name))
     stop = Step("stop the units, now and at each boot", ("systemctl", "disable", "--now", "--quiet", *own), _STOPPED)
     return (stop,) if own else ()
 
 
 def forgetting() -> tuple[Step, ...]:
-    """Return what is done once files have been removed: a unit that has failed would be listed for ever without."""
-    # A pattern: of a unit that systemd has not loaded the command would fail.
+    """Return the steps after the files are removed. Without them systemd would list a failed unit for ever."""
+    # A pattern, because the command fails for the name of a unit that systemd has not loaded.
     return (_RELOAD, Step("forget failures of units that are gone", ("systemctl", "reset-failed", "ecsauth-*")))
 
 
 def gate(marker: str, env_file: str) -> UnitFile:
-    """Return the drop-in that keeps ecs.service from starting before a checked file is installed.
+    """Return the drop-in that prevents ecs.service from starting before a validated env-file is installed.
 
-    The service starts by itself at the end of the first boot, file or no file. Conditions, not an ordering: what is
-    ordered after a unit starts after its first failed attempt, too. Short: user data holds it.
+    The service starts by itself at the end of the first boot, with or without an env-file. The drop-in has conditions
+    and no ordering: a unit that is ordered after another one starts even if that one fails. It is short, because user
+    data contains it.
     """
     text = f"""\
 {SIGNATURE}: without a checked file the agent would join the cluster "default"
@@ -133,7 +134,7 @@ ConditionPathExists={units_quoting.path(env_file)}
 
 
 def upstart_gate(marker: str) -> UnitFile:
-    """Return the same for upstart, as /etc/init/ecs.override: the first Amazon Linux AMIs have no systemd."""
+    """Return the gate for upstart, /etc/init/ecs.override: the first Amazon Linux AMIs have no systemd."""
     units_quoting.path(marker)
     text = f"""\
 {SIGNATURE} --launch service. The job starts by itself at the end of the boot, file or no file, and
@@ -151,7 +152,11 @@ end script
 
 
 def _fetch(order: UnitSpec) -> UnitFile:
-    """`docker`: at boot, what the timer does later; else the file only, before the service that reads it."""
+    """Return the unit that runs at boot.
+
+    In mode `docker` it also starts the agent, as the timer does later. Else it only installs the env-file, before the
+    service that reads it.
+    """
     if order.mode == "docker":
         description = "Fetch the env-file of the ECS agent from S3, and start the agent"
         unit = (*_AFTER_DOCKER, *_start_limit(order, "docker"))
@@ -292,7 +297,7 @@ _BY_TIMER = ("# Tried again by the timer.",)
 
 
 def _seconds(order: UnitSpec, launch: str) -> int:
-    """Return the bound of one run. Without an agent nothing is waited for."""
+    """Return the time limit of one run, in seconds. Without an agent there is no wait."""
     wait = 0.0 if launch == "none" else order.wait
     return math.ceil(order.deadline + wait) + _MARGIN[launch]
 
@@ -314,7 +319,7 @@ def _retries(order: UnitSpec) -> tuple[str, ...]:
 
 
 def _start_limit(order: UnitSpec, launch: str) -> tuple[str, ...]:
-    """A limit over more time than the tries can take: without it the last one would not count."""
+    """Return the start limit. Its interval is longer than all tries together, else the first try would not count."""
     if not _restarts(order.systemd):
         return ()
     interval = (_TRIES + 1) * (_seconds(order, launch) + _RESTART_SECONDS)

@@ -1,6 +1,6 @@
-"""Words as systemd reads them in a unit file: systemd.service(5), "Command lines", and systemd.unit(5), "Specifiers".
+"""Quote words for a unit file: systemd.service(5), "Command lines", and systemd.unit(5), "Specifiers".
 
-What cannot be written so that every systemd since 219 gives it back is refused.
+A word that some systemd since 219 would not read back unchanged is refused.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import re
 from ecsauth.agent.names import holds_secret, names_user
 from ecsauth.errors import UsageError
 
-# Needs no quotes anywhere. A lone semicolon would end the command, `#` a line's start is a comment, white space splits.
+# These need no quotes. A lone semicolon ends the command, `#` starts a comment line, white space separates words.
 _PLAIN = r"[A-Za-z0-9_./:=,@+?&%$-]+"
 _CONTROLS = r"[\x00-\x1f\x7f\ud800-\udfff]"
-# load-fragment.c takes no program with one of these in its path (string_is_safe), and expands `%` and `$` in it by
-# rules that have changed.
+# load-fragment.c refuses a program path with a quote or backslash (string_is_safe), and the rules by which it expands
+# `%` and `$` in the path have changed.
 _UNSAFE_IN_PROGRAM = "\"'\\%$"
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 def command_line(program: tuple[str, ...], arguments: tuple[str, ...]) -> str:
-    """Return what follows `ExecStart=`; raise UsageError for a word that cannot be written there."""
+    """Return the value of `ExecStart=`; raise UsageError for a word that cannot be written there."""
     if not program or not program[0].startswith("/"):
         raise UsageError("a unit starts a program by its absolute path")
     if any(character in _UNSAFE_IN_PROGRAM for character in program[0]):
@@ -29,7 +29,10 @@ def command_line(program: tuple[str, ...], arguments: tuple[str, ...]) -> str:
 
 
 def environment(name: str, value: str) -> str:
-    """Return what follows `Environment=`; raise UsageError for what cannot be, or must not be, readable in a unit."""
+    """Return the value of `Environment=`.
+
+    Raises UsageError if a unit cannot contain the variable, or must not because everyone can read it.
+    """
     if not re.fullmatch(_NAME, name):
         raise UsageError("a unit's environment has names of letters, digits and underscores only")
     if holds_secret(name, value) or names_user(value):
@@ -41,7 +44,7 @@ def environment(name: str, value: str) -> str:
 
 
 def path(text: str) -> str:
-    """Return what follows `ConditionPathExists=`, which takes no quotes; raise UsageError."""
+    """Return the value of `ConditionPathExists=`, which takes no quotes; raise UsageError."""
     if not text.startswith("/") or text.endswith(("\\", " ", "\t")) or ".." in text.split("/"):
         raise UsageError("a condition takes an absolute path that ends in no white space and no backslash")
     _refuse_controls(text)
@@ -49,7 +52,7 @@ def path(text: str) -> str:
 
 
 def _exec_word(word: str) -> str:
-    """`$$` and `%%` stand for one each, in quotes or not."""
+    """Quote a word of a command line. systemd reads `$$` and `%%` as `$` and `%`, with or without quotes."""
     return _quoted(word.replace("%", "%%").replace("$", "$$"))
 
 

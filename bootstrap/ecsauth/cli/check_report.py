@@ -1,4 +1,4 @@
-"""What `ecsauth check` says of one file or of several, in each of its formats."""
+"""The report of `ecsauth check` on one or several files, in each of its formats."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 
 class FileReport(NamedTuple):
-    """What there is to say of one file: `found`, about `data`; `fault` is why it was not checked, or not mended.
+    """The report on one file: the findings in `data`, or the `fault` because of which it was not checked or not fixed.
 
-    is_authored: it is in another dialect than docker's, of which `data` has the lines only. can_fix: --fix may help.
+    `is_authored`: the file is in another dialect than docker's; `data` has the same lines, but other columns.
+    `can_fix`: --fix may help.
     """
 
     file: str
@@ -59,7 +60,7 @@ def show(report: FileReport, style: str) -> None:
 
 
 def show_all(reports: Iterable[FileReport], style: str) -> int:
-    """Write the findings of several files, for people as soon as they are there; return the highest status of all."""
+    """Write the findings of several files, each text as soon as it is ready; return the highest exit status."""
     kept = []
     for report in reports:
         if style == "text" and report.found:
@@ -67,7 +68,7 @@ def show_all(reports: Iterable[FileReport], style: str) -> int:
             _advise(report)
         if report.fault is not None:
             _tell_fault(report.file, report.fault)
-        # The bytes are not needed any more.
+        # Drop the bytes, which are no longer needed.
         kept.append(report._replace(data=SecretBytes()))
     if style == "text":
         _sum_up(kept)
@@ -77,7 +78,7 @@ def show_all(reports: Iterable[FileReport], style: str) -> int:
 
 
 def _show_data(reports: Sequence[FileReport], style: str) -> None:
-    """Write what programs read, to standard output."""
+    """Write the data for programs to standard output."""
     addressed = [(report.file, _addressed(report)) for report in reports]
     if style == "sarif":
         console.show_document(sarif(addressed))
@@ -93,7 +94,7 @@ def _show_data(reports: Sequence[FileReport], style: str) -> None:
 
 
 def _document(report: FileReport, found: tuple[Finding, ...]) -> dict[str, Any]:
-    """Return the JSON of one file among others: that of a file alone, and why it failed if it did."""
+    """Return the JSON of one of several files: that of a single file, with the fault if there is one."""
     document = findings.document(found, report.file)
     if report.fault is None:
         return document
@@ -110,7 +111,7 @@ def _document(report: FileReport, found: tuple[Finding, ...]) -> dict[str, Any]:
 def _addressed(report: FileReport) -> tuple[Finding, ...]:
     """Return the findings with the file's name in what is to be pasted."""
     if report.is_authored:
-        # The lines are those of the authored file, the columns are not.
+        # The line numbers are those of the authored file, but the columns are not.
         return tuple(one._replace(column=None) for one in report.found)
     return tuple(one._replace(fix=findings.addressed(one.fix, report.file)) for one in report.found)
 
@@ -128,7 +129,7 @@ def _tell(report: FileReport) -> bool:
 
 
 def _advise(report: FileReport) -> None:
-    """Say what --fix would mend, unless the only finding says so itself."""
+    """Say what --fix would fix, unless the only finding says so itself."""
     if not report.can_fix or report.is_authored:
         return
     says_it = len(report.found) == 1 and "check --fix" in report.found[0].fix
@@ -142,7 +143,7 @@ def _point_at_explain(codes: set[str]) -> None:
 
 
 def _tell_fault(file: str, fault: EcsauthError) -> None:
-    """Say why one file among others was not checked or not mended, with its name."""
+    """Say why one of several files was not checked or not fixed, with its name."""
     message = fault.message if file in fault.message else f"{inputs.for_people(file)}: {fault.message}"
     console.say(f"error: {message}")
     for hint in fault.hints:
@@ -150,7 +151,7 @@ def _tell_fault(file: str, fault: EcsauthError) -> None:
 
 
 def _sum_up(reports: Sequence[FileReport]) -> None:
-    """Say the counts of all files together."""
+    """Write the counts of all files together."""
     found = tuple(one for report in reports for one in report.found)
     failed = sum(report.fault is not None for report in reports)
     parts = [findings.summary(found)] if found else []
@@ -181,7 +182,7 @@ def _is_same(one: str, other: str) -> bool:
 
 
 def write(authored: bytes, data: bytes, file: str, target: str) -> None:
-    """Write the canonical form, unless it stands there already; tell what is new in it, never a value."""
+    """Write the canonical form, unless the file has it already; report the changes, never a value."""
     name = inputs.for_people(target)
     if data == authored and target == file != "-":
         console.say(f"{name}: nothing to fix")
@@ -194,7 +195,7 @@ def write(authored: bytes, data: bytes, file: str, target: str) -> None:
 
 
 def fix_advice(found: tuple[Finding, ...], data: bytes, file: str) -> Optional[str]:
-    """Return the command that mends the file, and how much of what was found; None where it mends nothing."""
+    """Return the command that fixes the file, and how many findings it fixes; None if it fixes none."""
     word = inputs.for_shell(file)
     if word is None:
         return None
@@ -210,7 +211,7 @@ def fix_advice(found: tuple[Finding, ...], data: bytes, file: str) -> Optional[s
 
 
 def _news(before: bytes, after: bytes) -> list[str]:
-    """Say what was mended, or that only the form is another."""
+    """Say which findings were fixed, or that only the form has changed."""
     gone = _gone(check(before), check(after))
     places = ["" if one.line is None else f"line {one.line}: " for one in gone]
     news = [f"{place}{one.message} [{one.code}]" for place, one in zip(places, gone)]
@@ -218,6 +219,6 @@ def _news(before: bytes, after: bytes) -> list[str]:
 
 
 def _gone(before: tuple[Finding, ...], after: tuple[Finding, ...]) -> list[Finding]:
-    """Return the findings that are no more; lines may have moved."""
+    """Return the findings that are gone. Their lines may have moved, so these are not compared."""
     left = {(one.code, one.variable, one.registry) for one in after}
     return [one for one in before if (one.code, one.variable, one.registry) not in left]

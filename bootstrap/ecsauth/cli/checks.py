@@ -41,7 +41,7 @@ _SLOW = 10.0
 
 
 def instance(request: DoctorRequest) -> ExaminedInstance:
-    """Return what is examined: this machine, by what was asked and by what is recorded on it."""
+    """Return the subject of the checks: this machine, with the options of the command and the recorded state."""
     state, unreadable = observe.state(LocalDisk(options.ENV_FILE, request.state_dir), request.state_dir)
     recorded = state.installed.source.uri if state is not None and state.installed is not None else None
     return ExaminedInstance(
@@ -89,7 +89,7 @@ def _region(on: ExaminedInstance) -> ProbeResult[BucketPlace]:
 
 
 class ProbedBucket(NamedTuple):
-    """A bucket that has answered: its object, and that object's further probes; the clock's offset by S3's answer."""
+    """A bucket that has answered: the probes of its object, and the clock's offset against S3's answer."""
 
     uri: S3URI
     owner: str
@@ -211,11 +211,11 @@ def _timer(_: ExaminedInstance) -> Diagnosis:
 TABLE: tuple[Check[ExaminedInstance], ...] = (
     Check("last-run", _last_run),
     Check("python", _python),
-    # The clock is measured against the answers of others.
+    # The clock is compared with the dates in other answers.
     Check("time", _time, hears=(_metadata, _bucket)),
     Check("metadata", _metadata),
     Check("role", _role, needs=(_metadata,), unless=ExaminedInstance.gives_credentials),
-    # A private subnet without an endpoint for STS keeps it waiting, and no boot needs it.
+    # In a private subnet without an endpoint for STS this probe times out, and no boot needs it.
     Check("caller", _caller, needs=(_role,), takes=_region, spare=True),
     Check("region", _region, needs=(_metadata,), unless=ExaminedInstance.gives_place),
     Check("bucket", _bucket, needs=(_role,), takes=_region, seconds=_SLOW),

@@ -1,4 +1,4 @@
-"""Messages to people, JSON documents to programs, questions, and how wide and colourful a terminal is.
+"""Messages for people, JSON documents for programs, questions, and the width and colours of a terminal.
 
 Text for people goes to stderr, data to stdout. A message is one line, `ecsauth: error: …`, `ecsauth: warning: …`
 or `ecsauth: hint: …`: lower case, no full stop; it names a file, line, variable or registry, never a value.
@@ -13,18 +13,18 @@ import sys
 from typing import Any, NamedTuple, TextIO
 
 SCHEMA = 1
-# sd-daemon(3): by these `journalctl --priority=err` finds what went wrong among all that was said.
+# The prefixes of sd-daemon(3), by which `journalctl --priority=err` finds the errors.
 _LEVELS = {"error: ": "<3>", "warning: ": "<4>", "hint: ": "<5>", "  | ": "<5>"}
 
 
 def say(text: str) -> None:
-    """Tell people what was done; what an agent or a registry calls itself must not command their terminal."""
+    """Write a message for people, made printable: a name from an agent or registry must not control the terminal."""
     level = next((mark for start, mark in _LEVELS.items() if text.startswith(start)), "<6>") if _is_journal() else ""
     sys.stderr.write(f"{level}ecsauth: {''.join(letter if letter.isprintable() else '?' for letter in text)}\n")
 
 
 def _is_journal() -> bool:
-    """Tell whether a unit's standard error goes to the journal: systemd.exec(5), JOURNAL_STREAM."""
+    """Tell whether standard error is connected to the journal: systemd.exec(5), JOURNAL_STREAM."""
     stream = os.environ.get("JOURNAL_STREAM")
     if not stream:
         return False
@@ -36,17 +36,17 @@ def _is_journal() -> bool:
 
 
 def warn(text: str) -> None:
-    """Tell people what they should look at."""
+    """Write a warning for people."""
     say(f"warning: {text}")
 
 
 def show(document: dict[str, Any]) -> None:
-    """Give programs a JSON document."""
+    """Write a JSON document for programs."""
     show_document({"schema": SCHEMA, **document})
 
 
 def show_document(document: dict[str, Any]) -> None:
-    """Give programs a JSON document of somebody else's schema."""
+    """Write a JSON document with a schema that ecsauth does not define."""
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
@@ -55,7 +55,7 @@ _GLUE = "\0"
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Return lines of at most that many characters, if the words allow it; what stands in backquotes stays whole."""
+    """Return lines of at most `width` characters, if the words allow it. Text in backquotes is not split."""
     import textwrap  # for findings only
 
     glued = re.sub(_QUOTED, lambda match: match.group().replace(" ", _GLUE), text)
@@ -64,22 +64,22 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def instructions(fix: str, width: int) -> list[str]:
-    """Return the lines of a fix: those after the first are commands, which somebody is going to paste as they are."""
+    """Return the lines of a fix. Those after the first are commands to paste, which are not wrapped."""
     said, *commands = fix.splitlines() or [""]
     return [*wrapped(said, width), *commands]
 
 
-# As a shell reports Ctrl-C: who says no has ended the command.
+# The exit status if the user declines, as a shell reports Ctrl-C.
 DECLINED = 130
 
 
 def is_possible() -> bool:
-    """Tell whether somebody is there to answer: what is asked goes to stderr, the answer comes from stdin."""
+    """Tell whether a user can answer: stderr, for the question, and stdin, for the answer, are terminals."""
     return all(stream is not None and not stream.closed and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
 def is_yes(question: str, *, default: bool = False) -> bool:
-    """Ask; an end of the input is a no, an empty line the default, another answer is asked for again."""
+    """Ask until the answer is valid. The end of input means no, an empty line means the default."""
     choices = "[Y/n]" if default else "[y/N]"
     while True:
         sys.stderr.write(f"ecsauth: {question} {choices} ")
@@ -95,31 +95,31 @@ def is_yes(question: str, *, default: bool = False) -> bool:
             return answer[0] == "y"
 
 
-# Lines of prose longer than this are hard to read, on however wide a terminal.
+# Longer lines of prose are hard to read, even if the terminal is wider.
 _WIDEST = 100
 _NARROWEST = 40
 
 
 class Style(NamedTuple):
-    """How to write for people: columns, and colour or not."""
+    """The style of text for people: number of columns, and whether to use colours."""
 
     width: int = _WIDEST
     colours: bool = False
 
     def paint(self, codes: str, text: str) -> str:
-        """Return the text in a colour (the parameters of SGR, as `1;31`), or as it is."""
+        """Return the text in a colour (the parameters of SGR, as `1;31`), or unchanged."""
         return f"\033[{codes}m{text}\033[0m" if self.colours and text else text
 
 
 def style(stream: TextIO) -> Style:
-    """Return how to write to a stream. Colour is for terminals, and for those who have not said no (no-color.org)."""
+    """Return the style for a stream. Colours are used on terminals, unless NO_COLOR is set (no-color.org)."""
     is_terminal = stream.isatty()
     wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Style(max(min(_columns(is_terminal), _WIDEST), _NARROWEST), is_terminal and wanted)
 
 
 def printable(text: str) -> str:
-    """Return the text with the escape of each character that prints nothing, or that a terminal would obey."""
+    """Return the text with an escape for each invisible character and for each control character."""
     if text.isprintable():
         return text
     return "".join(
@@ -129,7 +129,7 @@ def printable(text: str) -> str:
 
 
 def _columns(is_terminal: bool) -> int:
-    """Return the width of the terminal; shutil does the same, and loads compression libraries for other things."""
+    """Return the width of the terminal, as shutil does; but shutil loads compression libraries."""
     try:
         return int(os.environ.get("COLUMNS", "")) or _WIDEST
     except ValueError:
@@ -141,19 +141,19 @@ def _columns(is_terminal: bool) -> int:
 
 
 class Progress:
-    """One line of a terminal that is written over and taken away; nothing where standard error is none."""
+    """A progress line that is overwritten and removed; nothing is written if standard error is not a terminal."""
 
     def __init__(self) -> None:
         self._shows = sys.stderr.isatty()
 
     def show(self, text: str) -> None:
-        """Say how far it is."""
+        """Show the progress."""
         if self._shows:
             sys.stderr.write(f"\r\033[Kecsauth: {text}")
             sys.stderr.flush()
 
     def clear(self) -> None:
-        """Leave no trace."""
+        """Remove the line."""
         if self._shows:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()

@@ -30,9 +30,9 @@ _PLACEHOLDER = r"\bFILE\b"
 
 
 def text(findings: tuple[Finding, ...], subject: str, data: Optional[bytes] = None) -> str:
-    """Return each finding with its place, consequence and fix, as compilers do; with `data` also the masked line.
+    """Return each finding with its position, consequence and fix, as compilers do; with `data` also the masked line.
 
-    What was said of an earlier finding is not said again.
+    Text of an earlier finding is not repeated.
     """
     excerpts = None
     if data is not None and findings:
@@ -53,7 +53,7 @@ def document(findings: tuple[Finding, ...], subject: str) -> dict[str, Any]:
 
 
 def count(findings: tuple[Finding, ...], severity: Severity) -> int:
-    """Return how many findings are of that severity."""
+    """Return the number of findings of that severity."""
     return sum(1 for finding in findings if finding.severity is severity)
 
 
@@ -64,7 +64,7 @@ def summary(findings: tuple[Finding, ...]) -> str:
 
 
 def line(finding: Finding, subject: str) -> str:
-    """Return a finding in one line, for the messages of commands that do something else; its severity goes before."""
+    """Return a finding in one line, with its severity, for the messages of other commands than `check`."""
     return f"{subject}: {finding.message} [{finding.code}]"
 
 
@@ -74,13 +74,13 @@ def of(findings: tuple[Finding, ...], severity: Severity) -> tuple[Finding, ...]
 
 
 def tell(findings: tuple[Finding, ...], subject: str) -> None:
-    """Tell warnings and notes, each in one line and as what it is."""
+    """Write warnings and notes, each in one line with its severity."""
     for finding in findings:
         console.say(f"{finding.severity.value}: {line(finding, subject)}")
 
 
 def explain_fault(fault: EcsauthError) -> None:
-    """Tell people what went wrong and what to do."""
+    """Write an error and its hints for people."""
     if isinstance(fault, InvalidError) and fault.findings:
         found = tuple(one._replace(fix=addressed(one.fix, fault.subject)) for one in fault.findings)
         sys.stderr.write(text(found, fault.subject, fault.content))
@@ -94,7 +94,7 @@ def explain_fault(fault: EcsauthError) -> None:
 
 
 def addressed(fix: str, file: str) -> str:
-    """Return a fix with the file's own name, as a shell takes it, for FILE; as it is where there is no such file."""
+    """Return a fix with the quoted file name instead of FILE; unchanged if it is not a file of this machine."""
     word = inputs.for_shell(file)
     return fix if word is None else re.sub(_PLACEHOLDER, lambda _: word, fix)
 
@@ -110,7 +110,7 @@ class _Pages:
         self._in_short = False
 
     def page(self, finding: Finding) -> str:
-        """Return a finding: in full, without what was said before, or in one line if even its line was shown."""
+        """Return a finding in full, without repeated text, or in one line if its line was already shown."""
         advice = (finding.code, finding.consequence, finding.fix)
         is_new = advice not in self._said
         if not is_new and self._said[advice] == finding.line:
@@ -125,7 +125,7 @@ class _Pages:
         return self.end() + "\n".join(lines) + "\n\n"
 
     def end(self) -> str:
-        """Return the blank line that ends a run of findings in short."""
+        """Return the blank line after a series of one-line findings."""
         gap = "\n" * self._in_short
         self._in_short = False
         return gap
@@ -141,7 +141,7 @@ class _Pages:
         return self._style.paint(_FRAME, mark)
 
     def _source(self, finding: Finding, margin: str) -> list[str]:
-        """Return the line with every value masked, and a caret under the place; nothing where it may not be shown."""
+        """Return the line with every value masked, and a caret below the position; empty if it must not be shown."""
         if self._excerpts is None or finding.line is None:
             return []
         width = self._style.width - len(margin) - len(" | ")
@@ -167,12 +167,12 @@ class _Pages:
 
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-# What relative URIs start from; section 3.14.14 leaves its value to whoever reads the log.
+# The base of relative URIs; by section 3.14.14 the reader of the log defines its value.
 _ROOT = "%SRCROOT%"
 
 
 def sarif(reports: Sequence[tuple[str, tuple[Finding, ...]]]) -> dict[str, Any]:
-    """Return a log with one run: of each file the results, and the rules that found something in any."""
+    """Return a SARIF log with one run: the results of all files, and the rules that they refer to."""
     codes = sorted({finding.code for _, findings in reports for finding in findings})
     found = [rule for rule in map(rules.find, codes) if rule is not None]
     driver = {"name": "ecsauth", "version": __version__, "rules": [_rule(rule) for rule in found]}
@@ -229,7 +229,7 @@ _IN_PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", 
 
 
 def workflow_commands(findings: tuple[Finding, ...], file: str) -> str:
-    """Return one workflow command a finding; without a file where there is none to annotate."""
+    """Return one workflow command per finding; without a file name if there is no file to annotate."""
     path = inputs.path(file)
     return "".join(_annotation(finding, None if path is None else printable(path)) for finding in findings)
 

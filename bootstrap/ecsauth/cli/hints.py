@@ -1,4 +1,4 @@
-"""Hints as whole commands: with all that this run was given, or has found recorded, and that the command takes."""
+"""Complete hints to whole commands, with the options of this run, or of the recorded state, that the command takes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _ON_INSTANCE = frozenset({"boot", "doctor", "status"})
 
 
 class Known(NamedTuple):
-    """What is known of the object and of the places on this machine; what is empty is not known, or is the default.
+    """The known values of the object and the paths on this machine; an empty value is unknown or the default.
 
-    `on_instance`: a profile of this machine is nobody's elsewhere.
+    `on_instance`: this is an instance, so its profile does not exist on the operator's machine.
     """
 
     uri: str = ""
@@ -36,7 +36,7 @@ class Known(NamedTuple):
 
 
 def known(arguments: argparse.Namespace, state: Optional[State] = None) -> Known:
-    """Return what the arguments say, and where they do not, what is recorded of the same object."""
+    """Return the values of the arguments; missing ones come from the state, if it is about the same object."""
     given = vars(arguments)
     on_instance = given.get("command") in _ON_INSTANCE
     uri, keys, launch = given.get("uri"), given.get("kms_key") or (), given.get("launch") or "auto"
@@ -61,7 +61,7 @@ def _unless(default: str, value: Optional[str]) -> str:
 
 
 def _with_record(found: Known, state: State) -> Known:
-    """Return it with the record's facts, where the arguments are about no other object."""
+    """Return the values completed from the state, unless the arguments name another object."""
     source = state.installed.source if state.installed is not None else None
     if source is None or found.uri not in ("", source.uri):
         return found
@@ -81,12 +81,12 @@ def _keys(it: Known) -> tuple[str, ...]:
 
 
 def _keys_of_boot(it: Known) -> tuple[str, ...]:
-    """No boot goes without one."""
+    """Return the keys for `boot`, or a placeholder, because it needs at least one."""
     return it.kms_keys or ("ARN",)
 
 
 def _one_key(it: Known) -> tuple[str, ...]:
-    """A put takes one key; of several that are insisted on nobody knows which."""
+    """Return the key for a put, if exactly one is known."""
     return it.kms_keys if len(it.kms_keys) == 1 else ()
 
 
@@ -108,7 +108,7 @@ _PROFILE, _ELSEWHERE = ("--profile", _one("profile")), ("--profile", _own_profil
 _PLACES = (("--file", _one("env_file")), ("--state-dir", _one("state_dir")))
 _IN_S3 = (_OWNER, _REGION, _ELSEWHERE)
 _ON_MACHINE = (("--kms-key", _keys), _OWNER, _REGION, _PROFILE, ("--launch", _one("launch")), *_PLACES)
-# By command: which of its options are filled in. Those of the AWS CLI by its service.
+# The options that are filled in for each command; for the AWS CLI by service.
 TAKES: dict[str, tuple[_Option, ...]] = {
     "boot": (("--kms-key", _keys_of_boot), *_ON_MACHINE[1:], ("--set", lambda it: it.settings)),
     "doctor": _ON_MACHINE,
@@ -126,7 +126,7 @@ _OF_AWS: dict[str, tuple[_Option, ...]] = {
 
 
 def completed(hint: str, it: Known) -> str:
-    """Return the hint; where it is a command, with what is known in it."""
+    """Return the hint; if it is a command, with the known values in it."""
     if not isinstance(hint, CommandHint):
         return hint
     program, command, *words = hint.words
@@ -138,7 +138,7 @@ def completed(hint: str, it: Known) -> str:
         takes = _OF_AWS.get(command, (_REGION, _ELSEWHERE))
         it = it._replace(region=_region_of(hint.words) or it.region)
     else:
-        # A doctor that is given no object takes the recorded one, with its owner and its keys.
+        # Without an object `doctor` examines the recorded one, with its owner and its keys.
         name = "status" if command == "doctor" and not words else command
         takes = TAKES.get(name, ()) if program == "ecsauth" else ()
     more = [word for name, values in takes if name not in hint.words for value in values(it) for word in (name, value)]
@@ -151,6 +151,6 @@ def all_completed(hints: Sequence[str], it: Known) -> tuple[str, ...]:
 
 
 def _region_of(words: Sequence[str]) -> str:
-    """Return the region that a command's ARN names, which is the one to ask."""
+    """Return the region in the ARN of a command, which is the region for that command."""
     arns = (word.split(":") for word in words if word.startswith("arn:"))
     return next((parts[3] for parts in arns if len(parts) > 3), "")  # noqa: PLR2004 - arn:partition:service:region

@@ -1,4 +1,4 @@
-"""A command's FILE argument: a path, standard input or an S3 URI; how it is read, written and named."""
+"""The FILE argument of a command, a path, standard input or an S3 URI: read it, write it, name it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_path(file: str) -> SecretBytes:
 
 
 def _is_s3_uri(file: str) -> bool:
-    """Tell an S3URI from a path; without a colon in it there is no need to load what knows more."""
+    """Tell whether FILE is an S3URI and not a path. Without a colon it is a path, so the parser need not be loaded."""
     if ":" not in file:
         return False
 
@@ -37,9 +37,9 @@ def _is_s3_uri(file: str) -> bool:
 
 
 def write(file: str, data: bytes) -> None:
-    """Write a private file, 0600 and in one step, or to standard output; raise LocalError with the old one in place.
+    """Write a private file, 0600 and atomically, or standard output; on LocalError the old file is unchanged.
 
-    A link is followed: what it points to is replaced. Pipes and devices are not: a file would stand in their place.
+    A link is followed: its target is replaced. A pipe or a device is refused, because a file would replace it.
     """
     if file == "-":
         sys.stdout.buffer.write(data)
@@ -53,7 +53,7 @@ def write(file: str, data: bytes) -> None:
 
 
 def deliver(file: str, data: bytes) -> None:
-    """Write what a command was asked for, as `write` does, and say where; what is said next goes to another stream."""
+    """Write the result of a command, as `write` does, and report the path; flush, because messages go to stderr."""
     write(file, data)
     sys.stdout.flush()
     if file != "-":
@@ -72,7 +72,7 @@ def read(file: str, arguments: argparse.Namespace) -> SecretBytes:
 
 
 def _fetched(uri: S3URI, arguments: argparse.Namespace) -> Optional[Fetched]:
-    """Read with the operator's credentials, or, where the AWS SDK is not installed, with the instance's."""
+    """Fetch with the operator's credentials or, if the AWS SDK is not installed, with the instance's."""
     from ecsauth.aws.attempt import Operation, at
 
     what, region = at(Operation.GET, uri), options.region(arguments)
@@ -105,7 +105,7 @@ def for_people(file: str) -> str:
 
 
 def for_shell(file: str) -> Optional[str]:
-    """Return the file's path as a word of a shell command; None if it is no file of this machine."""
+    """Return the file's path as a word of a shell command; None if it is not a file of this machine."""
     if file == _STDIN or file.startswith(_S3):
         return None
 
@@ -113,7 +113,7 @@ def for_shell(file: str) -> Optional[str]:
 
 
 def path(file: str) -> Optional[str]:
-    """Return the file's path, relative to the working directory where it is below it; None if it is no file here."""
+    """Return the file's path, relative if it is below the working directory; None if it is not a file here."""
     if file == _STDIN or file.startswith(_S3):
         return None
     relative = os.path.relpath(file)

@@ -1,4 +1,4 @@
-"""How `boot` starts the agent on this machine: which way, and the edges that it takes."""
+"""The launch mode of `boot` on this machine, wired with the programs that it uses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def mode(arguments: argparse.Namespace) -> str:
-    """Return how the agent is started: `service`, `docker` or `none`."""
+    """Return the launch mode: `service`, `docker` or `none`."""
     if arguments.launch != "auto":
         return str(arguments.launch)
 
@@ -36,7 +36,7 @@ def mode(arguments: argparse.Namespace) -> str:
 
 
 def starter(arguments: argparse.Namespace) -> Optional[Starter]:
-    """Return what starts the agent, None where that is not ecsauth's business."""
+    """Return the starter of the agent, None if ecsauth starts no agent."""
     way = mode(arguments)
     if way == "none":
         return None
@@ -54,7 +54,7 @@ def _container(arguments: argparse.Namespace) -> Starter:
 
 
 def _host_steps(reading: Reading) -> tuple[Step, ...]:
-    """Return the steps to the host rules that are missing; raise LaunchError where that cannot be seen."""
+    """Return the steps that make the missing host rules; raise LaunchError if they cannot be checked."""
     host = programs.host_rules()
     variables = {name: value.reveal() for name, value in reading.environment().items()}
     rules = host_rules.rules(variables, ipv6=host.has_ipv6())
@@ -68,7 +68,7 @@ def _service(arguments: argparse.Namespace) -> Starter:
 
 
 def _refuse_other_places(arguments: argparse.Namespace) -> None:
-    """The service reads one file, whatever is installed elsewhere; and who can make the mark opens the gate."""
+    """Refuse an env-file that the service does not read, and a state directory in which others can create the mark."""
     if os.path.abspath(arguments.file) != options.ENV_FILE:
         raise UsageError(
             f"the service reads {options.ENV_FILE}, not the file that --file names",
@@ -78,13 +78,13 @@ def _refuse_other_places(arguments: argparse.Namespace) -> None:
 
 
 def hold_back(arguments: argparse.Namespace) -> None:
-    """Keep the machine from starting the service before a checked file is there; raise LocalError or LaunchError."""
+    """Keep the service from starting before a validated env-file is installed; raise LocalError or LaunchError."""
     if mode(arguments) == "service":
         _hold_back(supervisor.which() or Supervisor.SYSTEMD, arguments.state_dir)
 
 
 def missing_gate(arguments: argparse.Namespace) -> Optional[str]:
-    """Return the path of the gate that a run would write, None where it needs none or has it; raise LocalError."""
+    """Return the path of the gate that a run would write, None if it exists or is not needed; raise LocalError."""
     if mode(arguments) != "service":
         return None
     files, gate = _gate(supervisor.which() or Supervisor.SYSTEMD, arguments.state_dir)
@@ -92,7 +92,7 @@ def missing_gate(arguments: argparse.Namespace) -> Optional[str]:
 
 
 def _gate(found: Supervisor, state_directory: str) -> tuple[UnitFiles, UnitFile]:
-    """Return what keeps the service from starting before a checked file is there, and its place."""
+    """Return the gate of the service, and the directory for it."""
     mark = os.path.join(os.path.abspath(state_directory), MARK)
     if found is Supervisor.UPSTART:
         return UnitFiles("/etc/init"), units.upstart_gate(mark)
@@ -100,12 +100,12 @@ def _gate(found: Supervisor, state_directory: str) -> tuple[UnitFiles, UnitFile]
 
 
 def _hold_back(found: Supervisor, state_directory: str) -> None:
-    """Write the gate where it is missing; raise LocalError or LaunchError."""
+    """Write the gate if it is missing; raise LocalError or LaunchError."""
     files, gate = _gate(found, state_directory)
     written = files.write(gate)
     if found is Supervisor.UPSTART:
         return
-    # Written by a run that was killed then, it would count from the next boot of the machine only.
+    # If a run was killed after it wrote the gate, systemd would load it only at the next boot of the machine.
     systemd = programs.systemd()
     shown = systemd.show(UNIT, "NeedDaemonReload")
     if written or shown.get("NeedDaemonReload") == "yes":

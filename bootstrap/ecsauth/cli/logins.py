@@ -1,4 +1,4 @@
-"""Logins at registries, for the commands that make them, and how their results are shown."""
+"""Log in at registries, for the commands that test credentials, and show the results."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ BOUND = 30.0
 
 
 def check(data: bytes, *, total: Optional[float] = BOUND) -> tuple[LoginResult, ...]:
-    """Log in with every credential that docker would hand to the agent; the file has to be approved before."""
+    """Log in with every credential that docker would pass to the agent. The file must have been validated before."""
     return verify(login_targets.targets(data), TIMEOUT, total=total)
 
 
 def verify(
     targets: Sequence[LoginTarget], timeout: float, *, insecure: Sequence[str] = (), total: Optional[float] = None
 ) -> tuple[LoginResult, ...]:
-    """Log in at each target, a few at once, and return the results in order; a terminal is shown how far it is."""
+    """Log in at each target, a few at once, and return the results in order; show the progress on a terminal."""
     trust = endpoints.insecure(insecure)
     client = RegistryClient(SystemClock(), timeout, total)
-    # A wrong password that stands under several keys of a host is tried once: some registries lock out who errs often.
+    # A password under several keys of a host is tried once: some registries lock an account after several failures.
     same = [(endpoints.api(each.registry), each.credential, each.image) for each in targets]
     logins = dict(zip(same, targets))
     results: dict[object, LoginResult] = {}
@@ -55,7 +55,7 @@ def verify(
 
 
 def document(results: Sequence[LoginResult]) -> list[dict[str, Any]]:
-    """Return the results for programs; without a username nobody logged in, without an image none was looked for."""
+    """Return the results for programs. No username means an anonymous request, no image that none was tested."""
     return [
         {
             "registry": each.registry,
@@ -80,13 +80,13 @@ def text(results: Sequence[LoginResult]) -> str:
 
 
 class Gate:
-    """The logins before a push or a boot goes on: a no, or silence, is only told, or refuses the file."""
+    """The logins before a push or a boot. A denied or unanswered login is a warning, or it stops the command."""
 
     def __init__(self, *, refuses: bool) -> None:
         self._refuses = refuses
 
     def check(self, data: bytes) -> None:
-        """Return where all is well, or where it is enough to tell; raise DeniedError or UnreachableError."""
+        """Return if all logins succeed, or if a warning is enough; raise DeniedError or UnreachableError."""
         results = check(data)
         failed = [each for each in results if each.exit_code is not ExitCode.OK]
         if not failed:

@@ -31,7 +31,7 @@ def _main(argv: Optional[Sequence[str]]) -> int:
         with process.watched():
             return _run(argv)
     except EcsauthError as fault:
-        # Of standard output, where it is written to before or after the command itself, as the help is.
+        # A fault of standard output, if it is written before or after the command itself, as help is.
         return _report(fault, "text")
     except KeyboardInterrupt as interrupt:
         number = next(iter(interrupt.args), signal.SIGINT)
@@ -77,7 +77,7 @@ def _run(argv: Optional[Sequence[str]]) -> int:
 
 
 def _refused(trouble: Exception, style: str) -> int:
-    """Report what the system refuses and no edge has caught; raise what is a bug."""
+    """Report an error of the system that no module has translated; raise any other exception, which is a bug."""
     refusal = of_system(trouble, _places(trouble))
     if refusal is None:
         raise trouble
@@ -85,7 +85,7 @@ def _refused(trouble: Exception, style: str) -> int:
 
 
 def _have_streams() -> None:
-    """Started with a stream closed, as by `2>&-`, there is nobody to tell; that is no reason to fail."""
+    """Replace a standard stream that was closed at the start, as by `2>&-`, so that writing to it does not fail."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - stays open as long as the program runs
@@ -93,10 +93,10 @@ def _have_streams() -> None:
 
 
 def _leave_garbage() -> None:
-    """Collect nothing, not even at the end, when the interpreter would go through all modules once more.
+    """Disable garbage collection, also at the exit of the interpreter.
 
-    What a command loads, the SDK's models above all, lives as long as the command; to look for garbage in it would be
-    a fifth of the time of a short run.
+    The objects of a command, above all the SDK's models, live as long as the command. Garbage collection would take a
+    fifth of the time of a short run.
     """
     gc.disable()
     atexit.register(gc.freeze)
@@ -118,7 +118,7 @@ def _explain(fault: EcsauthError) -> None:
 
 
 def _show_fault(document: dict[str, Any]) -> None:
-    """Give programs what has failed; where that fails too, the status stays that of the first fault."""
+    """Write a fault as JSON for programs. If that fails, too, the exit status is still that of the first fault."""
     try:
         console.show(document)
         sys.stdout.flush()
@@ -129,7 +129,7 @@ def _show_fault(document: dict[str, Any]) -> None:
 
 
 def _where(bug: Exception) -> str:
-    """Return the exception's type and the places it came through, never its text."""
+    """Return the exception's type and its stack, never its text."""
     return f"{type(bug).__name__} at {_places(bug)}"
 
 
@@ -137,7 +137,7 @@ def _places(bug: Exception) -> str:
     places, trace = [], bug.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        # Code of the boot archive does not know its file, nor lines but the first of each function.
+        # The code in the boot archive has no file names, and only the first line number of each function.
         file = trace.tb_frame.f_globals.get("__file__") or code.co_filename
         places.append(f"{os.path.basename(file)}:{trace.tb_lineno or code.co_firstlineno}")
         trace = trace.tb_next

@@ -1,4 +1,4 @@
-"""What `status` and `doctor` look at on this machine, without changing it: nothing is written, no lock is taken."""
+"""Observe this machine for `status` and `doctor`. Nothing is written, and no lock is taken."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Seen = TypeVar("Seen")
 
 
 def unreadable(fault: EcsauthError) -> Unreadable:
-    """Return why something cannot be looked at."""
+    """Return the reason why something cannot be read."""
     return Unreadable(fault.message, fault.hints[0] if fault.hints else "", fault.needs_root)
 
 
@@ -35,7 +35,7 @@ def _tried(look: Callable[[], Seen]) -> tuple[Optional[Seen], Optional[Unreadabl
 
 
 def file(disk: LocalDisk, path: str) -> File:
-    """Return what stands in the env-file's place, as far as it can be read."""
+    """Return the env-file, as far as it can be read."""
     placed, why = _tried(lambda: places.look(path))
     data, no_data = _tried(disk.env_file)
     verified, no_copy = _tried(disk.verified_copy)
@@ -43,8 +43,8 @@ def file(disk: LocalDisk, path: str) -> File:
 
 
 def state(disk: LocalDisk, directory: str) -> tuple[Optional[State], Optional[Unreadable]]:
-    """Return what the last run has recorded in the directory, or why that cannot be read."""
-    # Where a directory above may not be searched nothing seems to be there.
+    """Return the state in the directory, or the reason why it cannot be read."""
+    # If a parent directory may not be searched, nothing seems to be there.
     _, why = _tried(lambda: places.look(directory))
     if why is not None:
         return None, why
@@ -52,14 +52,14 @@ def state(disk: LocalDisk, directory: str) -> tuple[Optional[State], Optional[Un
 
 
 def place(given: Optional[str], state: Optional[State]) -> str:
-    """Return the env-file's place: the one that was given, else the recorded one, else the usual one."""
+    """Return the env-file's path: the given one, else the recorded one, else the default."""
     if given is not None:
         return os.path.abspath(given)
     return state.installed.source.env_file if state is not None and state.installed is not None else options.ENV_FILE
 
 
 def runs(installed: Optional[Installed], now: int, moment: Moment) -> Runs:
-    """Return what runs the agent: a container that ecsauth made, else the service where there is one."""
+    """Return how the agent runs: in a container that ecsauth has created, else as a service if there is one."""
     shown, no_docker = _tried(_containers)
     container, environment = shown or (None, None)
     if supervisor.which() is None or (container is not None and container.plan):
@@ -76,7 +76,7 @@ def runs(installed: Optional[Installed], now: int, moment: Moment) -> Runs:
 
 
 def _containers() -> tuple[Optional[Container], Optional[dict[str, Secret]]]:
-    """Return what docker shows of the agent's container, and the environment that it was made with."""
+    """Return the agent's container as docker shows it, and its environment."""
     docker = programs.docker()
     container = docker.agent()
     return container, docker.environment() if container is not None else None
@@ -85,7 +85,7 @@ def _containers() -> tuple[Optional[Container], Optional[dict[str, Secret]]]:
 def _container(container: Optional[Container], environment: Optional[dict[str, Secret]]) -> Runs:
     if container is None:
         return Runs(None)
-    # docker says of a container that it will start again that it runs.
+    # docker reports a container that it will restart as running.
     running = container.running and not container.restarting
     why = f": it exited with status {container.exit_code}"
     why += ", and docker starts it again" if container.restarting else ""

@@ -29,14 +29,14 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         except (ValueError, OSError):
             columns = 80
         super().__init__(prog, width=min(columns, 100) - 2)
-        # argparse forgets that commands are indented more than options: the longest would stand on a line of its own.
+        # argparse ignores that commands are indented more than options: the longest would be on a separate line.
         self._action_max_length = 14
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that repeats nothing it did not understand, for that may be a secret.
+    """An argument parser that does not quote an argument that it cannot parse, because that may be a secret.
 
-    `fill` adds its arguments. A parser that has one is made when it is used: a command pays for its own only.
+    `fill` adds its arguments. It is called when the parser is used, so that a command builds only its own options.
     """
 
     def __init__(self, fill: Optional[Callable[[Parser], None]] = None, **kwargs: Any) -> None:
@@ -54,7 +54,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def commands(self) -> dict[str, tuple[Parser, str]]:
-        """Return its subcommands by name, with their arguments, and what each does in short."""
+        """Return its subcommands by name, each with its parser and its summary."""
         self._add_own()
         found: dict[str, tuple[Parser, str]] = {}
         for action in self._actions:
@@ -72,18 +72,18 @@ class Parser(argparse.ArgumentParser):
             self._fill = None
 
     def error(self, message: str) -> NoReturn:
-        """Exit with 2; a screen of usage would bury the reason."""
+        """Exit with 2, without the usage, which would hide the reason."""
         unknown = "unrecognized arguments:"
         if message.startswith(unknown):
             names = re.findall(r"(?<!\S)(?:--[a-z][a-z0-9-]*|-[A-Za-z])", message[len(unknown) :])
             message = " ".join([unknown, *names])
-        # argparse quotes what it was given: before the list of choices, or at the end.
+        # argparse quotes the argument, before the list of choices or at the end.
         message = re.sub(r""":? (['"]).*\1(?= \(choose from |$)""", "", message, flags=re.DOTALL)
         self.exit(ExitCode.USAGE, f"ecsauth: error: {message}\necsauth: hint: see {self.prog} --help\n")
 
 
 def file_name(text: str) -> str:
-    """Return a FILE of several; an option and its value in one word, which argparse takes for one, is none."""
+    """Return one of several FILEs; refuse an option with its value in one word, which argparse takes for a file."""
     if text.startswith("-") and len(text.split()) > 1:
         raise argparse.ArgumentError(None, f"unrecognized arguments: {text}")
     return text
@@ -97,7 +97,7 @@ def add_format(parser: Parser, choices: Sequence[str] = ("text", "json")) -> Non
 
 
 def add_places(parser: Parser) -> None:
-    """Add where the env-file and ecsauth's own files are, for a command that only looks."""
+    """Add the paths of the env-file and of ecsauth's own files, for a command that only reads."""
     parser.add_argument(
         "--file", metavar="PATH", help=f"the env-file (default: the one that is installed, else {ENV_FILE})"
     )
@@ -120,7 +120,7 @@ def add_dialect(parser: Parser) -> None:
 
 
 def add_check_login(parser: argparse._ActionsContainer, before: str) -> None:
-    """Add `--check-login`; `before` says before what the logins are tried."""
+    """Add `--check-login`; `before` names the act before which the logins are tested."""
     parser.add_argument(
         "--check-login",
         choices=("warn", "fail"),
@@ -129,13 +129,13 @@ def add_check_login(parser: argparse._ActionsContainer, before: str) -> None:
 
 
 def add_aws(parser: Parser, region: str = "the bucket's region") -> None:
-    """Add what every AWS tool takes; `region` says what of."""
+    """Add the common options of AWS tools; `region` describes the region in the help."""
     parser.add_argument("--profile", metavar="NAME", help="profile of ~/.aws to use")
     parser.add_argument("--region", metavar="REGION", help=region)
 
 
 def region(arguments: argparse.Namespace) -> Optional[str]:
-    """Return the region that was named: by the option, or by the variable that all SDKs but Python's read."""
+    """Return the region of the option or of the environment; of the SDKs only Python's does not read AWS_REGION."""
     return arguments.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 
 
@@ -151,7 +151,7 @@ def seconds(text: str) -> float:
 
 
 def parsed(parse: Callable[[str], Value]) -> Callable[[str], Value]:
-    """Make a parser of the core usable as an argument's `type`."""
+    """Wrap a parse function so that argparse can use it as an argument's `type`."""
 
     def convert(text: str) -> Value:
         try:

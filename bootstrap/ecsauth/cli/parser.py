@@ -1,4 +1,4 @@
-"""The command line: one subcommand a module, imported only when it is the one that is run."""
+"""The command line: one module per subcommand, imported only when that subcommand runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ exit status: 0 ok, 2 usage, 3 invalid env-file, 4 denied or not to be trusted, 5
 6 local (disk, permission), 7 launch (the previous configuration is back), 8 on the last good file, 9 conflict;
 128 + n for signal n
 """
-# name: (what it does, an example). The module of the same name has `add_arguments` and `run`.
+# name: (summary, example). The module with that name has `add_arguments` and `run`.
 COMMANDS = {
     "check": (
         "find what is wrong with an env-file",
@@ -125,12 +125,12 @@ def make_parser() -> Parser:
 
 
 def module_of(command: str) -> str:
-    """Return the name of a command's module; one that is a word of Python's has an underscore behind it."""
+    """Return the name of a command's module; a Python keyword gets an underscore at its end."""
     return f"ecsauth.cli.commands.{command.replace('-', '_')}{'_' * iskeyword(command)}"
 
 
 def _version() -> str:
-    """Return this program's version, and of the boot archive which Python runs it."""
+    """Return this program's version; in the boot archive also the Python that runs it."""
     if not archive.is_running():
         return f"ecsauth {__version__}"
     return f"ecsauth {__version__} (boot archive; Python {sys.version_info[0]}.{sys.version_info[1]})"

@@ -1,6 +1,6 @@
 """`boot --persist`: the units that run the same boot at every boot of the machine and from a timer.
 
-They are written before anything is fetched: an instance whose first boot fails is tried again by its units.
+They are written before anything is fetched, so that they retry the boot of an instance whose first boot fails.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ecsauth.boot.units import UnitFile, Units
     from ecsauth.host.supervisor import Systemd
 
-# What leads to S3 and docker here, and is no secret.
+# The variables that are needed to reach S3 and docker, and are not secret.
 _ENVIRONMENT = (
     "AWS_CA_BUNDLE",
     "AWS_DEFAULT_REGION",
@@ -47,9 +47,9 @@ _ENVIRONMENT = (
 
 
 class UnitChange(NamedTuple):
-    """What has to be done for the units to be as a boot wants them; nothing where they are.
+    """The changes from the installed units to the wanted ones; empty if there are none.
 
-    `wanted` are all units; those of them in `write` are not there yet, `stale` are there and not wanted any more.
+    `wanted` are all units. Those in `write` are missing or different. `stale` are installed, but no longer wanted.
     """
 
     wanted: Units
@@ -60,12 +60,12 @@ class UnitChange(NamedTuple):
 
 
 def environment() -> tuple[tuple[str, str], ...]:
-    """Return what the units keep of the environment; to be asked before the SDK is made ready, which changes it."""
+    """Return the variables to write to the units. Call this before anything changes the environment."""
     return tuple((name, os.environ[name]) for name in _ENVIRONMENT if os.environ.get(name))
 
 
 def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> UnitChange:
-    """Look at the units and plan; raise LocalError, UsageError or LaunchError. `kept` is of the environment."""
+    """Inspect the units and plan; raise LocalError, UsageError or LaunchError. `kept` are the variables to keep."""
     files, systemd = UnitFiles(), programs.systemd()
     version = _version(systemd)
     order = units.UnitSpec(
@@ -88,7 +88,7 @@ def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Un
 def _time_for_logins(arguments: argparse.Namespace) -> float:
     if not arguments.check_login:
         return 0.0
-    # What asks registries is a dozen modules, and few boots do.
+    # Imported here: logins need a dozen modules, and few boots test them.
     from ecsauth.cli import logins
 
     return logins.BOUND
@@ -105,7 +105,7 @@ def _version(systemd: Systemd) -> Optional[int]:
 
 
 class Beside(NamedTuple):
-    """What is done beside the boot itself: in words, before it and after it; the files written, the commands run."""
+    """The actions in addition to the boot itself: as text, before and after it; the written files; the commands."""
 
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
@@ -114,7 +114,7 @@ class Beside(NamedTuple):
 
 
 def beside(change: Optional[UnitChange], gate: Optional[str]) -> Beside:
-    """Tell of a change to the units, and of the gate that is written."""
+    """Describe the change of the units, and the gate that is written."""
     gates = () if gate is None else (gate,)
     lines = [f"write {path}, which holds the service back until a checked file is there" for path in gates]
     if change is None:
@@ -152,7 +152,7 @@ def start(names: tuple[str, ...]) -> None:
 
 
 def _words(arguments: argparse.Namespace) -> Iterator[str]:
-    """Yield the arguments of this boot, less those that are meant for one run only."""
+    """Yield the arguments of this boot, without those that are for a single run."""
     yield str(arguments.uri)
     for key in arguments.kms_key:
         yield from ("--kms-key", key)

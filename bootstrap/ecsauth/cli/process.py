@@ -22,7 +22,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def catch() -> None:
-    """Have the first signal raise KeyboardInterrupt with its number; while things are put back, further ones wait."""
+    """Let the first signal raise KeyboardInterrupt with its number; during a rollback, further signals wait."""
     for each in _SIGNALS:
         if signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, _interrupt)
@@ -30,7 +30,7 @@ def catch() -> None:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Have signals wait for the end of the `with` block; then the first one interrupts."""
+    """Delay signals until the end of the `with` block; then the first one interrupts."""
     came: list[int] = []
     caught = {each: signal.getsignal(each) for each in _SIGNALS if signal.getsignal(each) is _interrupt}
     for each in caught:
@@ -40,7 +40,7 @@ def undisturbed() -> Iterator[None]:
     finally:
         for each, handler in caught.items():
             signal.signal(each, handler)
-        # Also in place of a fault: whoever sends a signal looks for the status that says so.
+        # This also replaces a fault: the sender of the signal expects its exit status.
         if came:
             _interrupt(came[0], None)
 
@@ -56,11 +56,11 @@ _NAME = "standard output"
 
 @contextlib.contextmanager
 def watched() -> Iterator[None]:
-    """Let what is written to standard output raise LocalError where it cannot be written, and write out the rest."""
+    """Raise LocalError for a failed write to standard output, and flush it at the end of the `with` block."""
     stream = sys.stdout
     if isinstance(stream, io.TextIOWrapper):
-        # A name that the encoding has no letters for is shown by its escapes, as standard error does; the bytes of a
-        # file do not come this way.
+        # A character that the encoding does not have is written as an escape, as on standard error. The bytes of a file
+        # are not written here.
         stream.reconfigure(errors="backslashreplace")
     watcher = _Watched(stream, stream)
     sys.stdout = cast("TextIO", watcher)
@@ -68,7 +68,7 @@ def watched() -> Iterator[None]:
         try:
             yield
         except SystemExit:
-            # argparse's, once it has written its help: it holds its tongue about a reader that has gone.
+            # argparse exits after it has written its help, and ignores a closed pipe.
             watcher.flush()
             if watcher.has_no_reader:
                 raise _no_reader() from None
@@ -79,13 +79,13 @@ def watched() -> Iterator[None]:
 
 
 def give_up(stream: Any) -> None:
-    """Write what is left nowhere: the interpreter's last flush must not complain."""
+    """Discard what is left in the buffer, so that the interpreter's last flush does not fail."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def has_no_reader(fault: BrokenPipeError) -> bool:
-    """Tell whether it is the reader of standard output that has gone, and not another pipe or connection."""
+    """Tell whether the broken pipe is standard output, and not another pipe or connection."""
     return bool(fault.filename == _NAME)
 
 
@@ -94,7 +94,7 @@ def _no_reader() -> BrokenPipeError:
 
 
 class _Watched:
-    """A stream, text or bytes, that is the other one in all but the words of its failures."""
+    """A stream, text or bytes, that behaves as the wrapped one, but reports its failures as LocalError."""
 
     def __init__(self, stream: Any, whole: Any) -> None:
         self._stream = stream
@@ -102,19 +102,19 @@ class _Watched:
         self.has_no_reader = False
 
     def write(self, data: Any) -> int:
-        """Write; raise LocalError, and BrokenPipeError where the reader has gone."""
+        """Write; raise LocalError, or BrokenPipeError if the reader has closed the pipe."""
         with self._told():
             written: int = self._stream.write(data)
         return written
 
     def flush(self) -> None:
-        """Write out what is kept back; raise as `write`."""
+        """Flush the buffer; raise as `write`."""
         with self._told():
             self._stream.flush()
 
     @property
     def buffer(self) -> _Watched:
-        """The stream of bytes below one of text."""
+        """The stream of bytes below the stream of text."""
         return _Watched(self._stream.buffer, self._whole)
 
     def __getattr__(self, name: str) -> Any:
@@ -135,7 +135,7 @@ class _Watched:
 
 @contextlib.contextmanager
 def forgiving() -> Iterator[None]:
-    """Drop what cannot be written to standard error inside the `with` block, whoever writes it."""
+    """Ignore each failed write to standard error inside the `with` block."""
     stream = sys.stderr
     sys.stderr = cast("TextIO", _Forgiving(stream))
     try:
@@ -145,24 +145,24 @@ def forgiving() -> Iterator[None]:
         try:
             stream.flush()
         except OSError:
-            # The interpreter would flush once more and make its own status, 120, of the failure.
+            # The interpreter would flush again, fail, and exit with its own status 120.
             give_up(stream)
 
 
 class _Forgiving:
-    """A stream of text that is the other one in all but its failures."""
+    """A stream of text that behaves as the wrapped one, but never fails."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write what can be written; what a full disk has refused is tried again with the next message."""
+        """Write as much as possible; what a full disk refuses is retried with the next message."""
         with contextlib.suppress(OSError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Write out what is kept back, as far as that is possible."""
+        """Flush the buffer, as far as possible."""
         with contextlib.suppress(OSError):
             self._stream.flush()
 
@@ -170,16 +170,16 @@ class _Forgiving:
         return getattr(self._stream, name)
 
 
-# A limit of 0 stops a core file, but no program that core_pattern pipes to (core(5)): systemd-coredump and others get
-# the memory and decide by themselves. At 1 the kernel refuses both (fs/coredump.c).
+# A limit of 0 prevents a core file, but not a pipe to a program in core_pattern (core(5)): systemd-coredump and others
+# still get the memory. With 1 the kernel refuses both (fs/coredump.c).
 _NO_CORE = 1
-# Python's ssl and urllib3 write to the file that it names what deciphers each connection.
+# Python's ssl and urllib3 write the keys of each TLS connection to the file that this variable names.
 _TLS_KEYS = "SSLKEYLOGFILE"
 
 
 def stop() -> None:
-    """Have neither a core dump nor a log of TLS keys, of this process and of all that it starts."""
+    """Prevent core dumps and logs of TLS keys, of this process and of all that it starts."""
     os.environ.pop(_TLS_KEYS, None)
-    # Refused where the hard limit is 0 already, and this is not root: that stays.
+    # Refused if the hard limit is 0 already and the user is not root: then the limit stays 0.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (_NO_CORE, _NO_CORE))

@@ -1,4 +1,4 @@
-"""What the commands that put have in common: their options, AWS for the story of a push, its review and report."""
+"""The common parts of the commands that put: their options, the AWS services, the review and the report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: Parser, default_key: str) -> None:
-    """Add what every command takes that puts an object."""
+    """Add the common options of the commands that put an object."""
     parser.add_argument("--kms-key", metavar="KEY", help=f"ARN, ID or alias of a KMS key (default: {default_key})")
     pins.add_bucket_owner(parser)
     parser.add_argument("--dry-run", action="store_true", help="check and compare, put nothing")
@@ -35,14 +35,14 @@ def add_arguments(parser: Parser, default_key: str) -> None:
 
 
 def refuse_version(arguments: argparse.Namespace) -> None:
-    """Raise UsageError where the S3 URI names one version."""
+    """Raise UsageError if the S3 URI names a version."""
     if arguments.uri.version_id is not None:
         what = "makes a new version" if hasattr(arguments, "kms_key") else "is about all versions"
         raise UsageError(f"{arguments.command} {what}: give the S3 URI without ?versionId")
 
 
 def env_files(arguments: argparse.Namespace) -> S3VersionStore:
-    """Return S3 for a command that only reads; raise an EcsauthError where no client can be made for it."""
+    """Return S3 for a command that only reads; raise an EcsauthError if no client can be made."""
     from ecsauth.aws.s3_operator import S3VersionStore
 
     _, client = _connect(arguments)
@@ -50,7 +50,7 @@ def env_files(arguments: argparse.Namespace) -> S3VersionStore:
 
 
 def services(arguments: argparse.Namespace) -> Services:
-    """Return AWS for a command that puts; raise as `env_files`."""
+    """Return the AWS services for a command that puts; raise as `env_files`."""
     from ecsauth.aws.identity import caller, full_key
     from ecsauth.aws.s3 import ObjectKind
     from ecsauth.aws.s3_operator import BucketSettings, S3VersionStore
@@ -77,19 +77,19 @@ def _connect(arguments: argparse.Namespace) -> tuple[OperatorClients, S3Client]:
 
 
 def request(arguments: argparse.Namespace) -> PublishRequest:
-    """Return what the operator asks for about an env-file."""
+    """Return the options of the command as a request to publish an env-file."""
     show = _show_review if arguments.format == "text" else lambda _: None
     confirm = _confirm if is_asked(arguments) else lambda _: True
     return PublishRequest(arguments.uri, arguments.kms_key, arguments.dry_run, show, confirm)
 
 
 def is_asked(arguments: argparse.Namespace) -> bool:
-    """Programs that read JSON are not asked either."""
+    """Tell whether to ask before a put: not with --yes, and not with JSON, which programs read."""
     return not arguments.yes and arguments.format == "text" and console.is_possible()
 
 
 def finish(report: PublishReport, request: PublishRequest, output: str) -> int:
-    """Tell what was done, as text or JSON, and return the exit status; names variables and registries only."""
+    """Report the result as text or JSON, with names of variables and registries only, and return the exit status."""
     if report.outcome is PublishOutcome.DECLINED:
         return declined(request.uri)
     if output == "json":
@@ -102,13 +102,13 @@ def finish(report: PublishReport, request: PublishRequest, output: str) -> int:
 
 
 def declined(uri: S3URI) -> int:
-    """Tell that nothing was put, and return the exit status."""
+    """Report that nothing was put, and return the exit status."""
     console.say(f"nothing was put into {uri}")
     return console.DECLINED
 
 
 def _show_review(review: Review) -> None:
-    """Tell what people should look at before they say yes."""
+    """Show the review that the operator confirms."""
     new, current = review.new, review.current
     found = (line(one, new.name) for one in of(new.findings, Severity.WARNING))
     for warning in (*review.risks, *found, *review.warnings()):

@@ -1,4 +1,4 @@
-"""The one look of `status` and `doctor`: a line a topic, what was skipped in one line, and in the end cause and fix."""
+"""The common layout of `status` and `doctor`: one line per topic, one for all skipped ones, then causes and fixes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 _COLOURS = {CheckOutcome.OK: "32", CheckOutcome.WARNING: "1;33", CheckOutcome.FAILED: "1;31", CheckOutcome.SKIPPED: "2"}
 _CAUSE, _FIX = "1;31", "1"
 
-# Of the longest word and the longest topic: the columns stay where they are from run to run.
+# The widths of the longest word and the longest topic, so that the columns are the same in every run.
 _WORD, _TOPIC = len("warning"), len("environment")
 
 
 class Row(NamedTuple):
-    """One line; `is_blamed`: with its fix it stands at the end too."""
+    """One line; if `is_blamed`, it is repeated at the end with its fix."""
 
     outcome: CheckOutcome
     topic: str
@@ -35,13 +35,13 @@ class Row(NamedTuple):
 
 
 def show(rows: Sequence[Row]) -> None:
-    """Print the rows; what to do about what is blamed stands at the end, where the eye goes."""
+    """Print the rows, and at the end the fixes of the blamed ones, where the reader looks first."""
     style = console.style(sys.stdout)
     lines = [_line(row, style) for row in rows if row.outcome is not CheckOutcome.SKIPPED]
     lines += _folded([row for row in rows if row.outcome is CheckOutcome.SKIPPED], style)
     lines += _ending([row for row in rows if row.is_blamed], style)
     sys.stdout.write("".join(f"{line}\n" for line in lines))
-    # What is said next goes to another stream.
+    # Messages that follow go to another stream.
     sys.stdout.flush()
 
 
@@ -60,7 +60,7 @@ def _line(row: Row, style: Style) -> str:
 
 
 def _folded(rows: Sequence[Row], style: Style) -> list[str]:
-    """Return the one line of what was skipped, by its reasons."""
+    """Return the one line of the skipped topics, grouped by reason."""
     reasons: dict[str, list[str]] = {}
     for row in rows:
         reasons.setdefault(row.said + (f" ({row.fix})" if row.fix else ""), []).append(row.topic)
@@ -69,7 +69,7 @@ def _folded(rows: Sequence[Row], style: Style) -> list[str]:
 
 
 def _ending(rows: Sequence[Row], style: Style) -> list[str]:
-    """Return the causes, each fix once, behind all that it mends."""
+    """Return the causes, with each fix once, after all causes that it fixes."""
     by_fix: dict[str, list[Row]] = {}
     for row in rows:
         by_fix.setdefault(row.fix, []).append(row)
@@ -81,5 +81,5 @@ def _ending(rows: Sequence[Row], style: Style) -> list[str]:
 
 
 def _pasteable(fix: str) -> str:
-    """Return a command as it is pasted, what it is good for behind it, where a shell reads no further."""
+    """Return a command to paste, with its purpose after it as a shell comment."""
     return f"{shlex.join(fix.words)}  # {fix.why}" if isinstance(fix, CommandHint) else fix

@@ -1,1 +1,1 @@
-"""What an environment is made of: policies, the stack, user data, the boot archive."""
+"""The documents of an environment: policies, the stack, user data."""

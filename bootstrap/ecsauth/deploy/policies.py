@@ -1,4 +1,4 @@
-"""The policies and the stack of one environment: the values that they need, and what to do with them then.
+"""The policies and the stack of one environment: the values that they need, and the commands that apply them.
 
 The files are those of `iam/`, which are JSON with placeholders as CloudFormation writes them, `${Bucket}`.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 STACK = "stack"
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z]+)\}")
-# By which option a placeholder is filled; what follows from others needs none of its own.
+# The option that gives each placeholder its value. The other placeholders are derived from these.
 OPTIONS = {
     "Bucket": "--bucket",
     "Prefix": "--prefix",
@@ -29,17 +29,17 @@ OPTIONS = {
     "Account": "--account",
     "Region": "--region",
 }
-# An ARN that is needed anyway says it too.
+# An ARN that a document needs anyway contains these values, too.
 _SAID_BY = {"Account": "AdministratorArn", "Region": "KeyArn"}
 _OF_THE_AGENT = "arn:${Partition}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
 _MANAGED = "arn:${Partition}:iam::${Account}:policy/ecsauth"
 
 
 class Policy(NamedTuple):
-    """One of the policies: its file, and the commands that put it in force, FILE being where it was written.
+    """One of the policies: its file, and the commands that apply it, in which FILE stands for the written file.
 
-    `again` are the commands where the key is there already. A policy that is attached to people has the `output` of
-    the stack that names it.
+    `again` are the commands if the key exists already. `output` is the output of the stack with the ARN of a policy
+    that is attached to people.
     """
 
     file: str
@@ -91,7 +91,7 @@ POLICIES = {
 
 
 def fill(text: str, values: Values) -> dict[str, Any]:
-    """Return the document of a file with its placeholders filled; raise UsageError naming all that is not known."""
+    """Return the document with its placeholders replaced; raise UsageError, which names all missing options."""
     known = values.placeholders()
     named = dict.fromkeys(_PLACEHOLDER.findall(text))
     missing = [
@@ -108,14 +108,14 @@ def fill(text: str, values: Values) -> dict[str, Any]:
 
 
 def next_steps(policy: Policy, values: Values, file: str) -> Iterator[str]:
-    """Yield the commands that put a policy in force which was written to `file`."""
+    """Yield the commands that apply the policy in `file`."""
     known = values.placeholders()
     for command in policy.again if policy.again and values.keys else policy.next:
         yield _text(command, known).replace("file://FILE", f"file://{file}")
 
 
 def attachment(policy_arn: str, person: Optional[str]) -> str:
-    """Return the command that attaches a managed policy to somebody, to a role where nobody is named."""
+    """Return the command that attaches a managed policy to `person`, or to a placeholder ROLE if that is None."""
     kind, _, name = (person or "role/ROLE").rpartition(":")[2].partition("/")
     return f"aws iam attach-{kind}-policy --{kind}-name {name.rpartition('/')[2]} --policy-arn {policy_arn}"
 
@@ -125,13 +125,13 @@ def _filled(value: Any, known: dict[str, tuple[str, ...]]) -> Any:
         return {name: _filled(one, known) for name, one in value.items()}
     if isinstance(value, list):
         several = [each for one in value for each in _several(one, known)]
-        # What are two names in one partition is one and the same in another.
+        # Two names that differ in one partition may be equal in another.
         return several if any(isinstance(one, dict) for one in several) else list(dict.fromkeys(several))
     return _text(value, known)
 
 
 def _several(value: Any, known: dict[str, tuple[str, ...]]) -> list[Any]:
-    """Return what stands for one element of a list: a placeholder that stands alone may be more, or nothing."""
+    """Return the values of one element of a list: a placeholder alone may have several values, or none."""
     alone = _PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
     return list(known[alone[1]]) if alone else [_filled(value, known)]
 
@@ -141,18 +141,18 @@ def _text(value: str, known: dict[str, tuple[str, ...]]) -> str:
 
 
 _STANDARD = "aws"
-# By how the regions of another partition begin; those that are closed to the public are none of ours.
+# The other partitions by the prefix of their regions. Partitions that are closed to the public are not supported.
 _OTHERS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 PARTITIONS = (_STANDARD, *_OTHERS.values())
 _CLOSED = re.compile(r"(us-isob?|eu-isoe|us-isof|eusc)-")
 _PREFIX = r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*"
 _LONGEST_PREFIX = 128
-# IAM API Reference: paths and names. `:root` stands for everybody of the account whom a policy allows.
+# IAM API Reference: paths and names. `:root` is refused: it means every principal that the account's policies allow.
 _PRINCIPAL = r"arn:(aws|aws-cn|aws-us-gov):iam::([0-9]{12}):(role|user)/[A-Za-z0-9+=,.@_/-]{1,576}"
 
 
 class Values(NamedTuple):
-    """What is known. `keys` are full ARNs, more than one while keys change; `operators` may be none."""
+    """The known values. `keys` are full ARNs, several while a key is being replaced; `operators` may be empty."""
 
     partition: Optional[str] = None
     region: Optional[str] = None
@@ -164,7 +164,7 @@ class Values(NamedTuple):
     administrator: Optional[str] = None
 
     def placeholders(self) -> dict[str, tuple[str, ...]]:
-        """Return what each placeholder stands for, as far as it is known; a list may have more than one of it."""
+        """Return the values of each known placeholder; in a list a placeholder may have several values."""
         known = {
             "Partition": self.partition,
             "DnsSuffix": DNS_SUFFIXES.get(self.partition or ""),
@@ -175,7 +175,7 @@ class Values(NamedTuple):
             "AdministratorArn": self.administrator,
         }
         found = {name: (value,) for name, value in known.items() if value is not None}
-        # Without operators there is only the administrator, who stands beside them.
+        # Without operators the list in the policy contains only the administrator.
         return {**found, **({"KeyArn": self.keys} if self.keys else {}), "OperatorArn": self.operators}
 
 
@@ -194,7 +194,7 @@ def region(text: str) -> str:
 
 
 def prefix(text: str) -> str:
-    """Return `text` if it can stand in a policy and before a key as it is; raise UsageError."""
+    """Return `text` if a policy and a key can contain it unchanged; raise UsageError."""
     if len(text) <= _LONGEST_PREFIX and re.fullmatch(_PREFIX, text):
         return text
     raise UsageError(
@@ -215,9 +215,9 @@ def principal(text: str) -> str:
 
 
 def settled(values: Values, surroundings: Optional[str] = None) -> Values:
-    """Return the values with what their ARNs say of partition, region and account; `surroundings` is a region.
+    """Return the values completed by the partition, region and account in their ARNs.
 
-    Raises UsageError where they do not fit each other.
+    `surroundings` is the region to use if no value names one. Raises UsageError if the values contradict each other.
     """
     keys = [key.split(":")[:5] for key in values.keys]
     people = [
@@ -225,7 +225,7 @@ def settled(values: Values, surroundings: Optional[str] = None) -> Values:
     ]
     _refuse_foreign_people(values, people)
     where = values.region or next((key[3] for key in keys), None) or surroundings
-    # The people's first: a key may be of another account than the bucket.
+    # The ARNs of people first, because the key may belong to another account than the bucket.
     account = values.account or next((arn[4] for arn in (*people, *keys)), None)
     partition = values.partition or next((arn[1] for arn in (*keys, *people)), None) or _partition_of(where)
     if where is not None and _partition_of(region(where)) != partition:
@@ -254,7 +254,7 @@ def _partition_of(region: Optional[str]) -> str:
     return next((name for start, name in _OTHERS.items() if (region or "").startswith(start)), _STANDARD)
 
 
-# Parsers of the core under the names of what they are of here.
+# Parsers of other modules, under the names of the options here.
 account = trust.account
 key = trust.key_arn
 bucket = aws_names.bucket_name
@@ -265,7 +265,7 @@ _PARAMETER = re.compile(r"^  ([A-Za-z0-9]+):\n(?:    .*\n)*", re.MULTILINE)
 
 
 def parameters(values: Values) -> dict[str, str]:
-    """Return the stack's parameters, as far as the values say them; raise UsageError for what it does not take."""
+    """Return the stack's parameters that the values give; raise UsageError for a value that the stack does not take."""
     if values.keys or values.account or values.partition:
         raise UsageError("the stack makes its own key, in the account and partition that it is deployed in")
     if len(values.operators) > 1:
@@ -296,7 +296,7 @@ def with_defaults(template: str, defaults: Mapping[str, str]) -> str:
 
 
 def _with_default(parameter: str, default: str) -> str:
-    """Return the lines of a parameter with its default below its type, in the place of another one."""
+    """Return the lines of a parameter with this default below its type; it replaces another default."""
     lines = [line for line in parameter.splitlines(keepends=True) if not line.startswith("    Default:")]
     (type_,) = (number for number, line in enumerate(lines) if line.startswith("    Type:"))
     return "".join((*lines[: type_ + 1], f"    Default: {json.dumps(default)}\n", *lines[type_ + 1 :]))

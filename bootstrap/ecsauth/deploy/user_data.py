@@ -1,7 +1,7 @@
-"""What an instance is told at its launch: a script of root's that fetches ecsauth and boots.
+"""Generate EC2 user data: a script that root runs at the launch of an instance, and that fetches ecsauth and boots.
 
-Everybody who may describe the instance can read it, and CloudFormation may have substituted in it: it holds no secret,
-and no value that a shell, YAML or `Fn::Sub` would take for anything but itself. The script uses no `${`.
+Every principal that may describe the instance can read user data, so the script contains no secret. CloudFormation may
+substitute in it, so no value has a meaning for a shell, YAML or `Fn::Sub`, and the script uses no `${`.
 """
 
 from __future__ import annotations
@@ -24,31 +24,32 @@ LARGEST = 16_384
 BAKED, PROGRAM, PYTHON = "ecsauth", "/usr/local/bin/ecsauth", "python3"
 FORMS = ("sh", "cloud-config", "mime")
 
-# What single quotes hold in every shell, less what YAML or Fn::Sub would read.
+# The characters that single quotes protect in every shell, except those with a meaning in YAML or Fn::Sub.
 _SAFE = r"[ -~]+"
 _UNSAFE = "'\\`$"
 _PROGRAM = rf"{BAKED}|(/[A-Za-z0-9._+-]+)+"
 _PYTHON = r"python3(\.[0-9]{1,2})?"
 _SHA256 = r"[0-9a-f]{64}"
 _OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-# Everybody can write there, and root runs the program.
+# Every user can write to these, but root runs the program.
 _OPEN = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - to refuse them
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 
 
 class ArchiveSource(NamedTuple):
-    """The boot archive: where it stands in S3, and the SHA-256 by which it is believed."""
+    """The boot archive: its S3 URI, and the SHA-256 that verifies it."""
 
     uri: aws_names.S3URI
     sha256: str
 
 
 class UserDataSpec(NamedTuple):
-    """What the script is to do.
+    """The parameters of the script.
 
-    `arguments` are those of `boot`, the URI first, without --launch and --persist; `launch` is as boot takes it.
-    `program` is where ecsauth is, or is put; without `archive` it is there, with it `python` runs it. `kms_keys`
-    say in which region and partition S3 is, unless `region` and `endpoint` do: S3 takes keys of the bucket's region.
+    `arguments` are those of `boot`, the URI first, without --launch and --persist; `launch` is the value of --launch.
+    `program` is the path of ecsauth. Without `archive` the AMI contains it; with `archive` the script writes it there,
+    and `python` runs it. The region and partition of the bucket follow from `kms_keys`, because S3 takes only keys of
+    the bucket's region, unless `region` and `endpoint` are given.
     """
 
     arguments: tuple[str, ...]
@@ -63,9 +64,9 @@ class UserDataSpec(NamedTuple):
 
 
 def render(order: UserDataSpec, form: str, gate: UnitFile, signer: str) -> str:
-    """Return the user data; raise UsageError for what is unsafe.
+    """Return the user data; raise UsageError for an unsafe value.
 
-    `gate` is the drop-in that boot lays. `signer` is the source of `aws.sigv4.sign`, by which boot signs.
+    `gate` is the drop-in that boot writes. `signer` is the source of `aws.sigv4.sign`, which boot uses, too.
     """
     made = _script(order, gate, signer)
     if form != "sh":
@@ -92,7 +93,7 @@ def region(text: str) -> str:
 
 
 def program(text: str) -> str:
-    """Return `text` if it is an absolute path of plain characters, or the plain name; raise UsageError."""
+    """Return `text` if it is an absolute path of plain characters, or `ecsauth` alone; raise UsageError."""
     if not re.fullmatch(_PROGRAM, text) or {".", ".."} & set(text.split("/")):
         raise UsageError("takes an absolute path of letters, digits and . _ + -")
     if text.startswith(tuple(f"{folder}/" for folder in _OPEN)):
@@ -118,7 +119,7 @@ def endpoint(text: str) -> str:
 
 
 def _script(order: UserDataSpec, gate: UnitFile, signer: str) -> str:
-    """Return the script: with an archive all three parts, else what an AMI needs that has ecsauth already."""
+    """Return the script: hold, fetch and boot with an archive; only boot if the AMI contains ecsauth."""
     installed = program(order.program or (PROGRAM if order.archive else BAKED))
     if order.archive and installed == BAKED:
         raise UsageError("--program takes an absolute path where the archive is put there", f"as {PROGRAM}")
@@ -145,18 +146,18 @@ def _fetch(interpreter: str, words: tuple[str, ...], signer: str) -> str:
 
 
 def _function(source: str) -> str:
-    """Return the source of a function without its docstring and types."""
+    """Return the source of a function without its docstring and annotations."""
     source = re.sub(r' +""".*?"""\n', "", source, flags=re.DOTALL)
     return re.sub(r': (?:str|"[^"]+")(?=[,)])| -> str(?=:)', "", source) + "\n"
 
 
 def _dense(program: str) -> str:
-    """Return a program with an indentation of one: user data have to be short."""
+    """Return a program indented by one space instead of four, because user data must be short."""
     return re.sub(r"^(?:    )+", lambda blank: " " * (len(blank[0]) // 4), program, flags=re.MULTILINE)
 
 
 def _safe(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words of a command; raise UsageError, with the option and not the word, for one that breaks out."""
+    """Return the words of a command; raise UsageError for an unsafe word. It names the option and not the word."""
     for option, one in zip(("", *words), words):
         if not re.fullmatch(_SAFE, one) or set(_UNSAFE) & set(one):
             raise UsageError(
@@ -167,7 +168,7 @@ def _safe(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _region(order: UserDataSpec) -> tuple[str, str]:
-    """Return region and partition of the bucket, which are those of its keys; raise UsageError."""
+    """Return the region and partition of the bucket, which are those of its keys; raise UsageError."""
     partitions, regions = ({key.split(":")[field] for key in order.kms_keys} for field in (1, 3))
     if len(partitions) > 1:
         raise UsageError("the KMS keys are of several partitions, and the bucket is in one")
@@ -180,7 +181,7 @@ def _region(order: UserDataSpec) -> tuple[str, str]:
 
 
 def _place(uri: aws_names.S3URI, where: str, partition: str, own: Optional[str]) -> tuple[str, str]:
-    """Return host, and path with query, by which S3 is asked for the object; raise UsageError."""
+    """Return the host, and the path with query, of the request to S3; raise UsageError."""
     path = "/" + quote(uri.key, safe="/~")
     if own:
         host, path = own[len("https://") :], f"/{uri.bucket}{path}"
@@ -188,20 +189,20 @@ def _place(uri: aws_names.S3URI, where: str, partition: str, own: Optional[str])
         raise UsageError(f"where S3 is in partition {partition} is not known", "give --endpoint-url https://HOST")
     else:
         host = f"s3.{where}.{DNS_SUFFIXES[partition]}"
-        # The certificate of S3 is for names without a dot in the bucket's.
+        # The certificate of S3 does not cover a bucket name with a dot.
         host, path = (host, f"/{uri.bucket}{path}") if "." in uri.bucket else (f"{uri.bucket}.{host}", path)
     version = f"?versionId={quote(uri.version_id, safe='~')}" if uri.version_id else ""
     return host, path + version
 
 
 def _cloud_config(script: str) -> str:
-    """In a shell of its own, within the one in which all lines of runcmd run: `exit` ends that one only."""
+    """Return the script as cloud-config, in a subshell: `exit` must not end the one shell that runs all of runcmd."""
     block = "".join(f" {line}\n" if line else "\n" for line in ("(", *script.splitlines()[1:], ")"))
     return f"#cloud-config\nruncmd:\n- |\n{block}"
 
 
 def _mime(script: str) -> str:
-    """The same script gives the same bytes: the boundary is of its own making."""
+    """Return the script as a MIME message. The boundary is fixed, so that the same script gives the same bytes."""
     return f"""\
 Content-Type: multipart/mixed; boundary={_BOUNDARY}
 MIME-Version: 1.0
@@ -214,10 +215,10 @@ Content-Type: text/x-shellscript
 """
 
 
-# No line of a script is one of these: each begins with two hyphens.
+# The boundary line begins with two hyphens; no line of a script does.
 _BOUNDARY = "ecsauth"
 
-# boot lays its own gate; but not where it cannot begin, or cannot write there.
+# boot writes the gate itself, unless it cannot start or cannot write there.
 _ONLY = "# Written by ecsauth user-data. Holds no secret. Where boot has not held the agent back, it is switched off.\n"
 _UNLESS_HELD = """\
  || {{ s=$?; \
@@ -248,9 +249,9 @@ _FETCH = """\
 {program}END
 """
 _BOOT = "\n"
-# Python: ecsauth needs it anyway, so nothing else has to be there. The credentials stay in this one process: no
-# argument list, environment or file ever has them, and no fault of those that can happen has them in its text. It runs
-# with 3.6 too, so that the archive can say what it needs. http.client would cost a third of the time.
+# Python, because ecsauth needs it anyway. The credentials stay in this one process: no argument list, environment,
+# file or error message contains them. The program also runs with Python 3.6, so that the archive can report which
+# Python it needs. http.client would cost a third of the time.
 _SIGNER = "# SIGNER\n"
 _PROGRAM_TEXT = """\
 import hashlib, hmac, json, os, signal, socket, ssl, sys, time

@@ -1,9 +1,8 @@
-"""Why does it not work? Checks as values, each made of a probe of the world and a judgement of what it found.
+"""Find out why an instance does not boot: checks as values, each made of a probe and a judgement of its result.
 
-The checks stand in a table, in the order in which they are reported. Each says which others it needs, and whose value
-its probe is called with; the order in which they are carried out follows from that. A check whose prerequisite does not
-hold is skipped: what follows from a cause is not another cause. Every probe is bounded, and all of them together keep
-one deadline.
+The checks are in a table, in the order of the report. Each check names the checks that it needs, and the check whose
+value its probe takes. The order of execution follows from that. A check whose prerequisite failed is skipped, because
+a consequence is not another cause. Each probe has a time limit, and all of them together have one deadline.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from ecsauth.timing import Clock
 
-# Less than this is no try: it would blame the wrong one for the time.
+# With less time left, in seconds, a probe is not started: its timeout would be blamed on the wrong check.
 _SHORTEST = 0.2
 _HOLDS = (CheckOutcome.OK, CheckOutcome.WARNING)
 
@@ -34,14 +33,14 @@ def _nothing() -> None:
 
 
 def _never(_: Any) -> bool:
-    """Say that the needs count, whatever is examined."""
+    """Return False: the needs count for every subject."""
     return False
 
 
 class ProbeResult(Generic[Value]):
-    """What a probe found: the verdict, and a value for the checks after it, None where there is none.
+    """The result of a probe: the verdict, and a value for later checks, None if there is none.
 
-    `close` is called when all checks have ended.
+    `close` is called after all checks have ended.
     """
 
     __slots__ = ("close", "value", "verdict")
@@ -54,17 +53,17 @@ class ProbeResult(Generic[Value]):
 
 AnyResult = Union[Diagnosis, ProbeResult[Any]]
 AnyProbe = Callable[..., AnyResult]
-# A probe that leaves a value.
+# A probe that returns a value.
 Gives = Callable[..., ProbeResult[Value]]
 
 
 class Check(Generic[Subject]):
-    """A row of the table; it names other checks by their probes.
+    """A row of the table. It names other checks by their probes.
 
-    The probe is called with what is examined. The checks in `needs` have to hold before it, unless `unless` says of
-    what is examined that they do not count. So has the one that it `takes`, and the probe gets the value of that too.
-    Those that it `hears` only come before it: the probe gets their values, None where there is none. Where the check
-    is `spare` no boot depends on it: it comes last, and that it cannot be told is no failure.
+    The probe is called with the subject. The checks in `needs` must have passed, unless `unless` returns True for the
+    subject. The check in `takes` must have passed, too, and the probe also gets its value. The checks in `hears` only
+    run before: the probe gets their values, None if there is none. No boot depends on a `spare` check: it runs last,
+    and it is skipped if its probe raises an error.
     """
 
     @overload
@@ -125,11 +124,11 @@ class Check(Generic[Subject]):
         self.spare = spare
 
     def comes_after(self) -> tuple[AnyProbe, ...]:
-        """Return the probes of the checks before it."""
+        """Return the probes of the checks that must run before this one."""
         return (*self.needs, *self.takes, *self.hears)
 
     def conditions(self, subject: Subject) -> tuple[AnyProbe, ...]:
-        """Return the probes of the checks that have to hold."""
+        """Return the probes of the checks that must have passed."""
         return self.takes if self.unless(subject) else (*self.needs, *self.takes)
 
 
@@ -148,9 +147,9 @@ class _Ended(NamedTuple):
 def examine(
     checks: Sequence[Check[Subject]], subject: Callable[[float], Subject], clock: Clock, seconds: float
 ) -> tuple[CheckResult, ...]:
-    """Carry out the checks one after the other within `seconds`; return their results in the order of the table.
+    """Run the checks one after the other within `seconds`; return their results in the order of the table.
 
-    `subject` returns what is examined, as a probe is given it that may take so many seconds.
+    `subject` is called with the time limit of each probe, in seconds, and returns the subject to pass to it.
     """
     deadline = Deadline(clock, seconds)
     verdicts: dict[str, Diagnosis] = {}
@@ -165,7 +164,7 @@ def examine(
 
 
 def ordered(checks: Sequence[Check[Subject]]) -> tuple[Check[Subject], ...]:
-    """Return the checks as they are carried out: in the order of the table, but each after those that it names."""
+    """Return the checks in the order of execution: that of the table, but each check after those that it names."""
     by_probe = {check.probe: check for check in checks}
     found: dict[str, Check[Subject]] = {}
 
@@ -202,10 +201,10 @@ def _result(
 
 
 def _cause(check: Check[Subject], conditions: tuple[AnyProbe, ...], ended: Mapping[AnyProbe, _Ended]) -> Optional[str]:
-    """Return the name of the check that keeps this one from being carried out, None where all of them hold."""
+    """Return the name of the check because of which this one is skipped, None if all conditions are met."""
     for probe in conditions:
         name, result = ended[probe]
         if result.verdict.outcome not in _HOLDS or (probe in check.takes and result.value is None):
-            # That one may itself have been skipped for want of another, which is the cause.
+            # If that check was itself skipped because of another one, the other one is the cause.
             return result.verdict.needs or name
     return None

@@ -33,9 +33,9 @@ _MOST_CODES = 5
 
 
 class ServiceOrdering(NamedTuple):
-    """What systemd shows of ecs.service: the units that it starts after, and its drop-ins.
+    """ecs.service as systemd shows it: the units that it starts after, and its drop-ins.
 
-    `is_marked` tells whether a checked file stands in the env-file's place, None where that cannot be seen.
+    `is_marked` tells whether the mark of a validated env-file exists, None if unknown.
     """
 
     after: frozenset[str]
@@ -44,7 +44,7 @@ class ServiceOrdering(NamedTuple):
 
 
 class Timer(NamedTuple):
-    """What systemd shows of the timer; `next_run` is its own words, nothing where it has none."""
+    """The timer as systemd shows it; `next_run` is systemd's own text, empty if there is none."""
 
     loaded: bool
     active: bool
@@ -62,7 +62,7 @@ def python(version: tuple[int, ...]) -> Diagnosis:
 def file(
     path: str, placed: Optional[Placed], data: Optional[bytes], *, installed: bool, verified: Optional[bytes] = None
 ) -> Diagnosis:
-    """Judge what stands in the env-file's place; `installed`: ecsauth has put a file there, that of `verified`."""
+    """Judge the env-file. `installed` tells whether ecsauth has installed one, `verified` is its verified copy."""
     if placed is None or data is None:
         if installed:
             return failed(f"there is no {path}, where ecsauth had put one", _BOOT)
@@ -82,7 +82,7 @@ def file(
 
 
 def _counted(found: tuple[Finding, ...], word: str) -> str:
-    """Return how many there are, and which: a message holds no value."""
+    """Return the number of findings and their codes. A message contains no value of the env-file."""
     if len(found) == 1:
         line = f" in line {found[0].line}" if found[0].line is not None else ""
         return f"1 {word}: {found[0].code}{line}, {found[0].message}"
@@ -92,7 +92,7 @@ def _counted(found: tuple[Finding, ...], word: str) -> str:
 
 
 def agent(runs: Runs, answer: Optional[Registration], cluster: Optional[str], *, installed: bool) -> Diagnosis:
-    """Judge the agent, by what runs it and by its own answer."""
+    """Judge the agent by its container or service, and by its own answer."""
     if runs.way is None and answer is None:
         return (failed if installed else warning)("there is neither a container ecs-agent nor a service", _BOOT)
     if not runs.running and answer is None:
@@ -113,7 +113,7 @@ def agent(runs: Runs, answer: Optional[Registration], cluster: Optional[str], *,
 
 
 def ordering(order: ServiceOrdering) -> Diagnosis:
-    """Judge whether the service can start before the file has been checked."""
+    """Judge whether the service can start before a validated env-file is installed."""
     if GATE not in order.drop_ins:
         return warning(
             f"ecs.service starts whether a checked file is there or not ({GATE} is not in effect)",
@@ -127,7 +127,7 @@ def ordering(order: ServiceOrdering) -> Diagnosis:
 
 
 def timer(shown: Optional[Timer]) -> Diagnosis:
-    """Judge what renews the file."""
+    """Judge the timer that renews the env-file."""
     if shown is None:
         return skipped("needs systemd")
     if not shown.loaded:
@@ -138,17 +138,18 @@ def timer(shown: Optional[Timer]) -> Diagnosis:
     return ok(f"{TIMER} is active" + (f", next run {shown.next_run}" if shown.next_run else ""))
 
 
-# S3 takes a request whose time is off by 15 minutes at most; by then certificates and logs mislead long since.
+# S3 accepts a request whose time is off by 15 minutes at most, but a smaller offset already makes certificates and
+# logs misleading. In seconds.
 _ODD, _TOO_FAR = 5, 300
 _OK, _NOT_FOUND, _SERVER_ERROR = 200, 404, 500
-# In place of a status: nothing was sent back in time; nobody is to be asked.
+# Instead of a status: no answer in time; the service is switched off by the environment.
 SILENT, OFF = 0, -1
 _GIVE_BOTH = "give --region and --bucket-owner"
 _OPTIONS = ("aws", "ec2", "modify-instance-metadata-options", "--instance-id", INSTANCE)
 
 
 class Metadata(NamedTuple):
-    """What the metadata service answered: to the request for a token, and to one without a token (version 1).
+    """The answers of the metadata service to the request for a token, and to one without a token (version 1).
 
     A status may be SILENT or OFF.
     """
@@ -159,9 +160,9 @@ class Metadata(NamedTuple):
 
 
 class Role(NamedTuple):
-    """What the metadata service says of the role: its name, None without one, and of its credentials no more than this.
+    """The role in the metadata service: its name, None if there is none, and the status of its credentials.
 
-    `code` is Success or why there are none; they hold until `expires`, in seconds since the epoch.
+    `code` is Success, or the reason why there are no credentials. `expires` is in seconds since the epoch.
     """
 
     name: Optional[str]
@@ -170,14 +171,14 @@ class Role(NamedTuple):
 
 
 class Offset(NamedTuple):
-    """By how many seconds this machine's clock is ahead of somebody else's."""
+    """The seconds by which this machine's clock is ahead of another clock, that of `of`."""
 
     seconds: float
     of: str
 
 
 def metadata(answer: Metadata, *, instead: str = "") -> Diagnosis:
-    """Judge the metadata service; `instead` says what is used where it does not answer."""
+    """Judge the metadata service; `instead` names what is used if it does not answer."""
     verdict = _metadata(answer)
     if instead and verdict.outcome is CheckOutcome.FAILED:
         return warning(f"{verdict.said}; {instead}", verdict.fix)
@@ -239,7 +240,7 @@ def role(found: Role, now: int) -> Diagnosis:
 
 
 def region(name: Optional[str], owner: Optional[str]) -> Diagnosis:
-    """Judge region and the account that has to own the bucket."""
+    """Judge the region, and the account that must own the bucket."""
     if name is None:
         return failed("is not known", "give --region, the bucket's region")
     if owner is None:
@@ -248,12 +249,12 @@ def region(name: Optional[str], owner: Optional[str]) -> Diagnosis:
 
 
 def given(what: str) -> Diagnosis:
-    """Say which credentials are used instead of the role's."""
+    """Report the credentials that are used instead of the role's."""
     return ok(f"{what} used, not the credentials of the role")
 
 
 def time(offsets: tuple[Offset, ...]) -> Diagnosis:
-    """Judge this machine's clock by what others said, the best first."""
+    """Judge this machine's clock by its offsets to other clocks, the most reliable first."""
     if not offsets:
         return skipped("needs an answer of S3 or of the metadata service with a date")
     off = offsets[0]
@@ -268,5 +269,5 @@ def time(offsets: tuple[Offset, ...]) -> Diagnosis:
 
 
 def caller(arn: Optional[str]) -> Diagnosis:
-    """Say whose the credentials are; `boot` can do without STS, which knows it."""
+    """Report the owner of the credentials. STS provides it, but `boot` does not need STS."""
     return skipped("STS does not say whose the credentials are") if arn is None else ok(arn)

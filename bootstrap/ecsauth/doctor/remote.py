@@ -1,7 +1,7 @@
-"""The bucket, the object and its key: what S3's answers to several probes mean together.
+"""Judge the bucket, the object and its key from S3's answers to several probes.
 
-S3 has one answer, 403, for an object that is not there (to who may not list the bucket), for a bucket of another
-account than expected, and for a plain denial. None of the probes uses content.
+S3 answers 403 in three cases: the object does not exist and the caller may not list the bucket; the bucket belongs to
+another account than expected; access is denied. No probe uses the content of the object.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ecsauth.status.judgement import Diagnosis
 
 _FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 405
-# What S3 says of such a denial, in small letters (IAM User Guide, "Troubleshoot access denied error messages").
+# S3's words for such a denial, in lower case (IAM User Guide, "Troubleshoot access denied error messages").
 _OF_POLICY = ("explicit deny in a resource-based policy", "vpc endpoint policy")
 _ANOTHER = (
     "if that is meant give --bucket-owner, else choose another bucket: whoever owns this one could feed a configuration"
@@ -27,9 +27,9 @@ _ANOTHER = (
 
 
 class ProbeAnswer(NamedTuple):
-    """S3's answer to one probe: ok, or with an error `status`, S3's reason for it, and what that means with its fix.
+    """S3's answer to one probe: a success, or an error `status` with S3's reason, its meaning and its fix.
 
-    `date` is the one of the answer's head, as an offset of this machine's clock; `region` is where the bucket is.
+    `offset` is this machine's clock against the date of the answer, in seconds. `region` is the bucket's region.
     """
 
     status: int
@@ -43,17 +43,17 @@ class ProbeAnswer(NamedTuple):
 
     @property
     def is_ok(self) -> bool:
-        """Whether S3 did what it was asked for."""
+        """Whether the request succeeded."""
         return self.status < 300  # noqa: PLR2004 - the successes of HTTP
 
     @property
     def is_denial(self) -> bool:
-        """Whether S3 says no more than no."""
+        """Whether S3 denies access without a known meaning."""
         return self.status == _FORBIDDEN and not self.meaning
 
 
 class BucketAnswers(NamedTuple):
-    """HeadBucket and ListObjectsV2 with the expected owner, HeadBucket without it; None: not asked."""
+    """HeadBucket and ListObjectsV2 with the expected owner, HeadBucket without it; None: not requested."""
 
     owned: ProbeAnswer
     listing: Optional[ProbeAnswer] = None
@@ -61,7 +61,7 @@ class BucketAnswers(NamedTuple):
 
 
 class ObjectAnswers(NamedTuple):
-    """HeadObject with the expected owner; where that fails: without it, the listing, and GetObject, for its reason."""
+    """HeadObject with the expected owner; if it fails: HeadObject without it, the listing, GetObject for its reason."""
 
     owned: ProbeAnswer
     anyone: Optional[ProbeAnswer] = None
@@ -70,7 +70,7 @@ class ObjectAnswers(NamedTuple):
 
 
 def bucket(answers: BucketAnswers, uri: S3URI, owner: str, region: str) -> Diagnosis:
-    """Judge the bucket: there, in the region, of the account."""
+    """Judge the bucket: whether it exists, its region, its owner."""
     owned, listing, anyone = answers
     if owned.status == _NOT_FOUND or (listing is not None and listing.status == _NOT_FOUND):
         return failed(f"{uri.bucket} does not exist", "is its name right?")
@@ -86,7 +86,7 @@ def bucket(answers: BucketAnswers, uri: S3URI, owner: str, region: str) -> Diagn
 
 
 def key(answers: ObjectAnswers, uri: S3URI, owner: str, now: int) -> Diagnosis:
-    """Judge whether the object is there, and whether the role may see it."""
+    """Judge whether the object exists, and whether the role may read its metadata."""
     owned = answers.owned
     if owned.is_ok and owned.facts is not None:
         age = timing.in_words(now - owned.facts.last_modified)
@@ -104,7 +104,7 @@ def key(answers: ObjectAnswers, uri: S3URI, owner: str, now: int) -> Diagnosis:
 
 
 def kms(got: ProbeAnswer, facts: Optional[ObjectFacts], pins: Optional[Pins]) -> Diagnosis:
-    """Judge whether the key can be used, and whether it is one of those that the instance insists on."""
+    """Judge whether the key can be used, and whether it is one of the keys that the instance accepts."""
     if not got.is_ok:
         name = facts.kms_key if facts is not None else None
         fix = got.fix
@@ -141,9 +141,9 @@ def _absent(uri: S3URI) -> Diagnosis:
 
 
 def _denied(answers: ObjectAnswers, reason: str, uri: S3URI, owner: str) -> Diagnosis:
-    """Tell the causes of one and the same 403 apart.
+    """Distinguish the causes of a 403.
 
-    Within one account S3 names the action that it misses: s3:ListBucket for an object that is not there (S3 User Guide,
+    Within one account S3 names the missing permission: s3:ListBucket for an object that does not exist (S3 User Guide,
     "Troubleshoot access denied errors").
     """
     listing, anyone = answers.listing, answers.anyone

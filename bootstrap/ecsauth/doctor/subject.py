@@ -1,4 +1,4 @@
-"""What `doctor` examines: what the command was given, and where it was given nothing, what the last run recorded."""
+"""The subject of `doctor`: the options of the command and, where an option is missing, the state of the last run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ecsauth.boot.state import Installed, Source, State
     from ecsauth.status.observed import Unreadable
 
-# What beats the role of the instance, as the SDK looks for credentials (botocore, credentials.py).
+# These take precedence over the role of the instance, in the order of the SDK (botocore, credentials.py).
 _GIVEN = (
     "AWS_ACCESS_KEY_ID",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -25,16 +25,16 @@ _GIVEN = (
 
 
 class BucketPlace(NamedTuple):
-    """Where the bucket is, and the account that has to own it."""
+    """The region of the bucket, and the account that must own it."""
 
     region: str
     owner: str
 
 
 class DoctorRequest(NamedTuple):
-    """What the command was given; `deadline` is in seconds, for all checks together.
+    """The options of the command; `deadline` is in seconds, for all checks together.
 
-    `launch` is how the agent is started: `service`, `docker`, `none`, or `auto`. `region` may be of the environment.
+    `launch` is the launch mode: `service`, `docker`, `none`, or `auto`. `region` may come from the environment.
     """
 
     uri: Optional[S3URI]
@@ -51,9 +51,9 @@ class DoctorRequest(NamedTuple):
 class ExaminedInstance(NamedTuple):
     """This instance before anything is probed.
 
-    `uri` and `file` are those that are examined. `unreadable` is why there is no `state`, where there may be one.
-    `credentials` says which ones beat the role's, nothing where the role's count. `supervisor` runs the agent's
-    service, None where there is no such service. A probe may take so many `seconds`.
+    `uri` and `file` are the object and the env-file to examine. `unreadable` is why the recorded state cannot be read.
+    `credentials` names those that take precedence over the role's, empty if none do. `supervisor` runs the agent's
+    service, None if there is no such service. `seconds` is the time limit of a probe.
     """
 
     request: DoctorRequest
@@ -67,34 +67,34 @@ class ExaminedInstance(NamedTuple):
 
     @property
     def installed(self) -> Optional[Installed]:
-        """What the last run has installed, None where nothing is recorded."""
+        """The installed version in the state, None if there is none."""
         return self.state.installed if self.state is not None else None
 
     @property
     def recorded(self) -> Optional[Source]:
-        """What is recorded of the object that is examined, None where the record is about another one."""
+        """The terms in the state, None if the state is about another object."""
         source = self.installed.source if self.installed is not None else None
         return source if source is not None and source.uri == str(self.uri) else None
 
     @property
     def owner(self) -> Optional[str]:
-        """The account that has to own the bucket; None: the instance's own."""
+        """The account that must own the bucket; None means the instance's own."""
         return self.request.bucket_owner or (self.recorded.bucket_owner if self.recorded is not None else None)
 
     @property
     def region(self) -> Optional[str]:
-        """The bucket's region; None: the instance's own."""
+        """The bucket's region; None means the instance's own."""
         return self.request.region or (self.state.region if self.state is not None and self.recorded else None)
 
     @property
     def pins(self) -> Optional[Pins]:
-        """What must hold of the object, None where no key is given or recorded."""
+        """The conditions on the object, None if no key is given or recorded."""
         keys = self.request.kms_keys or (self.recorded.kms_keys if self.recorded is not None else None)
         return Pins(keys, self.uri.version_id if self.uri is not None else None) if keys is not None else None
 
     @property
     def starts_none(self) -> str:
-        """Why no agent is looked for, nothing where one is ecsauth's business: by what was told, or recorded."""
+        """Why no agent is expected, by --launch or the state; empty if ecsauth starts one."""
         if self.request.launch == "none":
             return "--launch none does without it"
         told = self.request.launch == "auto" and self.state is not None and self.state.leaves_agent
@@ -105,23 +105,23 @@ class ExaminedInstance(NamedTuple):
         return bool(self.credentials)
 
     def gives_place(self) -> bool:
-        """Tell whether the metadata service need not be asked where the bucket is, and whose."""
+        """Tell whether the bucket's region and owner are known without the metadata service."""
         return self.region is not None and self.owner is not None
 
     def place(self, identity: Optional[Identity]) -> tuple[Optional[str], Optional[str]]:
-        """Return the bucket's region and the account that has to own it: the `identity`'s where none is given."""
+        """Return the bucket's region and the account that must own it; a missing value comes from `identity`."""
         region = self.region or (identity.region if identity is not None else None)
         account = identity.account if identity is not None else None
         return region, self.owner if self.owner is not None else account
 
     def needs_no_engine(self) -> bool:
-        """Tell whether the agent can run without docker's being asked: as a service, or not at all."""
+        """Tell whether docker need not be asked for the agent, because it runs as a service or not at all."""
         by_docker = self.request.launch == "docker" or (self.request.launch == "auto" and not self.supervisor)
         return bool(self.starts_none) or not by_docker
 
 
 def given_credentials(profile: Optional[str], environment: Mapping[str, str]) -> str:
-    """Say which credentials beat the role's, nothing where the role's count."""
+    """Name the credentials that take precedence over the role's; an empty string if there are none."""
     if profile:
         return f"the profile {profile} is"
     return next((f"{name} is" for name in _GIVEN if environment.get(name)), "")

@@ -18,7 +18,7 @@ class SystemClock:
         return time.monotonic()
 
     def moment(self) -> Moment:
-        """Return the point in time that it is now, within this boot of the machine, random(4)."""
+        """Return the present time within this boot of the machine; random(4) describes the boot ID."""
         boot = ""
         with contextlib.suppress(OSError), open(_BOOT_ID, encoding="ascii") as file:
             boot = file.read(64).strip()

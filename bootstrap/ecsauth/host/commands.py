@@ -1,8 +1,7 @@
 """The machine's own commands: docker, systemctl, iptables.
 
-They run without the caller's environment: a name without a value in an env-file would make docker copy from it, and
-what is not there cannot be inherited. They run in a session of their own: a Ctrl-C is for ecsauth, which then puts
-things back.
+They run without the caller's environment, because docker copies the value of a name without a value in an env-file from
+it. They run in a separate session, so that Ctrl-C reaches only ecsauth, which then rolls back.
 """
 
 from __future__ import annotations
@@ -11,14 +10,14 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Optional
 
-from ecsauth.boot.command_error import complaint, lacks_rights
+from ecsauth.boot.command_error import cause_of, lacks_rights
 from ecsauth.boot.plan import Ended
 from ecsauth.errors import LaunchError, reason_of
 
 if TYPE_CHECKING:
     from ecsauth.boot.plan import Command
 
-# What docker's own command line reads; nothing else of the environment is passed on.
+# The variables that docker's command line reads. No others are passed on.
 _KEPT = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
 # sysctl and iptables are in sbin, which a PATH may lack.
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -29,7 +28,7 @@ _INSTEAD = {
 
 
 class Commands:
-    """Runs commands, each within a time; they are looked for on PATH, then in the directories of `sbin`."""
+    """Runs commands, each with a time limit in seconds. It searches PATH, then the directories of `sbin`."""
 
     def __init__(self, sbin: str = _SBIN) -> None:
         self._sbin = sbin
@@ -59,7 +58,7 @@ class Commands:
             refusal = LaunchError(f"{name} cannot be executed")
             raise refusal.for_want_of_root(is_root=os.geteuid() == 0) from None
         except OSError as fault:
-            # No process, no descriptor, no memory: the command is not at fault.
+            # There is no process, no descriptor or no memory left: this is not a fault of the command.
             raise LaunchError(f"{_name(command)} cannot be run: {reason_of(fault)}") from None
         except subprocess.TimeoutExpired:
             raise LaunchError(f"{_name(command)} did not end within {seconds:.0f} s") from None
@@ -70,7 +69,7 @@ class Commands:
         done = self.call(command, seconds)
         if done.status:
             # It never holds a line of the env-file: docker is shown checked ones only.
-            failure = LaunchError(f"{_name(command)} failed: {complaint(done.err)}", *_hints(done.err))
+            failure = LaunchError(f"{_name(command)} failed: {cause_of(done.err)}", *_hints(done.err))
             if lacks_rights(done.err):
                 failure.for_want_of_root(is_root=os.geteuid() == 0)
             raise failure
@@ -83,7 +82,7 @@ def _program(name: str, path: str) -> Optional[str]:
 
 
 def _name(command: Command) -> str:
-    """Return the program and its verb, as `docker run`."""
+    """Return the program and its subcommand, as `docker run`."""
     verb = next((word for word in command[1:] if not word.startswith("-")), "")
     return f"{command[0]} {verb}".rstrip()
 

@@ -1,8 +1,8 @@
 """docker's credential helpers: programs called docker-credential-NAME that keep passwords in a keychain.
 
-Protocol: docker/docker-credential-helpers. The verb is the only argument, the server's URL comes on standard input, the
-answer is JSON on standard output; an error is text there, with exit status 1. Neither output is ever shown: a helper's
-complaint may quote what it was asked, or what it keeps.
+Protocol: docker/docker-credential-helpers. The verb is the only argument. Standard input has the server's URL, standard
+output has the answer as JSON, or an error as text with exit status 1. Neither output is ever shown, because the error
+of a helper may quote the request or a password.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "docker-credential-"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-# Somebody may have to unlock a keychain.
+# The user may have to unlock a keychain.
 _SECONDS = 60.0
 _MOST_BYTES = 1024 * 1024
 _BLOCK = 65_536
@@ -46,18 +46,18 @@ _RUN_IT = "run it by hand to see why:"
 
 
 class _TooLateError(LocalError):
-    """A helper's time is over."""
+    """A helper has exceeded its time limit."""
 
 
 class CredentialHelpers:
-    """Asks helpers, each question within a time and with a bound on the answer; one that was too late not again."""
+    """Calls helpers with a time limit and a size limit for each request. One that was too late is not called again."""
 
     def __init__(self, seconds: float = _SECONDS) -> None:
         self._seconds = seconds
         self._too_late: set[str] = set()
 
     def servers(self, helper: str) -> tuple[str, ...]:
-        """Return the servers that a helper has credentials for; raise LocalError if it does not say."""
+        """Return the servers for which a helper has credentials; raise LocalError if it fails."""
         status, output = self._ask(helper, "list", b"unused")
         if status:
             raise _failed(helper, "list", status, f"{_RUN_IT} {_PREFIX}{helper} list")
@@ -67,7 +67,7 @@ class CredentialHelpers:
         return servers
 
     def credential(self, helper: str, server: str) -> Optional[Credential]:
-        """Return the credential for a server, None if the helper has none; raise LocalError if it does not say."""
+        """Return the credential for a server, None if the helper has none; raise LocalError if it fails."""
         status, output = self._ask(helper, "get", server.encode())
         if status and docker_config.is_not_found(output):
             return None
@@ -76,11 +76,11 @@ class CredentialHelpers:
         credential = docker_config.credential(output)
         if credential is None:
             raise _rubbish(helper, "get", "a credential")
-        # docker-credential-pass answers with empty texts where it has nothing.
+        # docker-credential-pass answers with empty texts if it has no credential.
         return None if credential == ANONYMOUS else credential
 
     def _ask(self, helper: str, verb: str, question: bytes) -> tuple[int, bytes]:
-        """Return the helper's exit status and what it wrote to standard output."""
+        """Return the helper's exit status and its standard output."""
         if helper in self._too_late:
             raise _too_late(helper)
         environment = {name: value for name, value in os.environ.items() if _is_kept(name)}
@@ -92,7 +92,7 @@ class CredentialHelpers:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=environment,
-                # So that it can be ended with all that it has started.
+                # So that the helper and its children can be killed together.
                 start_new_session=True,
             )
         except OSError as fault:
@@ -112,7 +112,7 @@ def _is_kept(name: str) -> bool:
 
 
 def _found(helper: str) -> str:
-    """Return the program's path; like docker, never one that is found by a relative PATH."""
+    """Return the program's path. Like docker, ignore a program that is found by a relative PATH."""
     if not re.fullmatch(_NAME, helper):
         raise LocalError(
             "the name of a credential helper is none: it has to be of letters, digits, dots and dashes",
@@ -129,9 +129,9 @@ def _found(helper: str) -> str:
 
 
 def _conversed(child: subprocess.Popen[bytes], helper: str, question: bytes, end: float) -> tuple[int, bytes]:
-    """Ask, and read until the helper has ended; raise LocalError if that takes too long, or too much is said."""
+    """Send the request and read until the helper has ended; raise LocalError if it is too late or writes too much."""
     assert child.stdin is not None  # noqa: S101 - for the type checker
-    # Far below what a pipe holds: nothing waits here.
+    # The request is much smaller than the buffer of a pipe, so the write does not block.
     with contextlib.suppress(BrokenPipeError):
         child.stdin.write(question)
         child.stdin.flush()
@@ -146,7 +146,7 @@ def _conversed(child: subprocess.Popen[bytes], helper: str, question: bytes, end
 
 
 def _said(child: subprocess.Popen[bytes], helper: str, end: float) -> bytes:
-    """Return what comes on standard output; what comes on standard error is read, so that nothing stands still."""
+    """Return the standard output. Standard error is read, too, so that the helper does not block."""
     with selectors.DefaultSelector() as selector:
         said = {stream.fileno(): bytearray() for stream in (child.stdout, child.stderr) if stream}
         output = next(iter(said.values()))
@@ -175,7 +175,7 @@ def _too_late(helper: str) -> _TooLateError:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the helper if it is still there, with all that it has started; of one that has ended, daemons go on."""
+    """Kill the helper and its children if it still runs. If it has ended, daemons that it started keep running."""
     if child.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The env-file's place and ecsauth's own files."""
+"""The env-file on disk, and ecsauth's own files."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 __all__ = ["BACKUP_SUFFIX", "MARK", "LocalDisk", "PrivateDirectory", "write_private"]
 
 BACKUP_SUFFIX = ".before-ecsauth"
-# In the state's directory, while a checked file stands in the env-file's place.
+# This file exists in the state directory while the installed env-file is a validated one.
 MARK = "checked"
 _POLL = 0.1
-# The record, the same once more for the day on which the first is damaged, and a damaged one, for whoever looks.
+# The record, a second copy in case the first is damaged, and a damaged record kept for the operator.
 _RECORD, _SECOND, _ASIDE = "state.json", "state.json.second", "state.json.damaged"
 
 
 class LocalDisk:
-    """What `boot` keeps: the env-file, and beside it nothing; the rest in a directory of its own."""
+    """The files of `boot`: the env-file, and ecsauth's own files in a separate state directory."""
 
     def __init__(self, env_file: str, state_directory: str) -> None:
         folder, self._name = os.path.split(os.path.abspath(env_file))
@@ -40,7 +40,7 @@ class LocalDisk:
 
     @contextlib.contextmanager
     def locked(self, seconds: float) -> Iterator[None]:
-        """Keep other runs out, and clear away what a killed one left; raise UnreachableError after `seconds`."""
+        """Hold the lock, and remove the temporary files of a killed run; raise UnreachableError after `seconds`."""
         path = os.path.join(self._own.path, "lock")
         with self._own.opened(create=True) as directory:
             try:
@@ -59,9 +59,9 @@ class LocalDisk:
             files.close(lock)
 
     def state(self) -> State:
-        """Return what the last run recorded; raise DamagedError if that is not known.
+        """Return the recorded state; raise DamagedError if it cannot be parsed.
 
-        Where the record is damaged its second copy counts; a record that is not there was never made, or was removed.
+        If the record is damaged, its second copy is used. A missing record was never written, or was removed.
         """
         data = self._own.read(_RECORD)
         if data is None:
@@ -75,19 +75,22 @@ class LocalDisk:
             return second
 
     def remember(self, state: State) -> None:
-        """Record the state, twice; one that is recorded already is not written again.
+        """Record the state, twice. A state that is recorded already is not written again.
 
-        The second copy leaves out how the last run failed, and a disk that has no room for it stops nobody.
+        The second copy omits the failure of the last run. If it cannot be written, the run continues.
         """
         if state != self.state():
             self._own.write(_RECORD, states.to_json(state))
-        lasting = state._replace(failure=None)
+        without_failure = state._replace(failure=None)
         with contextlib.suppress(LocalError):
-            if lasting != (self._second() or State()):
-                self._own.write(_SECOND, states.to_json(lasting))
+            if without_failure != (self._second() or State()):
+                self._own.write(_SECOND, states.to_json(without_failure))
 
     def mend_record(self) -> Optional[str]:
-        """Keep a damaged record aside, put what is left in its place, and return what to tell; None: all is well."""
+        """Move a damaged record aside and replace it by its second copy, or by a new one.
+
+        Returns the warning to show, None if the record is not damaged.
+        """
         data = self._own.read(_RECORD)
         try:
             if data is not None:
@@ -113,48 +116,48 @@ class LocalDisk:
         return os.path.join(self._own.path, name)
 
     def env_file(self) -> Optional[SecretBytes]:
-        """Return what stands in the env-file's place; raise LocalError if the place is not safe."""
+        """Return the env-file, None if there is none; raise LocalError if its path is not safe."""
         return self._place.read(self._name)
 
     def env_file_mode(self) -> int:
-        """Return the permission bits of what stands in the env-file's place, 0600 where nothing does."""
+        """Return the permission bits of the env-file, 0600 if there is none."""
         return self._place.mode(self._name)
 
     def verified_copy(self) -> Optional[SecretBytes]:
-        """Return what ecsauth last proved good."""
+        """Return the last env-file that ecsauth verified and validated, None if there is none."""
         return self._own.read("verified")
 
     def pre_image(self) -> Optional[SecretBytes]:
-        """Return what stood in the env-file's place before the change under way."""
+        """Return the env-file before the open change, None if there was none."""
         return self._own.read("pre-image")
 
     def write_env_file(self, data: Optional[bytes], mode: int = states.PRIVATE) -> None:
-        """Put the env-file in its place; None removes it. Another mode is for a file that had it before."""
+        """Write the env-file; None removes it. A rollback passes the mode that the previous file had."""
         self._place.write(self._name, data, mode)
 
     def write_verified_copy(self, data: Optional[bytes]) -> None:
-        """Keep what was proved good; None removes it."""
+        """Write the verified copy; None removes it."""
         self._own.write("verified", data)
 
     def write_pre_image(self, data: Optional[bytes]) -> None:
-        """Keep what stands in the env-file's place; None says that nothing does."""
+        """Write the pre-image; None says that there is no env-file."""
         self._own.write("pre-image", data)
 
     def mark(self, *, checked: bool) -> None:
-        """Say, by a file that is there or not, that a checked file stands in the env-file's place."""
+        """Create the mark, a file, if the installed env-file was validated, else remove it."""
         is_marked = self._own.read(MARK) is not None
         if is_marked != checked:
             self._own.write(MARK, b"" if checked else None)
 
     def back_up(self, data: bytes) -> None:
-        """Keep a file that is not ecsauth's beside the env-file, once."""
+        """Keep a copy of a file that ecsauth did not install, beside the env-file, once."""
         backup = self._name + BACKUP_SUFFIX
         if self._place.read(backup) is None:
             self._place.write(backup, data)
 
 
 def _keep_private(descriptor: int, path: str) -> None:
-    """Let a file that has just been made have our mode, whatever the umask has taken from it."""
+    """Set the mode of a new file, because the umask may have removed bits."""
     try:
         if stat.S_IMODE(os.fstat(descriptor).st_mode) != states.PRIVATE:
             os.fchmod(descriptor, states.PRIVATE)

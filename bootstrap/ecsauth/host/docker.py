@@ -1,7 +1,7 @@
 """The Docker engine: its command line, and its socket.
 
-Of a container's environment, which holds the credentials, a plan needs the two variables that say where the agent keeps
-its state: docker is asked for the rest only to compare it with the env-file, in memory.
+The environment of the agent's container contains the credentials. A plan needs only the two variables that define where
+the agent saves its state. The other variables are read only to compare them with the env-file, in memory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ecsauth.boot import agent_state, docker_plan
 from ecsauth.boot.agent_state import Mount
-from ecsauth.boot.command_error import complaint, lacks_rights
+from ecsauth.boot.command_error import cause_of, lacks_rights
 from ecsauth.boot.docker import Found
 from ecsauth.boot.docker_plan import Container
 from ecsauth.errors import LaunchError
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 _LOOK = 30.0
 _UPDATE = ("docker", "update")
-# Seconds between the tries of an update: docker starts an agent again after 0.1 s, then after twice that, and so on.
+# Seconds between the tries of an update. docker restarts an agent after 0.1 s, and doubles the delay each time.
 _PAUSES = (0.2, 0.5, 1.0)
-# Of this container only, so of this file; the first error stands before the tries that follow it.
+# The log has only this container, so only this env-file. It must be long enough to reach back to the first error.
 _LOG_LINES = 200
 _OF_STATE = " ".join(f'(eq $name "{name}")' for name in agent_state.VARIABLES)
 _VARIABLES = (
@@ -46,7 +46,7 @@ _TEMPLATE = (
 
 
 class Docker:
-    """The engine on this machine, asked and told by commands."""
+    """The engine on this machine, used by docker's command line."""
 
     def __init__(self, call: Callable[[Command, float], Ended], run: Callable[[Command, float], None]) -> None:
         self._call = call
@@ -55,8 +55,8 @@ class Docker:
     def run(self, command: Command, seconds: float) -> None:
         """Run a command; raise LaunchError if it fails or takes longer.
 
-        An update is tried again: docker refuses it for a container that exits at that moment, as an agent does that
-        ends again and again (moby, daemon/update.go: it still runs for docker, and is gone for containerd).
+        An update is retried, because docker refuses it for a container that exits at that moment, as in a crash loop
+        (moby, daemon/update.go: for docker it still runs, for containerd it is gone).
         """
         for pause in _PAUSES if command[:2] == _UPDATE else ():
             try:
@@ -69,16 +69,16 @@ class Docker:
         """Return what docker shows; raise LaunchError if it is absent or does not answer."""
         self.version()
         has_image = self._call(("docker", "image", "inspect", "--format", "{{.Id}}", image), _LOOK).status == 0
-        return Found(has_image, self.container(docker_plan.NAME), self.container(docker_plan.PARKED))
+        return Found(has_image, self.container(docker_plan.NAME), self.container(docker_plan.PREVIOUS_NAME))
 
     def version(self) -> str:
         """Return the daemon's version; raise LaunchError if docker is absent or the daemon does not answer."""
         done = self._call(("docker", "version", "--format", "{{.Server.Version}}"), _LOOK)
         if done.status:
-            silence = f"docker's daemon does not answer: {complaint(done.err)}"
+            message = f"docker's daemon does not answer: {cause_of(done.err)}"
             if lacks_rights(done.err):
-                raise LaunchError(silence).for_want_of_root(is_root=os.geteuid() == 0)
-            raise LaunchError(silence, "start it: systemctl start docker", "see why: journalctl -u docker -n 20")
+                raise LaunchError(message).for_want_of_root(is_root=os.geteuid() == 0)
+            raise LaunchError(message, "start it: systemctl start docker", "see why: journalctl -u docker -n 20")
         return done.out.strip()
 
     def agent(self) -> Optional[Container]:
@@ -86,7 +86,7 @@ class Docker:
         return self.container(docker_plan.NAME)
 
     def container(self, name: str) -> Optional[Container]:
-        """Return a container, None if there is none of the name; raise LaunchError if docker does not say."""
+        """Return the container of this name, None if there is none; raise LaunchError if docker cannot inspect it."""
         done = self._call(("docker", "container", "inspect", "--format", _TEMPLATE, name), _LOOK)
         if done.status:
             _unless_absent(done, name)
@@ -109,7 +109,7 @@ class Docker:
         )
 
     def environment(self) -> Optional[dict[str, Secret]]:
-        """Return the environment that the agent's container was made with, None if there is no such container."""
+        """Return the environment of the agent's container, None if there is no such container."""
         done = self._call(
             ("docker", "container", "inspect", "--format", "{{json .Config.Env}}", docker_plan.NAME), _LOOK
         )
@@ -120,7 +120,7 @@ class Docker:
         return {name: Secret(value) for name, _, value in pairs}
 
     def log(self) -> str:
-        """Return the end of what the agent has written, nothing if there is no such container."""
+        """Return the end of the agent's log, an empty string if there is no such container."""
         done = self._call(("docker", "logs", f"--tail={_LOG_LINES}", docker_plan.NAME), _LOOK)
         return done.out + done.err if done.status == 0 else ""
 
@@ -133,7 +133,7 @@ def _kept(shown: dict[str, Any]) -> Kept:
 
 def _unless_absent(done: Ended, name: str) -> None:
     if "no such container" not in done.err.lower():
-        failure = LaunchError(f"docker cannot inspect the container {name}: {complaint(done.err)}")
+        failure = LaunchError(f"docker cannot inspect the container {name}: {cause_of(done.err)}")
         raise failure.for_want_of_root(is_root=os.geteuid() == 0) if lacks_rights(done.err) else failure
 
 
@@ -149,13 +149,13 @@ _UNIX = "unix://"
 
 
 def path() -> Optional[str]:
-    """Return where the daemon listens by DOCKER_HOST, which docker's command line reads; None: not on a socket here."""
+    """Return the path of the daemon's socket by DOCKER_HOST, as docker's command line does; None if it is not local."""
     host = os.environ.get("DOCKER_HOST") or _UNIX + _SOCKET
     return host[len(_UNIX) :] if host.startswith(_UNIX) else None
 
 
 def knock(where: str, seconds: float) -> None:
-    """Connect and say nothing; raise LaunchError if there is nobody, or not for this process."""
+    """Connect to the socket and disconnect; raise LaunchError if nothing listens, or this process may not connect."""
     with socket.socket(socket.AF_UNIX) as one:
         one.settimeout(seconds)
         try:

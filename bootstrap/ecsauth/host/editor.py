@@ -1,4 +1,4 @@
-"""The operator's editor, and the private file in memory that it works on."""
+"""Run the operator's editor on a private file in memory."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from ecsauth.secret import SecretBytes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What a key sends to everybody at the terminal: it is meant for the editor.
+# A key sends these to every process at the terminal, but they are meant for the editor.
 _KEYS = (signal.SIGINT, signal.SIGQUIT)
 _PATIENCE_S = 2.0
-# What asks for a shell, which a Ctrl-C would kill in front of the editor.
+# A command line with one of these needs a shell. Otherwise none is used: Ctrl-C would kill it before the editor ends.
 _FOR_A_SHELL = frozenset("|&;<>()$`\\*?[#~=%\n")
-# What the shell says where there is no such command.
+# The exit statuses of a shell if there is no such command.
 _ABSENT = (126, 127)
 _VARIABLES = "see the variables VISUAL and EDITOR"
 
@@ -35,7 +35,7 @@ _VARIABLES = "see the variables VISUAL and EDITOR"
 def edit(path: str) -> None:
     """Let the user edit a file with $VISUAL, else $EDITOR, else vi; raise LocalError if the editor fails.
 
-    The variable is a command line, as git takes it. A signal for this process alone ends the editor, too.
+    The variable is a command line, as in git. A signal for this process alone ends the editor, too.
     """
     editor = next((text for text in map(os.environ.get, ("VISUAL", "EDITOR")) if text and text.strip()), "vi")
     with _keys_for_the_editor():
@@ -63,7 +63,7 @@ def _command(editor: str, path: str) -> list[str]:
 
 @contextlib.contextmanager
 def _keys_for_the_editor() -> Iterator[None]:
-    """Let Ctrl-C be the editor's; a handler, for what is ignored here would be ignored by the editor, too."""
+    """Leave Ctrl-C to the editor, by a handler: the editor would inherit SIG_IGN."""
 
     def leave(_number: int, _frame: Any) -> None:
         pass
@@ -73,7 +73,7 @@ def _keys_for_the_editor() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            # Who has interrupted us meanwhile has said that nothing counts any more.
+            # If another handler is installed meanwhile, an interrupt has come: keep that handler.
             if signal.getsignal(number) is leave:
                 signal.signal(number, handler)
 
@@ -98,14 +98,14 @@ _TRIES = 5
 
 
 class ScratchFile:
-    """A file, 0600, in a directory of its own, 0700. `is_in_memory` tells whether that is on no disk."""
+    """A file, 0600, in a private directory, 0700. `is_in_memory` tells whether no disk contains the directory."""
 
     def __init__(self, path: str, *, is_in_memory: bool) -> None:
         self.path = path
         self.is_in_memory = is_in_memory
 
     def read(self) -> SecretBytes:
-        """Return the bytes as the editor has left them; raise LocalError where there is no plain file any more."""
+        """Return the bytes after the edit; raise LocalError if the file is gone or is no longer a plain file."""
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as fault:
@@ -126,7 +126,7 @@ class ScratchFile:
 
 @contextlib.contextmanager
 def scratch_file(name: str, data: bytes) -> Iterator[ScratchFile]:
-    """Give a file with the data, to be edited; at the end it is overwritten and removed, with all that is beside it."""
+    """Provide a file with the data to edit. At the end it is overwritten and removed, with all files beside it."""
     place = next(_places_in_memory(), None)
     try:
         folder, lock = _held_folder(place)
@@ -148,7 +148,7 @@ def scratch_file(name: str, data: bytes) -> Iterator[ScratchFile]:
 
 
 def remove_leftovers() -> tuple[str, ...]:
-    """Remove what killed runs of this user have left, and return the directories."""
+    """Remove the directories that killed runs of this user have left, and return their paths."""
     removed = []
     for place in dict.fromkeys(_places()):
         with contextlib.suppress(OSError):
@@ -158,7 +158,7 @@ def remove_leftovers() -> tuple[str, ...]:
 
 
 def _is_left_and_removed(path: str) -> bool:
-    """Remove a directory that is ours, and that no process holds any more; tell whether that was done."""
+    """Remove a directory if it is this user's and no process locks it; tell whether it was removed."""
     try:
         lock = os.open(path, _DIRECTORY)
     except OSError:
@@ -176,13 +176,13 @@ def _is_left_and_removed(path: str) -> bool:
 
 
 def _held_folder(place: Optional[str]) -> tuple[str, int]:
-    """Make a directory, and lock it for as long as this process lives: the system lets go of what a killed one holds.
+    """Make a directory and lock it while this process lives. The kernel releases the lock of a killed process.
 
-    Until it is locked, somebody who removes leftovers may take it for one.
+    Before it is locked, another process that removes leftovers may remove it.
     """
     for _ in range(_TRIES):
         folder = tempfile.mkdtemp(prefix=_PREFIX, dir=place)
-        # As the file below it: a umask may have taken from the owner's rights.
+        # As for the file in it: a umask may have removed rights of the owner.
         os.chmod(folder, _PRIVATE)
         lock = os.open(folder, _DIRECTORY)
         if _is_held(lock):
@@ -192,7 +192,7 @@ def _held_folder(place: Optional[str]) -> tuple[str, int]:
 
 
 def _is_held(lock: int) -> bool:
-    """Lock a directory; tell whether it is ours alone now, and still there."""
+    """Lock a directory; tell whether this process has the lock, and the directory still exists."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -201,14 +201,14 @@ def _is_held(lock: int) -> bool:
 
 
 def _places() -> Iterator[str]:
-    """Yield every directory in which an edit may have had its file."""
+    """Yield every directory in which an edit may have created its file."""
     yield from _places_in_memory()
     with contextlib.suppress(OSError):
         yield tempfile.gettempdir()
 
 
 def _places_in_memory() -> Iterator[str]:
-    """Yield the directories in memory in which one may write."""
+    """Yield the writable directories in memory."""
     for folder in (os.environ.get("XDG_RUNTIME_DIR"), _SHARED_MEMORY):
         if not folder or not os.path.isabs(folder) or not os.access(folder, os.W_OK | os.X_OK):
             continue
@@ -217,7 +217,7 @@ def _places_in_memory() -> Iterator[str]:
 
 
 def _kind(folder: str) -> str:
-    """Return the kind of the file system that a directory is on, proc(5)."""
+    """Return the type of a directory's file system, proc(5)."""
     found = ("", "")
     with contextlib.suppress(OSError), open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as mounts:
         for line in mounts:
@@ -239,7 +239,7 @@ def _write(path: str, data: bytes) -> None:
 
 
 def _remove(folder: str) -> None:
-    """Overwrite what the editor may have left, its backups and swap files too, and remove it all."""
+    """Overwrite and remove all files, including the backups and swap files of the editor."""
     for place, _, names in os.walk(folder):
         for name in names:
             with contextlib.suppress(OSError):

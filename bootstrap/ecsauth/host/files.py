@@ -1,4 +1,4 @@
-"""Files of an operator, files of the package, and directories that others than root could change."""
+"""Files of an operator, files of the package, and directories that users other than root can change."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ecsauth.secret import SecretBytes
 
 
 def read_env_file(path: str, otherwise: str = "it is no env-file") -> SecretBytes:
-    """Return the file's bytes, `-` for standard input; `otherwise` says what is wrong with a larger file.
+    """Return the file's bytes; `-` means standard input. `otherwise` is the message for a file that is too large.
 
-    Raises LocalError where it cannot be read, InvalidError where it is larger than 256 KiB.
+    Raises LocalError if it cannot be read, InvalidError if it is larger than 256 KiB.
     """
     try:
         if path == "-":
             if sys.stdin is None:
-                # Started with it closed, as by `<&-`.
+                # Standard input was closed at the start, as by `<&-`.
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             data = sys.stdin.buffer.read(LARGEST + 1)
         else:
@@ -35,12 +35,12 @@ def read_env_file(path: str, otherwise: str = "it is no env-file") -> SecretByte
     return SecretBytes(data)
 
 
-# As the kernel follows in one path, path_resolution(7).
+# The limit of the kernel in one path, path_resolution(7).
 _MOST_LINKS = 40
 
 
 def refuse_shared(path: str, found: os.stat_result) -> None:
-    """A directory that others can write lets them put another file in the env-file's place."""
+    """Refuse a directory that other users can write: they could replace the env-file."""
     if found.st_uid not in (0, os.geteuid()):
         raise LocalError(f"the directory {path} belongs to another user", f"chown root {path}")
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -48,9 +48,9 @@ def refuse_shared(path: str, found: os.stat_result) -> None:
 
 
 def refuse_open_way(path: str) -> None:
-    """Whoever can change a directory above, or a link on the way, can put another directory in the place of this one.
+    """Refuse a path if another user can change one of its directories or links: they could replace the last directory.
 
-    In a sticky directory others can add names, and change only their own. The way is resolved as the kernel does
+    In a sticky directory other users can add names, but change only their own. The path is resolved as by the kernel
     (path_resolution(7)).
     """
     ahead, links = path.split("/")[::-1], 0
@@ -68,7 +68,7 @@ def refuse_open_way(path: str) -> None:
             here = os.path.join(at, name)
             found = os.lstat(here)
             if not stat.S_ISLNK(found.st_mode):
-                # Whoever asks has opened what is there: what would be mounted on the way is, and this is it.
+                # The caller has opened this path, so an automount has happened already: this is the mounted directory.
                 at, above = here, found
                 continue
             _refuse_foreign(f"the link {here}, on the way to {path},", found)
@@ -84,10 +84,10 @@ def refuse_open_way(path: str) -> None:
 
 
 def refuse_sticky_way(path: str) -> None:
-    """Refuse a way through a directory in which anybody may make names, sticky or not.
+    """Refuse a path through a directory in which every user can create names, sticky or not.
 
-    What stands there today is gone after a reboot, or aged away, and then its name is anybody's: nothing that is run
-    as root, or believed, later may stand below.
+    A reboot or a cleanup of old files removes what is there now, and then any user can take its name. So such a
+    directory must not contain a file that root runs or trusts later.
     """
     at = os.path.realpath(path)
     while at != "/":
@@ -114,7 +114,7 @@ def _refuse_foreign(what: str, found: os.stat_result) -> None:
 
 
 def refuse_unusual(path: str, found: os.stat_result) -> None:
-    """Refuse what is no plain file of ours: nothing else is read or replaced."""
+    """Refuse anything but a plain file of this user: nothing else is read or replaced."""
     if not stat.S_ISREG(found.st_mode):
         raise LocalError(f"{path} is not a plain file", "move it away: only plain files are replaced")
     if found.st_uid not in (0, os.geteuid()):
@@ -122,15 +122,15 @@ def refuse_unusual(path: str, found: os.stat_result) -> None:
 
 
 def close(descriptor: int) -> None:
-    """Close what was opened. What a system says then is of no use: what had to be kept was fsynced before."""
+    """Close the descriptor. An error is ignored, because data that matters was fsynced before."""
     with contextlib.suppress(OSError):
         os.close(descriptor)
 
 
 def local(verb: str, path: str, fault: OSError, elsewhere: str = "") -> LocalError:
-    """Return what the system said about a path as a fault of this machine, with what helps.
+    """Return an error of the system about a path as a LocalError, with a hint.
 
-    `elsewhere` is what helps where the path is not to be written: not root, with an operator's own file.
+    `elsewhere` is the hint if the path cannot be written: for an operator's own file, root is not the answer.
     """
     hints = {
         errno.EACCES: elsewhere,
@@ -152,7 +152,7 @@ _FOLDER = "iam"
 
 
 def read_policy(name: str) -> str:
-    """Return the text of a file; raise LocalError where the program came without them."""
+    """Return the text of a policy file; raise LocalError if the program was installed without them."""
     package = os.path.dirname(os.path.abspath(ecsauth.__file__))
     for folder in (package, os.path.dirname(os.path.dirname(package))):
         try:

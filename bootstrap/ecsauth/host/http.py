@@ -1,7 +1,7 @@
-"""Asks registries and their token servers: one request a connection, every one bounded in time and size.
+"""Send requests to registries and their token servers: one request per connection, with limits of time and size.
 
-The standard library's client is taken because it does nothing by itself: it follows no redirect, keeps no cookie, reads
-no netrc, and finds no proxy. What it says in its exceptions is not repeated: that may quote what was sent.
+The standard library's client is used because it does nothing by itself: it follows no redirect, keeps no cookie, reads
+no netrc, and finds no proxy. The texts of its exceptions are not shown, because they may quote the request.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 CERTIFICATES = "/etc/docker/certs.d"
 """Where docker keeps the authorities of single registries (docs.docker.com, "Verify repository client")."""
 
-# As the tool chains of Go look for them, where the interpreter's OpenSSL was built for another place.
+# The paths that Go searches, for an interpreter whose OpenSSL was built for another path.
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 _AT_ONCE = 8
 _LONGEST_BODY = 256 * 1024
@@ -44,13 +44,13 @@ Made = TypeVar("Made")
 
 
 class _Bug(NamedTuple):
-    """What a thread raised."""
+    """The exception that a thread raised."""
 
     fault: BaseException
 
 
 class RegistryClient:
-    """Carries out dialogues. `seconds` bounds each of them, `total` all together."""
+    """Carries out dialogues. `seconds` limits each of them, `total` all together."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class RegistryClient:
         self._contexts = _Contexts(certificates)
 
     def run(self, dialogues: Sequence[Generator[Ask, Reply, Made]]) -> Iterator[tuple[int, Made]]:
-        """Yield number and result of each dialogue as it ends; a few are held at once."""
+        """Yield the number and result of each dialogue when it ends; a few run at the same time."""
         waiting: queue.SimpleQueue[tuple[int, Generator[Ask, Reply, Made]]] = queue.SimpleQueue()
         ended: queue.SimpleQueue[tuple[int, Union[Made, _Bug]]] = queue.SimpleQueue()
         for entry in enumerate(dialogues):
@@ -83,12 +83,12 @@ class RegistryClient:
                     except BaseException as bug:  # noqa: BLE001 - raised again by the caller
                         ended.put((number, _Bug(bug)))
 
-        # Of a pool the interpreter would wait for, on its way out after an interrupt.
+        # Daemon threads: the interpreter would wait for those of a pool when it exits after an interrupt.
         for begun in range(min(_AT_ONCE, len(dialogues))):
             try:
                 threading.Thread(target=work, daemon=True).start()
             except RuntimeError as fault:
-                # One does the work of all, only slower.
+                # One thread is enough, only slower.
                 if not begun:
                     raise no_thread(fault) or fault from None
                 break
@@ -112,19 +112,19 @@ class RegistryClient:
 
     def _reply(self, ask: Ask, deadline: Deadline) -> Reply:
         left = deadline.left()
-        silence = NoAnswer(Failing.SILENT, f"gives no complete answer within {self._seconds:g} s")
+        timeout = NoAnswer(Failing.SILENT, f"gives no complete answer within {self._seconds:g} s")
         if left < _SHORTEST_TRY:
-            return silence
+            return timeout
         exchange = _Exchange(ask, self._environment, self._contexts, left)
         try:
-            return within(left, exchange.run, lambda: UnreachableError(silence.detail))
+            return within(left, exchange.run, lambda: UnreachableError(timeout.detail))
         except UnreachableError:
             exchange.abandon()
-            return silence
+            return timeout
 
 
 class _Contexts:
-    """What docker would trust: the system's authorities, and a registry's own. Made once for each registry."""
+    """The TLS contexts, one per registry, with the authorities that docker trusts: the system's and the registry's."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -132,7 +132,7 @@ class _Contexts:
         self._lock = threading.Lock()
 
     def folder(self, registry: str) -> str:
-        """Return where a registry's own authorities are."""
+        """Return the directory of a registry's own authorities."""
         return os.path.join(self._folder, registry)
 
     def get(self, registry: str, *, vouched: bool) -> ssl.SSLContext:
@@ -145,11 +145,11 @@ class _Contexts:
     def _make(self, folder: str, *, vouched: bool) -> ssl.SSLContext:
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # Certificates hold as they do for docker, which is Go: for one in certs.d itself, be it an authority's or not,
-        # without what Python asks for beyond since 3.13, and for names of the subject alternative name only.
+        # Accept the same certificates as docker, which uses Go: trust a certificate in certs.d itself, whether it is an
+        # authority's or not; without the extra checks of Python 3.13; match only names of the subject alternative name.
         context.verify_flags = (context.verify_flags & ~ssl.VERIFY_X509_STRICT) | _PARTIAL_CHAIN
         context.hostname_checks_common_name = False
-        # As http.client's own: a server may insist on a protocol by name.
+        # As http.client's own context: a server may require a protocol by name.
         context.set_alpn_protocols(["http/1.1"])
         if not vouched:
             context.check_hostname = False
@@ -169,7 +169,7 @@ class _Contexts:
 
 
 class _Exchange:
-    """One request and its answer, on a connection of its own."""
+    """One request and its answer, on a separate connection."""
 
     def __init__(self, ask: Ask, environment: Mapping[str, str], contexts: _Contexts, seconds: float) -> None:
         self._ask = ask
@@ -180,7 +180,7 @@ class _Exchange:
         self._abandoned = threading.Event()
 
     def run(self) -> Reply:
-        """Return the answer, or why there is none; raises nothing."""
+        """Return the answer, or the reason why there is none; raise nothing."""
         if self._proxy is not None and not self._proxy.host:
             return NoAnswer(Failing.SILENT, f"cannot be asked: {self._proxy.detail}")
         try:
@@ -201,19 +201,19 @@ class _Exchange:
                 return self._failure(fault)
 
     def abandon(self) -> None:
-        """Take the connection from under a thread that still waits for it."""
+        """Shut down the connection of a thread that still waits for it."""
         self._abandoned.set()
-        # The name is there once connected; a thread that is still connecting looks at the flag.
+        # The attribute exists once connected; a thread that is still connecting checks the flag.
         opened = getattr(self._connection, "sock", None)
         if opened is not None:
             with contextlib.suppress(OSError):
-                # Of the base class: SSLSocket's own would take the TLS object from under the reading thread.
+                # The method of the base class, because SSLSocket's would remove the TLS object that the thread reads.
                 socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
     def _connect(self) -> http.client.HTTPConnection:
         url, proxy = self._ask.url, self._proxy
         host, port = (proxy.host, proxy.port) if proxy else (url.host, url.port)
-        # A name may have several addresses, of which the first may be a hole.
+        # A name may have several addresses, and the first may not answer.
         timeout = max(self._seconds / 2, _SHORTEST_TRY)
         if url.scheme == "http":
             return http.client.HTTPConnection(host, port, timeout=timeout)
@@ -246,7 +246,7 @@ class _Exchange:
         return NoAnswer(Failing.SILENT, "does not answer")
 
     def _failure(self, fault: Exception) -> NoAnswer:
-        """Say what went wrong in our own words."""
+        """Return the failure in our own words."""
         if isinstance(fault, ssl.SSLError):
             return _tls_failure(fault)
         if isinstance(fault, socket.gaierror):
@@ -266,7 +266,7 @@ class _Exchange:
         return NoAnswer(Failing.NOT_HTTP, "does not answer in HTTP")
 
     def _broken(self, detail: str) -> NoAnswer:
-        """Return that somebody broke off; where that was the proxy, nothing is known of who is behind it."""
+        """Return that the connection broke. If the proxy closed it, nothing is known of the server behind it."""
         return NoAnswer(Failing.BROKEN if self._proxy is None else Failing.SILENT, detail)
 
 

@@ -1,4 +1,4 @@
-"""Pythons of this machine: found by their names, and run to compile a boot archive's modules."""
+"""The Pythons of this machine: find them by name, and run them to compile the modules of a boot archive."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HINT = "name a Python from 3.9 on, as --python python3.9 or --python /usr/bin/p
 
 
 class Interpreter(NamedTuple):
-    """A Python: where it is, and its version as two numbers."""
+    """A Python: its path, and its version as two numbers."""
 
     path: str
     version: tuple[int, int]
@@ -42,31 +42,31 @@ def found() -> tuple[Interpreter, ...]:
 
 
 def named(names: Sequence[str]) -> tuple[Interpreter, ...]:
-    """Return the Pythons of these names or paths; raise LocalError if one is none, or is too old."""
+    """Return the Pythons of these names or paths; raise LocalError if one is not a Python, or is too old."""
     return _one_each(_required(name) for name in names)
 
 
 def compiled(interpreter: Interpreter, program: str, files: Mapping[str, bytes]) -> CompiledPart:
-    """Return what a Python makes of the modules; raise LocalError.
+    """Return the modules as a Python compiles them; raise LocalError.
 
-    In an environment of its own: the order of sets is in what is compiled, and hangs on the seed. From 3.11 on code
-    knows the columns of its source unless it is told not to.
+    It runs in a fixed environment: the order of sets is part of the code and depends on the hash seed; and from 3.11 on
+    the code contains the columns of its source unless a variable prevents that.
     """
     modules = {path: content for path, content in files.items() if path.endswith(".py")}
     command = (interpreter.path, "-S", "-s", "-B", "-X", "no_debug_ranges", "-c", program)
     environment = {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "PATH": os.defpath}
-    # In a folder from which nothing is imported.
+    # Nothing can be imported from this directory.
     done = _run(command, _COMPILE_SECONDS, input=marshal.dumps(modules, 2), env=environment, cwd="/")
     try:
         answer: dict[str, Any] = marshal.loads(done.stdout if done else b"")  # noqa: S302 - of our own program
         return CompiledPart(**answer)
     except (EOFError, TypeError, ValueError):
-        # The program has failed, or it was none of Python's that answered.
+        # The program has failed, or the interpreter is not a Python.
         raise LocalError(f"{interpreter.path} does not compile the modules", _HINT) from None
 
 
 def _one_each(pythons: Any) -> tuple[Interpreter, ...]:
-    """Return the first of each version, the oldest first."""
+    """Return the first Python of each version, the oldest version first."""
     by_version: dict[tuple[int, int], Interpreter] = {}
     for python in pythons:
         by_version.setdefault(python.version, python)
@@ -83,7 +83,7 @@ def _required(name: str) -> Interpreter:
 
 
 def _look(name: str) -> Optional[Interpreter]:
-    """Return the Python of that name; run, not only found: on PATH there may be a shim for one that is not chosen."""
+    """Return the Python of that name. It is run, because PATH may have a shim for a Python that is not selected."""
     path = shutil.which(name)
     if path is None:
         return None
@@ -96,7 +96,7 @@ def _look(name: str) -> Optional[Interpreter]:
 
 
 def _run(command: Sequence[str], seconds: float, **more: Any) -> Optional[subprocess.CompletedProcess[bytes]]:
-    """Run a command; None where it cannot be run, or takes too long."""
+    """Run a command; return None if it cannot be run, or takes too long."""
     streams = {"input": b"", "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     try:
         return subprocess.run(command, check=False, timeout=seconds, **{**streams, **more})

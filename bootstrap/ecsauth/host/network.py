@@ -8,7 +8,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from ecsauth.boot.command_error import complaint
+from ecsauth.boot.command_error import cause_of
 from ecsauth.boot.health import Registration
 from ecsauth.errors import LaunchError, LocalError, UnreachableError
 from ecsauth.timing import within
@@ -33,10 +33,10 @@ class HostRules:
         return os.path.isdir(_IPV6)
 
     def missing(self, rules: tuple[HostRule, ...]) -> tuple[HostRule, ...]:
-        """Return the rules that do not stand; raise LaunchError where that cannot be seen."""
-        return tuple(rule for rule in rules if not self._stands(rule))
+        """Return the rules that do not exist; raise LaunchError if they cannot be checked."""
+        return tuple(rule for rule in rules if not self._exists(rule))
 
-    def _stands(self, rule: HostRule) -> bool:
+    def _exists(self, rule: HostRule) -> bool:
         try:
             done = self._call(rule.check, _CHECK)
         except LaunchError as fault:
@@ -44,7 +44,7 @@ class HostRules:
         if rule.shows is None and done.status == 1:
             return False
         if done.status:
-            failure = LaunchError(f"{rule.check[0]} failed: {complaint(done.err)}", _HINT)
+            failure = LaunchError(f"{rule.check[0]} failed: {cause_of(done.err)}", _HINT)
             raise failure.for_want_of_root(is_root=os.geteuid() == 0)
         return rule.shows is None or done.out.strip() == rule.shows
 
@@ -59,7 +59,7 @@ class Introspection:
     """The agent on this machine, however it was started."""
 
     def registration(self) -> Optional[Registration]:
-        """Return what the agent says of itself, None if it does not answer."""
+        """Return the agent's answer, None if it does not answer."""
         answer = _ask("/v1/metadata")
         if answer is None or not isinstance(answer.get("Cluster"), str):
             return None
@@ -67,7 +67,7 @@ class Introspection:
         return Registration(answer["Cluster"], instance or None, str(answer.get("Version", "")))
 
     def running_tasks(self) -> Optional[int]:
-        """Return how many tasks the agent knows that are not stopped, None if it does not say."""
+        """Return the number of the agent's tasks that are not stopped, None if unknown."""
         answer = _ask("/v1/tasks")
         tasks = answer.get("Tasks") if answer else None
         if not isinstance(tasks, list):
@@ -76,7 +76,7 @@ class Introspection:
 
 
 def _ask(path: str) -> Optional[dict[str, Any]]:
-    """Return the JSON object at the path; an answer that drips escapes the socket's timeout, and not the whole one."""
+    """Return the JSON object at the path. A slow answer can evade the socket's timeout, but not the total one."""
     try:
         document = within(_LONGEST_TIME, lambda: _get(path), lambda: UnreachableError("the agent does not answer"))
     except (OSError, http.client.HTTPException, ValueError, RecursionError, UnreachableError, LocalError):

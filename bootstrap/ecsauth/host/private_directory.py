@@ -1,8 +1,8 @@
 """A directory that only its owner can change, and the files in it.
 
-Every file is created 0600 under a temporary name in its own directory, written, fsynced and renamed: at no
-instant does a wider mode or a partial file exist. All work on a directory goes through a descriptor of it, so
-that what was checked is what is written to.
+Every file is created 0600 under a temporary name in its own directory, written, fsynced and renamed, so that a wider
+mode or a partial file never exists. All work on a directory goes through its descriptor, so that the directory that was
+checked is the one that is written to.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TEMPORARY = ".ecsauth-"
-# More than any env-file, and than the state, may hold: a bound for every read.
+# The limit of every read: larger than any env-file and than the state.
 _LONGEST = 1 << 20
-# Of the directories above one that is made: everybody may go through them, as through /etc and /var/lib.
+# The mode of new parent directories: every user may enter them, as /etc and /var/lib.
 _ABOVE = 0o755
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class PrivateDirectory:
-    """A directory in which only its owner can write, and the files in it that are ecsauth's."""
+    """A directory in which only its owner can write, and ecsauth's files in it."""
 
     def __init__(self, path: str, mode: int) -> None:
         self.path = os.path.abspath(path)
@@ -40,7 +40,7 @@ class PrivateDirectory:
 
     @contextlib.contextmanager
     def opened(self, *, create: bool = False) -> Iterator[int]:
-        """Give a descriptor of the directory; raise LocalError if others could change what is in it."""
+        """Provide a descriptor of the directory; raise LocalError if other users could change its contents."""
         try:
             if create:
                 _make(self.path, self._mode)
@@ -55,7 +55,7 @@ class PrivateDirectory:
             files.close(descriptor)
 
     def read(self, name: str) -> Optional[SecretBytes]:
-        """Return the file's bytes, None if there is none; raise LocalError if it is no plain file of ours."""
+        """Return the file's bytes, None if there is none; raise LocalError if it is not a plain file of this user."""
         if not self._is_there():
             return None
         path = os.path.join(self.path, name)
@@ -115,7 +115,7 @@ class PrivateDirectory:
                         os.unlink(leftover, dir_fd=directory)
 
     def _is_there(self) -> bool:
-        """Tell whether anything stands at the path; raise LocalError where that cannot be seen: it may be there."""
+        """Tell whether the path exists; raise LocalError if that cannot be checked, because it may exist."""
         try:
             os.lstat(self.path)
         except (FileNotFoundError, NotADirectoryError):
@@ -143,7 +143,7 @@ def write_private(path: str, data: bytes, mode: int = states.PRIVATE) -> None:
 
 
 def _remove_leftovers(directory: int, name: str) -> None:
-    """Remove the temporary files that killed runs left beside a file; one that is being written is locked."""
+    """Remove the temporary files that killed runs left beside a file; a file that is being written is locked."""
     for leftover in os.listdir(directory):
         if leftover.startswith(_temporary_prefix(name)):
             with contextlib.suppress(OSError):
@@ -165,7 +165,7 @@ def _looked_at(descriptor: int, path: str) -> os.stat_result:
 
 
 def _make(path: str, mode: int) -> None:
-    """Make the directory, and those above it, where they are not there; their modes are ours, whatever the umask."""
+    """Make the directory and its parents if they do not exist; the umask does not change their modes."""
     above = os.path.dirname(path)
     if not os.path.isdir(above):
         _make(above, _ABOVE)
@@ -189,12 +189,12 @@ def _replace(directory: int, name: str, data: bytes, mode: int = states.PRIVATE)
     descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            # Against `_remove_leftovers`: it is none as long as this process lives.
+            # The lock keeps `_remove_leftovers` from removing it while this process lives.
             with contextlib.suppress(OSError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             file.write(data)
             file.flush()
-            # 0600, too: a umask may have taken from it.
+            # For 0600, too: the umask may have removed bits.
             os.fchmod(descriptor, mode)
             os.fsync(descriptor)
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
@@ -205,7 +205,7 @@ def _replace(directory: int, name: str, data: bytes, mode: int = states.PRIVATE)
 
 
 def _contents(descriptor: int, path: str) -> SecretBytes:
-    """Return what a plain file of ours holds: a directory, a pipe or a device is not even read."""
+    """Return the contents of a plain file of this user; a directory, a pipe or a device is not read."""
     files.refuse_unusual(path, os.fstat(descriptor))
     data = bytearray()
     while chunk := os.read(descriptor, _LONGEST + 1 - len(data)):

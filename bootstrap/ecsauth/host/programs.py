@@ -1,4 +1,4 @@
-"""The machine's own programs, ready to be asked and told: docker, what runs its services, and the host rules."""
+"""The machine's own programs: docker, the supervisor of services, and the tools of the host rules."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def systemd() -> Systemd:
 
 
 def supervision(found: Optional[Supervisor]) -> Union[Systemd, Upstart]:
-    """Return what runs the agent's service; systemd where none was found."""
+    """Return the supervisor of the agent's service; systemd if none was found."""
     return Upstart(_COMMANDS.call, _COMMANDS.run) if found is Supervisor.UPSTART else systemd()
 
 

@@ -1,4 +1,4 @@
-"""Which proxy leads to a host, as docker finds it (golang.org/x/net/http/httpproxy): by the usual variables."""
+"""Find the proxy for a host by the usual variables, as docker does (golang.org/x/net/http/httpproxy)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PORTS = {"http": 80}
 
 
 class Proxy(NamedTuple):
-    """A proxy, and what it is told of who asks. `host` is empty for one that cannot be used: see `detail`."""
+    """A proxy and its authorization. `host` is empty if the proxy cannot be used; `detail` is the reason."""
 
     host: str
     port: int = _PORT
@@ -27,7 +27,7 @@ class Proxy(NamedTuple):
 
 
 def find(scheme: str, host: str, port: int, environment: Mapping[str, str]) -> Optional[Proxy]:
-    """Return the proxy to ask, None for none. Names in capitals count first; this machine is never asked for by one."""
+    """Return the proxy to use, None for none. Variables in capitals take precedence; this machine needs no proxy."""
     text = _variable(environment, f"{scheme.upper()}_PROXY")
     if not text or is_loopback(host) or _is_exempt(host, port, _variable(environment, "NO_PROXY")):
         return None
@@ -55,7 +55,7 @@ def _is_exempt(host: str, port: int, exemptions: str) -> bool:
 
 
 def _fits(host: str, port: int, exemption: str) -> bool:
-    """Tell whether an entry of NO_PROXY takes a host: `*`, or an address, network or domain, with a port or not."""
+    """Tell whether an entry of NO_PROXY matches: `*`, or an address, network or domain, with or without a port."""
     if exemption == "*":
         return True
     try:

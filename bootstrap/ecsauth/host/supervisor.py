@@ -1,11 +1,11 @@
-"""What runs the machine's services: systemd, or upstart on the first Amazon Linux."""
+"""The supervisor of the machine's services: systemd, or upstart on the first Amazon Linux."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Callable, Optional
 
-from ecsauth.boot.command_error import complaint
+from ecsauth.boot.command_error import cause_of
 from ecsauth.boot.service import JOB, UNIT, Service, Supervisor
 from ecsauth.errors import LaunchError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _LOOK = 15.0
 _LOG_LINES = 40
-# Where systemd looks for units, systemd.unit(5).
+# The directories that systemd searches for units, systemd.unit(5).
 _UNITS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _UPSTART_JOB = f"/etc/init/{JOB}.conf"
 # The last stage of cloud-init, which runs user data; ecs.service is ordered after it.
@@ -28,7 +28,7 @@ _MICROSECONDS = 1_000_000
 
 
 def which() -> Optional[Supervisor]:
-    """Tell what runs the agent's service on this machine, None if there is no such service."""
+    """Return the supervisor of the agent's service on this machine, None if there is no such service."""
     if any(os.path.lexists(os.path.join(folder, UNIT)) for folder in _UNITS):
         return Supervisor.SYSTEMD
     return Supervisor.UPSTART if os.path.lexists(_UPSTART_JOB) else None
@@ -42,7 +42,7 @@ class Systemd:
         self.run = run
 
     def look(self) -> Service:
-        """Return what systemd shows of ecs.service; raise LaunchError if it does not answer, or knows no such unit."""
+        """Return the state of ecs.service; raise LaunchError if systemd does not answer, or has no such unit."""
         shown = self.show(UNIT, _PROPERTIES)
         if shown.get("LoadState") != "loaded":
             raise LaunchError(
@@ -71,34 +71,34 @@ class Systemd:
         done = self._call(("systemctl", "show", unit, f"--property={properties}"), _LOOK)
         if done.status:
             raise LaunchError(
-                f"systemd does not answer: {complaint(done.err)}", "is it this machine's init? see: systemctl status"
+                f"systemd does not answer: {cause_of(done.err)}", "is it this machine's init? see: systemctl status"
             )
         pairs = (line.partition("=") for line in done.out.splitlines())
         return {name: value for name, equals, value in pairs if equals}
 
     def follows(self, names: tuple[str, ...], enabled: tuple[str, ...]) -> bool:
-        """Tell whether systemd goes by the files of these units, and starts all of `enabled` at each boot.
+        """Tell whether systemd has loaded the files of these units, and starts all of `enabled` at each boot.
 
         A run that was killed may have written files that systemd has not read.
         """
-        # Of several, `is-enabled` ends with 0 if one is.
+        # With several units, `is-enabled` exits 0 if one of them is enabled.
         said = self._call(("systemctl", "is-enabled", *enabled), _LOOK).out.split()
         shown = self._call(("systemctl", "show", "--property=NeedDaemonReload", *names), _LOOK)
         return said == ["enabled"] * len(enabled) and shown.status == 0 and "NeedDaemonReload=yes" not in shown.out
 
     def version(self) -> Optional[int]:
-        """Return systemd's version, None if it does not say."""
+        """Return systemd's version, None if unknown."""
         words = self._call(("systemctl", "--version"), _LOOK).out.split()
         return int(words[1]) if len(words) > 1 and words[1].isdigit() else None
 
     def log(self) -> str:
-        """Return the end of what the service has written."""
+        """Return the end of the service's log."""
         command = ("journalctl", f"--unit={UNIT}", f"--lines={_LOG_LINES}", "--output=cat", "--no-pager", "--quiet")
         done = self._call(command, _LOOK)
         return done.out if done.status == 0 else ""
 
     def _is_booting(self) -> bool:
-        """Tell whether cloud-init still runs, or is about to: a start that waits for it would wait for this run."""
+        """Tell whether cloud-init runs or will run: a start that waits for it would wait for this run."""
         shown = self.show(_CLOUD_FINAL, "ActiveState,Job")
         return shown.get("ActiveState") == "activating" or bool(shown.get("Job"))
 
@@ -111,16 +111,16 @@ class Upstart:
         self.run = run
 
     def look(self) -> Service:
-        """Return what upstart shows of the job: whether it runs; the rest it does not say."""
+        """Return the state of the job. upstart shows only whether it runs."""
         done = self._call(("initctl", "status", JOB), _LOOK)
         if done.status:
-            raise LaunchError(f"upstart does not answer: {complaint(done.err)}", f"see: initctl status {JOB}")
+            raise LaunchError(f"upstart does not answer: {cause_of(done.err)}", f"see: initctl status {JOB}")
         running = "start/running" in done.out
         pid = done.out.rpartition("process ")[2].strip()
         return Service(Supervisor.UPSTART, running, _started(pid) if running else 0.0, queued="start/" in done.out)
 
     def log(self) -> str:
-        """Return nothing: upstart keeps no log of the job that is safe to read."""
+        """Return an empty string: upstart has no log of the job that is safe to read."""
         return ""
 
 

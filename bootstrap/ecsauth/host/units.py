@@ -23,33 +23,33 @@ _FOLDER = 0o755
 
 
 class UnitFiles:
-    """The directory, in which only root may write: systemd runs as root what stands there."""
+    """The directory of units. Only root may write to it, because systemd runs its units as root."""
 
     def __init__(self, directory: str = "/etc/systemd/system") -> None:
         self._directory = os.path.abspath(directory)
 
     def read(self, name: str) -> Optional[bytes]:
-        """Return the file's bytes, None if there is none; raise LocalError if it is no plain file of ours."""
+        """Return the file's bytes, None if there is none; raise LocalError if it is not a plain file of this user."""
         place, file = self._place(name)
         return place.read(file)
 
     def path(self, name: str) -> str:
-        """Return where a unit of this name stands."""
+        """Return the path of the unit of this name."""
         return os.path.join(self._directory, name)
 
     def has(self, unit: UnitFile) -> bool:
-        """Tell whether this very unit stands in its place, 0644; raise LocalError if that is no plain file of ours."""
+        """Tell whether this unit is installed unchanged, 0644; raise LocalError if it is not a plain file of root."""
         place, file = self._place(unit.name)
         return place.read(file) == unit.text.encode() and place.mode(file) == _PUBLIC
 
     def is_written_by_ecsauth(self, name: str) -> bool:
-        """Tell whether a file of a name that others may use too is ecsauth's; raise LocalError."""
+        """Tell whether ecsauth has written the file of a name that other programs may use, too; raise LocalError."""
         return (self.read(name) or b"").startswith(units.SIGNATURE.encode())
 
     def write(self, unit: UnitFile) -> bool:
-        """Put the unit in its place, 0644, and tell whether that changed anything; raise LocalError.
+        """Write the unit, 0644, and tell whether that changed anything; raise LocalError.
 
-        A file of a name that others use too, as upstart's gate has, is not replaced if it is not ecsauth's.
+        A file whose name other programs use, too, as that of upstart's gate, is replaced only if ecsauth wrote it.
         """
         if self.has(unit):
             return False
@@ -61,7 +61,7 @@ class UnitFiles:
         return True
 
     def remove(self, name: str) -> bool:
-        """Remove the unit, and the drop-in's directory with its last file; tell whether it was there."""
+        """Remove the unit, and the directory of drop-ins if it is empty then; tell whether the unit existed."""
         place, file = self._place(name)
         if place.read(file) is None:
             return False
@@ -73,7 +73,7 @@ class UnitFiles:
         return True
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of ecsauth's units that are there, and of the gate."""
+        """Return the names of the installed units of ecsauth, and of the gate."""
         try:
             found = sorted(name for name in os.listdir(self._directory) if units.is_ours(name))
         except FileNotFoundError:
@@ -89,7 +89,7 @@ class UnitFiles:
 
 
 _PROBE_SECONDS = 30.0
-# Prints where the package is found, nothing if what it needs is not there.
+# Prints the path of the package, or nothing if one of its dependencies is missing.
 _PROBE = (
     "import importlib.util, os, ecsauth\n"
     "if importlib.util.find_spec('botocore'):\n"
@@ -99,17 +99,17 @@ _HINT = "install ecsauth where only root can write, as in a virtual environment 
 
 
 def absolute_argv() -> tuple[str, ...]:
-    """Return the words that start this program again, absolute.
+    """Return the command line that starts this program again, with absolute paths.
 
-    Raises LocalError if it would not start without what this shell adds, or if others than root could change it: a
-    unit runs it as root.
+    Raises LocalError if the program depends on the environment of this shell, or if users other than root could change
+    it, because a unit runs it as root.
     """
     program = os.path.realpath(sys.argv[0])
     package = os.path.dirname(os.path.abspath(ecsauth.__file__))
-    # Not the real path: in a virtual environment that is another Python.
+    # Not the real path: for a virtual environment that is the Python outside of it.
     python = os.path.abspath(sys.executable)
     if not os.path.isdir(package):
-        # An archive has all that it needs. -IS, as its own first lines have it: nothing else is imported.
+        # An archive is complete. -IS, as in its own first lines, so that nothing else is imported.
         _firm(python, program)
         return (python, "-IS", program)
     by_itself = _is_program(program)
@@ -123,19 +123,19 @@ def absolute_argv() -> tuple[str, ...]:
 
 
 def _firm(*paths: str) -> tuple[str, ...]:
-    """Return paths that nobody but root can change."""
+    """Return the paths if only root can change them; else raise LocalError."""
     for path in paths:
         _refuse_changeable(path)
     return paths
 
 
 def _is_program(path: str) -> bool:
-    """A console script; the package's `__main__.py`, executable or not, does not run by itself."""
+    """Tell whether the path is a console script. The package's `__main__.py` does not run by itself."""
     return os.path.isfile(path) and os.access(path, os.X_OK) and os.path.basename(path) != "__main__.py"
 
 
 def _refuse_borrowed(package: str) -> None:
-    """At boot there is no PYTHONPATH, and the directory is another one."""
+    """Refuse a package that was found by PYTHONPATH or the working directory: at boot it would not be found."""
     try:
         done = subprocess.run(
             (sys.executable, "-c", _PROBE),

@@ -1,6 +1,6 @@
-"""Starts ecsauth from the boot archive that this is the `__main__` of, with what was made for this Python.
+"""The `__main__` of the boot archive: start ecsauth with the code that was compiled for this Python.
 
-Written so that any Python can read it, to be told that it is too old.
+Any Python can parse this module, so that an old one can report that it is too old.
 """
 
 # ruff: noqa: UP031 - for Pythons of long ago
@@ -9,7 +9,7 @@ import os
 import sys
 
 OLDEST = (3, 9)
-# Where in compiled.xz the code for a Python stands, by its cache tag and magic number.
+# The position of the code in compiled.xz for each Python, by its cache tag and magic number.
 PARTS = {}  # type: ignore[var-annotated]
 
 
@@ -21,7 +21,7 @@ def refuse():  # type: ignore[no-untyped-def]  # noqa: ANN201, D103 - no annotat
         )
         sys.stderr.flush()
     finally:
-        # Where the message cannot be written the status is still this one, not the interpreter's.
+        # Even if the message cannot be written, the exit status is this one, not the interpreter's.
         os._exit(6)
 
 

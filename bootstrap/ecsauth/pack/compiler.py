@@ -1,9 +1,9 @@
-"""Compiles modules for the Python that runs it: a program of its own, `python -c`, for each Python of a boot archive.
+"""Compile modules for the Python that runs this program, by `python -c`, once for each Python of a boot archive.
 
-It gets the sources by path on standard input, and gives what it has made of them on standard output, both marshalled
-in a form that all Pythons read. The code has no docstrings and asserts, as by `python -OO`; no annotations of
-functions, which nothing reads; no tables of lines, a fifth of what is left: a bug is told by the function's first line;
-no name of its file, which its module has.
+The program reads the sources by path from standard input and writes the code to standard output, both marshalled in a
+form that all Pythons read. The code has no docstrings and asserts, as with `python -OO`. It has no annotations of
+functions, because nothing reads them; no line tables, which are a fifth of the rest, so that a traceback shows the
+function's first line; and no file name, because the module has it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import sys
 from types import CodeType
 from typing import Any
 
-# Of marshalling: every Python reads it. Later forms refer to what stands before, by numbers that no two modules have in
-# common: that compresses worse by a tenth, and hangs on what else is in memory.
+# The version of the marshal format, which every Python reads. Later versions use back references, whose numbers differ
+# from module to module: the code compresses worse by a tenth and depends on what else is in memory.
 _FORM = 2
 _NO_LINES: dict[str, Any] = {"co_linetable" if sys.version_info >= (3, 10) else "co_lnotab": b""}
 
 
 class _WithoutAnnotations(ast.NodeTransformer):
-    """Takes the annotations from functions; those of classes say what fields a tuple has."""
+    """Removes the annotations of functions. Those of classes stay, because they define the fields of a named tuple."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         self.generic_visit(node)
@@ -44,7 +44,7 @@ def _without_lines(code: CodeType) -> CodeType:
 
 
 def main() -> None:
-    """Answer with the Python's version and tag, and the code of each module."""
+    """Write the version and tag of this Python, and the code of each module."""
     files = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 - of this program
     magic = importlib.util.MAGIC_NUMBER
     name = "" if sys.implementation.name == "cpython" else f"{sys.implementation.name} "

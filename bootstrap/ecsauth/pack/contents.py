@@ -1,4 +1,4 @@
-"""What of this package goes into the boot archive: the commands of an instance, and all that they import."""
+"""Select the modules of the boot archive: the commands of an instance, and everything that they import."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import ecsauth
 from ecsauth.errors import LocalError
 from ecsauth.pack.strip import stripped
 
-# All other commands are an operator's, and need the SDK.
+# All other commands are for operators, and need the SDK.
 COMMANDS = ("boot", "status", "doctor", "check", "which", "explain", "verify", "unpersist")
 _ENTRIES = ("ecsauth.cli.main", "ecsauth.cli.parser", *(f"ecsauth.cli.commands.{name}" for name in COMMANDS))
-# Packages that only an operator's commands need.
+# Packages that only the operator's commands need.
 _SDK = frozenset({"boto3", "botocore"})
 _LICENSE = "LICENSE"
 
@@ -26,7 +26,7 @@ class Contents(NamedTuple):
 
 
 def contents() -> Contents:
-    """Return what goes into the archive; raise LocalError if this program came without its sources."""
+    """Return the contents of the archive; raise LocalError if this program was installed without its sources."""
     tree = _Tree()
     carried, left_out = tree.closure()
     files = {}
@@ -47,12 +47,12 @@ def licence() -> bytes:
 
 
 def program(name: str) -> str:
-    """Return the text of a module of this room that is run as a program of its own; raise LocalError."""
+    """Return the text of a module of this room that runs as a separate program; raise LocalError."""
     return _read(f"ecsauth/pack/{name}.py").decode()
 
 
 class _Imports(NamedTuple):
-    """What a module imports when it is loaded, and what its functions import."""
+    """The imports of a module when it is loaded, and the imports in its functions."""
 
     at_once: frozenset[str]
     later: frozenset[str]
@@ -67,7 +67,7 @@ class _Tree:
         self._needs_sdk: dict[str, bool] = {}
 
     def closure(self) -> tuple[set[str], set[str]]:
-        """Return all modules that the entries lead to, and those that would need the SDK to be imported."""
+        """Return all modules that the entry modules import, and those left out because they import the SDK."""
         carried: set[str] = set()
         left_out: set[str] = set()
         wanted = set(_ENTRIES)
@@ -91,7 +91,7 @@ class _Tree:
         return found
 
     def _is_module(self, name: str) -> bool:
-        """Tell a module from what is defined in one."""
+        """Tell whether the name is a module and not something defined in one."""
         return name in _ENTRIES or self._find(name) is not None
 
     def _find(self, name: str) -> Optional[tuple[str, str]]:
@@ -104,9 +104,9 @@ class _Tree:
         return self._modules[name]
 
     def _is_of_sdk(self, name: str) -> bool:
-        """Tell whether a module imports the SDK when it is loaded, itself or by what it imports."""
+        """Tell whether a module imports the SDK when it is loaded, directly or indirectly."""
         if name not in self._needs_sdk:
-            # A module that leads back to itself adds nothing.
+            # An import cycle adds nothing.
             self._needs_sdk[name] = False
             found = self._imports_of(name).at_once
             self._needs_sdk[name] = any(one.partition(".")[0] in _SDK for one in found) or any(
@@ -129,7 +129,7 @@ def _imports(tree: ast.Module) -> _Imports:
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            # What is imported from a package may be a module.
+            # A name that is imported from a package may be a module.
             names.update((node.module, *(f"{node.module}.{alias.name}" for alias in node.names)))
         elif isinstance(node, ast.stmt) and not _is_for_types(node):
             for child in ast.iter_child_nodes(node):
@@ -148,7 +148,7 @@ def _is_for_types(node: ast.AST) -> bool:
 
 
 def _data_of(path: str) -> str:
-    """Return the path of a module's data, which stands beside it."""
+    """Return the path of a module's data file, which is beside the module."""
     return f"{path[: -len('.py')]}.json"
 
 
@@ -161,7 +161,7 @@ def _has(path: str) -> bool:
 
 
 def _read(path: str) -> bytes:
-    """Return a file of the package, by its path from the folder in which the package stands; raise OSError.
+    """Return a file of the package, by its path relative to the parent folder of the package; raise OSError.
 
     By the loader: the package may be in a zip file.
     """

@@ -1,7 +1,7 @@
-"""How the modules of the boot archive are imported: from memory, and beside them nothing but the standard library.
+"""Import the modules of the boot archive from memory, and otherwise only the standard library.
 
-Not as Python imports from zip archives itself: that opens the file anew for each module. One for all Pythons: with the
-code that was compiled for this one, or from the sources.
+zipimport of the standard library is slower: it opens the file again for each module. This importer serves all Pythons,
+with the code that was compiled for this one or from the sources.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PROGRAM = "ecsauth.cli.main"
 
 
 class Importer:
-    """The modules and data of the archive at `place`, by path; modules are sources, or code if `is_compiled`."""
+    """Imports the files, given by path, of the archive at `place`; modules are code if `is_compiled`, else sources."""
 
     is_boot_archive = True
 
@@ -35,7 +35,7 @@ class Importer:
         path: Sequence[str] | None = None,  # noqa: ARG002 - importlib's protocol
         target: ModuleType | None = None,  # noqa: ARG002 - as above
     ) -> ModuleSpec | None:
-        """Return how a module is loaded, None for one that is not in the archive."""
+        """Return the spec of a module, None if it is not in the archive."""
         file = self._file_of(name)
         if file is None:
             return None
@@ -64,10 +64,10 @@ class Importer:
         return compile(bytes(content), file, "exec", dont_inherit=True, optimize=2)
 
     def get_source(self, name: str) -> None:
-        """Say that there is none: tracebacks ask."""
+        """Return None: there is no source. Tracebacks call this."""
 
     def get_data(self, path: str) -> bytes:
-        """Return a file by the path that it has as part of the archive; raise OSError if there is none."""
+        """Return the file with this path in the archive; raise OSError if there is none."""
         inside = path[len(self._place) :]
         if not path.startswith(self._place) or inside not in self._files:
             raise FileNotFoundError(path)
@@ -79,23 +79,23 @@ class Importer:
 
 
 def run(part: Optional[tuple[int, int]]) -> NoReturn:
-    """Run the program from the archive that this module has been imported from, and end with its exit status.
+    """Run the program from the archive of this module, and exit with its status.
 
-    At once: to take all modules apart first is a twentieth of a short run, and does nothing for anybody.
+    It exits by os._exit: the interpreter's cleanup takes a twentieth of a short run and has no use.
     """
     enter(part)
     status = importlib.import_module(_PROGRAM).main()
     for stream in (sys.stdout, sys.stderr):
-        # Whoever read it may have gone; what is data has been flushed, and that looked at, before.
+        # The reader may be gone. Data has been flushed, and errors of that reported, before.
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(status)
 
 
 def enter(part: Optional[tuple[int, int]]) -> None:
-    """From now on import what is in the archive, and beside it the standard library only.
+    """From now on import only from the archive and from the standard library.
 
-    `part` is where the code for this Python starts and ends in compiled.xz, None where there is none.
+    `part` is the start and end of the code for this Python in compiled.xz, None if there is none.
     """
     _forget_the_host(_libraries(f"python{sys.version_info[0]}.{sys.version_info[1]}"))
     archive: Any = __loader__  # type: ignore[name-defined]
@@ -106,7 +106,7 @@ def enter(part: Optional[tuple[int, int]]) -> None:
 
 
 def _decompressed(archive: Any, path: str, part: tuple[int, int]) -> bytes | None:
-    """Return a part of what is compressed as one, None for a Python that was built without this compression."""
+    """Return a part of the compressed file, None if this Python was built without lzma."""
     try:
         from lzma import LZMADecompressor
     except ImportError:
@@ -116,7 +116,7 @@ def _decompressed(archive: Any, path: str, part: tuple[int, int]) -> bytes | Non
 
 
 def unpacked(packed: bytes) -> dict[str, memoryview]:
-    """Return the files by path: a line for each, with its path and size, a blank one, then all contents."""
+    """Unpack the files by path. The format is one line per file with path and size, an empty line, all contents."""
     start = packed.index(b"\n\n") + 2
     files, content = {}, memoryview(packed)
     for line in packed[: start - 2].decode().splitlines():
@@ -133,9 +133,10 @@ def _libraries(name: str) -> set[str]:
 
 
 def _forget_the_host(libraries: set[str]) -> None:
-    """Import from now on nothing that is installed on the machine, or that PYTHONPATH names.
+    """From now on import nothing that is installed on the machine or that PYTHONPATH names.
 
-    What has been imported of it at the start, as by a .pth file, would be taken for what is in the archive.
+    Forget also the modules that the interpreter imported at its start, as by a .pth file: they would be used instead of
+    those in the archive.
     """
     zipped = "python{}{}.zip".format(*sys.version_info)
     own = {place for library in libraries for place in (library, f"{library}/lib-dynload", _beside(library, zipped))}
@@ -152,7 +153,7 @@ def _beside(path: str, name: str) -> str:
 
 
 def _is_in(file: str, libraries: set[str]) -> bool:
-    """Tell whether a file is the standard library's; what is installed may be in a folder below."""
+    """Tell whether a file belongs to the standard library; installed packages may be in a folder below it."""
     for library in libraries:
         if file.startswith(f"{library}/"):
             return not file.startswith((f"{library}/site-packages/", f"{library}/dist-packages/"))

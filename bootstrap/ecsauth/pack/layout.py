@@ -1,15 +1,15 @@
-"""The file: two lines of shell, then a zip archive.
+"""The boot archive as a file: two lines of shell, then a zip archive.
 
-    __main__.py      sees which Python runs it, and whether the archive was compiled for that
-    importer.py      imports what is in the archive
+    __main__.py      chooses the compiled code for the Python that runs it
+    importer.py      imports the modules in the archive
     sources          all modules and their data
-    compiled.xz      the same for each Python that the archive was compiled for, one after the other
-    manifest.json    which ecsauth this is, and which Pythons have compiled it
+    compiled.xz      the same, compiled for each Python of the archive, one after the other
+    manifest.json    the version of ecsauth, and the Pythons that have compiled it
     LICENSE
 
-Python reads the whole directory of a zip archive before it runs it, slowly: with all modules in one entry that stays
-short. One compression for all Pythons makes the file half as large, as their code has much in common. The oldest Python
-comes first: it is decompressed only as far as the Python that runs needs it.
+Before Python runs a zip archive, it reads the whole directory of it, which is slow. So all modules are in one entry.
+compiled.xz is compressed as one, which makes the file half as large, because the code for the Pythons is similar. The
+oldest Python comes first, because the file is decompressed only up to the end of the code that is needed.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from ecsauth.pack.strip import stripped
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Isolated, and without site: else what PYTHONPATH or a .pth file names would be run before anything of the archive.
+# -I and -S: otherwise modules that PYTHONPATH or a .pth file names would run before the archive.
 # The kernel passes one option at most through env.
 START = b'#!/bin/sh\nexec python3 -IS "$0" "$@"\n'
 MAIN, MANIFEST, SCHEMA = "__main__.py", "manifest.json", 2
 _COMPILED = "compiled.xz"
 _NO_PARTS = "PARTS = {}"
-# The oldest that a zip archive can say.
+# The earliest time that a zip archive can store.
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 _UNIX, _MODE = 3, 0o100644 << 16
-# More than the code of five Pythons: what is alike is found in all of it.
+# Larger than the code of five Pythons, so that lzma finds the similar parts of all of it.
 _WINDOW = 8 * 1024 * 1024
 
 
 class CompiledPart(NamedTuple):
-    """What one Python has compiled: `tag` tells who can run it, `python` and `compiled_by` are for people."""
+    """The code compiled by one Python. `tag` selects it at run time; `python` and `compiled_by` are for people."""
 
     python: str
     compiled_by: str
@@ -48,14 +48,14 @@ class CompiledPart(NamedTuple):
 
 
 class Programs(NamedTuple):
-    """The texts of the programs that start the archive."""
+    """The source texts of the programs that start the archive."""
 
     chooser: str
     importer: str
 
 
 def archive(files: Mapping[str, bytes], parts: Sequence[CompiledPart], programs: Programs, licence: bytes) -> bytes:
-    """Return the whole file, the same for the same content; raise LocalError where it cannot be compressed."""
+    """Return the whole file, reproducible byte by byte; raise LocalError if this Python has no lzma."""
     code, places = b"", {}
     for part in parts:
         packed = pack({**files, **part.files})
@@ -73,7 +73,7 @@ def archive(files: Mapping[str, bytes], parts: Sequence[CompiledPart], programs:
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """Return files as one: a line for each, with its path and size, a blank one, then all contents."""
+    """Pack files into one: one line per file with path and size, an empty line, all contents."""
     head = "".join(f"{path} {len(content)}\n" for path, content in files.items())
     return b"\n".join((head.encode(), b"".join(files.values())))
 
@@ -96,7 +96,7 @@ def _compressed(code: bytes) -> bytes:
 
 
 def _zip(entries: Mapping[str, bytes], before: int) -> bytes:
-    """Return a zip archive that is the same for the same content; `before` bytes stand before it in its file."""
+    """Return a reproducible zip archive that starts `before` bytes after the start of its file."""
     import zipfile  # loads more than its users want
 
     buffer = io.BytesIO(b"\0" * before)

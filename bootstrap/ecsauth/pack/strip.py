@@ -1,4 +1,4 @@
-"""A module's text without comments and docstrings. Every line of code keeps its number, so messages stay true."""
+"""Remove comments and docstrings from a module. Each line of code keeps its number, so that messages stay correct."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tokenize
 
 
 def stripped(text: str) -> str:
-    """Return the module with its comments and docstrings blank; what it does is the same."""
+    """Return the module with its comments and docstrings blanked; its behaviour is the same."""
     lines = text.splitlines()
     for number, start in _comments(text):
         lines[number - 1] = lines[number - 1][:start].rstrip()

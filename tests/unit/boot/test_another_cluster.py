@@ -9,7 +9,7 @@ from ecsauth.boot.agent_state import Kept
 from ecsauth.boot.docker_plan import Container
 from ecsauth.boot.health import Registration
 from ecsauth.boot.launch import Terms
-from ecsauth.boot.service import Service, ServiceWay, Supervisor
+from ecsauth.boot.service import Service, ServiceMode, Supervisor
 from ecsauth.boot.state import State
 from ecsauth.errors import LaunchError
 from ecsauth.secret import SecretBytes
@@ -78,7 +78,7 @@ def refusal(kept: Optional[Kept], data: bytes) -> str:
     """Return why the way to a service with the file is refused, nothing where it is not."""
     runs, terms = Runs(), Terms("prod", 0, SecretBytes(data), writes=True)
     try:
-        ServiceWay(runs, runs, Docker(kept), terms, settings=(), state=State(), now=Moment("b", 9.0))
+        ServiceMode(runs, runs, Docker(kept), terms, settings=(), state=State(), now=Moment("b", 9.0))
     except LaunchError as fault:
         return fault.message
     return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ecsauth.boot.command_error import NO_REASON, complaint
+from ecsauth.boot.command_error import NO_REASON, cause_of
 
 DAEMON = "Error response from daemon: "
 PORT = (
@@ -121,12 +121,12 @@ TAKEN = 'creating container storage: the container name "ecs-agent" is already i
 )
 def test_cause(text: str, cause: str) -> None:
     """What names the cause is said, in one line, without the advice, the warnings and the progress around it."""
-    assert complaint(text) == cause
+    assert cause_of(text) == cause
 
 
 def test_long_causes_keep_both_ends() -> None:
     """Who says so stands at the start, the cause at the end."""
-    said = complaint(f"docker: {DAEMON}{'x' * 5_000}: port is already allocated{HELP}")
+    said = cause_of(f"docker: {DAEMON}{'x' * 5_000}: port is already allocated{HELP}")
     assert len(said) == 600
     assert said.startswith(f"{DAEMON}x")
     assert said.endswith("x: port is already allocated")

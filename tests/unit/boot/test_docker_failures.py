@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Optional
 import pytest
 from docker_model import DockerModel, Failure, One
 from ecsauth.boot import docker_plan
-from ecsauth.boot.docker_plan import NAME, PARKED, WantedContainer
+from ecsauth.boot.docker_plan import NAME, PREVIOUS_NAME, WantedContainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Engine(DockerModel):
 
     def plan(self, *, force: bool = False, on_trial: bool = False) -> Plan:
         """Return the plan from what docker shows now."""
-        agent, parked = self.shown(NAME), self.shown(PARKED)
+        agent, parked = self.shown(NAME), self.shown(PREVIOUS_NAME)
         return docker_plan.plan(WANTED, agent, parked, has_image=True, force=force, unverified=on_trial)
 
 
@@ -111,7 +111,7 @@ def test_a_plan_that_succeeds(agent: One | None, parked: One | None, how: dict[s
     made = _agent(engine)
     assert made is not None
     assert (made.running, made.policy, made.version) == (True, POLICY, WANTED.version)
-    aside = engine.containers.get(PARKED)
+    aside = engine.containers.get(PREVIOUS_NAME)
     assert (aside is not None) is plan.previous
     if any(step.command[1] == "run" for step in plan.steps) and aside is not None:
         assert (aside.running, aside.policy) == (False, "no")
@@ -145,7 +145,7 @@ def test_a_new_agent_that_does_not_come_up(agent: One | None, parked: One | None
         return
     _go_back(engine, plan, done)
     assert _agent(engine) == _goes_back_to(agent, parked, how)
-    assert PARKED not in engine.containers
+    assert PREVIOUS_NAME not in engine.containers
 
 
 def _killed(agent: One) -> Iterator[Engine]:

@@ -84,7 +84,7 @@ def test_what_is_final(container: Container | None, answer: Registration | None,
 )
 def test_previous(container: Container | None, answer: Registration | None, health: Health, reason: str) -> None:
     """A previous agent is up that has not exited since it was put back; one exit is enough to say otherwise."""
-    verdict = boot_health.previous(container, answer, exits=2)
+    verdict = boot_health.judge_previous(container, answer, exits=2)
     assert verdict.health is health
     assert reason in verdict.reason
 

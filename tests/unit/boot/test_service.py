@@ -122,7 +122,7 @@ def test_judge(service: Service, before: Service, health: Health, reason: str) -
 )
 def test_previous(service: Service, health: Health, final: bool) -> None:
     """A service that was told to start with the previous file does not stay up if it exits once."""
-    verdict = boot_service.previous(service, RUNNING)
+    verdict = boot_service.judge_previous(service, RUNNING)
     assert (verdict.health, verdict.final) == (health, final)
 
 

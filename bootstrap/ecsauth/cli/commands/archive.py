@@ -1,4 +1,4 @@
-"""`ecsauth archive`: the boot archive, built, and put where instances get it from."""
+"""`ecsauth archive`: build the boot archive, and publish it to S3."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _FILE = "dist/ecsauth"
 _PROGRAM = 0o755
-# Of an archive that is in no file.
+# The name of an archive that is not in a file.
 _NAME = "the boot archive"
 
 
@@ -98,7 +98,7 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _refuse(file: str) -> None:
-    """Refuse what no archive can take the place of, before one is built."""
+    """Refuse a path that an archive cannot replace, before one is built."""
     if file == "-":
         raise UsageError("an archive is written to a file only", "name one: -o FILE")
     if os.path.isdir(file):
@@ -117,7 +117,7 @@ def _write(file: str, content: bytes) -> None:
 
 
 def _built(arguments: argparse.Namespace) -> bytes:
-    """Return an archive for the Pythons that were asked for; a terminal is shown how far it is."""
+    """Return an archive for the requested Pythons; show the progress on a terminal."""
     progress = console.Progress()
     try:
         progress.show("building the boot archive")
@@ -132,7 +132,7 @@ def _built(arguments: argparse.Namespace) -> bytes:
 def _compiled(
     modules: dict[str, bytes], names: list[str] | None, progress: console.Progress
 ) -> tuple[CompiledPart, ...]:
-    """Return what each Python has compiled. One that was not asked for by name, and cannot, is left out."""
+    """Return the compiled part of each Python. A Python that fails is left out, unless the user named it."""
     pythons = interpreters.named(names) if names else interpreters.found()
     compiler = contents.program("compiler")
     parts = []
@@ -150,7 +150,7 @@ def _compiled(
 
 
 def _publish(arguments: argparse.Namespace) -> int:
-    """Publish, unless this very file is there already."""
+    """Publish the archive, unless the object has the same content already."""
     publish.refuse_version(arguments)
     if arguments.file is None:
         content, name = _built(arguments), _NAME
@@ -177,7 +177,7 @@ def _request(arguments: argparse.Namespace) -> PublishRequest:
         _warn(review.risks if is_text else ())
 
     def confirm(review: Review) -> bool:
-        """Ask whether an archive is to be replaced; a first one replaces nothing."""
+        """Ask before an archive is replaced. The first one replaces nothing."""
         is_first = review.current.version is None
         return is_first or not is_asked or console.is_yes(f"put it into {review.uri}?")
 
@@ -185,7 +185,7 @@ def _request(arguments: argparse.Namespace) -> PublishRequest:
 
 
 def _read(file: str) -> bytes:
-    """Return the file's bytes, one more than an archive may have at most; raise LocalError."""
+    """Return the file's bytes, at most one more than an archive may have; raise LocalError."""
     try:
         with open(file, "rb") as stream:
             return stream.read(boot_archive.LONGEST + 1)
@@ -220,7 +220,7 @@ def _document(report: PublishReport, archive: BootArchive, *, dry_run: bool) -> 
 
 
 def _tell(report: PublishReport, archive: BootArchive) -> None:
-    """Tell what is there now, if anything was to be put; the SHA-256, which user data has to name, is data."""
+    """Report the result, unless the put was declined. The SHA-256, which user data needs, goes to standard output."""
     _warn(report.warnings())
     uri = report.review.uri
     if report.version is None:

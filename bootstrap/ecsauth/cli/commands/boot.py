@@ -102,14 +102,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Boot; raise an EcsauthError."""
     kept, gate = persist.environment(), launchers.missing_gate(arguments)
     if not arguments.dry_run:
-        # Before anything can be refused: a machine whose boot fails must not start the agent by itself.
+        # Before anything can fail: if the boot fails, the machine must not start the agent by itself.
         launchers.hold_back(arguments)
     boot = Boot(_request(arguments), _edges(arguments), _warn)
     try:
         report, change = _booted(boot, arguments, kept)
     except DeniedError as fault:
         if fault.is_unexplained:
-            # It asks more than a boot does; S3 may hide the cause from it, too.
+            # `doctor` probes more than a boot does, though S3 may hide the cause from it, too.
             fault.hints = (*fault.hints, CommandHint("look closer", "ecsauth", "doctor", S3URI))
         raise
     _show(report, arguments, persist.beside(change, gate))
@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _booted(
     boot: Boot, arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]
 ) -> tuple[BootReport, Optional[UnitChange]]:
-    """Boot, or rehearse it; return what was done, and what the units need."""
+    """Boot, or rehearse the boot; return the report, and the change of the units."""
     if arguments.dry_run:
         change = persist.plan(arguments, kept) if arguments.persist else None
         return boot.rehearse(), change
@@ -131,7 +131,7 @@ def _booted(
 def _persisting(
     boot: Boot, arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]
 ) -> tuple[BootReport, UnitChange]:
-    """Boot with the units in place before, and running after, however it ends: the timer tries again."""
+    """Install the units, boot, and start the units, even if the boot fails: the timer retries it."""
     change = persist.plan(arguments, kept)
     persist.install(change)
     try:
@@ -140,7 +140,7 @@ def _persisting(
         try:
             persist.start(change.wanted.again if isinstance(fault, UnreachableError) else change.wanted.start)
         except LaunchError as trouble:
-            # What the boot has met with says more.
+            # The fault of the boot is more important.
             _warn(f"the units do not start: {trouble.message}")
         raise
     persist.start(change.wanted.again if report.outcome is BootOutcome.QUEUED else change.wanted.start)
@@ -183,7 +183,7 @@ def _edges(arguments: argparse.Namespace) -> Edges:
 def _logins(arguments: argparse.Namespace) -> Optional[Gate]:
     if not arguments.check_login:
         return None
-    # What asks registries is a dozen modules, and few boots do.
+    # Imported here: logins need a dozen modules, and few boots test them.
     from ecsauth.cli import logins
 
     return logins.Gate(refuses=arguments.check_login == "fail")
@@ -194,11 +194,11 @@ def _warn(text: str) -> None:
 
 
 def _show(report: BootReport, arguments: argparse.Namespace, beside: Beside) -> None:
-    """Tell what was done: to programs as JSON, to people in one line; in a rehearsal also the plan."""
+    """Report the result: as JSON for programs, in one line for people; in a rehearsal also the plan."""
     if arguments.format == "json":
         console.show(_document(report, beside, dry_run=arguments.dry_run))
         return
-    # A note was told where the file was pushed; a fleet that told it at every boot would hide its warnings.
+    # `push` has shown the notes already. If every boot of a fleet repeated them, they would hide the warnings.
     findings.tell(findings.of(report.accepted.findings, Severity.WARNING), str(arguments.uri))
     facts = report.accepted.facts
     steps = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in report.steps)
@@ -217,7 +217,7 @@ def _show(report: BootReport, arguments: argparse.Namespace, beside: Beside) -> 
 
 
 def _outcome(report: BootReport, arguments: argparse.Namespace) -> str:
-    """Say how it ended."""
+    """Return the result as text."""
     if arguments.dry_run:
         return "nothing to do" if report.outcome is BootOutcome.UNCHANGED else "nothing was changed"
     if report.outcome is BootOutcome.UNCHANGED:

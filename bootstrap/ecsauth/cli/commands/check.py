@@ -1,4 +1,4 @@
-"""`ecsauth check`: what is wrong with env-files, all at once."""
+"""`ecsauth check`: validate env-files and report all findings."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings; the status is 3 if there is an error among them. Raise an EcsauthError, nothing written.
+    """Print the findings and return 3 if one is an error. On an EcsauthError nothing is written.
 
-    Of several files each is checked, whatever becomes of the others; the status is the highest of all.
+    With several files each one is checked, even if another one fails; the highest status is returned.
     """
     ignored, targets = _ignored(arguments.ignore), _targets(arguments)
     if len(arguments.files) > 1:
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _attempt(file: str, target: Optional[str], ignored: frozenset[str], arguments: argparse.Namespace) -> FileReport:
-    """Return what is to be told of one file among others, which its fault must not keep from being checked."""
+    """Return the report on one of several files. A fault is part of the report, so that the others are checked, too."""
     try:
         return _report(file, target, ignored, arguments)
     except EcsauthError as fault:
@@ -71,7 +71,7 @@ def _attempt(file: str, target: Optional[str], ignored: frozenset[str], argument
 
 
 def _report(file: str, target: Optional[str], ignored: frozenset[str], arguments: argparse.Namespace) -> FileReport:
-    """Check a file, and write it where --fix does; raise an EcsauthError."""
+    """Check a file, and write the fixed one with --fix; raise an EcsauthError."""
     reader = Target(arguments.target)
     data = inputs.read(file, arguments)
     is_authored = arguments.dialect != "docker"
@@ -91,7 +91,7 @@ def _report(file: str, target: Optional[str], ignored: frozenset[str], arguments
 
 
 def _ignored(codes: list[str]) -> frozenset[str]:
-    """Return the codes to leave out; raise UsageError for one that no warning or note has."""
+    """Return the codes to ignore; raise UsageError if one is not the code of a warning or note."""
     if not codes:
         return frozenset()
 

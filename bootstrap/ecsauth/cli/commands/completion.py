@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ecsauth.cli.options import Parser
 
-# What stands for a path of this machine in the commands' usage.
+# The placeholders for a path of this machine in the usage of the commands.
 _PATHS = frozenset({"FILE", "PATH", "A", "B"})
 
 
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _prepare(parser: Parser, files: Any) -> None:
-    """Say of every argument, down to those of subcommands, what it can be, where its choices do not."""
+    """Tell shtab which arguments, also those of subcommands, are files."""
     for action in parser._actions:  # noqa: SLF001 - what shtab reads, too
         if action.metavar in _PATHS:
             action.complete = files  # type: ignore[attr-defined]  # shtab's own

@@ -1,4 +1,4 @@
-"""`ecsauth diff`: what two env-files say differently, by variable and registry, and never a value."""
+"""`ecsauth diff`: compare two env-files by variable and registry, without values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what changes from A to B; the status is 3 if they are not the same, byte for byte."""
+    """Print the changes from A to B; return 3 if the bytes differ."""
     if arguments.old == arguments.new == "-":
         raise UsageError("only one of both can be standard input")
     old, new = (inputs.read(file, arguments) for file in (arguments.old, arguments.new))

@@ -1,4 +1,4 @@
-"""`ecsauth doctor`: why it does not work, one line a cause."""
+"""`ecsauth doctor`: find out why an instance does not boot."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line a check, in the order of a boot, then cause and fix; 3 if one has failed."""
+    """Print one line per check, in the order of a boot, then causes and fixes; return 3 if a check failed."""
     examined = checks.instance(_request(arguments))
     known = hints.known(arguments, examined.state)
     found = [_row(result, known) for result in checks.results(examined)]

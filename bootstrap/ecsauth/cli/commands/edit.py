@@ -1,4 +1,4 @@
-"""`ecsauth edit`: the env-file in S3 in the user's editor, checked when it is saved, put if nobody else was faster."""
+"""`ecsauth edit`: edit the env-file in S3, validate it, and put it unless the object has changed meanwhile."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ecsauth.cli.options import Parser
     from ecsauth.host.editor import ScratchFile
 
-# For an editor that goes by the name.
+# The file name, for editors that choose their mode by it.
 _NAME = "ecs.config"
 
 
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _edited(before: bytes, *, may_edit_again: bool) -> NewContent:
-    """Return what was saved in the editor, once it has no errors; raise InvalidError if nobody mends them."""
+    """Return the saved file once it has no errors; raise InvalidError if the user does not fix them."""
     with _quitting_is_an_interrupt(), scratch_file(_NAME, before) as file:
         if not file.is_in_memory:
             console.warn("there is no place in memory for the file: while it is edited it is on the disk, 0600")
@@ -55,7 +55,7 @@ def _edited(before: bytes, *, may_edit_again: bool) -> NewContent:
 
 @contextlib.contextmanager
 def _quitting_is_an_interrupt() -> Iterator[None]:
-    """Let Ctrl-backslash take the way of Ctrl-C: by its own it would leave the file, and a core with the same in it."""
+    """Let Ctrl-backslash act as Ctrl-C. By default it would leave the file, and a core dump with its content."""
     before = signal.signal(signal.SIGQUIT, signal.getsignal(signal.SIGTERM))
     try:
         yield

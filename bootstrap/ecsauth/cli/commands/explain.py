@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ecsauth.cli.options import Parser
 
 _INDENT = "  "
-# Some examples are as long as the rule is about: more of them says nothing more.
+# Some examples are long, because the rule is about length. More of their lines would add nothing.
 _MOST_LINES = 12
 _LONGEST_LINE = 300
 _CUT = "…"
@@ -30,7 +30,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the rule, or all in one line each; raise UsageError if there is none of that code."""
+    """Print the rule, or all rules in one line each; raise UsageError if no rule has this code."""
     if arguments.code is None:
         _list(rules.RULES, arguments.format)
         return ExitCode.OK
@@ -72,8 +72,8 @@ def _page(rule: Rule) -> str:
 
 
 def _example(text: str) -> list[str]:
-    """Return the lines of an example, with what prints nothing made visible."""
-    # Bytes that are not UTF-8 stand as surrogates.
+    """Return the lines of an example, with invisible characters made visible."""
+    # Surrogates stand for bytes that are not UTF-8.
     raw = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     lines = [printable(line) for line in raw.removesuffix("\n").split("\n")]
     if len(lines) > _MOST_LINES:

@@ -1,4 +1,4 @@
-"""`ecsauth export`: a registry's credential for tasks that bring their own, and what their definition has to say."""
+"""`ecsauth export`: store a registry's credential as a secret, and print the snippets for a task definition."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Create or update the secret unless it holds the credential already; raise an EcsauthError with nothing put."""
+    """Create or update the secret, unless it has this credential already. On an EcsauthError nothing is put."""
     from ecsauth.aws.secrets_manager import Secrets, told
     from ecsauth.aws.session import OperatorClients
 
@@ -77,14 +77,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class Export(NamedTuple):
-    """What was done, or would be in a dry run, to which secret; no `secret` if there is none yet."""
+    """What was done to the secret, or would be in a dry run; `secret` is None if it does not exist yet."""
 
     outcome: str
     name: str
     secret: Optional[StoredSecret]
 
     def snippets(self) -> dict[str, Any]:
-        """Return what goes into the task definition and the execution role's policy, None while there is no ARN."""
+        """Return the snippets for the task definition and the execution role's policy, None if there is no ARN yet."""
         if self.secret is None:
             return {"task_definition": None, "execution_role_policy": None}
         return {
@@ -94,7 +94,7 @@ class Export(NamedTuple):
 
 
 def _refuse_others(present: Optional[StoredSecret], login: PasswordCredential, name: str) -> None:
-    """Raise UsageError or ConflictError if an update would lose what somebody else has put there."""
+    """Raise UsageError or ConflictError if an update would overwrite a value that ecsauth did not write."""
     # A secret without a version has no value yet.
     if present is None or present.version_id is None or login.is_in(present.value):
         return
@@ -125,7 +125,7 @@ def _outcome(present: Optional[StoredSecret], login: PasswordCredential, kms_key
 
 
 def _show(arguments: argparse.Namespace, export: Export, findings: tuple[Finding, ...]) -> None:
-    """Tell what was done, and print the snippets; nothing of the credential is told, its user name neither."""
+    """Report the result, and print the snippets. Neither contains the credential, not even its user name."""
     secret = export.secret
     if arguments.format == "json":
         console.show(

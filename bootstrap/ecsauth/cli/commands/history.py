@@ -1,4 +1,4 @@
-"""`ecsauth history`: the versions of an env-file, newest first: when, who, and on demand what changed."""
+"""`ecsauth history`: list the versions of an env-file, newest first, with time, author and, on request, the changes."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def _limit(text: str) -> int:
 
 
 class VersionRow(NamedTuple):
-    """A version, or a delete marker. `version` is None where S3 does not let look at it; `changes` where nobody looked.
+    """A version, or a delete marker. `version` is None if S3 denies access to it; `changes` is None if not requested.
 
-    `remark` says why nothing changed, or why that cannot be told.
+    `remark` says why there are no changes, or why they are unknown.
     """
 
     listed: ListedVersion
@@ -57,10 +57,10 @@ class VersionRow(NamedTuple):
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the versions; raise an EcsauthError where they cannot be listed."""
+    """Print the versions; raise an EcsauthError if they cannot be listed."""
     publish.refuse_version(arguments)
     uri, store = arguments.uri, publish.env_files(arguments)
-    # One more: what the last one shown has changed is told against the one before it.
+    # One more, because the changes of the last shown version are relative to the one before it.
     versions = store.versions(uri, arguments.limit + 1)
     if not versions:
         push = CommandHint("is the URI right? else push it", "ecsauth", "push", FILE, uri.object_uri)
@@ -98,14 +98,14 @@ def _rows(
 
 
 class _Contents:
-    """What the versions hold; each is read once. Only two neighbours are kept at a time."""
+    """The contents of the versions. Each is read once; only two adjacent ones are kept in memory."""
 
     def __init__(self, uri: S3URI, store: VersionStore) -> None:
         self._uri, self._store = uri, store
         self._kept: dict[str, bytes] = {}
 
     def of(self, listed: Optional[ListedVersion]) -> bytes:
-        """Return what a version holds, nothing for a delete marker or none; raise DeniedError or InvalidError."""
+        """Return the content of a version, empty for a delete marker or None; raise DeniedError or InvalidError."""
         if listed is None or listed.is_deletion:
             return b""
         if listed.version_id not in self._kept:
@@ -126,7 +126,7 @@ def _compared(row: VersionRow, before: Optional[ListedVersion], contents: _Conte
 
 
 def _lines(rows: list[VersionRow]) -> list[str]:
-    """Return the table; below a version what it changed."""
+    """Return the table, with the changes of each version below it."""
     width = max(len(row.listed.version_id) for row in rows)
     lines = []
     for row in rows:

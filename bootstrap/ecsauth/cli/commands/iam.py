@@ -1,4 +1,4 @@
-"""`ecsauth iam`: the policies of an environment, filled in, and the stack that makes all of it."""
+"""`ecsauth iam`: generate the policies of an environment, or the stack that creates all of it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _stack(text: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print or write the policy; raise an EcsauthError with nothing written."""
+    """Print or write the policy. On an EcsauthError nothing is written."""
     text, steps = _stack_text(arguments) if arguments.what == policies.STACK else _policy_text(arguments)
     inputs.deliver(arguments.output, text.encode())
     for step in steps:
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _stack_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
-    """Return the template, its defaults those that were given, and hints what to do with it."""
+    """Return the template with the given values as defaults, and hints for its deployment."""
     if arguments.stack or arguments.format == "json":
         raise UsageError("the stack's template is YAML, and filled from options only")
     values = _given(arguments)
@@ -91,7 +91,7 @@ def _stack_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
 
 
 def _policy_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
-    """Return the policy, and hints what to do with it."""
+    """Return the policy, and hints for its deployment."""
     policy = policies.POLICIES[arguments.what]
     given = _given(arguments)
     stack = _look(arguments) if arguments.stack else None
@@ -106,13 +106,13 @@ def _policy_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
 
 
 def _then(command: str, arguments: argparse.Namespace) -> str:
-    """Return the hint at a command, which goes to the same account and region."""
+    """Return the hint with a command for the same account and region."""
     where = (("--region", arguments.region), ("--profile", arguments.profile))
     return " ".join([f"then: {command}", *(f"{name} {shlex.quote(value)}" for name, value in where if value)])
 
 
 def _hints_of_stack(policy: Policy, stack: Stack, values: Values, arguments: argparse.Namespace) -> list[str]:
-    """Return what is left to do where a stack has made the policy."""
+    """Return the commands that remain if a stack has created the policy."""
     if not policy.output:
         return [] if _has_bucket_key(stack) else [f"stack {arguments.stack} has put it in force"]
     arn = stack.outputs.get(policy.output, "")
@@ -122,7 +122,7 @@ def _hints_of_stack(policy: Policy, stack: Stack, values: Values, arguments: arg
 
 
 def _file(arguments: argparse.Namespace) -> str:
-    """Return how the next command names the file; what went to standard output has no name yet."""
+    """Return the file name in the next command; a placeholder if the policy went to standard output."""
     return "FILE" if arguments.output == "-" else shlex.quote(arguments.output)
 
 
@@ -140,7 +140,7 @@ def _given(arguments: argparse.Namespace) -> Values:
 
 
 def _look(arguments: argparse.Namespace) -> Stack:
-    """Return what the stack says of itself."""
+    """Return the stack that --stack names."""
     from ecsauth.aws import cloudformation
     from ecsauth.aws.session import OperatorClients
 
@@ -155,7 +155,7 @@ def _has_bucket_key(stack: Stack) -> bool:
 
 
 def _with_stack(given: Values, stack: Stack, name: str) -> Values:
-    """Return the values with those of the stack where none was given."""
+    """Return the given values; missing ones come from the stack."""
     if _has_bucket_key(stack):
         console.warn(
             f"stack {name} uses an S3 bucket key, under which KMS does not tell prefixes apart: the "
@@ -167,7 +167,7 @@ def _with_stack(given: Values, stack: Stack, name: str) -> Values:
 
 
 def _made(stack: Stack, name: str) -> Values:
-    """Return what a stack says; raise DeniedError where it is none of ours."""
+    """Return the values in a stack's outputs; raise DeniedError if it was not made from ecsauth's template."""
 
     def said(found: dict[str, str], key: str, parse: Callable[[str], str]) -> Optional[str]:
         text = found.get(key)

@@ -1,4 +1,4 @@
-"""`ecsauth import`: what docker is logged in to, as lines of an env-file."""
+"""`ecsauth import`: convert docker's logins to lines of an env-file."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 class _Written(NamedTuple):
-    """An env-file before and after, and its place, None for standard output."""
+    """An env-file before and after, and its path, None for standard output."""
 
     place: Optional[str]
     before: SecretBytes
@@ -70,7 +70,7 @@ class _Written(NamedTuple):
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Import; raise an EcsauthError with nothing written."""
+    """Import. On an EcsauthError nothing is written."""
     _refuse_places(arguments)
     before = _before(arguments)
     kind = arguments.type or (import_logins.kind_of(before) if arguments.into else None) or DOCKER
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     place = arguments.into or arguments.output
     findings = approve(after, place or "the result")
     if place is None:
-        # Two lines of a file that somebody else puts together.
+        # The output is only two lines of a file that the user assembles.
         findings = tuple(one for one in findings if one.variable in (TYPE, DATA))
     if place is None or after != before:
         inputs.write(place or "-", after)
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _collected(arguments: argparse.Namespace, kind: str) -> Import:
-    """Return what docker is logged in to, and tell what of it is left out; raise InvalidError if nothing remains."""
+    """Return docker's logins, and report those that are left out; raise InvalidError if none remain."""
     path = arguments.path or _default_path()
     name, config = inputs.for_people(path), _config(path)
     made = import_logins.collect(config, CredentialHelpers(), kind, tuple(arguments.registry))
@@ -107,7 +107,7 @@ def _collected(arguments: argparse.Namespace, kind: str) -> Import:
 
 
 def _refuse_places(arguments: argparse.Namespace) -> None:
-    """Raise UsageError, before any keychain is opened, where the result cannot go."""
+    """Raise UsageError for an invalid target, before any keychain is opened."""
     place = arguments.into or arguments.output
     if place is not None:
         if place == "-" or is_s3_uri(place):
@@ -123,7 +123,7 @@ def _refuse_places(arguments: argparse.Namespace) -> None:
 
 
 def _before(arguments: argparse.Namespace) -> SecretBytes:
-    """Return what stands in the place that is written to; raise where it is not to be touched."""
+    """Return the present content of the target; raise an EcsauthError if it must not be changed."""
     if arguments.into:
         data = _read(arguments.into, "-o FILE makes a new one")
         approve(data, arguments.into)
@@ -141,7 +141,7 @@ def _before(arguments: argparse.Namespace) -> SecretBytes:
 
 
 def _read(path: str, hint: str = "", *otherwise: str) -> SecretBytes:
-    """Return the bytes of a file; raise LocalError, with the hint, if it is not there."""
+    """Return the bytes of a file; raise LocalError, with the hint, if it does not exist."""
     try:
         return files.read_env_file(path, *otherwise)
     except LocalError as fault:
@@ -149,9 +149,9 @@ def _read(path: str, hint: str = "", *otherwise: str) -> SecretBytes:
 
 
 def _default_path() -> str:
-    """Return where docker's own file is (docker/cli cli/config/config.go), or the one of before if only that is there.
+    """Return the path of docker's file (docker/cli cli/config/config.go), or of its predecessor if only that exists.
 
-    A credential in DOCKER_AUTH_CONFIG is one of a job, and not looked at.
+    A credential in DOCKER_AUTH_CONFIG belongs to a single job and is ignored.
     """
     folder = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     path, old = os.path.join(folder, "config.json"), os.path.expanduser(_OLD_PLACE)
@@ -159,7 +159,7 @@ def _default_path() -> str:
 
 
 def _config(path: str) -> DockerConfig:
-    """Return what docker's file says; raise an EcsauthError that names the file."""
+    """Parse docker's file; raise an EcsauthError that names the file."""
     hint = "log in first, docker login, or give the path of docker's config.json"
     data = _read(path, hint, "it is no config.json of docker")
     try:
@@ -169,7 +169,7 @@ def _config(path: str) -> DockerConfig:
 
 
 def _show(arguments: argparse.Namespace, made: Import, written: _Written, findings: tuple[Finding, ...]) -> None:
-    """Tell what was imported from where, and what that changes: registries, never a value."""
+    """Report the source of the import, and the changes: registries, never a value."""
     if arguments.format == "json":
         console.show(
             {

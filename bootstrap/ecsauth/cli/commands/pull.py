@@ -1,4 +1,4 @@
-"""`ecsauth pull`: the env-file in S3, masked, or its bytes into a private file."""
+"""`ecsauth pull`: show the env-file in S3, masked, or write its bytes to a private file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Pull; raise an EcsauthError with nothing written."""
+    """Pull. On an EcsauthError nothing is written."""
     is_json = arguments.format == "json"
     target = _target(arguments.output, reveal=arguments.reveal, is_json=is_json)
     read = publish.env_files(arguments).read(arguments.uri)
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     masked = None
     if target is not None:
         inputs.write(target, read.content)
-        # What is said next goes to another stream.
+        # Messages that follow go to another stream.
         sys.stdout.flush()
     else:
         masked = masked_lines(read.content)
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _target(output: Optional[str], *, reveal: bool, is_json: bool) -> Optional[str]:
-    """Return where the bytes go, None for a masked text; raise UsageError where both go to stdout."""
+    """Return the target of the bytes, None for a masked text; raise UsageError if both would go to stdout."""
     if reveal and output not in (None, "-"):
         raise UsageError("--reveal writes to stdout, -o to a file: give one of them")
     target = "-" if reveal else output
@@ -89,7 +89,7 @@ def _document(
 def _tell(
     arguments: argparse.Namespace, version: ObjectVersion, findings: tuple[Finding, ...], target: Optional[str]
 ) -> None:
-    """Tell what was pulled; instances take neither a file with an error nor one that everybody could have put."""
+    """Report the pulled version. Warn if instances refuse it: it has an error, or its encryption proves no author."""
     uri: S3URI = arguments.uri
     if version.facts.encryption not in KMS_ENCRYPTIONS:
         console.warn(f"{uri} is not encrypted with a KMS key: instances refuse it")

@@ -1,4 +1,4 @@
-"""`ecsauth push`: check an env-file and put it into S3, encrypted, without losing somebody else's change."""
+"""`ecsauth push`: validate an env-file and put it to S3, encrypted, without overwriting another operator's change."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Push; raise an EcsauthError with nothing put."""
+    """Push. On an EcsauthError nothing is put."""
     publish.refuse_version(arguments)
     data = from_dialect(read_path(arguments.file), arguments.file, arguments.dialect).data
     findings = approve(data, arguments.file)

@@ -1,4 +1,4 @@
-"""`ecsauth rollback`: what an older version holds, checked again, becomes the newest version."""
+"""`ecsauth rollback`: validate the content of an older version and put it as the newest version."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Roll back; raise an EcsauthError with nothing put."""
+    """Roll back. On an EcsauthError nothing is put."""
     publish.refuse_version(arguments)
     request = publish.request(arguments)
     report = roll_back(arguments.version, request, publish.services(arguments))

@@ -1,4 +1,4 @@
-"""`ecsauth status`: what is installed, what runs, and whether they and S3 agree."""
+"""`ecsauth status`: show what is installed and what runs, and whether S3 has the same version."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ecsauth.cli.options import Parser
     from ecsauth.status.report import Topic
 
-# For the metadata service and S3 together: somebody is waiting.
+# The time limit of the metadata service and S3 together. It is short, because the user waits.
 _SECONDS = 15.0
 
 
@@ -42,7 +42,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line a topic, then cause and fix; 3 unless all agree."""
+    """Print one line per topic, then causes and fixes; return 3 unless all agree."""
     seen = _observed(arguments)
     known = hints.known(arguments, seen.state)
     topics = [one._replace(fix=hints.completed(one.fix, known)) for one in report.topics(seen)]
@@ -80,7 +80,7 @@ def _observed(arguments: argparse.Namespace) -> Observed:
 
 
 def _s3(state: Any, arguments: argparse.Namespace) -> S3:
-    """Ask S3 for what is recorded, as `boot` would, but for the head only."""
+    """Request the recorded object from S3 as `boot` does, but only its head."""
     if state is None or state.installed is None:
         return S3(Remote.UNKNOWN, reason="" if state is None else "S3 was not asked: nothing is installed")
     source = state.installed.source
@@ -135,7 +135,7 @@ def _installed(seen: Observed) -> dict[str, Any]:
 
 
 def _record(state: Any) -> dict[str, Any]:
-    """Return what of the state is for everybody, null for each that is not known."""
+    """Return the public part of the state, with null for each unknown value."""
     known: State = state if state is not None else _no_state()
     installed, rejected = known.installed, known.rejected
     return {

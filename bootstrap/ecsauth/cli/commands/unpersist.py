@@ -1,4 +1,4 @@
-"""`ecsauth unpersist`: take away what `boot --persist` and `boot --launch service` left in systemd's directory."""
+"""`ecsauth unpersist`: remove the units and the gate that `boot --persist` and `boot --launch service` have written."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _is_behind() -> bool:
-    """Tell whether systemd still goes by a gate that a run removed which was killed then."""
+    """Tell whether systemd still has a gate loaded that a run removed before it was killed."""
     try:
         return programs.systemd().show(UNIT, "NeedDaemonReload").get("NeedDaemonReload") == "yes"
     except LaunchError:
-        # No systemd: there is nothing that it could go by.
+        # Without systemd there is no gate.
         return False

@@ -1,4 +1,4 @@
-"""`ecsauth user-data`: what an instance is told at its launch, so that it boots; public, and safe in a root's shell."""
+"""`ecsauth user-data`: generate EC2 user data, which is public and which a shell of root runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ecsauth.cli.options import Parser
 
-# Taken over by boot as they are, where they are given.
+# Options that are passed to boot unchanged, if given.
 _WITH_VALUE = ("bucket_owner", "region", "image", "check_login")
 _FLAGS = ("awsvpc", "no_host_rules", "rollback_on_timeout")
 
@@ -66,7 +66,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
-    # Not `format`, which is how faults are told.
+    # Not `format`, which selects the format of errors.
     group.add_argument(
         "--format", dest="form", choices=user_data.FORMS, default="sh", help="default: sh, a shell script"
     )
@@ -123,7 +123,7 @@ def _archive(arguments: argparse.Namespace) -> Optional[ArchiveSource]:
 
 
 def _words(arguments: argparse.Namespace) -> Iterator[str]:
-    """Yield the arguments of boot that are given; raise UsageError for a --set of a variable that holds a secret."""
+    """Yield the given arguments of boot; raise UsageError for a --set of a variable with a secret."""
     yield str(arguments.uri)
     for key in dict.fromkeys(arguments.kms_key):
         yield from ("--kms-key", key)

@@ -1,4 +1,4 @@
-"""`ecsauth verify`: log in at each registry of an env-file, for real."""
+"""`ecsauth verify`: log in at each registry of an env-file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Log in and tell; raise InvalidError, with nobody asked, for a file with an error."""
+    """Log in and report the results; raise InvalidError, before any login, if the file has an error."""
     data = read(arguments.file, arguments)
     approve(data, arguments.file)
     targets = login_targets.targets(data, arguments.registry, arguments.image)

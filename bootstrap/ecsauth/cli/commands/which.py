@@ -1,4 +1,4 @@
-"""`ecsauth which`: the credential that the agent would send for an image."""
+"""`ecsauth which`: show the credential that the agent would send for an image."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ecsauth.registry.credential import Credential, Entry
     from ecsauth.registry.match import Match, MatchStep
 
-# What each step of the lookup means; the registry stands in for {}.
+# The meaning of each step of the lookup; {} is replaced by the registry.
 _STEPS = {
     "host": "the image's host is {}",
     "hub-key": "Docker Hub: the agent looks up only {}, and it is there",
@@ -52,7 +52,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print an answer an image; user names are shown, passwords never. Raise an EcsauthError."""
+    """Print one answer per image, with user names but never passwords; raise an EcsauthError."""
     auth = _auth(read(arguments.file, arguments), arguments.file)
     matches = [(image, registry_match.match(auth, image)) for image in arguments.image]
     if arguments.format == "json":
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _auth(data: bytes, file: str) -> RegistryAuth:
-    """Return what the agent knows when docker has read the file; warn where that is not what the file says."""
+    """Return the credentials that the agent has after docker has read the file; warn if they differ from the file's."""
     name, reading = inputs.for_people(file), envfile.docker(data)
     hint = f"ecsauth check {inputs.for_shell(file) or file} tells why"
     if reading.refusal is not None or reading.start_failure is not None:
@@ -79,7 +79,7 @@ def _auth(data: bytes, file: str) -> RegistryAuth:
 
 
 def _loses(auth: RegistryAuth) -> bool:
-    """Tell whether something is wrong with the credentials that `check` calls an error."""
+    """Tell whether the credentials have a problem that `check` reports as an error."""
     found = [rules.find(CODES[problem.kind]) for problem in auth.problems]
     return any(rule is not None and rule.severity is Severity.ERROR for rule in found)
 
@@ -90,7 +90,7 @@ def _answer(image: str, match: Match) -> dict[str, Any]:
 
 
 def _text(image: str, match: Match, why: Optional[RegistryAuth]) -> str:
-    """Return an answer for people; with what the agent knows, also the steps that lead to it."""
+    """Return an answer for people; if `why` is given, with the steps of the lookup."""
     candidates = [_candidate(entry, sent) for entry, sent in match.candidates]
     if match.deterministic:
         lines = [f"{image}: {candidates[0]}"]
@@ -109,10 +109,10 @@ def _candidate(entry: Optional[Entry], sent: Credential) -> str:
 
 
 def _username(sent: Credential) -> Optional[str]:
-    """Return the user that docker logs in as, None for none.
+    """Return the user name of docker's login, None if there is none.
 
-    docker itself decodes no `auth` that was passed through (moby registry/auth.go, staticCredentialStore.Basic); its
-    own name for a login by token is `<token>` (docker-credential-helpers).
+    docker does not decode an `auth` that was passed through (moby registry/auth.go, staticCredentialStore.Basic). For a
+    login by token it uses the name `<token>` (docker-credential-helpers).
     """
     return as_sent(sent.username) or ("<token>" if sent.identitytoken or sent.registrytoken else None)
 
@@ -122,7 +122,7 @@ def _registry(entry: Optional[Entry]) -> Optional[str]:
 
 
 def _shown(key: str) -> str:
-    """Return a registry, or the mask for one that may have a password in it."""
+    """Return a registry, or the mask if it may contain a password."""
     from ecsauth.registry.keys import shown_key
 
     return shown_key(key) or "***"
@@ -133,7 +133,7 @@ def _step(step: MatchStep) -> str:
 
 
 def _nothing(auth: RegistryAuth) -> tuple[str, ...]:
-    """Say why the agent knows no registry at all."""
+    """Return the reasons why the agent has no registry at all."""
     if auth.entries:
         return ()
     if auth.kind:
