@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 from ecsauth.boot import host_rules, units
 from ecsauth.boot.docker import ContainerStarter
@@ -28,19 +28,16 @@ if TYPE_CHECKING:
 
 
 def mode(arguments: argparse.Namespace) -> str:
-    """Return the launch mode: `service`, `docker` or `none`."""
+    """Return the launch mode, one of `options.LAUNCH_MODES`."""
     if arguments.launch != "auto":
         return str(arguments.launch)
-
     return "docker" if supervisor.which() is None else "service"
 
 
 def starter(arguments: argparse.Namespace) -> Optional[Starter]:
     """Return the starter of the agent, None if ecsauth starts no agent."""
-    way = mode(arguments)
-    if way == "none":
-        return None
-    return _container(arguments) if way == "docker" else _service(arguments)
+    make = _STARTERS[mode(arguments)]
+    return make(arguments) if make is not None else None
 
 
 def _container(arguments: argparse.Namespace) -> Starter:
@@ -65,6 +62,13 @@ def _service(arguments: argparse.Namespace) -> Starter:
     supervision = programs.supervision(supervisor.which())
     _refuse_other_places(arguments)
     return ServiceStarter(supervision, Introspection(), programs.docker(), SystemClock())
+
+
+_STARTERS: dict[str, Optional[Callable[[argparse.Namespace], Starter]]] = {
+    "service": _service,
+    "docker": _container,
+    "none": None,
+}
 
 
 def _refuse_other_places(arguments: argparse.Namespace) -> None:

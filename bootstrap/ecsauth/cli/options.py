@@ -17,6 +17,7 @@ Value = TypeVar("Value")
 
 ENV_FILE = "/etc/ecs/ecs.config"
 STATE_DIRECTORY = "/var/lib/ecsauth"
+LAUNCH_MODES = ("service", "docker", "none")
 _DAY = 24 * 3600
 
 
@@ -102,6 +103,11 @@ def add_places(parser: Parser) -> None:
         "--file", metavar="PATH", help=f"the env-file (default: the one that is installed, else {ENV_FILE})"
     )
     parser.add_argument("--state-dir", metavar="PATH", default=STATE_DIRECTORY, help=f"default: {STATE_DIRECTORY}")
+
+
+def add_launch(parser: argparse._ActionsContainer, help_text: str) -> None:
+    """Add `--launch`: how the agent is started."""
+    parser.add_argument("--launch", choices=(*LAUNCH_MODES, "auto"), default="auto", help=help_text)
 
 
 def add_uri(parser: Parser, form: str = "s3://bucket/key") -> None:

@@ -9,6 +9,7 @@ import pytest
 import systemd_model
 from ecsauth.boot import units
 from ecsauth.boot.units import UnitSpec
+from ecsauth.cli import options
 from ecsauth.errors import UsageError
 from needs import lack_of, need
 
@@ -26,7 +27,7 @@ ORDER = UnitSpec(("/bin/true",), ARGUMENTS, "service", 120.0, 60.0, 252, (("AWS_
 LINE = (
     '/bin/true boot s3://bucket/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/k --set "ECS_CLUSTER=a b"'
 )
-MODES = ["service", "docker", "none"]
+MODES = options.LAUNCH_MODES
 
 Text = dict[str, list[str]]
 

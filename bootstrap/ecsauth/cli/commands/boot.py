@@ -78,12 +78,7 @@ def _add_trust(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_agent(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--launch",
-        choices=("service", "docker", "none", "auto"),
-        default="auto",
-        help="how it is started (default: auto, as a service where there is one, else by docker)",
-    )
+    options.add_launch(group, "how it is started (default: auto, as a service where there is one, else by docker)")
     group.add_argument(
         "--image",
         default=docker_plan.IMAGE,

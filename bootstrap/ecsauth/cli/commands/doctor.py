@@ -43,12 +43,7 @@ def add_arguments(parser: Parser) -> None:
         help="account of the bucket (default: the instance's)",
     )
     options.add_places(parser)
-    parser.add_argument(
-        "--launch",
-        choices=("service", "docker", "none", "auto"),
-        default="auto",
-        help="how the agent is started (default: auto)",
-    )
+    options.add_launch(parser, "how the agent is started (default: auto)")
     parser.add_argument(
         "--deadline",
         metavar="SECONDS",

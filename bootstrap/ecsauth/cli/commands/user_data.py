@@ -75,7 +75,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 
 def _add_boot(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a variable that is no secret")
-    group.add_argument("--launch", choices=("service", "docker", "none", "auto"), default="auto", help="default: auto")
+    options.add_launch(group, "default: auto")
     group.add_argument("--image", type=options.parsed(docker_plan.image), help="of the agent")
     for name in _FLAGS:
         group.add_argument(f"--{name.replace('_', '-')}", action="store_true", help="as boot takes it")
