@@ -60,7 +60,7 @@ class UnitChange(NamedTuple):
 
 
 def environment() -> tuple[tuple[str, str], ...]:
-    """Return the variables to write to the units. Call this before anything changes the environment."""
+    """Return the variables to write to the units. Call this before the SDK is prepared, which changes it."""
     return tuple((name, os.environ[name]) for name in _ENVIRONMENT if os.environ.get(name))
 
 

@@ -31,9 +31,9 @@ _SECONDS = 60.0
 _MOST_BYTES = 1024 * 1024
 _BLOCK = 65_536
 _PAUSE = 0.05
-# What helpers need to find their keychain and to ask for its password: a home, a desktop's bus and display, GnuPG and
-# pass, the network's proxies; AWS_* for those that keep passwords in Secrets Manager. All else of the environment,
-# other programs' passwords above all, is none of their business.
+# The variables that helpers need to find their keychain and to ask for its password: a home, a desktop's bus and
+# display, GnuPG and pass, the network's proxies; AWS_* for those that keep passwords in Secrets Manager. No other
+# variable is passed to them, because it may have the password of another program.
 _KEPT = frozenset(
     {
         *("HOME", "PATH", "USER", "LOGNAME", "LANG", "TERM", "TMPDIR", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"),

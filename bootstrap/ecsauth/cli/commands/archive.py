@@ -220,7 +220,7 @@ def _document(report: PublishReport, archive: BootArchive, *, dry_run: bool) -> 
 
 
 def _tell(report: PublishReport, archive: BootArchive) -> None:
-    """Report the result, unless the put was declined. The SHA-256, which user data needs, goes to standard output."""
+    """Report the result. Unless it was a dry run, the SHA-256, which user data needs, goes to standard output."""
     _warn(report.warnings())
     uri = report.review.uri
     if report.version is None:

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _prepare(parser: Parser, files: Any) -> None:
-    """Tell shtab which arguments, also those of subcommands, are files."""
+    """Tell shtab which arguments, also those of subcommands, are files or codes of rules."""
     for action in parser._actions:  # noqa: SLF001 - what shtab reads, too
         if action.metavar in _PATHS:
             action.complete = files  # type: ignore[attr-defined]  # shtab's own

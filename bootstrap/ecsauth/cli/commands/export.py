@@ -94,7 +94,7 @@ class Export(NamedTuple):
 
 
 def _refuse_others(present: Optional[StoredSecret], login: PasswordCredential, name: str) -> None:
-    """Raise UsageError or ConflictError if an update would overwrite a value that ecsauth did not write."""
+    """Raise UsageError if the secret has another kind of value, ConflictError if a rotation renews it."""
     # A secret without a version has no value yet.
     if present is None or present.version_id is None or login.is_in(present.value):
         return

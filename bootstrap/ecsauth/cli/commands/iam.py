@@ -167,7 +167,7 @@ def _with_stack(given: Values, stack: Stack, name: str) -> Values:
 
 
 def _made(stack: Stack, name: str) -> Values:
-    """Return the values in a stack's outputs; raise DeniedError if it was not made from ecsauth's template."""
+    """Return the values in a stack's outputs and parameters; raise DeniedError if it is not from ecsauth's template."""
 
     def said(found: dict[str, str], key: str, parse: Callable[[str], str]) -> Optional[str]:
         text = found.get(key)

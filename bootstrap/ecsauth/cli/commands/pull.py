@@ -89,7 +89,7 @@ def _document(
 def _tell(
     arguments: argparse.Namespace, version: ObjectVersion, findings: tuple[Finding, ...], target: Optional[str]
 ) -> None:
-    """Report the pulled version. Warn if instances refuse it: it has an error, or its encryption proves no author."""
+    """Report the pulled version. Warn if instances refuse it: it has errors, or is not encrypted with a KMS key."""
     uri: S3URI = arguments.uri
     if version.facts.encryption not in KMS_ENCRYPTIONS:
         console.warn(f"{uri} is not encrypted with a KMS key: instances refuse it")
