@@ -52,7 +52,10 @@ class Engine(Protocol):
 
 
 class ContainerStarter:
-    """Starts the agent by docker from an image. `rules` returns the steps that the host needs, None: it needs none."""
+    """Starts the agent by docker from an image. `rules` returns the steps that the host needs, None: it needs none.
+
+    `absent` are those of `docker_plan.LIBRARY_DIRECTORIES` that this machine does not have.
+    """
 
     def __init__(
         self,
@@ -61,12 +64,14 @@ class ContainerStarter:
         image: str,
         *,
         awsvpc: bool = False,
+        absent: frozenset[str] = frozenset(),
         rules: Optional[Callable[[Reading], tuple[Step, ...]]] = None,
     ) -> None:
         self._engine = engine
         self._agent = agent
         self._image = image
         self._awsvpc = awsvpc
+        self._absent = absent
         self._rules = rules
 
     def launch_mode(self, accepted: Accepted, terms: Terms, state: State) -> ContainerMode:
@@ -80,6 +85,7 @@ class ContainerStarter:
             names=frozenset(reading.environment()),
             settings=accepted.source.settings,
             awsvpc=self._awsvpc,
+            absent=self._absent,
             kept=docker_plan.kept(variables, awsvpc=self._awsvpc),
         )
         steps = self._rules(reading) if self._rules is not None else ()

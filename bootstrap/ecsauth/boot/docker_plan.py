@@ -7,7 +7,7 @@ Commands are data. Each step has its undo commands, so that a failed launch is r
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from ecsauth.boot import agent_state
 from ecsauth.boot.agent_state import Kept, Mount
@@ -200,6 +200,11 @@ def _run_flags(wanted: WantedContainer) -> Command:
     flags, variables = (_awsvpc_flags(wanted), _AWSVPC_ENVIRONMENT) if wanted.awsvpc else (_FLAGS, _ENVIRONMENT)
     environment = tuple(f"--env={name}={value}" for name, value in variables if name not in wanted.names)
     return (*flags, f"--env-file={wanted.env_file}", *environment)
+
+
+def absent_directories(is_directory: Callable[[str], bool]) -> frozenset[str]:
+    """Return those of LIBRARY_DIRECTORIES that this machine does not have."""
+    return frozenset(path for path in LIBRARY_DIRECTORIES if not is_directory(path))
 
 
 def _awsvpc_flags(wanted: WantedContainer) -> Command:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Callable, Optional
 
-from ecsauth.boot import host_rules, units
+from ecsauth.boot import docker_plan, host_rules, units
 from ecsauth.boot.docker import ContainerStarter
 from ecsauth.boot.plan import QUICK
 from ecsauth.boot.service import UNIT, ServiceStarter, Supervisor
@@ -46,6 +46,7 @@ def _container(arguments: argparse.Namespace) -> Starter:
         Introspection(),
         arguments.image,
         awsvpc=arguments.awsvpc,
+        absent=docker_plan.absent_directories(os.path.isdir),
         rules=None if arguments.no_host_rules else _host_steps,
     )
 

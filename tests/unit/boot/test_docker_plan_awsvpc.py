@@ -73,6 +73,11 @@ def test_directories_that_the_machine_lacks_are_left_out() -> None:
     assert left == {"--volume=/lib64:/lib64", "--volume=/usr/lib64:/usr/lib64"}
 
 
+def test_absent_directories() -> None:
+    """Those that this machine does not have are found by looking."""
+    assert docker_plan.absent_directories({"/sbin", "/lib", "/usr/lib"}.__contains__) == {"/lib64", "/usr/lib64"}
+
+
 def test_only_library_directories_are_left_out() -> None:
     """The agent's own directories are made where they are absent, as the README does."""
     assert _words(WANTED._replace(absent=frozenset({"/var/log/ecs", "/etc/ecs"}))) == _words(WANTED)
