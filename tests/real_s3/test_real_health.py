@@ -58,7 +58,7 @@ def test_not_there(instance: RealInstance) -> None:
 
 @pytest.mark.parametrize(("offset", "way"), [(3600, "ahead of"), (-3600, "behind")], ids=["ahead", "behind"])
 def test_clock_off(instance: RealInstance, offset: int, way: str) -> None:
-    """A clock that is an hour off is told in its own line, measured against S3, and S3's refusal says the same."""
+    """A clock that is an hour off is told in its own line, measured against S3, and hides nothing of the bucket."""
     need(lack_of("faketime", "-f", "+1h", "true"))
     assert instance.push(FIRST).status == 0
     shifted = (shutil.which("faketime") or "faketime", "-m", "--exclude-monotonic", "-f", f"{offset:+d}s")
@@ -75,7 +75,7 @@ def test_clock_off(instance: RealInstance, offset: int, way: str) -> None:
     assert found.get("time", "").startswith("failed "), done.stdout + done.stderr
     assert found["time"].endswith(f" minutes {way} S3")
     assert "\nfix: start chronyd" in done.stdout
-    assert "this machine's clock is wrong by " in found["bucket"]
+    assert found["bucket"].startswith("ok "), found["bucket"]
 
 
 def test_what_s3_has(instance: RealInstance) -> None:
