@@ -81,7 +81,7 @@ class SignedS3:
         is_followed = False
         while True:
             answer = self._send(request, what)
-            if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            if answer.status < HTTPStatus.MULTIPLE_CHOICES or answer.status == HTTPStatus.NOT_MODIFIED:
                 break
             refusal = refusal_of(answer)
             region = self._other_region(request, refusal)
