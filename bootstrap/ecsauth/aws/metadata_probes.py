@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ecsauth.aws.bounded_answer import BoundedAnswer
 from ecsauth.aws.metadata import LIFETIME, LONGEST_ANSWER, LONGEST_TRY, ROLES, TOKEN
-from ecsauth.aws.refusals import moment
+from ecsauth.aws.refusals import behind
 from ecsauth.doctor.machine import SILENT, Metadata, Role
 from ecsauth.errors import UnreachableError
 
@@ -80,9 +80,8 @@ def _asked(connection: http.client.HTTPConnection, method: str, path: str, heade
 
 
 def _offset(date: Optional[str]) -> Optional[float]:
-    with contextlib.suppress(ValueError):
-        return time.time() - moment(date or "")
-    return None
+    seconds = behind(date)
+    return -seconds if seconds is not None else None
 
 
 def _role(name: str, given: _Answered) -> Role:

@@ -168,10 +168,7 @@ class ServiceRefusal(NamedTuple):
     @property
     def behind(self) -> Optional[float]:
         """The seconds by which this machine's clock is behind the service's, None if unknown."""
-        try:
-            return moment(self.headers.get("date", "")) - time.time()
-        except ValueError:
-            return None
+        return behind(self.headers.get("date"))
 
     @property
     def region(self) -> Optional[str]:
@@ -187,6 +184,14 @@ def moment(date: str) -> float:
     except (TypeError, LookupError, ArithmeticError):
         # The parser raises these for an invalid date, depending on the version of Python.
         raise ValueError from None
+
+
+def behind(date: Optional[str]) -> Optional[float]:
+    """Return the seconds by which this machine's clock is behind the date of an answer, None if it has none."""
+    try:
+        return moment(date or "") - time.time()
+    except ValueError:
+        return None
 
 
 def foreign(what: Attempt) -> EcsauthError:

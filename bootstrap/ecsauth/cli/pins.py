@@ -10,17 +10,15 @@ from ecsauth.cli import options
 if TYPE_CHECKING:
     import argparse
 
-    from ecsauth.cli.options import Parser
+
+def add_bucket_owner(parser: argparse._ActionsContainer, text: str = "account that has to own the bucket") -> None:
+    """Add `--bucket-owner` with its help."""
+    parser.add_argument("--bucket-owner", metavar="ACCOUNT", type=options.parsed(trust.account), help=text)
 
 
-def add_bucket_owner(parser: Parser) -> None:
-    """Add `--bucket-owner`."""
-    parser.add_argument(
-        "--bucket-owner",
-        metavar="ACCOUNT",
-        type=options.parsed(trust.account),
-        help="account that has to own the bucket",
-    )
+def add_owner_of_instance(parser: argparse._ActionsContainer) -> None:
+    """Add `--bucket-owner` for an instance, whose own account is the default."""
+    add_bucket_owner(parser, "account of the bucket (default: the instance's)")
 
 
 def add_keys(parser: argparse._ActionsContainer) -> None:

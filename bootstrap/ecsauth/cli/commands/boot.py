@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from ecsauth import aws_names, timing
 from ecsauth.aws import metadata
 from ecsauth.aws.s3_get import InstanceStore
-from ecsauth.boot import docker_plan, trust, units
+from ecsauth.boot import docker_plan, units
 from ecsauth.boot.fetch import Demand
 from ecsauth.boot.run import Boot, BootOutcome, Edges, Request
 from ecsauth.cli import console, findings, hints, launchers, options, persist, pins, process
@@ -62,12 +62,7 @@ def add_arguments(parser: Parser) -> None:
 
 def _add_trust(group: argparse._ArgumentGroup) -> None:
     pins.add_keys(group)
-    group.add_argument(
-        "--bucket-owner",
-        metavar="ACCOUNT",
-        type=options.parsed(trust.account),
-        help="account of the bucket (default: the instance's)",
-    )
+    pins.add_owner_of_instance(group)
     group.add_argument("--allow-older", action="store_true", help="take an object older than the installed one")
     group.add_argument(
         "--max-stale",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ecsauth import aws_names
 from ecsauth.boot import trust
-from ecsauth.cli import checks, console, hints, options, rows
+from ecsauth.cli import checks, console, hints, options, pins, rows
 from ecsauth.cli.rows import Row
 from ecsauth.doctor.subject import DoctorRequest
 from ecsauth.errors import ExitCode
@@ -36,12 +36,7 @@ def add_arguments(parser: Parser) -> None:
         type=options.parsed(trust.key_arn),
         help="the KMS key it has to be encrypted with; may be repeated",
     )
-    parser.add_argument(
-        "--bucket-owner",
-        metavar="ACCOUNT",
-        type=options.parsed(trust.account),
-        help="account of the bucket (default: the instance's)",
-    )
+    pins.add_owner_of_instance(parser)
     options.add_places(parser)
     options.add_launch(parser, "how the agent is started (default: auto)")
     parser.add_argument(
