@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 from boot_model import TEMPORARY, Offer, body, facts
+from ecsauth.boot.outcome import BootOutcome
 from ecsauth.boot.rejection import LONGEST_PAUSE
-from ecsauth.boot.run import BootOutcome
 from ecsauth.errors import DeniedError, ExitCode, LaunchError, UnreachableError
 from service_model import ServiceWorld, Unit, accepted_number
 from tales import Told, distinct, runs

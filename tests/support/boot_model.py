@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from ecsauth.aws_names import S3URI
     from ecsauth.boot.docker_plan import Container
     from ecsauth.boot.fetch import Identity
+    from ecsauth.boot.outcome import BootReport
     from ecsauth.boot.plan import Command
-    from ecsauth.boot.run import BootReport
     from ecsauth.boot.state import State
 
 _EXITS = {"broken": 1, "terminal": 5}
@@ -218,6 +218,11 @@ class MortalDisk(LocalDisk):
         """Keep a file that is not ecsauth's."""
         self._spend("ecs", "ecs.config.before-ecsauth")
         super().back_up(data)
+
+    def forget_previous(self) -> bool:
+        """Remove what the instance had before."""
+        self._life.spend()
+        return super().forget_previous()
 
     def mark(self, *, checked: bool) -> None:
         """Say that a checked file stands, or that none does."""

@@ -82,6 +82,7 @@ class ContainerStarter:
             image=self._image,
             env_file=accepted.source.env_file,
             version=accepted.facts.identity,
+            same_as=state.agent_label if accepted.facts.is_same_object(state.verified) else None,
             names=frozenset(reading.environment()),
             settings=accepted.source.settings,
             awsvpc=self._awsvpc,
@@ -175,8 +176,7 @@ def _is_unverified(found: Found, state: State) -> bool:
     """Tell whether the open change has started this agent. Then a rollback must restore the agent before it."""
     if state.in_progress is None or found.agent is None or not found.agent.version:
         return False
-    known = state.verified.identity if state.verified is not None else None
-    return found.set_aside is not None or found.agent.version != known
+    return found.set_aside is not None or found.agent.version not in state.agent_labels
 
 
 def _is_leftover(found: Found, state: State) -> bool:
@@ -188,7 +188,7 @@ def _is_leftover(found: Found, state: State) -> bool:
     """
     if state.in_progress is not None or state.verified is None or found.agent is None or found.set_aside is None:
         return False
-    return found.agent.version == state.verified.identity != found.set_aside.version
+    return found.agent.version in state.agent_labels and found.set_aside.version not in state.agent_labels
 
 
 def _refuse_to_stop(container: Container, wanted: WantedContainer, agent: Agent, terms: Terms) -> None:

@@ -84,7 +84,7 @@ class WantedContainer(NamedTuple):
     `version` names the S3 object of the env-file. `names` are the variables that the env-file sets. `settings` are the
     `--set` assignments in it. `awsvpc` selects the variant that gives each task its own network interface; it mounts
     LIBRARY_DIRECTORIES, except those in `absent`, which this machine does not have. `kept` is where the agent saves its
-    state.
+    state. `same_as` is another version ID with the same bytes, with which the agent may have been started.
     """
 
     image: str
@@ -95,6 +95,7 @@ class WantedContainer(NamedTuple):
     awsvpc: bool = False
     absent: frozenset[str] = frozenset()
     kept: Kept = Kept(agent_state.PLACE)
+    same_as: Optional[str] = None
 
 
 class Container(NamedTuple):
@@ -154,7 +155,9 @@ def is_documented(name: str, value: str) -> bool:
 
 def is_right(container: Optional[Container], wanted: WantedContainer) -> bool:
     """Tell whether the container was created from the wanted version with the wanted flags."""
-    return container is not None and (container.version, container.plan) == (wanted.version, fingerprint(wanted))
+    if container is None or container.plan != fingerprint(wanted):
+        return False
+    return container.version in (wanted.version, wanted.same_as)
 
 
 def start_again(agent: Container) -> Plan:

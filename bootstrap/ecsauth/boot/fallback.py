@@ -39,7 +39,8 @@ def last_verified(fault: UnreachableError, demand: Demand, disk: Disk, state: St
     findings = approve(data, demand.env_file)
     is_installed = disk.env_file() == data and disk.env_file_mode() == PRIVATE
     is_new = not is_installed or state.in_progress is not None
-    return Accepted(installed.facts, data, installed.source, is_new, findings, stale_for=max(0, age))
+    stale_for = max(0, age)
+    return Accepted(installed.facts, data, installed.source, is_new, findings, stale_for, installed.ahead)
 
 
 def registered(disk: Disk, state: State) -> Optional[Accepted]:
@@ -59,7 +60,7 @@ def registered(disk: Disk, state: State) -> Optional[Accepted]:
     except InvalidError:
         return None
     is_installed = disk.env_file() == data and disk.env_file_mode() == PRIVATE
-    return Accepted(installed.facts, data, installed.source, not is_installed, findings)
+    return Accepted(installed.facts, data, installed.source, not is_installed, findings, ahead=installed.ahead)
 
 
 def _find(disk: Disk, state: State) -> Optional[tuple[Installed, SecretBytes]]:

@@ -237,7 +237,9 @@ class Launch:
         """
         facts = state.installed and state.installed.facts
         rejected = state.rejected if self._terms.revives else None
-        self._disk.remember(install.closed(state._replace(applied=facts, verified=facts, rejected=rejected)))
+        label = state.agent_label if facts is not None and facts.is_same_object(state.verified) else None
+        state = state._replace(applied=facts, verified=facts, rejected=rejected, agent_label=label)
+        self._disk.remember(install.closed(state))
         for step in self.plan.finish:
             self._try(step.command)
 

@@ -7,17 +7,17 @@ A boot can run any number of times. If nothing has changed, it changes nothing.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
 from ecsauth import envfile, timing
-from ecsauth.boot import fallback, install, rejection, restart
+from ecsauth.boot import candidate, fallback, install, rejection, restart
 from ecsauth.boot.fetch import Intake
 from ecsauth.boot.health import Health
 from ecsauth.boot.install import RollbackTarget
 from ecsauth.boot.launch import Launch, Terms
+from ecsauth.boot.outcome import BootOutcome, BootReport
 from ecsauth.boot.state import PRIVATE, Failure
-from ecsauth.errors import DeniedError, EcsauthError, ExitCode, InvalidError, LaunchError, LocalError, UnreachableError
+from ecsauth.errors import DeniedError, EcsauthError, InvalidError, LaunchError, LocalError, UnreachableError
 from ecsauth.timing import Clock, Deadline
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class Edges(NamedTuple):
 class Request(NamedTuple):
     """The options of this boot. `deadline` (for the lock and S3) and `wait` (for the agent) are in seconds.
 
-    `undisturbed` returns a context manager that delays signals.
+    `undisturbed` returns a context manager that delays signals. `forget_previous` removes the previous env-file after
+    the new one is verified.
     """
 
     demand: Demand
@@ -77,34 +78,7 @@ class Request(NamedTuple):
     abandon_tasks: bool = False
     rollback_on_timeout: bool = False
     undisturbed: Callable[[], AbstractContextManager[Any]] = nullcontext
-
-
-class BootOutcome(str, Enum):
-    """The result of a boot that did not fail."""
-
-    UNCHANGED = "unchanged"
-    INSTALLED = "installed"
-    STARTED = "started"
-    QUEUED = "queued"
-    PENDING = "pending"
-
-
-class BootReport(NamedTuple):
-    """What this run did, or what a rehearsal would do. `steps` are (name, seconds) in the order of the run."""
-
-    outcome: BootOutcome
-    accepted: Accepted
-    plan: Optional[Plan]
-    steps: tuple[tuple[str, float], ...]
-    registration: Optional[Registration] = None
-    reason: str = ""
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """Return LAUNCH if the agent did not register in time, STALE if S3 did not confirm the file, else OK."""
-        if self.outcome is BootOutcome.PENDING:
-            return ExitCode.LAUNCH
-        return ExitCode.OK if self.accepted.stale_for is None else ExitCode.STALE
+    forget_previous: bool = False
 
 
 class Boot:
@@ -118,6 +92,12 @@ class Boot:
         self._steps: list[tuple[str, float]] = []
         self._lap_began = edges.clock.now()
         self._was_watched = False
+        self._is_promoted = False
+
+    @property
+    def steps(self) -> tuple[tuple[str, float], ...]:
+        """The finished steps, as (name, seconds), also of a run that failed."""
+        return tuple(self._steps)
 
     def run(self) -> BootReport:
         """Bring the instance to the version in S3. If that fails, restore the previous state and raise EcsauthError."""
@@ -127,7 +107,8 @@ class Boot:
             if damage is not None:
                 self._warn(damage)
             try:
-                return self._converge()
+                report = self._converge()
+                return report._replace(forgotten=self._forget()) if self._request.forget_previous else report
             except EcsauthError as fault:
                 if isinstance(fault, LaunchError):
                     restart.revive(fault, edges.disk, edges.clock, self._relaunch, was_watched=self._was_watched)
@@ -139,13 +120,13 @@ class Boot:
     def rehearse(self) -> BootReport:
         """Fetch, verify, validate and plan, but change nothing."""
         state = self._edges.disk.state()
-        accepted = self._obtain(state)
+        state, accepted = self._promoted(state, self._obtain(state))
         launch = self._launch(accepted, state)
         self._log_in(accepted)
         plan = launch.plan if launch is not None else None
         if plan is not None and plan.steps:
             return self._report(BootOutcome.STARTED, accepted, plan)
-        return self._report(BootOutcome.INSTALLED if accepted.is_new else BootOutcome.UNCHANGED, accepted, plan)
+        return self._report(self._without_start(accepted), accepted, plan)
 
     def _converge(self) -> BootReport:
         edges = self._edges
@@ -153,7 +134,7 @@ class Boot:
             # The env-file was edited, removed or restored from before ecsauth: the gate must not open for it.
             edges.disk.mark(checked=False)
         state = edges.disk.state()
-        accepted = self._obtain(state)
+        state, accepted = self._promoted(state, self._obtain(state))
         if accepted.stale_for is None:
             state = _confirmed(state, accepted, edges.clock.wall())
         leaves = edges.starter is None and _has_left_agent(state)
@@ -175,7 +156,24 @@ class Boot:
         if launch is not None:
             return self._start(launch, state, accepted)
         edges.disk.remember(state)
-        return self._report(BootOutcome.INSTALLED if accepted.is_new else BootOutcome.UNCHANGED, accepted)
+        return self._report(self._without_start(accepted), accepted)
+
+    def _promoted(self, state: State, accepted: Accepted) -> tuple[State, Accepted]:
+        """Return the new state if the candidate became the released version, or got another end, else the old one."""
+        installed = state.installed
+        if not accepted.is_new and installed is not None and installed.ahead != accepted.ahead:
+            return state._replace(installed=installed._replace(ahead=accepted.ahead)), accepted
+        promoted = None if self._request.demand.force else candidate.promoted(self._edges.disk, state, accepted)
+        if promoted is None:
+            return state, accepted
+        self._is_promoted = True
+        return promoted, accepted._replace(is_new=False)
+
+    def _without_start(self, accepted: Accepted) -> BootOutcome:
+        """Return the outcome if no agent was started."""
+        if self._is_promoted:
+            return BootOutcome.PROMOTED
+        return BootOutcome.INSTALLED if accepted.is_new else BootOutcome.UNCHANGED
 
     def _obtain(self, state: State) -> Accepted:
         """Return the env-file from S3, or the last verified file if S3 is unreachable."""
@@ -189,6 +187,9 @@ class Boot:
             return intake.obtain(state, present, verified, self._deadline)
         except UnreachableError as fault:
             self._lap("fetch")
+            if demand.candidate is not None or demand.withdraw:
+                # The last verified file is not what was requested.
+                raise
             accepted = fallback.last_verified(fault, demand, edges.disk, state, edges.clock.wall())
             ago = timing.in_words(accepted.stale_for or 0)
             self._warn(f"{fault.message}: going on with the last good file, which S3 confirmed {ago} ago")
@@ -260,12 +261,24 @@ class Boot:
     def _start(self, launch: Launch, state: State, accepted: Accepted) -> BootReport:
         if launch.is_done and accepted.facts.is_same_object(state.verified):
             self._edges.disk.remember(install.closed(state._replace(applied=accepted.facts)))
-            outcome = BootOutcome.INSTALLED if accepted.is_new else BootOutcome.UNCHANGED
-            return self._report(outcome, accepted, launch.plan)
+            return self._report(self._without_start(accepted), accepted, launch.plan)
         self._was_watched = True
         verdict, registration = launch.execute(state)
         self._lap("start")
         return self._report(_OUTCOMES[verdict.health], accepted, launch.plan, registration, verdict.reason)
+
+    def _forget(self) -> bool:
+        """Remove the previous env-file if the installed one is verified; tell whether nothing of it is left."""
+        disk = self._edges.disk
+        state = disk.state()
+        installed = state.installed
+        if state.in_progress is not None or installed is None:
+            return False
+        if self._edges.starter is not None and not installed.facts.is_same_object(state.verified):
+            return False
+        disk.forget_previous()
+        disk.remember(state._replace(pre_image_of=None))
+        return True
 
     def _consequence(self) -> str:
         """Say what this failure means for the instance."""

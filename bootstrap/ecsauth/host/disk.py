@@ -143,6 +143,18 @@ class LocalDisk:
         """Write the pre-image; None says that there is no env-file."""
         self._own.write("pre-image", data)
 
+    def forget_previous(self) -> bool:
+        """Remove the pre-image and the copy of a file that ecsauth did not install; tell whether there was one."""
+        backup = self._name + BACKUP_SUFFIX
+        found = [(place, name) for place, name in ((self._own, "pre-image"), (self._place, backup)) if place.has(name)]
+        for place, name in found:
+            place.write(name, None)
+        return bool(found)
+
+    def has_backup(self) -> bool:
+        """Tell whether the copy of a file that ecsauth did not install is still there."""
+        return self._place.has(self._name + BACKUP_SUFFIX)
+
     def mark(self, *, checked: bool) -> None:
         """Create the mark, a file, if the installed env-file was validated, else remove it."""
         is_marked = self._own.read(MARK) is not None

@@ -76,6 +76,17 @@ class PrivateDirectory:
         finally:
             files.close(descriptor)
 
+    def has(self, name: str) -> bool:
+        """Tell whether there is anything of this name; raise LocalError if that cannot be checked."""
+        path = os.path.join(self.path, name)
+        try:
+            os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as fault:
+            raise files.local("look at", path, fault) from None
+        return True
+
     def mode(self, name: str) -> int:
         """Return the permission bits of a file, 0600 if there is none; raise LocalError."""
         path = os.path.join(self.path, name)

@@ -223,9 +223,19 @@ def _runs(seen: Observed) -> Topic:
     if not runs.is_ours:
         return Topic("agent", f"{what}, not made by ecsauth", agrees=False, fix=BOOT)
     installed = seen.state.installed if seen.state is not None else None
-    if installed is not None and installed.facts.identity != runs.version:
+    if installed is not None and runs.version not in _labels(seen):
         return Topic("agent", f"{what}, made from another version, {runs.version}", agrees=False, fix=BOOT)
     return Topic("agent", f"{what}, made from version {runs.version}")
+
+
+def _labels(seen: Observed) -> frozenset[str]:
+    """Return the version IDs of the installed bytes, with which the agent may have been started."""
+    state = seen.state
+    if state is None or state.installed is None:
+        return frozenset()
+    installed = state.installed.facts
+    same = state.agent_labels if installed.is_same_object(state.verified) else frozenset()
+    return same | {installed.identity}
 
 
 def _starts_agent(seen: Observed) -> bool:

@@ -11,7 +11,8 @@ from ecsauth.aws import metadata
 from ecsauth.aws.s3_get import InstanceStore
 from ecsauth.boot import docker_plan, units
 from ecsauth.boot.fetch import Demand
-from ecsauth.boot.run import Boot, BootOutcome, Edges, Request
+from ecsauth.boot.outcome import BootOutcome
+from ecsauth.boot.run import Boot, Edges, Request
 from ecsauth.cli import console, findings, hints, launchers, options, persist, pins, process
 from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.envfile import overrides
@@ -23,7 +24,7 @@ from ecsauth.host.disk import LocalDisk
 if TYPE_CHECKING:
     import argparse
 
-    from ecsauth.boot.run import BootReport
+    from ecsauth.boot.outcome import BootReport
     from ecsauth.cli.logins import Gate
     from ecsauth.cli.options import Parser
     from ecsauth.cli.persist import Beside, UnitChange
