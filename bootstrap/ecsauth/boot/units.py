@@ -62,9 +62,9 @@ class Units(NamedTuple):
 class UnitSpec(NamedTuple):
     """The parameters of the units.
 
-    `program` is the command line that starts ecsauth, with absolute paths. `arguments` are those of this boot, without
-    --launch and without the options for a single run. `mode` is `service`, `docker` or `none`. `systemd` is its
-    version, None if unknown. `environment` is written to the units, which everyone can read.
+    `program` is the command line that starts ecsauth, with absolute paths. `arguments` are those of `boot`, without
+    --launch: where the arguments of this boot are kept. `mode` is `service`, `docker` or `none`. `systemd` is its
+    version, None if unknown.
     """
 
     program: tuple[str, ...]
@@ -73,7 +73,6 @@ class UnitSpec(NamedTuple):
     deadline: float
     wait: float
     systemd: Optional[int]
-    environment: tuple[tuple[str, str], ...] = ()
 
 
 def is_ours(name: str) -> bool:
@@ -276,7 +275,6 @@ def _service(
         "[Service]",
         "Type=oneshot",
         "SyslogIdentifier=ecsauth",
-        *(f"Environment={units_quoting.environment(*one)}" for one in order.environment),
         f"ExecStart={units_quoting.command_line(order.program, arguments)}",
         "# 8: S3 was unreachable, and the agent has the last good file. Nothing has failed; the timer goes on asking.",
         "SuccessExitStatus=8",

@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING, Callable, Optional, TypeVar
 
 from ecsauth.boot import service as boot_service
-from ecsauth.cli import options
+from ecsauth.cli import instance_report, options
 from ecsauth.errors import EcsauthError, LaunchError, LocalError
 from ecsauth.host import places, programs, supervisor
+from ecsauth.status.instance_report import OnDisk
 from ecsauth.status.observed import File, Runs, RunsAs, Unreadable, epoch
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ def file(disk: LocalDisk, path: str) -> File:
     data, no_data = _tried(disk.env_file)
     verified, no_copy = _tried(disk.verified_copy)
     return File(path, placed, data, verified, why or no_data or no_copy)
+
+
+def on_disk(disk: LocalDisk) -> OnDisk:
+    """Return which other files have bytes of a version, as far as that can be seen."""
+    found, _ = _tried(lambda: instance_report.on_disk(disk))
+    return found or OnDisk(verified_copy=False, pre_image=False, backup=False)
 
 
 def state(disk: LocalDisk, directory: str) -> tuple[Optional[State], Optional[Unreadable]]:

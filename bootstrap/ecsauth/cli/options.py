@@ -102,6 +102,11 @@ def add_places(parser: Parser) -> None:
     parser.add_argument(
         "--file", metavar="PATH", help=f"the env-file (default: the one that is installed, else {ENV_FILE})"
     )
+    add_state_directory(parser)
+
+
+def add_state_directory(parser: argparse._ActionsContainer) -> None:
+    """Add the path of ecsauth's own files."""
     parser.add_argument("--state-dir", metavar="PATH", default=STATE_DIRECTORY, help=f"default: {STATE_DIRECTORY}")
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ecsauth import envfile, timing
 from ecsauth.agent.names import shown
-from ecsauth.boot import docker_plan, rejection
+from ecsauth.boot import candidate, docker_plan, rejection
 from ecsauth.boot.health import same_cluster
 from ecsauth.boot.state import PRIVATE
 from ecsauth.command_hint import FILE, S3URI, CommandHint
+from ecsauth.status import instance_report
 from ecsauth.status.judgement import CheckOutcome
 from ecsauth.status.last_run import BOOT, last_run
 from ecsauth.status.observed import Remote, RunsAs
@@ -57,7 +58,7 @@ def topics(seen: Observed) -> tuple[Topic, ...]:
     found = [_last_run(seen), _file(seen.file), *_recorded(seen)]
     if seen.s3 is not None:
         found.append(_s3(seen.s3, seen))
-    return (*found, _runs(seen), *_environment(seen), _answer(seen))
+    return (*found, *_previous(seen), _runs(seen), *_environment(seen), _answer(seen))
 
 
 def differing(seen: Observed) -> Optional[frozenset[str]]:
@@ -154,8 +155,18 @@ def _version(installed: Installed, state: State, seen: Observed) -> Topic:
     if installed.source.env_file != seen.file.path:
         place = installed.source.env_file
         return Topic("version", f"{of} was installed as {place}", agrees=False, fix=f"give --file {place}")
+    ahead = f", a candidate, {candidate.in_words(installed.ahead)}" if installed.ahead is not None else ""
     confirmed = f", confirmed by S3 {_ago(seen.now, max(state.confirmed_at, installed.at))}"
-    return Topic("version", f"{of}, installed {_ago(seen.now, installed.at)}{confirmed}")
+    return Topic("version", f"{of}{ahead}, installed {_ago(seen.now, installed.at)}{confirmed}")
+
+
+def _previous(seen: Observed) -> Iterator[Topic]:
+    """Tell which other versions have bytes on this disk: a credential that was revoked may be in them."""
+    pre_image = instance_report.pre_image(seen.state, seen.on_disk) if seen.state is not None else None
+    found = [f"the previous env-file, version {pre_image}"] if pre_image is not None else []
+    found += ["the env-file from before ecsauth"] if seen.on_disk.backup else []
+    if found:
+        yield Topic("on-disk", f"{' and '.join(found)}: boot --forget-previous removes it")
 
 
 def _rejected(state: State, now: int) -> Topic:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ecsauth.boot import units
 from ecsauth.boot.service import UNIT
-from ecsauth.cli import console, options
+from ecsauth.cli import console, options, persisted
 from ecsauth.errors import ExitCode, LaunchError
 from ecsauth.host import programs
 from ecsauth.host.units import UnitFiles
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
+    options.add_state_directory(parser)
     options.add_format(parser)
 
 
@@ -33,6 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
         programs.run(units.forgetting())
     if upstart.is_written_by_ecsauth(units.UPSTART_GATE) and upstart.remove(units.UPSTART_GATE):
         names = (*names, units.UPSTART_GATE)
+    if persisted.remove(arguments.state_dir):
+        names = (*names, persisted.path(arguments.state_dir))
     if arguments.format == "json":
         console.show({"removed": names})
         return ExitCode.OK
