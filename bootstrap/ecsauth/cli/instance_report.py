@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ecsauth.boot.state import State
 
 _NAME = "report.json"
+# A report that differs in its time alone is written again after so many seconds, to save a write.
+_FRESH = 600
 Steps = tuple[tuple[str, float], ...]
 
 
@@ -58,7 +60,11 @@ def on_disk(disk: LocalDisk) -> OnDisk:
 
 def _write(state: State, disk: LocalDisk, run: Run, state_directory: str) -> None:
     report = instance_report.document(state, on_disk(disk), run)
-    place = PrivateDirectory(state_directory, mode=0o700)
+    place, last = PrivateDirectory(state_directory, mode=0o700), read(state_directory)
+    if last is not None and 0 <= run.at - last.at < _FRESH:
+        same = instance_report.document(state, on_disk(disk), last)
+        if run._replace(at=last.at) == last and place.read(_NAME) == instance_report.to_json(same):
+            return
     place.sweep(_NAME)
     place.write(_NAME, instance_report.to_json(report))
     inventory.write(instance_report.inventory(report))
