@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ecsauth.cli import console, inputs, options, publish
 from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ExitCode, LocalError, UsageError
-from ecsauth.host import files, interpreters
+from ecsauth.host import files, interpreters, origin
 from ecsauth.host.private_directory import write_private
 from ecsauth.pack import contents, layout
 from ecsauth.publish import PublishRequest, boot_archive, push_archive
@@ -121,7 +121,7 @@ def _built(arguments: argparse.Namespace) -> bytes:
     progress = console.Progress()
     try:
         progress.show("building the boot archive")
-        found = contents.contents()
+        found = contents.contents(origin.commit())
         parts = () if arguments.no_compile else _compiled(found.files, arguments.python, progress)
         programs = layout.Programs(contents.program("chooser"), contents.program("importer"))
         return layout.archive(found.files, parts, programs, contents.licence())
