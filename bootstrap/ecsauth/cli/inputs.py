@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Optional
 
 from ecsauth import aws_names
-from ecsauth.cli import console, options
+from ecsauth.cli import console, options, progress
 from ecsauth.cli.console import printable
 from ecsauth.errors import DeniedError, LocalError, UsageError
 from ecsauth.host import files
@@ -65,7 +65,8 @@ def read(file: str, arguments: argparse.Namespace) -> SecretBytes:
     if not _is_s3_uri(file):
         return read_path(file)
     uri = aws_names.parse(file)
-    fetched = _fetched(uri, arguments)
+    with progress.waiting(f"reading {uri}"):
+        fetched = _fetched(uri, arguments)
     if fetched is None:
         raise DeniedError(f"cannot get {uri}: S3 answered that it has not changed")
     return fetched.body
