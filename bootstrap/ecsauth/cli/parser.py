@@ -127,8 +127,8 @@ COMMANDS = {
         HELP,
     ),
     "completion": (
-        "print what completes the command line in a shell",
-        "ecsauth completion bash",
+        "complete the command line in bash, zsh or fish",
+        "ecsauth completion --install",
         HELP,
     ),
 }

@@ -100,7 +100,8 @@ def test_help_is_short(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     assert len(lines) <= len(COMMANDS) + len(GROUPS) + 15
-    group, found = "", {group: [] for group in GROUPS}
+    group = ""
+    found: dict[str, list[str]] = {one: [] for one in GROUPS}
     for line in lines[lines.index(f"{GROUPS[0]}:") : lines.index("", lines.index(f"{GROUPS[-1]}:"))]:
         if line.endswith(":"):
             group = line[:-1]
