@@ -229,10 +229,18 @@ def test_install_over_a_file_of_somebody_else(tmp_path: Path, content: str) -> N
     assert (done.status, place.read_text()) == (6, content)
     assert done.err == (
         f"ecsauth: error: {place} was not written by ecsauth\n"
-        "ecsauth: hint: replace it: ecsauth completion --install --force\n"
+        "ecsauth: hint: replace it: ecsauth completion --install --force fish\n"
     )
     assert _install(tmp_path, "fish", "--force").status == 0
-    assert "Written by ecsauth completion" in place.read_text()
+    assert "# Written by ecsauth\n" in place.read_text()
+
+
+def test_install_over_a_pipe(tmp_path: Path) -> None:
+    """What is no file is not waited for."""
+    place = tmp_path / PLACES["fish"]
+    place.parent.mkdir(parents=True)
+    os.mkfifo(place)
+    assert _install(tmp_path, "fish").status == 6
 
 
 def test_install_through_a_link(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ COMMANDS = {
         S3,
     ),
     "pull": (
-        "show the env-file in S3 masked, or save it to a private file",
+        "show the env-file in S3, masked, or write it to a file",
         "ecsauth pull s3://bucket/prod/ecs.config -o ecs.config",
         S3,
     ),
@@ -82,7 +82,7 @@ COMMANDS = {
         S3,
     ),
     "export": (
-        "put a registry credential into Secrets Manager, for tasks",
+        "store a registry credential in AWS Secrets Manager",
         "ecsauth export secretsmanager ecs.config --registry registry.example.com",
         PLATFORM,
     ),
@@ -92,7 +92,7 @@ COMMANDS = {
         PLATFORM,
     ),
     "archive": (
-        "build the boot archive, or put it into S3 encrypted with a KMS key",
+        "build the boot archive, or upload it to S3, encrypted",
         "ecsauth archive publish s3://bucket/prod/ecsauth",
         PLATFORM,
     ),
@@ -102,7 +102,7 @@ COMMANDS = {
         PLATFORM,
     ),
     "boot": (
-        "fetch, verify, validate, install the env-file; start the agent",
+        "fetch, verify and install the env-file; start the agent",
         "ecsauth boot s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
         INSTANCE,
     ),
@@ -117,7 +117,7 @@ COMMANDS = {
         INSTANCE,
     ),
     "unpersist": (
-        "remove the units of boot --persist, and the gate of the service",
+        "remove the units of boot --persist, and the service gate",
         "ecsauth unpersist",
         INSTANCE,
     ),
@@ -127,7 +127,7 @@ COMMANDS = {
         HELP,
     ),
     "completion": (
-        "complete the command line in bash, zsh or fish",
+        "print or install the completion script of a shell",
         "ecsauth completion --install",
         HELP,
     ),

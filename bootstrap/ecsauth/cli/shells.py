@@ -6,6 +6,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
+from ecsauth.command_hint import CommandHint
 from ecsauth.errors import LocalError, UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def of_user(environment: Mapping[str, str]) -> str:
     """Return the name of the user's shell; raise UsageError if it is none of these."""
     name = os.path.basename(environment.get("SHELL", ""))
     if name not in SHELLS:
-        raise UsageError(f"$SHELL is none of {NAMES}", "name the shell: ecsauth completion --install bash")
+        raise UsageError(
+            f"$SHELL is none of {NAMES}", CommandHint("name the shell", "ecsauth", "completion", "--install", "bash")
+        )
     return name
 
 

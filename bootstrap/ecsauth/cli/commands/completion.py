@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ecsauth.check import rules
 from ecsauth.cli import console, shells
 from ecsauth.cli.parser import COMMANDS, make_parser
+from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ExitCode, LocalError, UsageError
 from ecsauth.host import files
 from ecsauth.host.private_directory import write_private
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 # The placeholders for a path of this machine in the usage of the commands.
 _PATHS = frozenset({"FILE", "PATH", "A", "B"})
 # The last line of every script. A file without it was not written by ecsauth.
-_OWN = "# Written by ecsauth completion"
+_OWN = "# Written by ecsauth"
 _MODE = 0o644
 
 
@@ -45,15 +46,19 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.force:
             raise UsageError("--force is for --install: give both")
         if arguments.shell is None:
-            raise UsageError(f"give a shell, {shells.NAMES}", "or install it for $SHELL: ecsauth completion --install")
+            raise UsageError(
+                f"give a shell: {shells.NAMES}",
+                CommandHint("or install the script for $SHELL", "ecsauth", "completion", "--install"),
+            )
         sys.stdout.write(_script(arguments.shell))
         return ExitCode.OK
     shell = shells.SHELLS[arguments.shell or shells.of_user(os.environ)]
     place = shell.place(os.environ)
-    _refuse_other(place, is_forced=arguments.force)
+    if not arguments.force:
+        _refuse_other(place, shell)
     _write(place, _script(shell.name))
     console.say(f"wrote {console.printable(place)}, {_MODE:04o}")
-    for hint in shell.hints(place, _start_file(shell)):
+    for hint in shell.hints(place, _text_of(shell.start_file(os.environ))):
         console.say(f"hint: {hint}")
     return ExitCode.OK
 
@@ -66,21 +71,15 @@ def _script(shell: str) -> str:
     return f"{shtab.complete(parser, shell)}\n{_OWN}\n"
 
 
-def _refuse_other(place: str, *, is_forced: bool) -> None:
+def _refuse_other(place: str, shell: Shell) -> None:
     """Raise LocalError if something at the place was not written by ecsauth."""
     if not os.path.exists(place):
         return
-    if not os.path.isfile(place):
-        raise LocalError(f"{place} is not a plain file", "remove it first")
-    if is_forced:
-        return
-    try:
-        with open(place, encoding="utf-8", errors="replace") as file:
-            is_own = file.read().rstrip().endswith(_OWN)
-    except OSError as fault:
-        raise files.local("read", place, fault) from None
-    if not is_own:
-        raise LocalError(f"{place} was not written by ecsauth", "replace it: ecsauth completion --install --force")
+    if not os.path.isfile(place) or not _text_of(place).rstrip().endswith(_OWN):
+        raise LocalError(
+            f"{place} was not written by ecsauth",
+            CommandHint("replace it", "ecsauth", "completion", "--install", "--force", shell.name),
+        )
 
 
 def _write(place: str, script: str) -> None:
@@ -93,10 +92,10 @@ def _write(place: str, script: str) -> None:
     write_private(path, script.encode(), _MODE)
 
 
-def _start_file(shell: Shell) -> str:
-    """Return the text of the file that the shell starts with, empty if there is none."""
+def _text_of(path: str) -> str:
+    """Return the text of a file, empty if it cannot be read."""
     try:
-        with open(shell.start_file(os.environ), encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     except OSError:
         return ""
