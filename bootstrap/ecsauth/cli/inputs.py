@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Optional
 
 from ecsauth import aws_names
@@ -25,7 +26,9 @@ def read_path(file: str) -> SecretBytes:
     """Return the bytes of a path or of standard input; raise UsageError for an S3URI."""
     if _is_s3_uri(file):
         raise UsageError("FILE has to be a path here, or - for standard input")
-    return files.read_env_file(file)
+    # The user may type standard input.
+    with progress.paused() if file == _STDIN else nullcontext():
+        return files.read_env_file(file)
 
 
 def _is_s3_uri(file: str) -> bool:

@@ -1,7 +1,8 @@
-"""What `boot` and `doctor` show at a terminal while they wait."""
+"""What commands show at a terminal while they wait: `boot` and `doctor` for a service, `check` for the user."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,3 +50,19 @@ def test_metadata_service_that_is_silent(
     assert not [line for line in shown if awaited in line]
     assert shown[-2].startswith(last)
     assert shown[-1] == ""
+
+
+def test_standard_input_that_is_typed(tmp_path: Path) -> None:
+    """While the user types one of several files, no line is written into it; then the count goes on."""
+    (tmp_path / "ecs.config").write_text("ECS_CLUSTER=prod\n")
+    arguments = ("check", str(tmp_path / "ecs.config"), "-")
+    with PseudoTerminal(*arguments, env={"HOME": str(tmp_path)}, term="xterm") as terminal:
+        terminal.wait_for("ecs.config: ")
+        terminal.type("ECS_CLUSTER=")
+        # Longer than it takes for a line to appear.
+        time.sleep(1.0)
+        terminal.type("prod\n\x04")
+        done = terminal.end()
+    assert done.status == 0
+    assert "ECS_CLUSTER=prod\n" in done.seen
+    assert "1 of 2" not in done.seen
