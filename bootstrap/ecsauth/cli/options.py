@@ -91,9 +91,13 @@ class Parser(argparse.ArgumentParser):
             self._check_value(action, words[0])
         except argparse.ArgumentError as fault:
             raise UsageError(str(fault), f"see {self.prog} --help") from None
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as in `commands`
+            within: Parser = action.choices[words[0]]
+            return within.find(words[1:])
+        if len(words) > 1:
+            raise UsageError(f"{self.prog} {words[0]} has no subcommands", f"see {self.prog} --help")
         # A word that only chooses, as a policy of `iam`, is described by the parser that it is an argument of.
-        within = action.choices[words[0]] if isinstance(action, argparse._SubParsersAction) else None  # noqa: SLF001
-        return self if within is None else within.find(words[1:])
+        return self
 
     def _add_own(self) -> None:
         if self._fill is not None:
@@ -119,8 +123,8 @@ class Parser(argparse.ArgumentParser):
         """Exit with 2, without the usage, which would hide the reason."""
         if message.startswith(_UNKNOWN):
             message = self._unknown(message[len(_UNKNOWN) :])
-        # argparse quotes the argument at the end.
-        message = re.sub(r""":? (['"]).*\1$""", "", message, flags=re.DOTALL)
+        # argparse quotes the argument, before a list of choices or at the end.
+        message = re.sub(r""":? (['"]).*\1(?= \(choose from |$)""", "", message, flags=re.DOTALL)
         self.exit(ExitCode.USAGE, f"ecsauth: error: {message}\necsauth: hint: see {self.prog} --help\n")
 
     def _unknown(self, words: str) -> str:

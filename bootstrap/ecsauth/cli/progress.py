@@ -40,7 +40,7 @@ class _Text(NamedTuple):
     def shown(self, columns: int) -> bytes:
         """Return the line, cut so that the terminal does not wrap it: a second line could not be erased."""
         count = f", {self.number} of {self.of}" if self.of else ""
-        tail = f"{count} ({time.monotonic() - self.began:.0f} s)"
+        tail = f"{count} ({int(time.monotonic() - self.began)} s)"
         room = max(columns - 1 - len(_NAME) - len(tail), 0)
         # Letters of other scripts may be two columns wide, and control characters would move the cursor.
         what = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in self.what)

@@ -143,6 +143,7 @@ def test_help_command(arguments: tuple[str, ...], same: tuple[str, ...]) -> None
         (("archive", "biuld"), "unknown command biuld; did you mean build?"),
         (("archive", SECRET), "unknown command (choose from build, publish)"),
         (("push", "x"), "ecsauth push has no subcommands"),
+        (("iam", "instance-role", SECRET), "ecsauth iam instance-role has no subcommands"),
         (("A999",), "there is no rule of that code"),
         ((SECRET,), "unknown command"),
     ],
