@@ -104,7 +104,8 @@ class Known(NamedTuple):
 class Intake:
     """Obtains the env-file that a demand describes.
 
-    It passes `warn` each problem that does not stop the run, and `lap` the name of each finished step.
+    It passes `warn` each problem that does not stop the run, `lap` the name of each finished step, and `tell` what it
+    waits for next.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Intake:
         *,
         warn: Callable[[str], None],
         lap: Callable[[str], None],
+        tell: Callable[[str], None],
     ) -> None:
         self._demand = demand
         self._instance = instance
@@ -123,6 +125,7 @@ class Intake:
         self._clock = clock
         self._warn = warn
         self._lap = lap
+        self._tell = tell
 
     def obtain(
         self, state: State, present: Optional[SecretBytes], verified: Optional[bytes], deadline: Deadline
@@ -140,6 +143,7 @@ class Intake:
         known = Known(state, present, edited, reusable)
 
         def get(uri: S3URI, unless: Optional[ObjectFacts]) -> Optional[Fetched]:
+            self._tell(f"fetching {uri}")
             etag = unless.etag if unless is not None else None
             fetched = persist(lambda left: self._store.fetch(uri, identity, etag, left), self._clock, deadline)
             self._lap("fetch")
@@ -228,6 +232,7 @@ class Intake:
         region, owner = self._demand.region, self._demand.bucket_owner
         if region is not None and owner is not None:
             return Identity(region, owner)
+        self._tell("asking the metadata service who this instance is")
         found = persist(self._instance.identity, self._clock, deadline)
         self._lap("identity")
         return Identity(region or found.region, owner or found.account)

@@ -24,6 +24,7 @@ from ecsauth.cli import (
     persisted,
     pins,
     process,
+    progress,
 )
 from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.envfile import overrides
@@ -139,7 +140,8 @@ def run(arguments: argparse.Namespace) -> int:
         launchers.hold_back(arguments)
     boot = Boot(_request(arguments), _edges(arguments), _warn)
     try:
-        report, change = _booted(boot, arguments, kept)
+        with progress.waiting("looking at this machine"):
+            report, change = _booted(boot, arguments, kept)
     except EcsauthError as fault:
         if isinstance(fault, DeniedError) and fault.is_unexplained:
             # `doctor` probes more than a boot does, though S3 may hide the cause from it, too.
@@ -217,6 +219,7 @@ def _request(arguments: argparse.Namespace) -> Request:
         rollback_on_timeout=arguments.rollback_on_timeout,
         undisturbed=process.undisturbed,
         forget_previous=arguments.forget_previous,
+        tell=progress.tell,
     )
 
 
