@@ -135,7 +135,10 @@ def _stars_of_the_stack() -> list[tuple[str, str, str, str]]:
         named = re.match(r"\s*(?:- )?([A-Za-z0-9:]+): ?(.*)", line)
         if named:
             sid, element = (named[2] if named[1] == "Sid" else sid), named[1]
-        if sid not in ours and not line.lstrip().startswith("#"):
+        if re.match(r"  \w+:$", line):
+            # Another resource: what follows is no statement until there is a Sid, as a script of user data.
+            sid = ""
+        if sid and sid not in ours and not line.lstrip().startswith("#"):
             found += [("stack.yaml", sid, element, star) for star in re.findall(r"""['"]?([^\s'"\[,]*\*)""", line)]
     return found
 
