@@ -25,18 +25,17 @@ _TEMPLATE = "stack.yaml"
 _PEOPLE = ("OperatorArn", "FleetRollArn", "FleetPromoteArn")
 _DEPLOY = "aws cloudformation deploy --template-file FILE --stack-name ecsauth --capabilities CAPABILITY_IAM"
 _NEEDS = (
-    "instance-role, operator, auditor, fleet-roll and fleet-promote need --bucket, --prefix and --kms-key; bucket "
-    "needs --bucket, --kms-key and --administrator; key needs --bucket, --administrator and --region; fleet-read and "
-    "fleet-instance need --account and --region; or --stack. instance-role-trust and stack need none, nor do the "
-    "documents of Systems Manager, ssm-boot, ssm-status and ssm-doctor"
+    "fleet-read and fleet-instance need --account and --region; bucket needs --bucket, --kms-key and --administrator; "
+    "instance-role, operator, auditor, fleet-roll and fleet-promote need --bucket, --prefix and --kms-key; key needs "
+    "--bucket, --administrator and --region; or --stack. instance-role-trust and stack need none, nor do the documents "
+    "ssm-boot, ssm-status and ssm-doctor"
 )
 
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    names = (*policies.POLICIES, policies.STACK)
-    choices = (*names, *ssm_documents.FILES)
-    parser.add_argument("what", metavar="POLICY", choices=choices, help=f"{_listed(names)}. {_NEEDS}")
+    names = (*policies.POLICIES, *ssm_documents.FILES, policies.STACK)
+    parser.add_argument("what", metavar="POLICY", choices=names, help=f"{_listed(names)}. {_NEEDS}")
     values = parser.add_argument_group("what it is filled with")
     values.add_argument("--stack", metavar="NAME", type=options.parsed(_stack), help="what this stack has made")
     given: tuple[tuple[str, str, Callable[[str], str], str], ...] = (
@@ -218,7 +217,8 @@ def _made(stack: Stack, name: str) -> Values:
         "bucket": said(stack.outputs, "BucketName", policies.bucket),
         "prefix": said(stack.outputs, "Prefix", policies.prefix),
         "administrator": said(stack.parameters, "AdministratorArn", policies.principal),
-        "documents": said(stack.outputs, "FleetDocuments", policies.documents),
+        # The stack names its documents after itself; an ARN has the name between its slashes.
+        "documents": name.split("/")[1] if "/" in name else name,
     }
     operators = tuple(dict.fromkeys(one for one in people if one))
     return policies.Values(keys=(key,) if key else (), operators=operators, **found)
