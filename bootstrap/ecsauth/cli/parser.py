@@ -69,6 +69,10 @@ COMMANDS = {
         "put a registry's credential into Secrets Manager, for tasks that name it",
         "ecsauth export secretsmanager ecs.config --registry registry.example.com",
     ),
+    "env": (
+        "list the environments of ecsauth.toml, whose names stand for an S3 URI",
+        "ecsauth env",
+    ),
     "iam": (
         "print the policies of an environment, or the stack that makes it",
         "ecsauth iam instance-role --stack ecsauth -o instance-role.json",

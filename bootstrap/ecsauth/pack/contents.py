@@ -13,13 +13,15 @@ from ecsauth.pack.strip import stripped
 # All other commands are for operators, and need the SDK.
 COMMANDS = ("boot", "status", "doctor", "check", "which", "explain", "verify", "unpersist")
 _ENTRIES = ("ecsauth.cli.main", "ecsauth.cli.parser", *(f"ecsauth.cli.commands.{name}" for name in COMMANDS))
+# What reads ecsauth.toml: a file of operators, which must not decide what an instance does.
+_OF_OPERATORS = "ecsauth.cli.environment"
 # Packages that only the operator's commands need.
 _SDK = frozenset({"boto3", "botocore"})
 _LICENSE = "LICENSE"
 
 
 class Contents(NamedTuple):
-    """The package's files by path, with the text of modules stripped; modules that were left out for the SDK."""
+    """The package's files by path, with the text of modules stripped; modules that only operators need, left out."""
 
     files: dict[str, bytes]
     left_out: tuple[str, ...]
@@ -67,7 +69,7 @@ class _Tree:
         self._needs_sdk: dict[str, bool] = {}
 
     def closure(self) -> tuple[set[str], set[str]]:
-        """Return all modules that the entry modules import, and those left out because they import the SDK."""
+        """Return all modules that the entry modules import, and those left out because only operators need them."""
         carried: set[str] = set()
         left_out: set[str] = set()
         wanted = set(_ENTRIES)
@@ -75,7 +77,7 @@ class _Tree:
             name = wanted.pop()
             if name in carried or not self._is_module(name):
                 continue
-            if self._is_of_sdk(name):
+            if name.startswith(_OF_OPERATORS) or self._is_of_sdk(name):
                 left_out.add(name)
                 continue
             carried.add(name)

@@ -55,7 +55,7 @@ def _fill_build(parser: Parser) -> None:
 
 
 def _fill_publish(parser: Parser) -> None:
-    options.add_uri(parser)
+    options.add_uri(parser, "s3://bucket/key", beside=options.ARCHIVE)
     parser.add_argument("--file", metavar="FILE", help="an archive that was built before (default: build one)")
     _add_pythons(parser)
     publish.add_arguments(parser, "the one that the bucket encrypts with")
