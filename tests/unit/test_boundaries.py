@@ -127,18 +127,16 @@ def test_check_loads_no_sdk(tmp_path: Path) -> None:
     ],
     ids=lambda each: each[0],
 )
-def test_environments_are_not_read(
-    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_environments_are_not_read(arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither an instance nor a `check` of a path reads ecsauth.toml, or loads what reads it."""
     monkeypatch.chdir(tmp_path)
     # To look for it would be an error.
     monkeypatch.setenv("ECSAUTH_CONFIG", "/nowhere/ecsauth.toml")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     (tmp_path / "ecs.config").write_text("ECS_CLUSTER=x\n")
-    loaded = _loaded_by(f"from ecsauth.cli.main import main\nmain({list(arguments)!r})")
-    assert not loaded & {"tomllib", "tomli"}
-    assert "ecsauth.toml" not in "".join(capfd.readouterr())
+    code = f"from ecsauth.cli.main import main\nmain({list(arguments)!r})"
+    none = "assert not [name for name in sys.modules if name.startswith('ecsauth.cli.environment')]"
+    assert not _loaded_by(f"{code}\n{none}") & {"tomllib", "tomli"}
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name != ENTRY])
@@ -259,6 +257,7 @@ LATE = {
     "ecsauth.cli.main": {"ecsauth.cli", "ecsauth.cli.findings"},
     "ecsauth.cli.findings": {"ecsauth.check.excerpt"},
     "ecsauth.cli.inputs": {"ecsauth.cli", "ecsauth.host.private_directory"},
+    "ecsauth.cli.environment_names": {"ecsauth.cli"},
     "ecsauth.check.rules": {"ecsauth.check.rules", "ecsauth.check.rules.rule"},
     "ecsauth.cli.commands.which": {"ecsauth.registry.keys"},
 }

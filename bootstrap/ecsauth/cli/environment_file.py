@@ -1,24 +1,20 @@
-"""Find, read and change `ecsauth.toml`."""
+"""Read and change `ecsauth.toml`."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import stat
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 from ecsauth.cli import environments
+from ecsauth.cli.environment_search import NAME, VARIABLE, find
 from ecsauth.cli.environments import KEYS, Environment
 from ecsauth.cli.toml_places import KeyPlace, places
 from ecsauth.errors import LocalError, UsageError, reason_of
 from ecsauth.host import files
 from ecsauth.host.private_directory import write_private
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-NAME = "ecsauth.toml"
-VARIABLE = "ECSAUTH_CONFIG"
 _LARGEST = 64 * 1024
 # The file has no secrets, and a team shares it.
 _MODE = 0o644
@@ -35,53 +31,6 @@ def load() -> Optional[EnvironmentFile]:
     """Return the file that `find` finds, None if there is none; raise LocalError or UsageError."""
     path = find()
     return None if path is None else EnvironmentFile(path, environments.parse(_read(path), path))
-
-
-def find() -> Optional[str]:
-    """Return the path of the file, None if there is none; raise UsageError if the variable names no file."""
-    named = os.environ.get(VARIABLE)
-    if named:
-        if not os.path.lexists(named):
-            raise UsageError(
-                f"${VARIABLE} names {named}, which is not there, so no environment is known",
-                f"unset {VARIABLE}, or give it the path of an {NAME}",
-            )
-        return os.path.abspath(named)
-    for path in searched():
-        try:
-            os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except PermissionError as fault:
-            # The next file upward may give the same name to another bucket.
-            raise files.local("look at", path, fault, f"name the file with {VARIABLE}") from None
-        return path
-    return None
-
-
-def searched() -> tuple[str, ...]:
-    """Return the paths that are searched, in this order: upward from the working directory, then the user's own."""
-    return (*_upward(), os.path.join(_user_folder(), "ecsauth", NAME))
-
-
-def _upward() -> Iterator[str]:
-    try:
-        folder = os.getcwd()
-    except FileNotFoundError:
-        # The working directory was removed.
-        return
-    while True:
-        yield os.path.join(folder, NAME)
-        above = os.path.dirname(folder)
-        if above == folder:
-            return
-        folder = above
-
-
-def _user_folder() -> str:
-    """Return the folder of the user's configuration: XDG Base Directory Specification. A relative path is ignored."""
-    named = os.environ.get("XDG_CONFIG_HOME", "")
-    return named if os.path.isabs(named) else os.path.join(os.path.expanduser("~"), ".config")
 
 
 def _read(path: str) -> bytes:

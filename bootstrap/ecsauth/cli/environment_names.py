@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any, Union
 
 from ecsauth import aws_names
-from ecsauth.cli import environment_file, options
+from ecsauth.cli import environment_search, options
 from ecsauth.cli.options import EnvironmentName, EnvironmentURI
 from ecsauth.command_hint import CommandHint
 from ecsauth.errors import UsageError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ecsauth.cli.environment_file import EnvironmentFile
     from ecsauth.cli.environments import Environment
+    from ecsauth.cli.options import NameUse
 
 _LIST = CommandHint("see where it is searched for, with an example", "ecsauth", "env")
 
@@ -30,10 +31,11 @@ def resolve(arguments: argparse.Namespace) -> None:
 
     Messages and commands to paste show the S3 URI and the options, never the name: so they mean the same elsewhere.
     """
-    found = {name: _resolved(getattr(arguments, name), beside) for name, beside in arguments.takes_names.items()}
+    uses: Mapping[str, NameUse] = arguments.takes_names
+    found = {name: _resolved(getattr(arguments, name), use.beside) for name, use in uses.items()}
     for name, value in found.items():
         if isinstance(value, EnvironmentURI):
-            _fill(arguments, value.options)
+            _fill(arguments, uses[name].fill, value.options)
             # An argument that takes no path was parsed before, as the URIs that are given.
             is_parsed = isinstance(getattr(arguments, name), EnvironmentName)
             setattr(arguments, name, aws_names.parse(value) if is_parsed else value)
@@ -43,16 +45,24 @@ def resolve(arguments: argparse.Namespace) -> None:
 
 def _resolved(value: Any, beside: str) -> Any:
     if isinstance(value, EnvironmentName):
-        return _uri(value, _found(value, environment_file.load()), beside)
+        return _uri(value, _found(value, _load()), beside)
     if isinstance(value, list):
         return [_path_or_uri(each) for each in value]
     return _path_or_uri(value) if isinstance(value, str) else value
 
 
-def _fill(arguments: argparse.Namespace, values: Mapping[str, str]) -> None:
-    """Set the options of the command that were not given."""
+def _load() -> EnvironmentFile | None:
+    if environment_search.find() is None:
+        return None
+    from ecsauth.cli import environment_file  # brings the parser, which a path needs only beside an ecsauth.toml
+
+    return environment_file.load()
+
+
+def _fill(arguments: argparse.Namespace, names: tuple[str, ...], values: Mapping[str, str]) -> None:
+    """Set those of the options that the command has and that were not given."""
     given = vars(arguments)
-    for name in arguments.filled:
+    for name in names:
         if name in values and name in given and given[name] is None:
             setattr(arguments, name, values[name])
 
@@ -62,7 +72,7 @@ def _path_or_uri(text: str) -> Union[str, EnvironmentURI]:
     word = options.environment_name(text)
     if word is None:
         return text
-    file = environment_file.load()
+    file = _load()
     # No command takes a folder as FILE, so a folder with this name cannot be meant.
     is_file = os.path.lexists(text) and not os.path.isdir(text)
     if file is None or (is_file and word.name not in file.environments):
@@ -95,7 +105,7 @@ def _found(word: EnvironmentName, file: EnvironmentFile | None, absent: str = ""
     if file is None:
         # The word is not shown: it may be anything.
         raise UsageError(
-            f"this is not an S3 URI, and there is no {environment_file.NAME} that names environments", _LIST
+            f"this is not an S3 URI, and there is no {environment_search.NAME} that names environments", _LIST
         )
     if word.name in file.environments:
         return file.environments[word.name]

@@ -123,7 +123,7 @@ def _document(text: str, file: str) -> dict[str, Any]:
         is_twice = str(fault).startswith(_TWICE)
         reason = "a key or a table is here for the second time" if is_twice else "this is not TOML"
         fix = (
-            "keep one of both"
+            "keep one of the two"
             if is_twice
             else 'write KEY = "VALUE", below a table [env.NAME]; end each text with its quote'
         )

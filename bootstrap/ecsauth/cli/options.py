@@ -138,17 +138,23 @@ def uri_or_name(text: str) -> Union[S3URI, EnvironmentName]:
 def add_uri(parser: Parser, form: str = "s3://bucket/key", *, beside: str = "") -> None:
     """Add the S3URI that an operator's command works on. `beside`: see `take_names`."""
     parser.add_argument("uri", metavar="S3URI", type=parsed(uri_or_name), help=f"{form}, or an environment")
-    take_names(parser, {"uri": beside}, fill=("kms_key", "bucket_owner", "region", "profile"))
+    take_name(parser, "uri", NameUse(beside, ("kms_key", "bucket_owner", "region", "profile")))
 
 
-def take_names(parser: Parser, arguments: Mapping[str, str], *, fill: Sequence[str] = ()) -> None:
-    """Let arguments take the name of an environment instead of an S3 URI.
+class NameUse(NamedTuple):
+    """What an argument makes of the name of an environment.
 
-    The value of each is empty, or the name of the object beside the env-file that is meant instead of the env-file.
-    `fill`: the options that get the values of the environment, unless they are given.
+    `beside`: the object with this name, beside the env-file, is meant instead of the env-file.
+    `fill`: the options of the command that get the values of the environment, unless they are given.
     """
-    before = parser.get_default("takes_names") or {}
-    parser.set_defaults(takes_names={**before, **arguments}, filled=(*(parser.get_default("filled") or ()), *fill))
+
+    beside: str = ""
+    fill: tuple[str, ...] = ()
+
+
+def take_name(parser: Parser, argument: str, use: Optional[NameUse] = None) -> None:
+    """Let an argument take the name of an environment instead of an S3 URI."""
+    parser.set_defaults(takes_names={**(parser.get_default("takes_names") or {}), argument: use or NameUse()})
 
 
 def may_name_environment(arguments: argparse.Namespace) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from ecsauth.aws_names import S3URI
-from ecsauth.cli import environment_file, environments
+from ecsauth.cli import environment_file, environment_search, environments
 from ecsauth.cli.environments import Environment
 from ecsauth.errors import EcsauthError, LocalError, UsageError
 from hypothesis import given
@@ -30,7 +30,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "own"))
-    monkeypatch.delenv(environment_file.VARIABLE, raising=False)
+    monkeypatch.delenv(environment_search.VARIABLE, raising=False)
     return folder
 
 
@@ -45,25 +45,25 @@ def test_the_nearest_file_counts(here: Path) -> None:
     assert environment_file.load() is None
     for folder in (here.parents[1] / "own" / "ecsauth", here.parents[1], here.parent, here):
         path = _write(folder / "ecsauth.toml")
-        assert environment_file.find() == path
+        assert environment_search.find() == path
         assert environment_file.default_path() == path
 
 
 def test_the_variable_comes_first(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ECSAUTH_CONFIG names the file, whatever its name is; empty it is as good as unset."""
     found, named = _write(here / "ecsauth.toml"), _write(here / "other", STAGE)
-    monkeypatch.setenv(environment_file.VARIABLE, "other")
+    monkeypatch.setenv(environment_search.VARIABLE, "other")
     file = environment_file.load()
     assert file is not None
     assert (file.path, list(file.environments)) == (named, ["stage"])
-    monkeypatch.setenv(environment_file.VARIABLE, "")
-    assert environment_file.find() == found
+    monkeypatch.setenv(environment_search.VARIABLE, "")
+    assert environment_search.find() == found
 
 
 def test_the_variable_names_no_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ECSAUTH_CONFIG with the path of no file is an error, even if there is an ecsauth.toml; an entry may make it."""
     _write(here / "ecsauth.toml")
-    monkeypatch.setenv(environment_file.VARIABLE, "/nowhere/x.toml")
+    monkeypatch.setenv(environment_search.VARIABLE, "/nowhere/x.toml")
     with pytest.raises(UsageError, match=r"ECSAUTH_CONFIG names /nowhere/x\.toml, which is not there"):
         environment_file.load()
     assert environment_file.default_path() == "/nowhere/x.toml"
@@ -75,9 +75,9 @@ def test_home_without_the_variable_of_xdg(here: Path, monkeypatch: pytest.Monkey
     expected = str(here / "home/.config/ecsauth/ecsauth.toml")
     for value in ("", "relative"):
         monkeypatch.setenv("XDG_CONFIG_HOME", value)
-        assert environment_file.searched()[-1] == expected
+        assert environment_search.searched()[-1] == expected
     monkeypatch.delenv("XDG_CONFIG_HOME")
-    assert environment_file.searched()[-1] == expected
+    assert environment_search.searched()[-1] == expected
 
 
 def test_the_default_is_a_file_here(here: Path) -> None:
@@ -88,7 +88,7 @@ def test_the_default_is_a_file_here(here: Path) -> None:
 def test_no_working_directory(here: Path) -> None:
     """In a directory that was removed only the user's own file is searched for."""
     here.rmdir()
-    assert len(environment_file.searched()) == 1
+    assert len(environment_search.searched()) == 1
 
 
 def _folder(path: Path) -> None:
@@ -141,7 +141,7 @@ def test_file_of_another_user(here: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(LocalError, match="belongs to another user") as raised:
         environment_file.load()
     assert raised.value.hints == (f"if you trust the file, name it: export ECSAUTH_CONFIG={path}",)
-    monkeypatch.setenv(environment_file.VARIABLE, path)
+    monkeypatch.setenv(environment_search.VARIABLE, path)
     assert environment_file.load() is not None
 
 

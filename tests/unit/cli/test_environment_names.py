@@ -117,10 +117,11 @@ def test_a_uri_gets_no_options() -> None:
 
 
 def test_archive_of_user_data() -> None:
-    """The boot archive of user data may be named by its environment."""
-    arguments = resolved("user-data", "prod", "--archive", "stage", "--sha256", "0" * 64)
-    assert (arguments.uri, arguments.archive) == (URI, S3URI("other", "ecsauth"))
-    assert arguments.kms_key == KEY
+    """The boot archive may be named by its environment, whose options are not those of the env-file."""
+    for name, archive in (("stage", S3URI("other", "ecsauth")), ("prod", URI._replace(key="prod/ecsauth"))):
+        assert resolved("user-data", "prod", "--archive", name, "--sha256", "0" * 64).archive == archive
+    arguments = resolved("user-data", "stage", "--archive", "prod", "--sha256", "0" * 64)
+    assert _values(arguments, "kms_key", "bucket_owner", "region") == [None, None, None]
 
 
 def test_archive_over_the_env_file(here: Path) -> None:

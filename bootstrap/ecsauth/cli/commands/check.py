@@ -30,7 +30,7 @@ def add_arguments(parser: Parser) -> None:
         type=options.file_name,
         help=options.A_FILE,
     )
-    options.take_names(parser, {"files": ""})
+    options.take_name(parser, "files")
     parser.add_argument(
         "--target",
         choices=("docker", "ecs-init", "all"),

@@ -20,7 +20,8 @@ def add_arguments(parser: Parser) -> None:
     what = "a path, an S3URI or an environment, with ?versionId=V for one version, or - for standard input"
     parser.add_argument("old", metavar="A", help=what)
     parser.add_argument("new", metavar="B", help="the same")
-    options.take_names(parser, {"old": "", "new": ""})
+    for name in ("old", "new"):
+        options.take_name(parser, name)
     options.add_aws(parser)
     options.add_format(parser)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ecsauth.cli import console, environment_file, environment_names, options
+from ecsauth.cli import console, environment_file, environment_names, environment_search, options
 from ecsauth.cli.console import printable
 from ecsauth.cli.environments import EXAMPLE, KEYS
 from ecsauth.errors import ExitCode, UsageError
@@ -51,7 +51,7 @@ def _chosen(file: EnvironmentFile | None, name: str | None) -> list[Environment]
     if name is None:
         return list(known.values())
     if file is None:
-        raise UsageError(f"there is no {environment_file.NAME}, so there are no environments", *_places())
+        raise UsageError(f"there is no {environment_search.NAME}, so there are no environments", *_places())
     if name not in known:
         raise environment_names.unknown(name, file)
     return [known[name]]
@@ -85,7 +85,7 @@ def _tell(file: EnvironmentFile | None, chosen: list[Environment]) -> None:
     if file is not None:
         console.say(f"{file.path} has no environments")
     else:
-        console.say(f"there is no {environment_file.NAME}, so there are no environments")
+        console.say(f"there is no {environment_search.NAME}, so there are no environments")
         for place in _places():
             console.say(f"hint: {place}")
     console.say("hint: an example:")
@@ -93,9 +93,9 @@ def _tell(file: EnvironmentFile | None, chosen: list[Environment]) -> None:
 
 
 def _places() -> tuple[str, str]:
-    here, *above, own = environment_file.searched()
+    here, *above, own = environment_search.searched()
     upward = " and in each folder above" if above else ""
     return (
         f"it is searched for here: {here}{upward}; then {own}",
-        f"or ${environment_file.VARIABLE} names it",
+        f"or ${environment_search.VARIABLE} names it",
     )

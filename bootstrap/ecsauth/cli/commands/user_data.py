@@ -40,7 +40,7 @@ def add_arguments(parser: Parser) -> None:
         type=options.parsed(options.uri_or_name),
         help="the boot archive, or the environment that it was published to (default: the AMI has ecsauth)",
     )
-    options.take_names(parser, {"archive": options.ARCHIVE})
+    options.take_name(parser, "archive", options.NameUse(beside=options.ARCHIVE))
     ours.add_argument(
         "--sha256", metavar="HEX", type=options.parsed(user_data.sha256), help="what the archive has to be"
     )
