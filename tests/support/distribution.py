@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import email
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD_TIMEOUT_S = 120.0
@@ -58,3 +63,30 @@ def copy_sources(folder: Path) -> Path:
             # The times of files are those of the copy.
             shutil.copyfile(ROOT / name, folder / name)
     return folder
+
+
+def installed_wheel(name: str, out: Path) -> Path:
+    """Pack a package that is installed beside this interpreter into a wheel again: no test downloads one."""
+    found = metadata.distribution(name)
+    wheel = email.message_from_string(found.read_text("WHEEL") or "")
+    tag = next(tag for tag in wheel.get_all("Tag") or () if tag.startswith("py3-"))
+    path = out / f"{name.replace('-', '_')}-{found.version}-{tag}.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for file in found.files or ():
+            # Commands are beside the packages; compiled files belong to this interpreter.
+            if ".." not in file.parts and "__pycache__" not in file.parts:
+                packed.write(str(file.locate()), str(file))
+    return path
+
+
+def all_needed(*names: str) -> set[str]:
+    """Return the names of packages and of all that they need here."""
+    found: set[str] = set()
+    wanted = list(names)
+    while wanted:
+        name = wanted.pop()
+        if name not in found:
+            found.add(name)
+            needed = map(Requirement, metadata.requires(name) or ())
+            wanted += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return found
