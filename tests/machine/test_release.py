@@ -87,7 +87,8 @@ def test_files_of_a_release(released: Path) -> None:
         "ecsauth-0.1.0.cdx.json",
         "ecsauth-0.1.0.tar.gz",
     ]
-    listed = dict(reversed(line.split("  ")) for line in (released / "SHA256SUMS").read_text().splitlines())
+    lines = (released / "SHA256SUMS").read_text().splitlines()
+    listed = {name: sha256 for sha256, name in (line.split("  ") for line in lines)}
     assert listed == {name: hashlib.sha256((released / name).read_bytes()).hexdigest() for name in names[1:]}
 
 
@@ -134,14 +135,34 @@ def test_a_folder_that_is_not_empty(clone: Path, tmp_path: Path) -> None:
     assert "is not empty" in done.stderr
 
 
-def test_a_final_release_is_complete(clone: Path, tmp_path: Path) -> None:
-    """A commit without its tag, and addresses that are not filled in, are no release."""
+def test_a_final_release_has_its_tag(clone: Path, tmp_path: Path) -> None:
+    """A commit without the tag of its version is no release; the tag of a candidate is another one."""
+    git(clone, "tag", "v0.1.0rc1")
     done = release(clone, tmp_path / "out", "--final")
     assert (done.returncode, "this commit has no tag v0.1.0" in done.stderr) == (1, True), done.stderr
-    git(clone, "tag", "v0.1.0")
-    done = release(clone, tmp_path / "out", "--final")
-    assert done.returncode == 1
-    assert "pyproject.toml" in done.stderr
-    assert "the addresses are not filled in" in done.stderr
+
+
+def test_a_final_release_is_for_all_pythons(clone: Path, tmp_path: Path) -> None:
+    """What helps to try the script makes no release."""
     done = release(clone, tmp_path / "out", "--final", ECSAUTH_RELEASE_PYTHONS=OWN)
-    assert "a release is compiled for all Pythons" in done.stderr
+    assert (done.returncode, "a release is compiled for all Pythons" in done.stderr) == (1, True), done.stderr
+
+
+@pytest.mark.parametrize("is_filled_in", [False, True])
+def test_a_final_release_has_its_addresses(clone: Path, tmp_path: Path, *, is_filled_in: bool) -> None:
+    """Addresses that are not filled in are refused; the next step, where they are, is to look for the Pythons."""
+    other = tmp_path / "clone"
+    git(clone, "clone", "--quiet", str(clone), str(other))
+    if is_filled_in:
+        for path in (other / "pyproject.toml", other / "docs" / "ci.md"):
+            path.write_text(path.read_text().replace(".invalid", ".example.com"))
+        git(other, "commit", "--quiet", "--all", "--message=addresses")
+    git(other, "tag", "v0.1.0")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("bash", "dirname", "env", "git", "grep", "ls", "mkdir", "mktemp", "rm", "sed"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    done = release(other, tmp_path / "out", "--final", PATH=str(programs), HOME=str(tmp_path), PYENV_ROOT=str(tmp_path))
+    assert done.returncode == 1
+    assert ("the addresses are not filled in" in done.stderr) is not is_filled_in, done.stderr
+    assert ("there is no python3.9, on PATH or of pyenv" in done.stderr) is is_filled_in, done.stderr
