@@ -87,13 +87,14 @@ def test_a_damaged_archive(operator: Operator, site: Path, content: bytes) -> No
 
 
 def test_no_archive_contains_an_archive(site: Path, tmp_path: Path) -> None:
-    """What a release builds from the package of a release is the same file as from the sources."""
+    """The package of a release builds the same archive as a package that carries none."""
     shutil.copy(SOURCES.parent / "LICENSE", site / "ecsauth")
     built = []
-    for number, place in enumerate((site, SOURCES)):
+    for number in range(2):
         out = tmp_path / str(number)
         command = [sys.executable, "-m", "ecsauth", "archive", "build", "--no-compile", "-o", str(out)]
-        env = {"PYTHONPATH": str(place), "HOME": str(tmp_path)}
+        env = {"PYTHONPATH": str(site), "HOME": str(tmp_path)}
         subprocess.run(command, env=env, check=True, capture_output=True, timeout=TIMEOUT_S)
         built.append(out.read_bytes())
+        shutil.rmtree(site / "ecsauth" / "boot_archive", ignore_errors=True)
     assert built[0] == built[1]
