@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 from typing import NamedTuple, Optional
 
@@ -19,6 +20,8 @@ _OF_OPERATORS = "ecsauth.cli.environment"
 # Packages that only the operator's commands need.
 _SDK = frozenset({"boto3", "botocore"})
 _LICENSE = "LICENSE"
+# What hatch_build.py adds to the wheel of a release. It is no module, so that no archive contains an archive.
+_CARRIED, _CARRIED_SUMS = "ecsauth/boot_archive/ecsauth", "ecsauth/boot_archive/SHA256SUMS"
 
 
 class Contents(NamedTuple):
@@ -50,6 +53,20 @@ def licence() -> bytes:
         if _has(path):
             return _read(path)
     raise _incomplete(_LICENSE)
+
+
+def carried() -> Optional[bytes]:
+    """Return the boot archive that the wheel of a release carries, None if there is none; raise LocalError."""
+    try:
+        content, sums = _read(_CARRIED), _read(_CARRIED_SUMS)
+    except OSError:
+        return None
+    if sums.split()[:1] != [hashlib.sha256(content).hexdigest().encode()]:
+        raise LocalError(
+            "the boot archive of this installation is damaged: its SHA-256 is not the one of the release",
+            "install ecsauth again, with pip",
+        )
+    return content
 
 
 def program(name: str) -> str:
