@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
 from ecsauth import envfile, timing
-from ecsauth.boot import candidate, fallback, install, rejection, restart
+from ecsauth.boot import fallback, install, promotion, rejection, restart
 from ecsauth.boot.fetch import Intake
 from ecsauth.boot.health import Health
 from ecsauth.boot.install import RollbackTarget
@@ -165,7 +165,7 @@ class Boot:
         installed = state.installed
         if not accepted.is_new and installed is not None and installed.ahead != accepted.ahead:
             return state._replace(installed=installed._replace(ahead=accepted.ahead)), accepted
-        promoted = None if self._request.demand.force else candidate.promoted(self._edges.disk, state, accepted)
+        promoted = None if self._request.demand.force else promotion.promoted(self._edges.disk, state, accepted)
         if promoted is None:
             return state, accepted
         self._is_promoted = True

@@ -157,7 +157,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _refuse_incomplete(arguments: argparse.Namespace) -> None:
     lacks = [name for name, value in (("S3URI", arguments.uri), ("--kms-key", arguments.kms_key)) if not value]
     if lacks:
-        raise UsageError(f"the following arguments are required: {', '.join(lacks)}", "see ecsauth boot --help")
+        raise UsageError(
+            f"the following arguments are required: {', '.join(lacks)}", CommandHint("see", "ecsauth", "help", "boot")
+        )
     if arguments.uri.version_id is not None and (arguments.candidate or arguments.withdraw):
         raise UsageError(
             "the S3URI names one version: an instance that is pinned to it takes no candidate",
