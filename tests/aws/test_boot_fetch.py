@@ -97,7 +97,7 @@ def test_deleted_version(instance: Instance) -> None:
     instance.server.s3.delete_object(Bucket="fleet", Key="prod/ecs.config", VersionId=newest)
     done = instance.install_here()
     assert done.status == 4
-    assert "it is older than the installed one, so somebody deleted the newer version" in done.err
+    assert "it is older than the installed version, so the newer version was deleted" in done.err
     assert instance.env_file.read_bytes() == STANDING
 
 
@@ -269,7 +269,7 @@ def test_edited_by_hand(settled: Instance, edit: bytes | None) -> None:
         settled.env_file.write_bytes(edit)
     done = settled.install_here()
     assert done.status == 0
-    assert f"warning: {settled.env_file} is not as ecsauth left it: it is replaced" in done.err
+    assert f"warning: {settled.env_file} was changed after ecsauth installed it: boot replaces it" in done.err
     assert settled.env_file.read_bytes() == STANDING
     assert ["if-none-match" in request.headers for request in settled.proxy.requests] == [False]
     backup = settled.place / "ecs.config.before-ecsauth"
@@ -281,7 +281,7 @@ def test_opened_to_others(settled: Instance) -> None:
     settled.env_file.chmod(0o644)
     done = settled.install_here()
     assert done.status == 0
-    assert f"warning: {settled.env_file} is not as ecsauth left it: it is replaced" in done.err
+    assert f"warning: {settled.env_file} was changed after ecsauth installed it: boot replaces it" in done.err
     assert settled.env_file.stat().st_mode & 0o777 == 0o600
 
 

@@ -255,7 +255,7 @@ def test_refused_at_first_boot(instance: Instance, canary: Canary, bad: Bad) -> 
         (("--kms-key=11111111-2222-3333-4444-555555555555",), "--kms-key takes the key's full ARN"),
         (("--set=ECS_ENGINE_AUTH_DATA=canary",), "--set does not take ECS_ENGINE_AUTH_DATA"),
         (("--set=canary",), "--set takes NAME=VALUE"),
-        (("--set=ECS_CLUSTER=canary\nX=1",), "--set ECS_CLUSTER: the value has to be one line"),
+        (("--set=ECS_CLUSTER=canary\nX=1",), "--set ECS_CLUSTER: the value must be one line"),
         (("--deadline=never",), "--deadline"),
         (("--deadline=0",), "--deadline"),
     ],

@@ -569,7 +569,7 @@ def test_a_python_that_cannot_compile(tmp_path: Path) -> None:
     fake(tmp_path / "bin", "python3.14", BROKEN)
     done = built(tmp_path, env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin"})
     assert done.status == 0
-    assert f"ecsauth: warning: {tmp_path}/bin/python3.14 does not compile the modules\n" in done.err
+    assert f"ecsauth: warning: {tmp_path}/bin/python3.14 cannot compile the modules\n" in done.err
     assert OWN in done.document["pythons"]
 
 
@@ -579,8 +579,8 @@ def test_a_python_that_cannot_compile(tmp_path: Path) -> None:
         ("python3.9", SHIM, "python3.9 is no Python from 3.9 on"),
         ("python3.8", "printf '%s\\n3\\n8\\n' \"$0\"", "python3.8 is no Python from 3.9 on"),
         ("ls", "ls /", "ls is no Python from 3.9 on"),
-        ("python3.14", BROKEN, "python3.14 does not compile the modules"),
-        ("python3.14", ANSWER, "python3.14 does not compile the modules"),
+        ("python3.14", BROKEN, "python3.14 cannot compile the modules"),
+        ("python3.14", ANSWER, "python3.14 cannot compile the modules"),
         ("other", "", "there is no python3.9 to compile with"),
     ],
 )

@@ -53,6 +53,6 @@ def test_gives_way_to_one_that_fails(passing: Machine) -> None:
     """With --force there is nothing to go back to, and that is said."""
     done = passing.launch("--force", variant="crashing")
     assert done.status == LAUNCH
-    assert "; there was nothing before to go back to\n" in done.err
+    assert "; there is no previous version to roll back to\n" in done.err
     assert list(passing.standing().agents) == [AGENT]
     assert not passing.standing().agents[AGENT].running or passing.state().rejected is not None

@@ -116,7 +116,7 @@ def test_previous_agent_that_fails_alike(world: World, ecs: str) -> None:
 def test_previous_agent_that_stays_up(world: World) -> None:
     """A version that fails where the previous agent stays up is tried again after a pause, not before."""
     booted(world)
-    with pytest.raises(LaunchError, match=r"; what was there before is back$"):
+    with pytest.raises(LaunchError, match=r"; the previous state is restored$"):
         world.boot(Offer(2, "broken"))
     world.rest(FIRST_PAUSE - 1)
     with pytest.raises(LaunchError, match=r"was started before, .*; it is tried again in 1 second$"):
@@ -129,7 +129,7 @@ def test_previous_agent_that_stays_up(world: World) -> None:
 def test_final(world: World) -> None:
     """A version whose agent exits with 5, and the previous one does not, is never tried again by itself."""
     booted(world)
-    with pytest.raises(LaunchError, match="status 5, which no restart can mend"):
+    with pytest.raises(LaunchError, match="status 5, which a restart does not fix"):
         world.boot(Offer(2, "terminal"))
     world.rest(10 * LONGEST_PAUSE)
     with pytest.raises(LaunchError, match="was started before") as raised:
@@ -141,7 +141,7 @@ def test_final(world: World) -> None:
 
 def test_final_at_the_first_boot(world: World) -> None:
     """With no agent to go back to there is none to lose: even after a 5 the next boot starts the stopped one."""
-    with pytest.raises(LaunchError, match="there was nothing before to go back to"):
+    with pytest.raises(LaunchError, match="there is no previous version to roll back to"):
         world.boot(Offer(1, "terminal"))
     world.docker.use_up()
     assert world.boot(Offer(1)).outcome.value == "started"
@@ -179,7 +179,7 @@ def test_new_version_that_fails_beside_a_stopped_agent(world: World) -> None:
     """An agent that had stopped before the run is started again when the new version fails."""
     booted(world)
     world.docker.use_up()
-    with pytest.raises(LaunchError, match="what was there before is back"):
+    with pytest.raises(LaunchError, match="the previous state is restored"):
         world.boot(Offer(2, "broken"))
     assert (world.docker.containers[NAME].version, world.docker.containers[NAME].running) == ("v1", True)
 
@@ -196,7 +196,9 @@ def test_new_version_that_fails_beside_no_agent(world: World) -> None:
 def test_agent_in_docker_s_loop(world: World) -> None:
     """An agent that registered before and exits again and again is not rejected; a run after the outage starts it."""
     booted(world)
-    with pytest.raises(LaunchError, match="it registered with this version before, so the version is not rejected"):
+    with pytest.raises(
+        LaunchError, match="an agent registered with this version before, so the version is not rejected"
+    ):
         world.boot(Offer(1, ecs="refuses"))
     assert world.disk.state().rejected is None
     world.rest(USED_UP + 1, "refuses")
@@ -208,8 +210,8 @@ def test_what_is_said_of_a_previous_agent_that_exits(world: World) -> None:
     booted(world)
     with pytest.raises(LaunchError) as raised:
         world.boot(Offer(2, ecs="refuses"))
-    assert "the previous env-file is back; the previous agent does not stay up: it exited" in raised.value.message
-    assert "what was there before is back" not in raised.value.message
+    assert "the previous env-file is restored; the previous agent does not stay up: it exited" in raised.value.message
+    assert "the previous state is restored" not in raised.value.message
 
 
 def lose(world: World, *, cut: bool) -> None:
@@ -250,4 +252,4 @@ def test_damaged_verified_copy(world: World, number: int) -> None:
     world.disk.write_env_file(FOREIGN_FILE)
     with pytest.raises(UnreachableError) as raised:
         world.boot(Offer(None))
-    assert "the verified copy of the installed file is gone or damaged, so it is not gone on with" in raised.value.hints
+    assert "the last verified file is missing or damaged, so boot does not use it" in raised.value.hints

@@ -101,7 +101,7 @@ def test_previous_agent_that_fails_alike(world: ServiceWorld, ecs: str) -> None:
     booted(world)
     said = boot(world, Offer(2, ecs=ecs))
     assert said is not None
-    assert "; the previous env-file is back; the previous agent does not stay up: the service exited" in said
+    assert "; the previous env-file is restored; the previous agent does not stay up: the service exited" in said
     assert "fails like the new one, so the version is not rejected" in said
     assert world.disk.state().rejected is None
     assert world.boot(Offer(2)).outcome.value == "started"
@@ -110,7 +110,7 @@ def test_previous_agent_that_fails_alike(world: ServiceWorld, ecs: str) -> None:
 def test_previous_agent_that_stays_up(world: ServiceWorld) -> None:
     """A version that fails where the previous agent stays up is tried again after a pause, not before."""
     booted(world)
-    assert (boot(world, Offer(2, "broken")) or "").endswith("; what was there before is back")
+    assert (boot(world, Offer(2, "broken")) or "").endswith("; the previous state is restored")
     world.rest(FIRST_PAUSE - 1)
     assert "it is tried again in 1 second" in (boot(world, Offer(2)) or "")
     assert world.unit.given == body(1)
@@ -121,7 +121,7 @@ def test_previous_agent_that_stays_up(world: ServiceWorld) -> None:
 def test_final(world: ServiceWorld) -> None:
     """A version whose agent exits with 5, and the previous one does not, is never tried again by itself."""
     booted(world)
-    assert "status 5, which no restart can mend" in (boot(world, Offer(2, "terminal")) or "")
+    assert "status 5, which a restart does not fix" in (boot(world, Offer(2, "terminal")) or "")
     world.rest(10 * LONGEST_PAUSE)
     said = boot(world, Offer(2))
     assert said is not None
@@ -146,5 +146,5 @@ def test_new_version_that_fails_beside_a_stopped_service(world: ServiceWorld) ->
     """A service that had stopped before the run is started again when the new version fails."""
     booted(world)
     world.rest(121, "denies")
-    assert "what was there before is back" in (boot(world, Offer(2, "broken")) or "")
+    assert "the previous state is restored" in (boot(world, Offer(2, "broken")) or "")
     assert (world.unit.given, world.unit.running) == (body(1), True)

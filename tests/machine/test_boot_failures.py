@@ -50,7 +50,7 @@ def no_daemon(machine: Machine) -> dict[str, str]:
     ("lack", "message"),
     [
         (no_docker, "docker is not installed\n"),
-        (no_daemon, "docker's daemon does not answer: Cannot connect to the Docker daemon at unix://"),
+        (no_daemon, "the docker daemon does not answer: Cannot connect to the Docker daemon at unix://"),
     ],
 )
 def test_no_docker(booted: Machine, lack: Callable[[Machine], dict[str, str]], message: str) -> None:
@@ -114,7 +114,7 @@ def test_agent_that_does_not_come_up(booted: Machine, variant: str, reason: str)
     assert done.status == LAUNCH
     assert "ecsauth: error: the agent did not come up: " in done.err
     assert reason in done.err
-    assert "; what was there before is back\n" in done.err
+    assert "; the previous state is restored\n" in done.err
     assert booted.standing().without_traces() == before.without_traces()
     rejected = booted.state().rejected
     assert rejected is not None
@@ -165,7 +165,7 @@ def test_broken_docker_run(booted: Machine) -> None:
     done = booted.boot(f"--image={stand_in_image.build_unstartable()}")
     assert done.status == LAUNCH
     assert "ecsauth: error: docker run failed: " in done.err
-    assert "; what was there before is back\n" in done.err
+    assert "; the previous state is restored\n" in done.err
     assert booted.standing().without_traces() == before.without_traces()
     assert booted.state().rejected is None
     assert not booted.strays()
@@ -175,7 +175,7 @@ def test_broken_docker_run_at_first_boot(machine: Machine) -> None:
     """With nothing before, no container is left."""
     done = machine.boot(f"--image={stand_in_image.build_unstartable()}")
     assert done.status == LAUNCH
-    assert "there was nothing before to go back to" in done.err
+    assert "there is no previous version to roll back to" in done.err
     assert machine.standing().agents == {}
     assert not machine.strays()
 
@@ -185,7 +185,7 @@ def test_crash_at_first_boot(machine: Machine) -> None:
     version = machine.put(FIRST)
     done = machine.launch(variant="crashing")
     assert done.status == LAUNCH
-    assert "there was nothing before to go back to" in done.err
+    assert "there is no previous version to roll back to" in done.err
     after = machine.standing()
     assert after.env_file is not None
     assert after.env_file.content == FIRST
@@ -383,7 +383,7 @@ def test_agent_that_would_lose_its_tasks(machine: Machine) -> None:
     before = machine.standing()
     done = machine.launch()
     assert done.status == LAUNCH
-    assert "the running agent keeps no state (ECS_DATADIR is not set) and has 1 task: " in done.err
+    assert "the running agent saves no state (ECS_DATADIR is not set) and has 1 task: " in done.err
     assert machine.standing() == before
     assert machine.launch("--abandon-tasks").status == 0
     assert list(machine.standing().agents) == [AGENT]

@@ -124,7 +124,7 @@ def assert_goes_back(world: World, told: Told) -> None:
     world.stand(told.standing)
     with pytest.raises(LaunchError) as raised:
         world.boot(Offer(5, "broken"))
-    if "there was nothing before to go back to" in raised.value.message:
+    if "there is no previous version to roll back to" in raised.value.message:
         assert told.story[0] == nothing.__name__, told.story
         return
     state, agent = world.disk.state(), world.docker.containers[NAME]

@@ -129,7 +129,7 @@ def test_killed_and_then_a_version_that_fails(world: ServiceWorld, start: Callab
         world.stand(told.standing)
         with pytest.raises(LaunchError) as raised:
             world.boot(Offer(5, "broken"))
-        if "there was nothing before to go back to" in raised.value.message:
+        if "there is no previous version to roll back to" in raised.value.message:
             assert start in {nothing, empty}, told.story
             assert not world.unit.running, told.story
             continue

@@ -31,7 +31,7 @@ def test_goes_on(booted: Machine, name: str) -> None:
     (warning,) = (line for line in done.err.splitlines() if "last good" in line)
     assert warning.startswith("ecsauth: warning: ")
     assert reason in warning
-    assert warning.endswith(": going on with the last good file, which S3 confirmed 3 hours ago")
+    assert warning.endswith(": boot uses the last verified file, which S3 confirmed 3 hours ago")
     assert booted.standing() == before
     assert booted.record() == recorded
     assert_recovers(booted, SECOND)

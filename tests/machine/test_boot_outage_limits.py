@@ -185,8 +185,8 @@ def test_good_file_without_its_copy(machine: Machine) -> None:
     assert machine.env_file.read_bytes() == FIRST
 
 
-NONE_KNOWN = "no file was installed and proved good here before, to go on with"
-COPY_GONE = "the verified copy of the installed file is gone or damaged, so it is not gone on with"
+NONE_KNOWN = "there is no last verified file on this instance"
+COPY_GONE = "the last verified file is missing or damaged, so boot does not use it"
 
 
 @pytest.mark.parametrize(

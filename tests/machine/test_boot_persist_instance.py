@@ -206,7 +206,7 @@ def test_dry_run(persisted: Instance) -> None:
     wanted = [f"{FOLDER}/{name}" for name in (units.GATE, units.FETCH, units.VERIFY, units.REFRESH, units.TIMER)]
     assert all(f"ecsauth: would write {path}" in done.err for path in wanted), done.err
     assert f"would start the units at each boot: systemctl enable --quiet {' '.join(ENABLED)}" in done.err
-    assert f"would start the units that go on from here: systemctl --no-block start {units.TIMER}" in done.err
+    assert f"would start the units: systemctl --no-block start {units.TIMER}" in done.err
     lines = [line for line in boot(persisted, "--dry-run").err.splitlines() if "would" in line]
     assert lines == [f"ecsauth: would write {wanted[0]}, which holds the service back until a checked file is there"]
     assert unit_files(persisted) == ""
@@ -268,7 +268,7 @@ def test_reboot_without_s3(persisted: Instance) -> None:
     assert [wait_ended(persisted, name) for name in (units.FETCH, units.VERIFY)] == [STALE, STALE]
     assert persisted.show(units.FETCH, "Result") == "success"
     assert "going on with the last good file" in said(persisted, units.FETCH, "--priority=warning")
-    assert "it stays, as S3 could not be asked" in said(persisted, units.VERIFY)
+    assert "not changed, because S3 is unreachable" in said(persisted, units.VERIFY)
     assert_agent_has(persisted, FIRST)
     assert starts(persisted) == 1
     persisted.s3.start()
@@ -299,7 +299,7 @@ def test_changed_to_what_the_agent_does_not_bear(persisted: Instance) -> None:
     assert_agent_has(persisted, FIRST)
     assert (recorded(persisted, "rejected"), persisted.read(instances.ENV_FILE)) == (version, FIRST)
     error = said(persisted, units.VERIFY, "--priority=err")
-    assert f"(version {version}); what was there before is back" in error
+    assert f"(version {version}); the previous state is restored" in error
     assert "third-password" not in said(persisted, units.VERIFY)
     before = starts(persisted)
     assert refresh(persisted) == LAUNCH

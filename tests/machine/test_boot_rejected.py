@@ -46,7 +46,7 @@ def failed(machine: Machine) -> Machine:
     """Give an instance whose first agent has crashed."""
     done = machine.launch(variant="crashing")
     assert done.status == LAUNCH, done.err
-    assert "; there was nothing before to go back to\n" in done.err
+    assert "; there is no previous version to roll back to\n" in done.err
     return machine
 
 
@@ -65,7 +65,7 @@ def test_left_alone_before_its_time(failed: Machine, docker_calls: Recorder) -> 
     env = failed.environment(PATH=docker_calls.path("/usr/bin:/bin"))
     done = failed.launch(variant="crashing", env=env)
     assert done.status == LAUNCH
-    assert f"version {record.facts.version_id} was started before, but the agent did not come up: " in done.err
+    assert f"version {record.facts.version_id} is rejected, because the agent did not come up: " in done.err
     assert re.search(r"; it is tried again in (9|10) minutes\n", done.err)
     assert {call.argv[0] for call in docker_calls.calls()} == LOOKS
     after = failed.standing()

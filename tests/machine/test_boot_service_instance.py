@@ -34,7 +34,7 @@ def test_first_boot(instance: Instance) -> None:
     instance.user_data(user_data(instance))
     assert instance.boot() == "running"
     assert instance.read("/root/status") == b"0\n"
-    assert b"the service starts when cloud-init has ended" in (instance.read("/root/words") or b"")
+    assert b"the service starts after cloud-init" in (instance.read("/root/words") or b"")
     assert_agent_has(instance, FIRST)
     first = started(instance)
     done = boot(instance)

@@ -107,9 +107,9 @@ def test_well(settled: Machine) -> None:
         assert shown[name].startswith("ok  "), shown[name]
     assert skipped.startswith("skipped  docker, "), skipped
     assert "engine: needs docker" in skipped
-    assert "ended well; S3 confirmed the file " in shown["last-run"]
+    assert "succeeded; S3 confirmed the file " in shown["last-run"]
     assert "arn:aws:sts::" in shown["caller"]
-    assert "ecsInstanceRole, credentials hold for " in shown["role"]
+    assert "ecsInstanceRole, credentials valid for " in shown["role"]
     assert f"{REGION}, account {ACCOUNT}" in shown["region"]
     assert f"fleet belongs to account {ACCOUNT}" in shown["bucket"]
     assert f"it is encrypted with {settled.key}" in shown["kms-key"]
@@ -128,7 +128,7 @@ def test_causes_and_fixes_end_it(settled: Machine) -> None:
         f"fix: ecsauth push FILE s3://fleet/prod/ecs.config --kms-key {settled.key} "
         f"--bucket-owner {ACCOUNT} --region {REGION}"
     )
-    assert why == "is the URI right? else push it"
+    assert why == "check the URI, or push the file"
 
 
 def test_colours_at_a_terminal(settled: Machine) -> None:
@@ -158,7 +158,7 @@ def test_sts_is_silent(settled: Machine) -> None:
     """Where STS cannot be asked, as from a private subnet, that is no failure."""
     settled.proxy.inject(faults.Reset(), operation="GetCallerIdentity")
     found = checks(settled)
-    assert_line(found["caller"], Line("skipped", "STS does not say whose the credentials are"))
+    assert_line(found["caller"], Line("skipped", "STS did not name the owner of the credentials"))
     assert doctor(settled).status == 0
 
 
@@ -201,7 +201,7 @@ def test_no_uri(bare_machine: Machine) -> None:
     places = (f"--file={bare_machine.env_file}", f"--state-dir={bare_machine.state_place}")
     done = run_here("doctor", *places, "--launch=none", env=bare_machine.environment())
     assert done.status == 0
-    assert "bucket: no S3URI was given, and none is recorded here (give one); object, kms-key: needs bucket" in done.out
+    assert "bucket: no S3URI was given, and no run is recorded (give one); object, kms-key: needs bucket" in done.out
     # STS, which knows whose the credentials are, is asked all the same.
     assert bare_machine.proxy.operations == ["GetCallerIdentity"]
 
@@ -229,7 +229,7 @@ METADATA: dict[str, tuple[Behaviour, str, Line, str]] = {
         Line("failed", "refused a token with 403", "--http-endpoint enabled"),
         "region",
     ),
-    "version 1": (Behaviour.TOKEN_ABSENT, "metadata", Line("failed", "knows no version 2"), "role"),
+    "version 1": (Behaviour.TOKEN_ABSENT, "metadata", Line("failed", "does not support IMDSv2"), "role"),
     "broken": (Behaviour.BROKEN, "metadata", Line("failed", "failed with 500", "try again"), "role"),
     "no role": (
         Behaviour.NO_ROLE,
@@ -367,7 +367,7 @@ DENIED = Line("failed", "is there, but the role may not read it", f"allow s3:Get
 FOREIGN = Line("failed", f"fleet belongs to another account than {ACCOUNT}", "--bucket-owner")
 KMS = Line("failed", "KMS denies the use of the key", "kms:Decrypt")
 S3: dict[str, tuple[Change, str, Line]] = {
-    "no bucket": (no_bucket, "bucket", Line("failed", "fleet does not exist", "is its name right?")),
+    "no bucket": (no_bucket, "bucket", Line("failed", "fleet does not exist", "check the name of the bucket")),
     "foreign owner": (foreign, "bucket", FOREIGN),
     "foreign owner, no list": (foreign_and_closed, "object", FOREIGN),
     "absent": (put_elsewhere, "object", ABSENT),
@@ -383,7 +383,7 @@ S3: dict[str, tuple[Change, str, Line]] = {
     "denied by the bucket's policy": (
         lambda it: without_list(it, message=denied(BY_POLICY)),
         "object",
-        Line("failed", "the bucket's policy, or a VPC endpoint's, denies it", "does it demand TLS"),
+        Line("failed", "the policy of the bucket or of a VPC endpoint denies it", "does it demand TLS"),
     ),
     "portal": (
         inject(faults.Page()),
@@ -551,7 +551,7 @@ def test_changed_by_hand(settled: Machine) -> None:
     changed(settled)
     assert_line(
         checks(settled)["file"],
-        Line("warning", "it was changed since ecsauth put it there", "boot: ecsauth boot s3://"),
+        Line("warning", "it was changed after ecsauth installed it", "boot: ecsauth boot s3://"),
     )
 
 
@@ -601,7 +601,7 @@ def test_deadline(settled: Machine) -> None:
     done = doctor(settled, "--deadline=2", f"--region={REGION}", f"--bucket-owner={ACCOUNT}", **env)
     assert time.monotonic() - began < 60
     assert done.status == FAILED
-    assert "there was no time left (give a longer --deadline)" in done.out
+    assert "the deadline has passed (give a longer --deadline)" in done.out
 
 
 def test_changes_nothing(settled: Machine, watch: Callable[..., Watched], tmp_path: Path) -> None:

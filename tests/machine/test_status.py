@@ -157,7 +157,7 @@ def failed(machine: Machine) -> None:
     [
         (edited, {"file": "it was changed since", "environment": "in 1 variable: ECS_ENGINE_AUTH_DATA"}),
         (removed, {"file": "there is no "}),
-        (opened, {"file": "0644, root: it was opened to others"}),
+        (opened, {"file": "0644, root: its mode is not 0600"}),
         (stopped, {"agent": "does not run: it exited with status ", "cluster": "does not answer"}),
         (gone, {"agent": "there is neither a container ecs-agent nor a service", "cluster": "does not answer"}),
         (by_hand, {"agent": "not made by ecsauth"}),

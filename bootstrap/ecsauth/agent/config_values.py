@@ -97,7 +97,11 @@ def _exact(value: str, only: str) -> Effect:
     if parse_bool(value) is False:
         return Effect(ConfigVerdict.QUIET, effective=False, default=False)
     return Effect(
-        ConfigVerdict.QUIET, effective=False, default=False, lost=True, reason=f"only {only}, exactly, turns it on"
+        ConfigVerdict.QUIET,
+        effective=False,
+        default=False,
+        lost=True,
+        reason=f"only the exact value {only} turns it on",
     )
 
 
@@ -121,7 +125,7 @@ class _Capability(NamedTuple):
 def _with_capability(effect: Effect, capability: _Capability) -> Effect:
     """Return the effect on the capability in place of that on the variable."""
     if effect.effective is True and not capability.on:
-        effect = effect._replace(reason="no gMSA by itself: it takes variables that ecs-init adds")
+        effect = effect._replace(reason="gMSA stays off: it also needs variables that ecs-init adds")
     verdict = ConfigVerdict.WARNED if capability.refused else effect.verdict
     return effect._replace(verdict=verdict, effective=capability.on)
 

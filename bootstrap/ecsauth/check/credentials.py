@@ -151,25 +151,25 @@ _FIXES = {
     "A304": _SET_TYPE,
     "A305": _SET_TYPE,
     "A326": "delete the comment, or put it on a line of its own above:\necsauth check --fix FILE",
-    "A341": 'keep only what stands inside auths, as ECS_ENGINE_AUTH_DATA={{"registry":{{…}}}}, with'
+    "A341": 'keep only the contents of auths, as ECS_ENGINE_AUTH_DATA={{"registry":{{…}}}}, with'
     f" {TYPE}={{detail}}:\necsauth check --fix FILE",
     "A348": _SET_TYPE,
-    "A356": "let the script that writes the file fill it in:\necsauth explain A366",
+    "A356": "set the value in the script that writes the file:\necsauth explain A366",
     "A390": 'write the field as "{detail}"',
 }
 """More specific fixes, for problems that have a detail."""
 
 _DETAILS = {
     "A302": "{title}; the data looks like {detail}",
-    "A304": "{title}: {detail} is meant",
+    "A304": "{title}: did you mean {detail}?",
     "A305": "{title}; the data looks like {detail}",
-    "A326": "a comment behind the JSON",
+    "A326": "a comment after the JSON",
     "A341": "{title}",
-    "A344": "{title}, but of the kind {detail}",
-    "A345": "{title}, but of the kind {detail}",
-    "A348": "{title}: {detail} is meant",
+    "A344": "{title}, but of the type {detail}",
+    "A345": "{title}, but of the type {detail}",
+    "A348": "{title}: did you mean {detail}?",
     "A350": "{title}: {detail}",
-    "A390": "{title}: {detail} is meant",
+    "A390": "{title}: did you mean {detail}?",
 }
 """Messages with the detail of a problem; for other codes the detail follows the title in brackets."""
 

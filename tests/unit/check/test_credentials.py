@@ -242,4 +242,4 @@ def test_a_placeholder_for_auth_says_so() -> None:
     """A value that is lost because nobody has filled it in is not said to be encoded wrongly."""
     (finding,) = _found("dockercfg", '{"reg.example.com":{"auth":"${AUTH}"}}')
     assert "a placeholder that nobody has filled in" in finding.message
-    assert finding.fix == "let the script that writes the file fill it in:\necsauth explain A366"
+    assert finding.fix == "set the value in the script that writes the file:\necsauth explain A366"

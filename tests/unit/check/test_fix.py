@@ -143,7 +143,7 @@ def test_what_is_refused_is_named(text: str, named: str) -> None:
     """The exception names line, variable or registry, and has the findings with their places in the file."""
     with pytest.raises(InvalidError) as raised:
         _canonical(text)
-    assert raised.value.message.startswith("cannot be mended without a guess: ")
+    assert raised.value.message.startswith("cannot be fixed automatically: ")
     assert named in raised.value.message
     assert raised.value.hints
     found = check(text.encode())

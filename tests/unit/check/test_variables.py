@@ -256,7 +256,7 @@ def test_a_missing_cluster_is_told_once(text: str, codes: list[str]) -> None:
 def test_an_empty_cluster_is_told_at_its_line() -> None:
     """A template with an unset variable writes the name: the finding is about that line."""
     (found,) = [finding for finding in check(b"ECS_LOGLEVEL=info\nECS_CLUSTER=\n") if finding.code == "V201"]
-    assert (found.line, found.message) == (2, "ECS_CLUSTER is set to nothing")
+    assert (found.line, found.message) == (2, "ECS_CLUSTER is empty")
 
 
 def test_an_empty_value_is_said_with_what_it_replaces() -> None:

@@ -207,7 +207,7 @@ def test_time() -> None:
     over.set()
     assert found["a"].said.startswith("no answer within")
     assert found["b"].said.startswith("no answer within")
-    assert found["c"] == skipped("there was no time left", "give a longer --deadline")
+    assert found["c"] == skipped("the deadline has passed", "give a longer --deadline")
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_time() -> None:
         (Metadata(200, 401), CheckOutcome.OK, "version 2 only"),
         (Metadata(200, 200), CheckOutcome.WARNING, "version 1 too"),
         (Metadata(403, 401), CheckOutcome.FAILED, "refused a token with 403"),
-        (Metadata(404, 200), CheckOutcome.FAILED, "knows no version 2"),
+        (Metadata(404, 200), CheckOutcome.FAILED, "does not support IMDSv2"),
         (Metadata(503), CheckOutcome.FAILED, "failed with 503"),
         (Metadata(SILENT), CheckOutcome.FAILED, "does not answer"),
         (Metadata(OFF), CheckOutcome.FAILED, "switched off by AWS_EC2_METADATA_DISABLED"),
@@ -234,7 +234,7 @@ def test_metadata(answer: Metadata, outcome: CheckOutcome, said: str) -> None:
 @pytest.mark.parametrize(
     ("role", "outcome", "said"),
     [
-        (Role("r", "Success", 100_000 + 7200), CheckOutcome.OK, "r, credentials hold for 2 hours"),
+        (Role("r", "Success", 100_000 + 7200), CheckOutcome.OK, "r, credentials valid for 2 hours"),
         (Role("r", "Success"), CheckOutcome.OK, "r"),
         (Role("r", "Success", 100_000 - 7200), CheckOutcome.FAILED, "have expired 2 hours ago"),
         (Role("r", "AssumeRoleUnauthorizedAccess"), CheckOutcome.FAILED, "(AssumeRoleUnauthorizedAccess)"),

@@ -55,7 +55,7 @@ def test_all_agree() -> None:
     said = {topic.name: topic.said for topic in report.topics(WELL)}
     assert odd(WELL) == {}
     assert said == {
-        "last-run": "ended well; S3 confirmed the file 5 minutes ago",
+        "last-run": "succeeded; S3 confirmed the file 5 minutes ago",
         "file": "/etc/ecs/ecs.config, 0600, root, as ecsauth left it",
         "version": "v1 of s3://b/k, installed 2 hours ago, confirmed by S3 5 minutes ago",
         "object": "S3 has the same version",
@@ -83,7 +83,7 @@ def given(**changes: str) -> dict[str, Secret]:
         ),
         (WELL._replace(file=FILE._replace(placed=None, data=None)), "file", f"there is no {PLACE}", "boot again"),
         (WELL._replace(file=FILE._replace(placed=Placed(0o644, 0))), "file", "0644, root: it was opened", "boot again"),
-        (WELL._replace(file=FILE._replace(verified=None)), "file", "it was not put there by ecsauth", "boot again"),
+        (WELL._replace(file=FILE._replace(verified=None)), "file", "ecsauth did not install it", "boot again"),
         (
             WELL._replace(file=FILE._replace(data=None, unreadable=ROOT)),
             "file",
@@ -96,11 +96,11 @@ def given(**changes: str) -> dict[str, Secret]:
             "the directory /etc/ecs can be written",
             "chmod",
         ),
-        (WELL._replace(state=State()), "version", "ecsauth has installed nothing here", "boot: ecsauth boot S3URI"),
+        (WELL._replace(state=State()), "version", "ecsauth has not installed an env-file", "boot: ecsauth boot S3URI"),
         (
             WELL._replace(state=None, state_unreadable=ROOT),
             "version",
-            "what ecsauth has recorded is not readable",
+            "the record of ecsauth is not readable",
             "run as root",
         ),
         (
@@ -114,19 +114,19 @@ def given(**changes: str) -> dict[str, Secret]:
             WELL._replace(state=STATE._replace(rejected=REJECTED)),
             "rejected",
             "version v2 was tried 60 seconds ago: it exited with status 1; it is tried again in 20 minutes",
-            "push a mended file, or try this one again: ecsauth boot S3URI --force",
+            "push a fixed file, or retry this version: ecsauth boot S3URI --force",
         ),
         (
             WELL._replace(state=STATE._replace(rejected=REJECTED._replace(retry_after=None, final=True))),
             "rejected",
-            "it exited with status 1; it is not tried again by itself",
-            "push a mended file, or try this one again: ecsauth boot S3URI --force",
+            "it exited with status 1; boot does not retry it",
+            "push a fixed file, or retry this version: ecsauth boot S3URI --force",
         ),
         (
             WELL._replace(state=STATE._replace(rejected=REJECTED._replace(retry_after=10**12))),
             "rejected",
-            "it exited with status 1; it is tried again by the next run",
-            "push a mended file, or try this one again: ecsauth boot S3URI --force",
+            "it exited with status 1; the next run of boot retries it",
+            "push a fixed file, or retry this version: ecsauth boot S3URI --force",
         ),
         (
             WELL._replace(
@@ -153,13 +153,13 @@ def given(**changes: str) -> dict[str, Secret]:
             WELL._replace(s3=S3(Remote.DENIED, reason="S3 denies access")),
             "object",
             "S3 denies access",
-            "look closer: ecsauth doctor",
+            "find the cause: ecsauth doctor",
         ),
         (
             WELL._replace(s3=S3(Remote.UNREACHABLE, reason="no answer")),
             "object",
             "no answer",
-            "look closer: ecsauth doctor",
+            "find the cause: ecsauth doctor",
         ),
         (
             WELL._replace(s3=S3(Remote.UNKNOWN), state=None, state_unreadable=ROOT),
@@ -172,10 +172,15 @@ def given(**changes: str) -> dict[str, Secret]:
             WELL._replace(s3=S3(Remote.UNKNOWN, reason="the region is malformed")),
             "object",
             "region",
-            "look closer: ecsauth doctor",
+            "find the cause: ecsauth doctor",
         ),
         (WELL._replace(runs=Runs(None)), "agent", "there is neither a container ecs-agent nor a service", "boot again"),
-        (WELL._replace(runs=Runs(None, unreadable=ROOT)), "agent", "what runs it is not readable", "run as root"),
+        (
+            WELL._replace(runs=Runs(None, unreadable=ROOT)),
+            "agent",
+            "the state of the agent is not readable",
+            "run as root",
+        ),
         (
             WELL._replace(runs=Runs(RunsAs.CONTAINER, not_running=": it exited with status 5")),
             "agent",
@@ -358,7 +363,7 @@ STOPPED = Runs(RunsAs.SERVICE, not_running=": it failed with status 1")
 @pytest.mark.parametrize(
     ("runs", "answer", "said"),
     [
-        (Runs(None), None, "there is none, and boot was told to start none"),
+        (Runs(None), None, "there is no agent: boot runs with --launch none"),
         (RUNS._replace(is_ours=False, version=""), ANSWER, "started by others, as boot was told to start none"),
         (SERVICE, ANSWER, "service, running for"),
     ],
@@ -386,7 +391,7 @@ def test_stopped_though_told_to_start_none() -> None:
     """One that is there and does not run is a trouble, and another boot would not mend it."""
     found = odd(TOLD._replace(runs=STOPPED, answer=None))
     assert set(found) == {"agent", "cluster"}
-    assert {topic.fix for topic in found.values()} == {"start it as it is started here: boot was told --launch none"}
+    assert {topic.fix for topic in found.values()} == {"start the agent yourself: boot runs with --launch none"}
 
 
 @pytest.mark.parametrize(
@@ -397,6 +402,6 @@ def test_stopped_though_told_to_start_none() -> None:
 def test_restarted_by_others(runs: Runs) -> None:
     """Nor would another boot restart an agent that is not its own and has not read the file."""
     found = odd(TOLD._replace(runs=runs))
-    assert {topic.fix for topic in found.values()} == {"restart it as it is started here: boot was told --launch none"}
+    assert {topic.fix for topic in found.values()} == {"restart the agent yourself: boot runs with --launch none"}
     assert set(odd(TOLD._replace(runs=runs, state=STATE))) >= set(found)
     assert odd(WELL._replace(runs=runs))["environment"].fix == "boot again: ecsauth boot S3URI"
