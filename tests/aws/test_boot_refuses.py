@@ -124,7 +124,7 @@ REFUSED = [
         TRIED,
         whole=True,
     ),
-    Bad("not encrypted", broken(UNENCRYPTED), 4, "is not to be trusted: it is not encrypted"),
+    Bad("not encrypted", broken(UNENCRYPTED), 4, "failed the verification: it is not encrypted"),
     Bad(
         "SSE-S3",
         holding(auth_file, ServerSideEncryption="AES256", SSEKMSKeyId=""),
@@ -134,7 +134,7 @@ REFUSED = [
     Bad("another key", holding(auth_file, SSEKMSKeyId=OTHER_KEY), 4, f"it is encrypted with {OTHER_KEY}, which is not"),
     Bad("no key named", broken(faults.Headers({KEY_NAME: None})), 4, "a key that S3 does not name"),
     Bad("older", broken(faults.Headers({"Last-Modified": LONG_AGO})), 4, "it is older than the installed one"),
-    Bad("another version", pinned, 4, "S3 answered with version another, not with the one asked for"),
+    Bad("another version", pinned, 4, "S3 returned version another, not the requested version"),
     Bad("304 unasked", broken(faults.NOT_MODIFIED), 4, "S3 answers 304", ("--force",)),
     Bad("altered", broken(faults.AlteredBody()), 4, "what arrived does not fit its checksum", TRIED),
     Bad("cut", broken(faults.CutBody(40)), 5, "the connection broke", TRIED, whole=True),
@@ -251,10 +251,10 @@ def test_refused_at_first_boot(instance: Instance, canary: Canary, bad: Bad) -> 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--kms-key=arn:aws:kms:eu-central-1:123456789012:alias/fleet",), "an alias can be pointed at another key"),
-        (("--kms-key=11111111-2222-3333-4444-555555555555",), "--kms-key takes the key's full ARN"),
-        (("--set=ECS_ENGINE_AUTH_DATA=canary",), "--set does not take ECS_ENGINE_AUTH_DATA"),
-        (("--set=canary",), "--set takes NAME=VALUE"),
+        (("--kms-key=arn:aws:kms:eu-central-1:123456789012:alias/fleet",), "an alias can change to another key"),
+        (("--kms-key=11111111-2222-3333-4444-555555555555",), "--kms-key must be the full ARN of the key"),
+        (("--set=ECS_ENGINE_AUTH_DATA=canary",), "--set must not have ECS_ENGINE_AUTH_DATA"),
+        (("--set=canary",), "--set must be NAME=VALUE"),
         (("--set=ECS_CLUSTER=canary\nX=1",), "--set ECS_CLUSTER: the value must be one line"),
         (("--deadline=never",), "--deadline"),
         (("--deadline=0",), "--deadline"),

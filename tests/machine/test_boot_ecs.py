@@ -115,7 +115,7 @@ def test_exit_1_is_tried_again(booted: Machine) -> None:
     assert record is not None
     assert (record.final, record.retry_after) == (False, record.at + 600)
     done = booted.launch(variant="crashing")
-    assert "; it is tried again in " in done.err
+    assert "; boot retries it after " in done.err
     booted.write_state(booted.state()._replace(rejected=record._replace(retry_after=record.at)))
     assert "the agent did not come up: " in booted.launch(variant="crashing").err
     assert_up(booted, FIRST)
@@ -127,7 +127,7 @@ def test_no_cluster_for_both(booted: Machine) -> None:
     booted.docker.ecs_answers(Answer.NO_CLUSTER)
     done = booted.launch()
     assert done.status == LAUNCH
-    assert "it fails like the new one, so the version is not rejected" in done.err
+    assert "it fails like the new agent, so the version is not rejected" in done.err
     assert booted.state().rejected is None
 
 
@@ -141,8 +141,8 @@ def test_stopped_agent_beside_a_rejected_version(booted: Machine) -> None:
     done = booted.launch(variant="exits-5")
     assert done.status == LAUNCH
     assert "is rejected, because the agent did not come up: " in done.err
-    assert "; no agent was up, so version " in done.err
-    assert "was started again, and has registered\n" in done.err
+    assert "; no agent was running, so version " in done.err
+    assert "was restarted, and has registered\n" in done.err
     assert booted.state().rejected == record
     assert_up(booted, FIRST)
 

@@ -53,7 +53,7 @@ def boot(world: World, offer: Offer) -> Optional[str]:
 def assert_registered(world: World, offer: Offer, story: tuple[str, ...]) -> None:
     """Assert that a boot with ECS well ends with one agent that has registered, with the file that stands there."""
     said = boot(world, offer)
-    assert said is None or "was started before" in said, story
+    assert said is None or "is rejected, because the agent did not come up" in said, story
     assert list(world.docker.containers) == [NAME], story
     agent = world.docker.containers[NAME]
     assert agent.running, story
@@ -107,7 +107,7 @@ def test_two_boots_in_the_outage(world: World, start: Callable[[World], None], e
 def test_previous_agent_that_fails_alike(world: World, ecs: str) -> None:
     """The new version is not to blame for what the previous agent meets too: it is not rejected."""
     booted(world)
-    with pytest.raises(LaunchError, match="fails like the new one, so the version is not rejected"):
+    with pytest.raises(LaunchError, match="fails like the new agent, so the version is not rejected"):
         world.boot(Offer(2, ecs=ecs))
     assert world.disk.state().rejected is None
     assert world.boot(Offer(2)).outcome.value == "started"
@@ -119,7 +119,9 @@ def test_previous_agent_that_stays_up(world: World) -> None:
     with pytest.raises(LaunchError, match=r"; the previous state is restored$"):
         world.boot(Offer(2, "broken"))
     world.rest(FIRST_PAUSE - 1)
-    with pytest.raises(LaunchError, match=r"was started before, .*; it is tried again in 1 second$"):
+    with pytest.raises(
+        LaunchError, match=r"is rejected, because the agent did not come up: .*; boot retries it after 1 second$"
+    ):
         world.boot(Offer(2))
     assert world.docker.containers[NAME].version == "v1"
     world.rest(1)
@@ -132,7 +134,7 @@ def test_final(world: World) -> None:
     with pytest.raises(LaunchError, match="status 5, which a restart does not fix"):
         world.boot(Offer(2, "terminal"))
     world.rest(10 * LONGEST_PAUSE)
-    with pytest.raises(LaunchError, match="was started before") as raised:
+    with pytest.raises(LaunchError, match="is rejected, because the agent did not come up") as raised:
         world.boot(Offer(2))
     assert "tried again" not in raised.value.message
     assert world.docker.containers[NAME].version == "v1"
@@ -168,7 +170,8 @@ def test_stopped_agent_beside_a_rejected_version(world: World, agent: str, absen
     if absent:
         world.docker.containers.clear()
     with pytest.raises(
-        LaunchError, match=r"was started before, .*no agent was up, so version v1 was started again, and"
+        LaunchError,
+        match=r"is rejected, .*no agent was running, so version v1 was restarted, and",
     ):
         world.boot(Offer(2))
     assert (world.docker.containers[NAME].version, world.docker.containers[NAME].running) == ("v1", True)
@@ -188,7 +191,7 @@ def test_new_version_that_fails_beside_no_agent(world: World) -> None:
     """Where somebody has removed the agent, the version that last registered is started when the new one fails."""
     booted(world)
     world.docker.containers.clear()
-    with pytest.raises(LaunchError, match="no agent was up, so version v1 was started again, and has registered"):
+    with pytest.raises(LaunchError, match="no agent was running, so version v1 was restarted, and has registered"):
         world.boot(Offer(2, "broken"))
     assert (world.docker.containers[NAME].version, world.docker.containers[NAME].given) == ("v1", body(1))
 
@@ -232,7 +235,9 @@ def test_lost_pre_image(world: World, start: Callable[[World], None], cut: bool)
     start(world)
     assert world.boot(Offer(2, "slow")).outcome.value == "pending"
     lose(world, cut=cut)
-    with pytest.raises(LaunchError, match="copy of the previous env-file is gone or damaged, so the env-file stays"):
+    with pytest.raises(
+        LaunchError, match="copy of the previous env-file is missing or damaged, so the env-file is not restored"
+    ):
         world.boot(Offer(2, "broken"))
     assert world.disk.env_file() == body(2)
     assert world.docker.containers[NAME].running

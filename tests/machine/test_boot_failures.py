@@ -129,7 +129,7 @@ def test_rejected_version_is_left_alone(booted: Machine) -> None:
     before = booted.standing()
     done = booted.launch(variant="crashing")
     assert done.status == LAUNCH
-    assert f"version {version} was started before, but the agent did not come up" in done.err
+    assert f"version {version} is rejected, because the agent did not come up" in done.err
     assert booted.standing() == before
     assert booted.launch("--force", variant="crashing").status == LAUNCH
     assert "did not come up" in booted.launch("--force", variant="crashing").err
@@ -285,7 +285,7 @@ def test_agent_of_another_cluster(booted: Machine) -> None:
     before = booted.standing()
     done = booted.launch()
     assert done.status == LAUNCH
-    assert "the running agent is in cluster demo, the env-file says other: with its saved state" in done.err
+    assert "the running agent is in cluster demo, but the env-file has other: an agent with saved state" in done.err
     assert booted.standing() == before
     assert not booted.strays()
 
@@ -333,7 +333,7 @@ def test_another_cluster_with_state_and_no_volume_of_ours(machine: Machine, tmp_
     machine.put(auth_file("second-password", cluster="other"))
     done = machine.launch()
     assert done.status == LAUNCH
-    assert f"the running agent keeps its state in {tmp_path}, where a new one looks in /var/lib/ecs/data" in done.err
+    assert f"the running agent saves its state in {tmp_path}, the new agent in /var/lib/ecs/data" in done.err
     assert machine.launch("--abandon-tasks").status == 0
     assert machine.docker.introspect("/v1/metadata")["Cluster"] == "other"
 
@@ -345,7 +345,7 @@ def test_tasks_of_an_agent_whose_file_turns_checkpoints_off(machine: Machine) ->
     before = machine.standing()
     done = machine.launch()
     assert done.status == LAUNCH
-    said = "with this env-file an agent keeps no state (ECS_CHECKPOINT is false), and the running one has 1 task"
+    said = "with this env-file the new agent saves no state (ECS_CHECKPOINT is false), and the running agent has 1 task"
     assert said in done.err
     assert machine.standing() == before
 

@@ -77,7 +77,7 @@ def assert_ends_well(world: World, told: Told, number: int) -> None:
     offer = Offer(number, allow_older=number < told.newest)
     rejected = world.disk.state().rejected
     if rejected is not None and rejected.facts == facts(number) and runs_another(world, number):
-        with pytest.raises(LaunchError, match="was started before"):
+        with pytest.raises(LaunchError, match="is rejected, because the agent did not come up"):
             world.boot(offer)
         assert runs_another(world, number), told.story
         world.rest(LONGEST_PAUSE)

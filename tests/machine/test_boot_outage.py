@@ -145,7 +145,7 @@ def test_rejected_with_nothing_before(machine: Machine) -> None:
     agent = machine.standing().agents[AGENT]
     done = during_outage(machine, variant="crashing")
     assert done.status == LAUNCH
-    assert "was started before, but the agent did not come up" in done.err
+    assert "is rejected, because the agent did not come up" in done.err
     assert machine.standing().agents[AGENT].container_id == agent.container_id
 
 

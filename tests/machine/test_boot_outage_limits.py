@@ -30,8 +30,8 @@ def test_too_old(booted: Machine, agent: str) -> None:
     before, recorded = booted.standing(), booted.record()
     done = during_outage(booted, "--max-stale=2h")
     assert done.status == UNREACHABLE
-    assert "ecsauth: hint: the file that is here was last confirmed 1" in done.err
-    assert "longer than --max-stale allows" in done.err
+    assert "ecsauth: hint: the S3 confirmed the last verified file 1" in done.err
+    assert "and --max-stale allows " in done.err
     assert booted.standing() == before
     assert booted.record() == recorded
     assert during_outage(booted, "--max-stale=4h").status == STALE
@@ -72,7 +72,7 @@ def test_other_terms(booted: Machine, which: str) -> None:
     with refusing(booted):
         done = program.run(*on_other_terms(booted, which), env=booted.environment())
     assert done.status == UNREACHABLE, done.err
-    (hint,) = (line for line in done.err.splitlines() if "the file that is here" in line)
+    (hint,) = (line for line in done.err.splitlines() if "the last verified file" in line)
     assert hint.startswith("ecsauth: hint: ")
     assert TERMS[which] in hint
     assert booted.standing() == before

@@ -72,7 +72,7 @@ def test_file_that_the_agent_does_not_bear(running: Instance, options: tuple[str
     assert_agent_has(running, FIRST)
     after = started(running)
     done = boot(running)
-    assert (done.status, "was started before" in done.err) == (LAUNCH, True), done.err
+    assert (done.status, "is rejected, because the agent did not come up" in done.err) == (LAUNCH, True), done.err
     assert started(running) == after
 
 

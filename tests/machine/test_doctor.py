@@ -220,13 +220,13 @@ METADATA: dict[str, tuple[Behaviour, str, Line, str]] = {
     "silent": (
         Behaviour.SILENT,
         "metadata",
-        Line("failed", "does not answer", "hop limit has to be 2: aws ec2 modify-instance-metadata-options"),
+        Line("failed", "does not answer", "hop limit must be 2: aws ec2 modify-instance-metadata-options"),
         "role",
     ),
     "forbidden": (
         Behaviour.TOKEN_FORBIDDEN,
         "metadata",
-        Line("failed", "refused a token with 403", "--http-endpoint enabled"),
+        Line("failed", "refuses a token with 403", "--http-endpoint enabled"),
         "region",
     ),
     "version 1": (Behaviour.TOKEN_ABSENT, "metadata", Line("failed", "does not support IMDSv2"), "role"),
@@ -240,7 +240,7 @@ METADATA: dict[str, tuple[Behaviour, str, Line, str]] = {
     "role failed": (
         Behaviour.ROLE_FAILED,
         "role",
-        Line("failed", "gives no credentials (AssumeRoleUnauthorizedAccess)", "trust policy"),
+        Line("failed", "has no credentials (AssumeRoleUnauthorizedAccess)", "trust policy"),
         "bucket",
     ),
 }
@@ -270,7 +270,7 @@ def test_metadata_refused(settled: Machine) -> None:
 def test_expired_credentials(settled: Machine) -> None:
     """Credentials of the role that have expired are told by their own date."""
     settled.metadata.instance = Instance(lifetime_s=-3600)
-    assert_line(checks(settled)["role"], Line("failed", "have expired 60 minutes ago", "is the clock right?"))
+    assert_line(checks(settled)["role"], Line("failed", "have expired 60 minutes ago", "check the clock"))
 
 
 def test_everything_is_given(settled: Machine) -> None:
@@ -363,7 +363,7 @@ READ = ("HeadObject", "GetObject")
 ABSENT = Line(
     "failed", f"there is no s3://fleet/{OBJECT}", "push it: ecsauth push FILE s3://fleet/prod/ecs.config --kms-key arn:"
 )
-DENIED = Line("failed", "is there, but the role may not read it", f"allow s3:GetObject on arn:aws:s3:::fleet/{OBJECT}")
+DENIED = Line("failed", "exists, but the role may not read it", f"allow s3:GetObject on arn:aws:s3:::fleet/{OBJECT}")
 FOREIGN = Line("failed", f"fleet belongs to another account than {ACCOUNT}", "--bucket-owner")
 KMS = Line("failed", "KMS denies the use of the key", "kms:Decrypt")
 S3: dict[str, tuple[Change, str, Line]] = {
@@ -378,12 +378,12 @@ S3: dict[str, tuple[Change, str, Line]] = {
     "denied or absent": (
         without_list,
         "object",
-        Line("failed", "it is not there, or the role may not read it", "aws s3api head-object"),
+        Line("failed", "the object does not exist, or the role may not read it", "aws s3api head-object"),
     ),
     "denied by the bucket's policy": (
         lambda it: without_list(it, message=denied(BY_POLICY)),
         "object",
-        Line("failed", "the policy of the bucket or of a VPC endpoint denies it", "does it demand TLS"),
+        Line("failed", "the policy of the bucket or of a VPC endpoint denies it", "requires TLS"),
     ),
     "portal": (
         inject(faults.Page()),
@@ -442,7 +442,7 @@ def test_other_key(settled: Machine) -> None:
     places = (f"--file={settled.env_file}", f"--state-dir={settled.state_place}", f"--kms-key={OTHER_KEY}")
     done = run_here("doctor", settled.uri, *places, "--launch=none", env=settled.environment())
     assert done.status == FAILED
-    assert f"it is encrypted with {settled.key}, which is not a key given with --kms-key" in done.out
+    assert f"it is encrypted with {settled.key}, but --kms-key allows only" in done.out
     assert done.err == ""
     cause, fix = done.out.splitlines()[-2:]
     assert cause.startswith("cause: kms-key: it is encrypted with ")
@@ -531,11 +531,15 @@ def linked(machine: Machine) -> None:
         (
             removed,
             "file",
-            Line("failed", "where ecsauth had put one", "boot: ecsauth boot s3://fleet/prod/ecs.config --kms-key arn:"),
+            Line(
+                "failed",
+                "although ecsauth installed it",
+                "boot: ecsauth boot s3://fleet/prod/ecs.config --kms-key arn:",
+            ),
         ),
         (broken, "file", Line("failed", "1 error", "see: ecsauth check /")),
         (linked, "file", Line("failed", "is a symbolic link", "remove it")),
-        (shared, "directory", Line("failed", "can be written by others", "chmod go-w")),
+        (shared, "directory", Line("failed", "is writable for other users", "chmod go-w")),
     ],
 )
 def test_file_faults(settled: Machine, change: Change, name: str, expected: Line) -> None:
@@ -562,7 +566,7 @@ def test_facts_of_the_record(settled: Machine) -> None:
     assert_line(found["file"], Line("ok", f"{settled.env_file}, 0600"))
     for name in ("docker", "agent", "ordering"):
         assert_line(found[name], Line("skipped"))
-    assert_line(found["agent"], Line("skipped", "boot was told --launch none"))
+    assert_line(found["agent"], Line("skipped", "boot runs with --launch none"))
     status = run_here("status", f"--state-dir={settled.state_place}", env=settled.environment())
     assert f"ok       file         {settled.env_file}, 0600" in status.out
 
@@ -584,7 +588,8 @@ def test_agent(booted: Machine) -> None:
     assert_line(found["agent"], Line("ok", "registered in demo"))
     booted.docker.call("stop", AGENT)
     assert_line(
-        checks(booted, "--launch=docker")["agent"], Line("failed", "does not run", "see: docker logs ecs-agent")
+        checks(booted, "--launch=docker")["agent"],
+        Line("failed", "does not run", "read the log of the agent: docker logs ecs-agent"),
     )
     found = checks(booted, "--launch=docker", DOCKER_HOST=f"unix://{booted.folder}/no.sock")
     assert_line(found["docker"], Line("failed", "there is no ", "systemctl start docker"))
@@ -601,7 +606,7 @@ def test_deadline(settled: Machine) -> None:
     done = doctor(settled, "--deadline=2", f"--region={REGION}", f"--bucket-owner={ACCOUNT}", **env)
     assert time.monotonic() - began < 60
     assert done.status == FAILED
-    assert "the deadline has passed (give a longer --deadline)" in done.out
+    assert "the deadline has passed (allow more time: ecsauth doctor" in done.out
 
 
 def test_changes_nothing(settled: Machine, watch: Callable[..., Watched], tmp_path: Path) -> None:

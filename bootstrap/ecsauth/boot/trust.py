@@ -65,7 +65,9 @@ def key_arn(text: str) -> str:
         raise UsageError(
             "--kms-key must be the full ARN of the key: an alias can change to another key, and an instance cannot "
             "resolve it without another permission",
-            CommandHint("find the ARN", "aws", "kms", "describe-key", "--key-id", text, "--query", "KeyMetadata.Arn"),
+            CommandHint(
+                "find the ARN", "aws", "kms", "describe-key", "--key-id", "ALIAS", "--query", "KeyMetadata.Arn"
+            ),
         )
     raise UsageError("--kms-key must be the full ARN of the key, arn:aws:kms:REGION:ACCOUNT:key/ID")
 

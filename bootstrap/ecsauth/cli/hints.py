@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
+from ecsauth.boot import docker_plan
 from ecsauth.cli import options
 from ecsauth.command_hint import FILE, KEY, S3URI, CommandHint
 
@@ -61,8 +62,6 @@ def known(arguments: argparse.Namespace, state: Optional[State] = None) -> Known
 
 def _of_boot(given: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     """Yield the options, each with its value, that another run of this boot needs as well."""
-    from ecsauth.boot import docker_plan  # loaded by `boot` already, and by no other command
-
     if given["image"] != docker_plan.IMAGE:
         yield ("--image", given["image"])
     if given["check_login"]:

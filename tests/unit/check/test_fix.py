@@ -126,7 +126,7 @@ def test_what_is_mended(text: str, mended: str | None) -> None:
         (_auth("docker", "{'a.b':{}}"), "line 2: ECS_ENGINE_AUTH_DATA"),
         (
             _auth("dockercfg", '{"auths":{"a.b":{"auth":"x"}}}'),
-            "guess: line 2: a.b: an auth value without the right padding",
+            "automatically: line 2: a.b: an auth value without the right padding",
         ),
         (_auth("docker", f'{{{_ONE},"https://reg.example.com":{{"username":"o"}}}}'), "https://reg.example.com"),
         (
@@ -135,7 +135,7 @@ def test_what_is_mended(text: str, mended: str | None) -> None:
         ),
         (
             _auth("docker", '{"HTTPS://a.b":{"username":"u","password":"p"},"a.b/x/":{"username":"v","password":"q"}}'),
-            "a.b: mending a name would change",
+            "a.b: a fixed name would change",
         ),
     ],
 )

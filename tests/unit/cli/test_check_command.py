@@ -425,7 +425,7 @@ def test_fix_of_several_files(services: tuple[str, ...], file: Path) -> None:
     file.write_bytes(BROKEN)
     ended = run_here("check", "--fix", file.name, *services, env=ENVIRONMENT)
     assert ended.status == 3
-    assert "ecsauth: error: ecs.config: nothing was written: cannot be mended without a guess" in ended.err
+    assert "ecsauth: error: ecs.config: nothing was written: cannot be fixed automatically" in ended.err
     assert "ecsauth: wrote hub, 0600\n" in ended.err
     assert b"index.docker.io" in (file.parent / "hub").read_bytes()
     assert file.read_bytes() == BROKEN

@@ -67,7 +67,7 @@ def test_json_over_several_lines_is_joined() -> None:
 @pytest.mark.parametrize(
     ("authored", "message"),
     [
-        ("A_B='1\nhunter2'\n", "line 1: A_B has a value over several lines, which an env-file cannot hold"),
+        ("A_B='1\nhunter2'\n", "line 1: A_B has a value over several lines, which an env-file cannot contain"),
         ('\nhunter2="1\\nhunter2"\n', "line 2: a variable has a value over several lines"),
         ("ECS_ENGINE_AUTH_DATA='{\n\"a.b'\n", "line 1: ECS_ENGINE_AUTH_DATA has a value over several lines"),
         ("'A=hunter2'=1\n", "line 1: a name that an env-file cannot contain"),

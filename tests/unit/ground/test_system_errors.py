@@ -33,7 +33,7 @@ _IO = OSError(errno.EIO, "a library's own words")
         (
             NotImplementedError("/dev/urandom (or equivalent) not found"),
             LocalError,
-            "the system gives no random numbers",
+            "the system has no random numbers",
         ),
         (ModuleNotFoundError("No module named 'x'", name="x"), LocalError, "cannot load x"),
         (ImportError("libssl.so.3: cannot map", name="_ssl"), LocalError, "cannot load _ssl"),

@@ -56,10 +56,10 @@ def test_all_agree() -> None:
     assert odd(WELL) == {}
     assert said == {
         "last-run": "succeeded; S3 confirmed the file 5 minutes ago",
-        "file": "/etc/ecs/ecs.config, 0600, root, as ecsauth left it",
+        "file": "/etc/ecs/ecs.config, 0600, root, unchanged since ecsauth installed it",
         "version": "v1 of s3://b/k, installed 2 hours ago, confirmed by S3 5 minutes ago",
         "object": "S3 has the same version",
-        "agent": "container ecs-agent, running for 116 minutes, made from version v1",
+        "agent": "container ecs-agent, running for 116 minutes, created from version v1",
         "environment": "equals the file",
         "cluster": f"prod as {ANSWER.container_instance}, Amazon ECS Agent - v1, 2 tasks",
     }
@@ -77,12 +77,17 @@ def given(**changes: str) -> dict[str, Secret]:
         pytest.param(
             WELL._replace(file=FILE._replace(data=SecretBytes(DATA + b"A=1\n"))),
             "file",
-            "it was changed since",
+            "it was changed after",
             "boot again",
             id="1",
         ),
         (WELL._replace(file=FILE._replace(placed=None, data=None)), "file", f"there is no {PLACE}", "boot again"),
-        (WELL._replace(file=FILE._replace(placed=Placed(0o644, 0))), "file", "0644, root: it was opened", "boot again"),
+        (
+            WELL._replace(file=FILE._replace(placed=Placed(0o644, 0))),
+            "file",
+            "0644, root: its mode is not 0600",
+            "boot again",
+        ),
         (WELL._replace(file=FILE._replace(verified=None)), "file", "ecsauth did not install it", "boot again"),
         (
             WELL._replace(file=FILE._replace(data=None, unreadable=ROOT)),
@@ -107,13 +112,18 @@ def given(**changes: str) -> dict[str, Secret]:
             WELL._replace(file=FILE._replace(path="/other")),
             "version",
             f"was installed as {PLACE}",
-            f"give --file {PLACE}",
+            f"compare that file: ecsauth status --file {PLACE}",
         ),
-        (WELL._replace(state=STATE._replace(in_progress=OTHER)), "change", "to version v2 is open", "boot again"),
+        (
+            WELL._replace(state=STATE._replace(in_progress=OTHER)),
+            "change",
+            "to version v2 is not complete",
+            "boot again",
+        ),
         (
             WELL._replace(state=STATE._replace(rejected=REJECTED)),
             "rejected",
-            "version v2 was tried 60 seconds ago: it exited with status 1; it is tried again in 20 minutes",
+            "version v2 was rejected 60 seconds ago: it exited with status 1; boot retries it after 20 minutes",
             "push a fixed file, or retry this version: ecsauth boot S3URI --force",
         ),
         (
@@ -146,7 +156,7 @@ def given(**changes: str) -> dict[str, Secret]:
         (
             WELL._replace(s3=S3(Remote.ABSENT)),
             "object",
-            "has no such object",
+            "no longer exists in S3",
             "push the file again: ecsauth push FILE S3URI",
         ),
         (
@@ -164,10 +174,10 @@ def given(**changes: str) -> dict[str, Secret]:
         (
             WELL._replace(s3=S3(Remote.UNKNOWN), state=None, state_unreadable=ROOT),
             "object",
-            "was not asked",
+            "was not queried",
             "run as root",
         ),
-        (WELL._replace(s3=S3(Remote.UNKNOWN), state=State()), "object", "was not asked", "boot: ecsauth boot S3URI"),
+        (WELL._replace(s3=S3(Remote.UNKNOWN), state=State()), "object", "was not queried", "boot: ecsauth boot S3URI"),
         (
             WELL._replace(s3=S3(Remote.UNKNOWN, reason="the region is malformed")),
             "object",
@@ -187,8 +197,8 @@ def given(**changes: str) -> dict[str, Secret]:
             "container ecs-agent does not run: it exited with status 5",
             "boot again",
         ),
-        (WELL._replace(runs=RUNS._replace(is_ours=False)), "agent", "not made by ecsauth", "boot again"),
-        (WELL._replace(runs=RUNS._replace(version="v0")), "agent", "made from another version, v0", "boot again"),
+        (WELL._replace(runs=RUNS._replace(is_ours=False)), "agent", "not created by ecsauth", "boot again"),
+        (WELL._replace(runs=RUNS._replace(version="v0")), "agent", "created from another version, v0", "boot again"),
         (
             WELL._replace(runs=RUNS._replace(environment=given(ECS_CLUSTER="x", ECS_ENGINE_AUTH_DATA=""))),
             "environment",
@@ -226,17 +236,22 @@ def given(**changes: str) -> dict[str, Secret]:
             "in 1 variable: ECS_CLUSTER",
             "boot again",
         ),
-        (WELL._replace(answer=None), "cluster", "the agent does not answer", "see: docker logs ecs-agent"),
+        (
+            WELL._replace(answer=None),
+            "cluster",
+            "the agent does not answer",
+            "read the log of the agent: docker logs ecs-agent",
+        ),
         (
             WELL._replace(answer=ANSWER._replace(container_instance=None)),
             "cluster",
             "prod, but the agent has not registered",
-            "see: docker logs ecs-agent",
+            "read the log of the agent: docker logs ecs-agent",
         ),
         (
             WELL._replace(answer=ANSWER._replace(cluster="default")),
             "cluster",
-            "default, but the file says prod",
+            "default, but the env-file has prod",
             "replace the instance",
         ),
         (
@@ -244,13 +259,13 @@ def given(**changes: str) -> dict[str, Secret]:
                 answer=ANSWER._replace(cluster="default"), runs=RUNS._replace(kept=Kept("/var/lib/ecs/data"))
             ),
             "cluster",
-            "default, but the file says prod",
+            "default, but the env-file has prod",
             "replace the instance",
         ),
         (
             WELL._replace(answer=ANSWER._replace(cluster="default"), runs=RUNS._replace(kept=Kept("", "not set"))),
             "cluster",
-            "default, but the file says prod",
+            "default, but the env-file has prod",
             "boot again",
         ),
     ],
@@ -364,7 +379,7 @@ STOPPED = Runs(RunsAs.SERVICE, not_running=": it failed with status 1")
     ("runs", "answer", "said"),
     [
         (Runs(None), None, "there is no agent: boot runs with --launch none"),
-        (RUNS._replace(is_ours=False, version=""), ANSWER, "started by others, as boot was told to start none"),
+        (RUNS._replace(is_ours=False, version=""), ANSWER, "not started by ecsauth: boot runs with --launch none"),
         (SERVICE, ANSWER, "service, running for"),
     ],
     ids=["none", "container", "service"],
@@ -383,7 +398,7 @@ def test_docker_is_not_asked_for_an_agent_of_others() -> None:
     seen = TOLD._replace(runs=Runs(None, unreadable=Unreadable("docker does not answer")), answer=None)
     assert odd(seen) == {}
     said = {topic.name: topic.said for topic in report.topics(seen)}["agent"]
-    assert said == "none was looked for (docker does not answer), as boot was told to start none"
+    assert said == "not examined (docker does not answer): boot runs with --launch none"
     assert set(odd(seen._replace(state=STATE))) == {"agent", "cluster"}
 
 
