@@ -108,7 +108,7 @@ def test_several_doubts(settled: Instance) -> None:
     done = settled.install_here()
     assert done.status == 4
     assert "it is encrypted by S3 itself" in done.err
-    assert "it is older than the installed one" in done.err
+    assert "it is older than the installed version" in done.err
 
 
 @pytest.mark.parametrize("used", [0, 1])
@@ -230,7 +230,7 @@ class TestBrokenState:
         settled.proxy.inject(faults.Headers({"Last-Modified": LONG_AGO}))
         done = settled.install_here()
         assert done.status == 4, done.err
-        assert "it is older than the installed one" in done.err
+        assert "it is older than the installed version" in done.err
         assert f"warning: {path} is damaged" in done.err
         assert path.with_name("state.json.damaged").read_bytes() == content
 

@@ -201,7 +201,7 @@ def test_no_uri(bare_machine: Machine) -> None:
     places = (f"--file={bare_machine.env_file}", f"--state-dir={bare_machine.state_place}")
     done = run_here("doctor", *places, "--launch=none", env=bare_machine.environment())
     assert done.status == 0
-    assert "bucket: no S3URI was given, and no run is recorded (give one); object, kms-key: needs bucket" in done.out
+    assert "bucket: no S3URI was given, and none is recorded here (give one); object, kms-key: needs bucket" in done.out
     # STS, which knows whose the credentials are, is asked all the same.
     assert bare_machine.proxy.operations == ["GetCallerIdentity"]
 
@@ -270,7 +270,7 @@ def test_metadata_refused(settled: Machine) -> None:
 def test_expired_credentials(settled: Machine) -> None:
     """Credentials of the role that have expired are told by their own date."""
     settled.metadata.instance = Instance(lifetime_s=-3600)
-    assert_line(checks(settled)["role"], Line("failed", "have expired 60 minutes ago", "check the clock"))
+    assert_line(checks(settled)["role"], Line("failed", "expired 60 minutes ago", "check the clock"))
 
 
 def test_everything_is_given(settled: Machine) -> None:
@@ -361,7 +361,9 @@ def kms_denied_head_hidden(machine: Machine) -> None:
 BY_POLICY = "s3:GetObject with an explicit deny in a resource-based policy"
 READ = ("HeadObject", "GetObject")
 ABSENT = Line(
-    "failed", f"there is no s3://fleet/{OBJECT}", "push it: ecsauth push FILE s3://fleet/prod/ecs.config --kms-key arn:"
+    "failed",
+    f"there is no s3://fleet/{OBJECT}",
+    "push the file: ecsauth push FILE s3://fleet/prod/ecs.config --kms-key arn:",
 )
 DENIED = Line("failed", "exists, but the role may not read it", f"allow s3:GetObject on arn:aws:s3:::fleet/{OBJECT}")
 FOREIGN = Line("failed", f"fleet belongs to another account than {ACCOUNT}", "--bucket-owner")
@@ -446,7 +448,7 @@ def test_other_key(settled: Machine) -> None:
     assert done.err == ""
     cause, fix = done.out.splitlines()[-2:]
     assert cause.startswith("cause: kms-key: it is encrypted with ")
-    assert fix.startswith("fix: after a change of keys push the file again")
+    assert fix.startswith("fix: after a change of keys, push the file again")
 
 
 def test_version_that_is_not_there(settled: Machine) -> None:
@@ -527,7 +529,7 @@ def linked(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("change", "name", "expected"),
     [
-        (opened, "file", Line("failed", f"0640, {OWNER}: others can read", "chmod 600")),
+        (opened, "file", Line("failed", f"0640, {OWNER}: its mode is not 0600", "chmod 600")),
         (
             removed,
             "file",
@@ -537,7 +539,7 @@ def linked(machine: Machine) -> None:
                 "boot: ecsauth boot s3://fleet/prod/ecs.config --kms-key arn:",
             ),
         ),
-        (broken, "file", Line("failed", "1 error", "see: ecsauth check /")),
+        (broken, "file", Line("failed", "1 error", "list the errors: ecsauth check /")),
         (linked, "file", Line("failed", "is a symbolic link", "remove it")),
         (shared, "directory", Line("failed", "is writable for other users", "chmod go-w")),
     ],
