@@ -126,7 +126,7 @@ CASES = [
         faults.NO_SUCH_VERSION,
         DeniedError,
         "there is no such version",
-        ("list the versions: ecsauth history s3://fleet/ecs.config",),
+        ("see the versions: ecsauth history s3://fleet/ecs.config",),
     ),
     Case(reply(404, "SomethingNew"), DeniedError, "there is no such object, version or bucket", ("is the URI right?",)),
     Case(faults.DELETE_MARKER, DeniedError, "this version is a delete marker: the object was deleted", OTHER_VERSION),
@@ -432,14 +432,14 @@ def test_no_tls(fault_with: Fault, s3_proxy: S3Proxy) -> None:
     """What answers without TLS is a denial: it is not S3."""
     found = fault_with(AWS_ENDPOINT_URL=s3_proxy.url.replace("http:", "https:"))
     assert type(found) is DeniedError
-    assert found.message.endswith(": 127.0.0.1 does not use TLS as it should")
+    assert found.message.endswith(": 127.0.0.1 does not speak TLS as it should")
 
 
 @pytest.mark.parametrize(
     ("reply", "fault", "said"),
     [
         (b"", UnreachableError, "the connection broke"),
-        (b"\x15\x03\x03\x00\x02\x02\x46", DeniedError, "127.0.0.1 does not use TLS as it should"),
+        (b"\x15\x03\x03\x00\x02\x02\x46", DeniedError, "127.0.0.1 does not speak TLS as it should"),
     ],
     ids=["end", "protocol version"],
 )

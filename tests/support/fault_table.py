@@ -212,7 +212,7 @@ S3_ROWS = [
     Row("web proxy is down", web_proxy_is_down, 5, "cannot …: the proxy does not answer", _LASTS),
     Row("web proxy refuses", web_proxy_refuses, 5, "cannot …: the proxy refuses the connection", _LASTS),
     Row("certificate", certificate_of_nobody, 4, "cannot …: the TLS certificate cannot be verified"),
-    Row("no TLS", no_tls, 4, "cannot …: … does not use TLS as it should"),
+    Row("no TLS", no_tls, 4, "cannot …: … does not speak TLS as it should"),
 ]
 
 _SERVICE = "the instance metadata service"
