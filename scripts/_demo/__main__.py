@@ -130,7 +130,11 @@ class Story:
             self._narrator.step("S3 cannot be reached, and the agent has stopped: boot uses the last verified file")
             self._narrator.run(self._cloud.instance, ("docker", "stop", "-t", "1", "ecs-agent"))
             self._boot(
-                "The instance boots again, with the last verified file", "--deadline", "3", *launch, status=_STATUS_STALE
+                "The instance boots again, with the last verified file",
+                "--deadline",
+                "3",
+                *launch,
+                status=_STATUS_STALE,
             )
             self._show_agent(engine)
 
