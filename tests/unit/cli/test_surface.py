@@ -256,7 +256,7 @@ def test_usage_faults(arguments: list[str], reason: str, capsys: pytest.CaptureF
     ("arguments", "reason"),
     [
         pytest.param(
-            [*BOOT, "--set", f"ECS_ENGINE_AUTH_DATA={SECRET}"], "does not take ECS_ENGINE_AUTH_DATA", id="auth"
+            [*BOOT, "--set", f"ECS_ENGINE_AUTH_DATA={SECRET}"], "must not have ECS_ENGINE_AUTH_DATA", id="auth"
         ),
         pytest.param([*BOOT, "--set", SECRET], "NAME=VALUE", id="no assignment"),
         pytest.param([*BOOT, "--set", f"A={SECRET}\n"], "--set A", id="more than a line"),
