@@ -226,7 +226,7 @@ class Intake:
 
     def _note_edit(self, known: Present) -> None:
         if known.edited and known.state.installed is not None and known.state.in_progress is None:
-            self._warn(f"{self._demand.env_file} is not as ecsauth left it: it is replaced")
+            self._warn(f"{self._demand.env_file} was changed after ecsauth installed it: boot replaces it")
 
     def _identify(self, deadline: Deadline) -> Identity:
         region, owner = self._demand.region, self._demand.bucket_owner
@@ -252,14 +252,14 @@ class Intake:
         doubts = trust.distrust(facts, pins, predecessor)
         if doubts:
             reasons = "; ".join(doubt.reason for doubt in doubts)
-            raise DeniedError(f"{uri} is not to be trusted: {reasons}", *(doubt.hint for doubt in doubts))
+            raise DeniedError(f"{uri} failed the verification: {reasons}", *(doubt.hint for doubt in doubts))
 
     def _accept(self, fetched: Fetched, source: Source, state: State, of: Optional[S3URI] = None) -> Accepted:
         """Verify and validate the released object or the candidate `of`."""
         uri = of or self._demand.uri
         self._verify(fetched.facts, uri, None if of else _predecessor(state, uri))
         if fetched.facts.checksum is None:
-            self._warn(f"{uri} carries no checksum that can be verified here: push it again to give it one")
+            self._warn(f"{uri} has no checksum that can be verified here: push it again to add one")
         data = SecretBytes(overrides.apply(fetched.body, self._demand.settings))
         findings = approve(data, str(uri))
         self._lap("check")
@@ -289,4 +289,4 @@ def _predecessor(state: State, uri: S3URI) -> Optional[ObjectFacts]:
 
 
 def _unasked() -> DeniedError:
-    return DeniedError("S3 answered that the object has not changed, but was not asked that")
+    return DeniedError("S3 answered an unconditional request with 304 Not Modified")

@@ -61,8 +61,8 @@ def refuse_secrets(environment: tuple[tuple[str, str], ...]) -> None:
     for name, value in environment:
         if holds_secret(name, value) or names_user(value):
             raise UsageError(
-                f"{name} holds a password, which boot --persist does not keep on disk",
-                f"put it into a file that is 0600, and name that by EnvironmentFile= with systemctl edit: {name}",
+                f"{name} has a password in it, which boot --persist must not keep on disk",
+                f"write {name} to a file with mode 0600, and add that file as EnvironmentFile= with systemctl edit",
             )
 
 

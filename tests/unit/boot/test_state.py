@@ -263,6 +263,7 @@ def test_a_change_in_one_place_is_damage_or_of_the_same_types(place: tuple[Any, 
 def test_what_is_left_out(path: tuple[str, ...]) -> None:
     """Only what some earlier version did not record, or S3 did not say, may be missing."""
     later = {"agent_before", "confirmed_at", "failure", "on_terms", "leaves_agent", "region", "had_file"}
+    later |= {"agent_label", "ahead", "pre_image_of"}
     later |= {"moment", "sha256", "plan", "tries", "retry_after", "final"}
     later |= {"version_id", "encryption", "kms_key", "checksum"}
     document = copy.deepcopy(DOCUMENT)
