@@ -144,16 +144,16 @@ class Progress:
     """A progress line that is overwritten and removed; nothing is written if standard error is not a terminal."""
 
     def __init__(self) -> None:
-        self._shows = sys.stderr.isatty()
+        self.is_shown = sys.stderr.isatty()
 
     def show(self, text: str) -> None:
         """Show the progress."""
-        if self._shows:
+        if self.is_shown:
             sys.stderr.write(f"\r\033[Kecsauth: {text}")
             sys.stderr.flush()
 
     def clear(self) -> None:
         """Remove the line."""
-        if self._shows:
+        if self.is_shown:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()

@@ -73,6 +73,10 @@ COMMANDS = {
         "print the policies of an environment, or the stack that makes it",
         "ecsauth iam instance-role --stack ecsauth -o instance-role.json",
     ),
+    "init": (
+        "make all of an environment in an AWS account: stack, env-file, archive, instances",
+        "ecsauth init ecs.config --administrator arn:aws:iam::111122223333:role/Admin --subnets default",
+    ),
     "archive": (
         "build the boot archive, or put it into S3, encrypted with a KMS key",
         "ecsauth archive publish s3://bucket/prod/ecsauth",

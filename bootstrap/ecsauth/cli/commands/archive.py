@@ -50,20 +50,21 @@ def add_arguments(parser: Parser) -> None:
 
 def _fill_build(parser: Parser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", default=_FILE, help=f"what to write (default: {_FILE})")
-    _add_pythons(parser)
+    add_pythons(parser)
     options.add_format(parser)
 
 
 def _fill_publish(parser: Parser) -> None:
     options.add_uri(parser)
     parser.add_argument("--file", metavar="FILE", help="an archive that was built before (default: build one)")
-    _add_pythons(parser)
+    add_pythons(parser)
     publish.add_arguments(parser, "the one that the bucket encrypts with")
     options.add_aws(parser)
     options.add_format(parser)
 
 
-def _add_pythons(parser: Parser) -> None:
+def add_pythons(parser: Parser) -> None:
+    """Add the options of `built`."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--python",
@@ -84,7 +85,7 @@ def _build(arguments: argparse.Namespace) -> int:
     """Build, and write the archive in one step."""
     file = arguments.output
     _refuse(file)
-    content = _built(arguments)
+    content = built(arguments)
     archive = boot_archive.read(content, _NAME)
     _write(file, content)
     if arguments.format == "json":
@@ -116,7 +117,7 @@ def _write(file: str, content: bytes) -> None:
     write_private(path, content, _PROGRAM)
 
 
-def _built(arguments: argparse.Namespace) -> bytes:
+def built(arguments: argparse.Namespace) -> bytes:
     """Return an archive for the requested Pythons; show the progress on a terminal."""
     progress = console.Progress()
     try:
@@ -153,7 +154,7 @@ def _publish(arguments: argparse.Namespace) -> int:
     """Publish the archive, unless the object has the same content already."""
     publish.refuse_version(arguments)
     if arguments.file is None:
-        content, name = _built(arguments), _NAME
+        content, name = built(arguments), _NAME
     elif arguments.python or arguments.no_compile:
         raise UsageError("--file names an archive that is built already: give no --python and no --no-compile")
     else:
