@@ -70,7 +70,7 @@ class CloudAccount(S3Proxy):
             self._let_agents_register()
         if request.operation == "GetBucketPolicy" and self.cloudformation.name:
             return answer(200, policy_of(self.cloudformation.resolved), "application/json")
-        own = {
+        own: dict[str, Callable[[dict[str, str]], Answer]] = {
             **{name: partial(self.cloudformation.respond, name) for name in OPERATIONS},
             "SimulatePrincipalPolicy": self._simulate,
             "DescribeScalingActivities": self._activities,

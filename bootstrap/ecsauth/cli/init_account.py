@@ -8,7 +8,7 @@ from ecsauth import aws_names
 from ecsauth.aws.attempt import Attempt, Operation
 from ecsauth.cli import console, options, publish
 from ecsauth.deploy import caller, rights, stack_state
-from ecsauth.deploy.init_plan import FoundAccount, FoundEnvFile, PublishedArchive
+from ecsauth.deploy.init_plan import FoundAccount, FoundEnvFile, PublishedArchive, StepName
 from ecsauth.deploy.stack_state import StackCondition
 from ecsauth.errors import DeniedError, EcsauthError, InvalidError, UsageError
 from ecsauth.publish import PublishRequest, boot_archive, push
@@ -246,9 +246,9 @@ def show(found: FoundAccount, plan: InitPlan) -> None:
     """Show the plan."""
     for step in plan.steps:
         console.say(f"{'done' if step.is_done else 'to do'}: {step.text}")
-    changes = found.env_file.changes or ()
-    for change in () if found.env_file.is_same else changes:
-        console.say(f"  {change}")
+        if step.name is StepName.ENV_FILE and not step.is_done:
+            for change in found.env_file.changes or ():
+                console.say(f"       {change}")
     for note in plan.notes:
         console.say(note)
     for warning in found.warnings:

@@ -35,6 +35,6 @@ def document(region: str, plan: InitPlan, stack: Optional[DeployedStack]) -> dic
 def show_next(stack: str, registered: tuple[str, ...], following: tuple[NextCommand, ...], *, made: bool) -> None:
     """Show the end and the next commands."""
     where = f"; in the cluster: {', '.join(registered)}" if registered else ""
-    console.say(f"{'done' if made else 'nothing to do'}: stack {stack} is complete{where}")
+    console.say(f"{'' if made else 'nothing to do, '}stack {stack} is complete{where}")
     for one in following:
         console.say(f"hint: to {one.purpose}: {one.command}")

@@ -6,7 +6,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Optional
 
-from ecsauth import __version__, envfile
+from ecsauth import __version__, aws_names, envfile
 from ecsauth.check import approve
 from ecsauth.cli import console, init_account, options
 from ecsauth.cli.authored import from_dialect
@@ -236,9 +236,7 @@ class _Run:
         return ExitCode.OK
 
     def _version(self, stack: DeployedStack) -> str:
-        from ecsauth.aws_names import parse
-
-        version = self._account.services(stack).env_files.look(parse(stack.outputs["EnvFileUri"]))
+        version = self._account.services(stack).env_files.look(aws_names.parse(stack.outputs["EnvFileUri"]))
         return (version.facts.version_id if version else None) or "VERSION"
 
 
