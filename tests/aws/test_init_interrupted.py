@@ -98,7 +98,7 @@ def test_signal_at_a_step(
 def test_asks_at_a_terminal(account: CloudAccount, words: tuple[str, ...]) -> None:
     """At a terminal it shows the plan and asks; no answer but yes makes anything."""
     with PseudoTerminal(*words, env=account.env_of()) as terminal:
-        assert "to do: stack ecsauth" in terminal.wait_for("make what is to do? [y/N] ")
+        assert "to do: stack ecsauth" in terminal.wait_for("make these changes? [y/N] ")
         terminal.type("n\n")
         ended = terminal.end()
     assert ended.status == 130
@@ -113,9 +113,10 @@ def test_progress_at_a_terminal(account: CloudAccount, words: tuple[str, ...]) -
     with PseudoTerminal(*words, env=account.env_of()) as terminal:
         terminal.wait_for("[y/N] ")
         terminal.type("y\n")
-        terminal.wait_for("\r\033[Kecsauth: creating stack ecsauth, 1 second (CloudFormation: CREATE_IN_PROGRESS)")
+        terminal.wait_for("(CloudFormation: CREATE_IN_PROGRESS)")
         ended = terminal.end()
     assert ended.status == 0, ended.seen
+    assert "\r\033[Kecsauth: creating stack ecsauth, " in ended.seen
     assert "\r\033[Kecsauth: created stack ecsauth, " in ended.seen
 
 

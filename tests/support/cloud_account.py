@@ -86,16 +86,7 @@ class CloudAccount(S3Proxy):
 
     def env_of(self, role: str = "Admin") -> dict[str, str]:
         """Return the environment of a shell with the credentials of a role, which is made."""
-        self.server.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
-        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-        given = self.server.client("sts").assume_role(RoleArn=arn, RoleSessionName="me")["Credentials"]
-        return {
-            **aws_environment(self._home, endpoint=self.url),
-            "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": given["SessionToken"],
-        }
+        return env_of_role(self.server, self.url, self._home, role)
 
     @property
     def subnets(self) -> str:
@@ -152,6 +143,20 @@ class CloudAccount(S3Proxy):
         )
         xmlns = "http://autoscaling.amazonaws.com/doc/2011-01-01/"
         return _xml(xmlns, "DescribeScalingActivities", f"<Activities>{members}</Activities>")
+
+
+def env_of_role(server: S3Server, endpoint: str, home: Path, role: str) -> dict[str, str]:
+    """Return the environment of a shell with the credentials of a role, which is made; moto has users of no name."""
+    server.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+    given = server.client("sts").assume_role(RoleArn=arn, RoleSessionName="me")["Credentials"]
+    return {
+        **aws_environment(home, endpoint=endpoint),
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }
 
 
 def _decoded(body: bytes) -> dict[str, str]:

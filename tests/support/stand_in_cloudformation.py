@@ -1,9 +1,9 @@
 """A stand-in of CloudFormation, for `ecsauth init`: one stack at a time, which takes some looks to complete, or fails.
 
-moto's CloudFormation cannot stand here: it knows no previous value of a parameter with a default, tells the AMI in
-place of the name of its parameter, updates no template in YAML, and has neither stacks in progress nor failures. This
-one resolves the template (`cloudformation.Stack`) and makes bucket, key, launch template and group in moto, which has
-S3, KMS, EC2 and Auto Scaling; roles, policies and alias are names only. Source: CloudFormation API Reference.
+moto's CloudFormation cannot stand here: it takes a previous value that is named for the first time for a change, and
+cannot change a key; it tells the AMI in place of the name of its parameter; none of its stacks is in progress or fails.
+This one resolves the template (`cloudformation.Stack`) and makes bucket, key, launch template and group in moto, which
+has S3, KMS, EC2 and Auto Scaling; roles, policies and alias are names only. Source: CloudFormation API Reference.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from ecsauth.cli import console, options, publish
 from ecsauth.deploy import caller, rights, stack_state
 from ecsauth.deploy.init_plan import FoundAccount, FoundEnvFile, PublishedArchive, StepName
 from ecsauth.deploy.stack_state import StackCondition
-from ecsauth.errors import DeniedError, EcsauthError, InvalidError, UsageError
+from ecsauth.errors import AbsentError, DeniedError, EcsauthError, InvalidError, UsageError
 from ecsauth.publish import PublishRequest, boot_archive, push
 from ecsauth.publish.review import PublishOutcome
 
@@ -206,7 +206,7 @@ class AccountReader:
         try:
             return read()
         except DeniedError as fault:
-            if not self._is_lenient or not fault.message.startswith("cannot "):
+            if not self._is_lenient or isinstance(fault, AbsentError):
                 raise
             self.unread.append(fault.message)
             return otherwise

@@ -128,9 +128,11 @@ class Deployment:
         stack = self._present
         changes = changed_parameters(self._wanted, stack, self.archive)
         self._progress.begin(f"updating stack {stack.name}")
-        if self._account.stacks.update(stack, self._template, changes):
-            self._progress.begun(f"the update of stack {stack.name}, which CloudFormation finishes by itself")
-            self.stack = self._completed(stack.stack_id)
+        if not self._account.stacks.update(stack, self._template, changes):
+            self._progress.done(f"stack {stack.name} needs no update")
+            return
+        self._progress.begun(f"the update of stack {stack.name}, which CloudFormation finishes by itself")
+        self.stack = self._completed(stack.stack_id)
         self._progress.done(f"updated stack {stack.name}")
 
     def _await_instance(self) -> None:

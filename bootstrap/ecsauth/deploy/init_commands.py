@@ -21,16 +21,22 @@ _PUBLISHED = (
 
 
 class CommandPlace(NamedTuple):
-    """The region, and the profile if one is given, of every command."""
+    """The region, and the profile if one is given, of every command; `dialect` is how the env-file is written."""
 
     region: str
     profile: Optional[str] = None
+    dialect: str = "docker"
 
     @property
     def options(self) -> str:
         """The options of both."""
         profile = f" --profile {shlex.quote(self.profile)}" if self.profile else ""
         return f" --region {self.region}{profile}"
+
+    @property
+    def push(self) -> str:
+        """The options of a push alone."""
+        return "" if self.dialect == "docker" else f" --dialect {self.dialect}"
 
 
 def by_hand(
@@ -53,7 +59,7 @@ def by_hand(
         query = """--query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue" --output text"""
         yield f"output() {{ aws cloudformation describe-stacks --stack-name {wanted.stack}{at} {query}; }}"
     if plan.has(StepName.ENV_FILE):
-        yield f"ecsauth push {shlex.quote(wanted.file)} {_output(stack, 'EnvFileUri')}{at}"
+        yield f"ecsauth push {shlex.quote(wanted.file)} {_output(stack, 'EnvFileUri')}{place.push}{at}"
     yield from _publish_and_update(stack, plan, deploy, at)
     if plan.has(StepName.INSTANCE):
         yield f"aws ecs list-container-instances --cluster {wanted.cluster}{at}"
@@ -94,7 +100,7 @@ def after(file: str, stack: DeployedStack, version_id: str, place: CommandPlace)
     attach = attachment(stack.outputs["OperatorPolicyArn"], operator) + place.options if operator else ""
     return (
         *((NextCommand("let the operator push", attach),) if attach else ()),
-        NextCommand("push a change", f"ecsauth push {shlex.quote(file)} {uri}{trust}"),
+        NextCommand("push a change", f"ecsauth push {shlex.quote(file)} {uri}{place.push}{trust}"),
         NextCommand("see the versions", f"ecsauth history {uri} --diff{trust}"),
         NextCommand("roll back to this version", f"ecsauth rollback {uri} {version_id}{trust}"),
     )

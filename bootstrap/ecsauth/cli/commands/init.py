@@ -126,6 +126,8 @@ def _parameter(text: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, plan, ask, and carry out the plan. On an EcsauthError before the question nothing is made."""
+    if arguments.file == "-":
+        raise UsageError("init needs a file, so that the same command can go on later", "write it to a file first")
     data = from_dialect(read_path(arguments.file), arguments.file, arguments.dialect).data
     new = NewContent(data, arguments.file, approve(data, arguments.file))
     arguments.stack = arguments.stack or _STACK
@@ -146,7 +148,7 @@ class _Run:
         self._account = account
         self._new = new
         self._template = files.read_policy(_TEMPLATE)
-        self._place = CommandPlace(account.region, arguments.profile)
+        self._place = CommandPlace(account.region, arguments.profile, arguments.dialect)
         self._is_text = arguments.format == "text"
         clock = SystemClock()
         self.progress = InitProgress(clock, is_quiet=not self._is_text)
@@ -210,7 +212,7 @@ class _Run:
                 "init asks before it makes anything, and there is no terminal to answer",
                 "give --yes, or look at the plan first: --dry-run",
             )
-        return console.is_yes("make what is to do?")
+        return console.is_yes("make these changes?")
 
     def _end_dry_run(self, found: FoundAccount, plan: InitPlan) -> int:
         commands = tuple(init_commands.by_hand(self._wanted, found.stack, plan, self._place))
