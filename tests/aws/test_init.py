@@ -10,7 +10,7 @@ import hurried
 import pytest
 from cloud_account import ADMINISTRATOR, CloudAccount
 from program import Ended, run_here
-from pushing import CHANGED, FILE
+from pushing import CHANGED, FILE, Meanwhile
 from s3_server import ACCOUNT
 from stand_in_cloudformation import StackFailure
 
@@ -405,6 +405,18 @@ def test_a_deployment_of_another_run(desk: Desk) -> None:
     assert done.status == 0, done.err
     assert "waiting for stack ecsauth, which another run changes" in done.err
     assert desk.account.changes == EVERYTHING
+
+
+def test_another_run_that_is_faster(desk: Desk) -> None:
+    """A stack that another run has created since the look is a conflict, and the same command goes on."""
+    stack = desk.account.cloudformation
+    template = cloudformation.TEMPLATE.read_text()
+    other = Meanwhile(lambda: stack.place("ecsauth", template, "CREATE_IN_PROGRESS", AdministratorArn=ADMINISTRATOR))
+    desk.account.inject(other, operation="CreateStack")
+    done = desk.make()
+    assert done.status == 9, done.err
+    assert "stack ecsauth was created by another run meanwhile" in done.err
+    assert done.err.count("run the same command again") == 1
 
 
 def test_stack_that_takes_too_long(desk: Desk) -> None:

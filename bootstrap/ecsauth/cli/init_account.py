@@ -190,9 +190,10 @@ class AccountReader:
             "bucket": outputs.get("BucketName") or self._wanted.bucket,
             "prefix": outputs.get("Prefix") or self._wanted.prefix,
             "key": outputs.get("KeyArn", "").rpartition("/")[2],
+            "cluster": self._wanted.cluster,
         }
         names = rights.names_of(who.partition, region, who.account, self._wanted.stack, given)
-        makes_group = "GroupName" not in outputs
+        makes_group = plan.has(StepName.INSTANCE) and "GroupName" not in outputs
         try:
             iam = self._account.clients.client("iam")
             steps = [step.name for step in plan.left]

@@ -73,7 +73,6 @@ class InitProgress:
             console.say(f"made so far: {what}")
         if not self.made:
             console.say("nothing was made in this run")
-        console.say("hint: run the same command again: it goes on from there")
 
     def _say(self, text: str) -> None:
         if not self._is_quiet:

@@ -28,17 +28,23 @@ _OBJECT = "arn:{partition}:s3:::{bucket}/{prefix}/ecs.config"
 _ARCHIVE = "arn:{partition}:s3:::{bucket}/{prefix}/ecsauth"
 _KEY = "arn:{partition}:kms:{region}:{account}:key/{key}"
 _ROLE = "arn:{partition}:iam::{account}:role/{stack}-InstanceRole-000000000000"
+_CLUSTER = "arn:{partition}:ecs:{region}:{account}:cluster/{cluster}"
+# A public parameter is of no account.
+_AMI = NeededActions(
+    "arn:{partition}:ssm:{region}::parameter/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id",
+    ("ssm:GetParameters",),
+)
 _PUT = ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject")
 _USE_KEY = NeededActions(_KEY, ("kms:GenerateDataKey", "kms:Decrypt"))
 _ENCRYPTION = NeededActions(_BUCKET, ("s3:GetEncryptionConfiguration", "s3:ListBucket"))
-_TEMPLATE_ACTIONS = ("ec2:CreateLaunchTemplate", "ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions")
 TABLE: Mapping[StepName, tuple[NeededActions, ...]] = {
     StepName.STACK: (
         NeededActions(
             _STACK,
             ("cloudformation:CreateStack", "cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents"),
         ),
-        NeededActions("*", ("kms:CreateKey", "ssm:GetParameters")),
+        NeededActions("*", ("kms:CreateKey",)),
+        _AMI,
         NeededActions(_KEY, ("kms:CreateAlias", "kms:DescribeKey", "kms:EnableKeyRotation", "kms:PutKeyPolicy")),
         NeededActions("arn:{partition}:kms:{region}:{account}:alias/ecsauth/{stack}", ("kms:CreateAlias",)),
         NeededActions(
@@ -62,30 +68,36 @@ TABLE: Mapping[StepName, tuple[NeededActions, ...]] = {
             "arn:{partition}:iam::{account}:policy/{stack}-OperatorPolicy-000000000000", ("iam:CreatePolicy",)
         ),
     ),
-    StepName.CLUSTER: (NeededActions("*", ("ecs:CreateCluster",)),),
+    StepName.CLUSTER: (NeededActions(_CLUSTER, ("ecs:CreateCluster",)),),
     StepName.ENV_FILE: (NeededActions(_OBJECT, _PUT), _ENCRYPTION, _USE_KEY),
     StepName.ARCHIVE: (NeededActions(_ARCHIVE, _PUT), _ENCRYPTION, _USE_KEY),
     StepName.UPDATE: (
         NeededActions(_STACK, ("cloudformation:UpdateStack", "cloudformation:DescribeStackEvents")),
-        NeededActions("*", (*_TEMPLATE_ACTIONS, "ssm:GetParameters")),
+        NeededActions(
+            "arn:{partition}:ec2:{region}:{account}:launch-template/lt-00000000000000000", ("ec2:CreateLaunchTemplate",)
+        ),
+        NeededActions("*", ("ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions")),
+        _AMI,
         NeededActions(_ROLE, ("iam:PassRole",)),
     ),
     StepName.INSTANCE: (
+        NeededActions("*", ("autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeScalingActivities")),
+        NeededActions(_CLUSTER, ("ecs:ListContainerInstances",)),
         NeededActions(
-            "*",
-            (
-                "autoscaling:DescribeAutoScalingGroups",
-                "autoscaling:DescribeScalingActivities",
-                "ecs:ListContainerInstances",
-                "ecs:DescribeContainerInstances",
-            ),
+            "arn:{partition}:ecs:{region}:{account}:container-instance/{cluster}/0", ("ecs:DescribeContainerInstances",)
         ),
     ),
 }
 
 
 # Only if the group is not there yet.
-_MAKE_GROUP = NeededActions("*", ("autoscaling:CreateAutoScalingGroup", "ec2:RunInstances"))
+_MAKE_GROUP = (
+    NeededActions(
+        "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{stack}-Group-000000000000",
+        ("autoscaling:CreateAutoScalingGroup",),
+    ),
+    NeededActions("arn:{partition}:ec2:{region}:{account}:instance/*", ("ec2:RunInstances",)),
+)
 
 
 class SimulatedAction(NamedTuple):
@@ -107,7 +119,7 @@ def questions(steps: Iterable[StepName], names: Mapping[str, str], *, makes_grou
     """Yield the simulations for these steps, each resource once; `names` fills in the ARNs."""
     merged: dict[str, dict[str, None]] = {}
     every = [needed for step in steps for needed in TABLE[step]]
-    for needed in (*every, _MAKE_GROUP) if makes_group else every:
+    for needed in (*every, *_MAKE_GROUP) if makes_group else every:
         merged.setdefault(needed.resource.format(**names), {}).update(dict.fromkeys(needed.actions))
     for resource, actions in merged.items():
         yield RightsQuestion(resource, tuple(actions))
@@ -116,7 +128,7 @@ def questions(steps: Iterable[StepName], names: Mapping[str, str], *, makes_grou
 def names_of(
     partition: str, region: str, account: str, stack: str, given: Mapping[str, Optional[str]]
 ) -> dict[str, str]:
-    """Return the names for the ARNs; `given` has bucket, prefix and key as far as they are known."""
+    """Return the names for the ARNs; `given` has bucket, prefix, key and cluster as far as they are known."""
     return {
         "partition": partition,
         "region": region,
@@ -124,6 +136,7 @@ def names_of(
         "stack": stack,
         "bucket": given.get("bucket") or f"ecsauth-{account}-{region}-00000000",
         "prefix": given.get("prefix") or "prod",
+        "cluster": (given.get("cluster") or "default").rpartition("/")[2],
         "key": given.get("key") or "00000000-0000-0000-0000-000000000000",
     }
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _TEMPLATE = "stack.yaml"
 _STACK = "ecsauth"
+_AGAIN = "run the same command again"
 _TIMEOUT_S = 15 * 60.0
 _ARM_IMAGE = "/aws/service/ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id"
 
@@ -135,8 +136,14 @@ def run(arguments: argparse.Namespace) -> int:
     run_ = _Run(arguments, account, new)
     try:
         return run_.run()
-    except (EcsauthError, KeyboardInterrupt):
+    except EcsauthError as fault:
         run_.progress.end_early(has_begun=run_.has_begun)
+        if run_.has_begun and not any(_AGAIN in hint for hint in fault.hints):
+            fault.hints = (*fault.hints, f"{_AGAIN}: it goes on from there")
+        raise
+    except KeyboardInterrupt:
+        run_.progress.end_early(has_begun=run_.has_begun)
+        console.say(f"hint: {_AGAIN}: it goes on from there")
         raise
 
 
