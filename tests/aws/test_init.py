@@ -419,6 +419,26 @@ def test_another_run_that_is_faster(desk: Desk) -> None:
     assert done.err.count("run the same command again") == 1
 
 
+def test_dry_run_while_the_stack_is_created(desk: Desk) -> None:
+    """A dry run waits for nothing: it says what is not known yet, and prints commands that find it out."""
+    desk.account.cloudformation.looks = 1000
+    assert desk.make("--timeout", "60").status == 5
+    done = desk.init("--dry-run")
+    assert done.status == 0, done.err
+    assert "not known: stack ecsauth is CREATE_IN_PROGRESS" in done.err
+    assert '"$(output EnvFileUri)"' in done.out
+
+
+def test_to_wait_is_no_question(desk: Desk) -> None:
+    """Where an instance is all that is missing, nothing changes, and nobody is asked."""
+    desk.account.agents_after = None
+    assert desk.make("--timeout", "60").status == 5
+    desk.account.agents_after = 2
+    done = desk.init("--subnets", desk.account.subnets)
+    assert done.status == 0, done.err
+    assert "in the cluster: i-" in done.err
+
+
 def test_stack_that_takes_too_long(desk: Desk) -> None:
     """A stack that is not complete in time is told with status 5, and what goes on by itself."""
     desk.account.cloudformation.looks = 1000

@@ -159,7 +159,9 @@ class AccountReader:
         has_cluster = self._try(lambda: account.clusters.has(cluster), False)
         env_file, archive = FoundEnvFile(), None
         registered: tuple[str, ...] = ()
-        if stack is not None:
+        if stack is not None and not stack.is_complete:
+            self.unread.append(f"stack {stack.name} is {stack.status}: what its bucket holds is not known yet")
+        elif stack is not None:
             services = account.services(stack)
             env_file = self._try(lambda: self._env_file(stack, new, services), env_file)
             archive = self._try(lambda: read_archive(stack, services), None)

@@ -54,6 +54,7 @@ def by_hand(
         yield deploy + _overrides(plan.changes)
     if plan.has(StepName.CLUSTER):
         yield f"aws ecs create-cluster --cluster-name {wanted.cluster.rpartition('/')[2]}{at}"
+    stack = stack if stack is not None and stack.is_complete else None
     uses_outputs = stack is None and (plan.has(StepName.ENV_FILE) or plan.has(StepName.ARCHIVE))
     if uses_outputs:
         query = """--query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue" --output text"""
@@ -66,7 +67,7 @@ def by_hand(
 
 
 def _publish_and_update(stack: Optional[DeployedStack], plan: InitPlan, deploy: str, at: str) -> Iterator[str]:
-    changes = {} if stack is None else dict(plan.changes)
+    changes = {} if plan.has(StepName.STACK) else dict(plan.changes)
     if plan.has(StepName.ARCHIVE):
         yield f"ecsauth archive publish {_output(stack, 'ArchiveUri')}{at} --format json >archive.json"
         yield _PUBLISHED

@@ -125,6 +125,11 @@ class InitPlan(NamedTuple):
         """The steps that are not done."""
         return tuple(step for step in self.steps if not step.is_done)
 
+    @property
+    def changes_anything(self) -> bool:
+        """Tell whether a step is left that makes or changes something; the last one only waits."""
+        return any(step.name is not StepName.INSTANCE for step in self.left)
+
     def has(self, name: StepName) -> bool:
         """Tell whether the step is left."""
         return any(step.name is name for step in self.left)

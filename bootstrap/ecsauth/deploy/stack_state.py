@@ -66,6 +66,11 @@ class DeployedStack(NamedTuple):
         return StackCondition.BUSY if is_busy else StackCondition.BROKEN
 
     @property
+    def is_complete(self) -> bool:
+        """Tell whether the stack has the outputs that name its bucket: not before its creation ends."""
+        return {"BucketName", "BucketOwner", "EnvFileUri", "ArchiveUri", "KeyArn"} <= set(self.outputs)
+
+    @property
     def is_rolled_back(self) -> bool:
         """Tell whether the last update failed and the stack is as before it."""
         return self.status in ("UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
@@ -87,9 +92,9 @@ def _essence(template: str) -> list[str]:
 
 def refuse_foreign(stack: DeployedStack) -> None:
     """Raise ConflictError if another template made the stack of this name."""
-    if not stack.is_ours:
+    if not stack.is_ours or (stack.condition is StackCondition.READY and not stack.is_complete):
         raise ConflictError(
-            f"stack {stack.name} was not made by ecsauth: its description does not begin with {_OURS!r}",
+            f"stack {stack.name} was not made by ecsauth: its description and outputs are different",
             "give another name: --stack NAME",
         )
 

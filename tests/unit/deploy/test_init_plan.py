@@ -36,6 +36,7 @@ PARAMETERS = {
 OUTPUTS = {
     "EnvFileUri": "s3://b/prod/ecs.config",
     "ArchiveUri": "s3://b/prod/ecsauth",
+    "BucketName": "b",
     "BucketOwner": "111122223333",
     "KeyArn": "arn:aws:kms:eu-central-1:111122223333:key/k",
     "OperatorPolicyArn": "arn:aws:iam::111122223333:policy/p",

@@ -6,7 +6,8 @@ import pytest
 from ecsauth.deploy.stack_state import DeployedStack, FailedResource, StackCondition, broken, failed, refuse_foreign
 from ecsauth.errors import ConflictError, LaunchError
 
-STACK = DeployedStack("fleet", "arn:id", "CREATE_COMPLETE", "ecsauth: a bucket", {}, {}, "Parameters:\n")
+OUTPUTS = dict.fromkeys(("BucketName", "BucketOwner", "EnvFileUri", "ArchiveUri", "KeyArn"), "x")
+STACK = DeployedStack("fleet", "arn:id", "CREATE_COMPLETE", "ecsauth: a bucket", {}, OUTPUTS, "Parameters:\n")
 FAILURE = FailedResource("Bucket", "AWS::S3::Bucket", "it exists")
 
 
@@ -62,10 +63,12 @@ def test_failed_deployment(status: str, hint: str) -> None:
 
 
 def test_foreign_stack() -> None:
-    """A stack is ecsauth's by its description."""
+    """A stack is ecsauth's by its description, and by its outputs once it has them."""
     refuse_foreign(STACK)
-    with pytest.raises(ConflictError, match="was not made by ecsauth"):
-        refuse_foreign(STACK._replace(description="a web shop"))
+    refuse_foreign(STACK._replace(status="CREATE_IN_PROGRESS", outputs={}))
+    for other in (STACK._replace(description="a web shop"), STACK._replace(outputs={})):
+        with pytest.raises(ConflictError, match="was not made by ecsauth"):
+            refuse_foreign(other)
 
 
 @pytest.mark.parametrize(

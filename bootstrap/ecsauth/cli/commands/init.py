@@ -173,7 +173,7 @@ class _Run:
             init_account.show(found, plan)
         if self._arguments.dry_run:
             return self._end_dry_run(found, plan)
-        if plan.left and not self._is_confirmed():
+        if plan.changes_anything and not self._is_confirmed():
             console.say("nothing was made")
             return console.DECLINED
         self.has_begun = bool(plan.left)
