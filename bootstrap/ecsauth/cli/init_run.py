@@ -61,7 +61,7 @@ class Deployment:
             stack = self._account.stacks.find(name)
             if stack is None:
                 raise ConflictError(f"stack {self._wanted.stack} was deleted meanwhile", "look at who deleted it")
-            self._progress.wait(f"CloudFormation: {stack.status}")
+            self._progress.wait(stack.status)
             return None if stack.condition is StackCondition.BUSY else stack
 
         return self._poll(look, lambda: self._late(f"stack {self._wanted.stack} is not complete"))

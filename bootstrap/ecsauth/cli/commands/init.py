@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Optional
 
 from ecsauth import __version__, aws_names, envfile
 from ecsauth.check import approve
-from ecsauth.cli import console, init_account, options
+from ecsauth.cli import console, init_account, options, progress
 from ecsauth.cli.authored import from_dialect
 from ecsauth.cli.commands import archive
 from ecsauth.cli.init_progress import InitProgress
@@ -167,7 +167,8 @@ class _Run:
 
     def run(self) -> int:
         """Look, plan, ask, carry out, report."""
-        found, plan = self._plan()
+        with progress.waiting("looking at the account"):
+            found, plan = self._plan()
         if self._is_text:
             console.say(f"plan for stack {self._wanted.stack} in {self._account.region}, as {self._who}")
             init_account.show(found, plan)
@@ -179,7 +180,8 @@ class _Run:
         self.has_begun = bool(plan.left)
         self._deployment.stack, self._deployment.registered = found.stack, found.registered
         self._deployment.archive = None if plan.has(init_plan.StepName.ARCHIVE) else found.archive
-        self._deployment.carry_out(plan, self._new, lambda: archive.built(self._arguments))
+        with progress.waiting("setting up the account"):
+            self._deployment.carry_out(plan, self._new, lambda: archive.built(self._arguments))
         return self._end(plan)
 
     def _plan(self) -> tuple[FoundAccount, InitPlan]:
