@@ -91,7 +91,7 @@ TABLE: Mapping[StepName, tuple[NeededActions, ...]] = {
 
 
 # Only if the group is not there yet.
-_MAKE_GROUP = (
+MAKE_GROUP = (
     NeededActions(
         "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{stack}-Group-000000000000",
         ("autoscaling:CreateAutoScalingGroup",),
@@ -119,7 +119,7 @@ def questions(steps: Iterable[StepName], names: Mapping[str, str], *, makes_grou
     """Yield the simulations for these steps, each resource once; `names` fills in the ARNs."""
     merged: dict[str, dict[str, None]] = {}
     every = [needed for step in steps for needed in TABLE[step]]
-    for needed in (*every, *_MAKE_GROUP) if makes_group else every:
+    for needed in (*every, *MAKE_GROUP) if makes_group else every:
         merged.setdefault(needed.resource.format(**names), {}).update(dict.fromkeys(needed.actions))
     for resource, actions in merged.items():
         yield RightsQuestion(resource, tuple(actions))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from cloudformation import ROOT
 from ecsauth.deploy import init_commands, init_plan, rights
 from ecsauth.deploy.init_commands import CommandPlace
 from ecsauth.deploy.init_plan import (
@@ -199,3 +201,14 @@ def test_missing_rights() -> None:
         rights.SimulatedAction("b:B", False),
     ]
     assert rights.missing(verdicts) == ("b:B",)
+
+
+def test_the_readme_lists_the_rights() -> None:
+    """The README of `iam/` has a row for each step, with its actions and no others."""
+    text = (ROOT / "iam" / "README.md").read_text(encoding="utf-8").split("## What `ecsauth init` needs")[1]
+    rows = [row.split("|")[1:3] for row in text.split("\n## ")[0].splitlines() if "| `" in row]
+    listed = {step.strip(): re.findall(r"`([a-z0-9-]+:\w+)`", actions) for step, actions in rows}
+    needed = {**{step.value: table for step, table in rights.TABLE.items()}, "the group, once": rights.MAKE_GROUP}
+    assert listed == {
+        name: list(dict.fromkeys(action for one in table for action in one.actions)) for name, table in needed.items()
+    }
