@@ -8,7 +8,7 @@ from ecsauth import aws_names
 from ecsauth.aws.attempt import Attempt, Operation
 from ecsauth.cli import console, options, publish
 from ecsauth.deploy import caller, rights, stack_state
-from ecsauth.deploy.init_plan import FoundAccount, FoundEnvFile, PublishedArchive, StepName
+from ecsauth.deploy.init_plan import X86_IMAGE, FoundAccount, FoundEnvFile, PublishedArchive, StepName
 from ecsauth.deploy.stack_state import StackCondition
 from ecsauth.errors import AbsentError, DeniedError, EcsauthError, InvalidError, UsageError
 from ecsauth.publish import PublishRequest, boot_archive, push
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ecsauth.publish.review import NewContent
 
 _Read = TypeVar("_Read")
-_DEFAULT_IMAGE = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
 
 
 class Account(NamedTuple):
@@ -130,8 +129,9 @@ class AccountReader:
         instances, clients = self._wanted.instances, self._account.clients
         if instances.subnets:
             self._try(lambda: self._refuse_subnets(instances.subnets), None)
-        if stack is None or instances.image_parameter:
-            parameter = instances.image_parameter or _DEFAULT_IMAGE
+        image = instances.image(stack.parameters.get("ImageId") if stack else None)
+        if stack is None or image:
+            parameter = image or X86_IMAGE
             self._try(lambda: networks.image(clients.client("ssm"), parameter), "")
         bucket = self._wanted.bucket
         if stack is None and bucket and self._try(lambda: bucket_name.is_taken(clients.s3(), bucket), False):

@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from ecsauth.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ecsauth.deploy.stack_state import DeployedStack
 
 DEFAULT_CLUSTER = "default"
+# The AMIs for ECS, the first of which is the default of the stack (ECS Developer Guide, "Retrieving ECS-optimized AMI
+# metadata").
+X86_IMAGE = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+ARM_IMAGE = "/aws/service/ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id"
 # Values that a deployed stack cannot change: CloudFormation would replace the bucket, or shut the administrator out.
 _FIXED = {"AdministratorArn": "--administrator", "Prefix": "--prefix", "BucketName": "--bucket"}
 _COSTS = (
@@ -37,12 +43,30 @@ class StepName(Enum):
 
 
 class WantedInstances(NamedTuple):
-    """The instances that the command line asks for; None keeps what the stack has, or its default."""
+    """The instances that the command line asks for; None keeps what the stack has, or its default.
+
+    `is_arm` is the architecture of the type, if one is given.
+    """
 
     subnets: tuple[str, ...] = ()
     number: Optional[int] = None
     type: Optional[str] = None
+    is_arm: Optional[bool] = None
     image_parameter: Optional[str] = None
+
+    def image(self, present: Optional[str]) -> Optional[str]:
+        """Return the parameter of the AMI if it changes from `present`, that of the stack or None for a new one.
+
+        Another instance type changes it only between the two AMIs of AWS: an AMI of the operator's own stays.
+        """
+        if (
+            self.image_parameter is not None
+            or self.is_arm is None
+            or (present or X86_IMAGE) not in (X86_IMAGE, ARM_IMAGE)
+        ):
+            return self.image_parameter
+        chosen = ARM_IMAGE if self.is_arm else X86_IMAGE
+        return None if chosen == (present or X86_IMAGE) else chosen
 
 
 class WantedEnvironment(NamedTuple):
@@ -57,8 +81,8 @@ class WantedEnvironment(NamedTuple):
     bucket: Optional[str] = None
     instances: WantedInstances = WantedInstances()
 
-    def parameters(self) -> dict[str, str]:
-        """Return the parameters of the stack that the command line gives."""
+    def parameters(self, present: Mapping[str, str]) -> dict[str, str]:
+        """Return the parameters of the stack that the command line gives; `present` are those that it has."""
         it = self.instances
         given = {
             "AdministratorArn": self.administrator,
@@ -68,7 +92,7 @@ class WantedEnvironment(NamedTuple):
             "SubnetIds": ",".join(it.subnets) or None,
             "InstanceCount": None if it.number is None else str(it.number),
             "InstanceType": it.type,
-            "ImageId": it.image_parameter,
+            "ImageId": it.image(present.get("ImageId")),
         }
         return {name: value for name, value in given.items() if value is not None}
 
@@ -162,8 +186,8 @@ def changed_parameters(
     wanted: WantedEnvironment, stack: Optional[DeployedStack], archive: Optional[PublishedArchive]
 ) -> dict[str, str]:
     """Return the parameters that differ from those of the stack; the others keep their values."""
-    given = {**wanted.parameters(), **(archive.parameters() if archive else {})}
     present = stack.parameters if stack else {}
+    given = {**wanted.parameters(present), **(archive.parameters() if archive else {})}
     return {name: value for name, value in given.items() if present.get(name) != value}
 
 
@@ -173,7 +197,7 @@ def has_group(wanted: WantedEnvironment, stack: Optional[DeployedStack]) -> bool
 
 
 def _refuse_fixed(wanted: WantedEnvironment, stack: Optional[DeployedStack]) -> None:
-    given = wanted.parameters()
+    given = wanted.parameters(stack.parameters if stack else {})
     if stack is None:
         if wanted.administrator is None:
             raise UsageError(

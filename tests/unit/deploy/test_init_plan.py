@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from cloudformation import ROOT
 from ecsauth.deploy import init_commands, init_plan, rights
 from ecsauth.deploy.init_commands import CommandPlace
 from ecsauth.deploy.init_plan import (
+    ARM_IMAGE,
+    X86_IMAGE,
     FoundAccount,
     FoundEnvFile,
     PublishedArchive,
@@ -116,6 +118,24 @@ def test_left_out_options_keep_the_group() -> None:
 def test_changed_parameters(wanted: WantedEnvironment, changes: dict[str, str]) -> None:
     """Only what differs from the stack changes; what is left out stays."""
     assert init_plan.make(wanted, COMPLETE, TEMPLATE, "1.0").changes == changes
+
+
+@pytest.mark.parametrize(
+    ("is_arm", "given", "present", "image"),
+    [
+        (None, None, None, None),
+        (False, None, None, None),
+        (True, None, None, ARM_IMAGE),
+        (True, None, X86_IMAGE, ARM_IMAGE),
+        (True, None, ARM_IMAGE, None),
+        (False, None, ARM_IMAGE, X86_IMAGE),
+        (True, None, "/my/ami", None),
+        (True, "/my/ami", X86_IMAGE, "/my/ami"),
+    ],
+)
+def test_image(is_arm: Optional[bool], given: Optional[str], present: Optional[str], image: Optional[str]) -> None:
+    """The AMI follows the architecture of the type, unless it is one of the operator's own."""
+    assert WantedInstances(is_arm=is_arm, image_parameter=given).image(present) == image
 
 
 @pytest.mark.parametrize(

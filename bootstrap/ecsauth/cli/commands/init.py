@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 from ecsauth import __version__, aws_names, envfile
 from ecsauth.check import approve
@@ -36,7 +36,6 @@ _TEMPLATE = "stack.yaml"
 _STACK = "ecsauth"
 _AGAIN = "run the same command again"
 _TIMEOUT_S = 15 * 60.0
-_ARM_IMAGE = "/aws/service/ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id"
 
 
 def add_arguments(parser: Parser) -> None:
@@ -257,7 +256,8 @@ def _wanted(arguments: argparse.Namespace, account: Account, new: NewContent) ->
         init_account.wanted_subnets(account, arguments.subnets),
         arguments.instances,
         arguments.instance_type,
-        arguments.ami_parameter or _image_for(account, arguments.instance_type),
+        account.networks.is_arm(arguments.instance_type) if arguments.instance_type else None,
+        arguments.ami_parameter,
     )
     return WantedEnvironment(
         stack=arguments.stack,
@@ -269,8 +269,3 @@ def _wanted(arguments: argparse.Namespace, account: Account, new: NewContent) ->
         bucket=arguments.bucket,
         instances=wanted,
     )
-
-
-def _image_for(account: Account, instance_type: Optional[str]) -> Optional[str]:
-    """Return the parameter of the AMI for Graviton, None for the default of the stack."""
-    return _ARM_IMAGE if instance_type and account.networks.is_arm(instance_type) else None
