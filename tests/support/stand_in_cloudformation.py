@@ -17,7 +17,6 @@ import cloudformation
 from cloudformation import Place, Stack
 from deployed_stack import put_dropped
 from loopback_server import Answer, answer
-from s3_faults import error_document
 from s3_server import ACCOUNT, REGION
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class CloudFormation:
 
     def _create(self, name: str, form: Mapping[str, str]) -> Answer:
         if self.name:
-            return error_document(400, "AlreadyExistsException", f"Stack [{name}] already exists", "/")
+            return _refused("AlreadyExistsException", f"Stack [{name}] already exists")
         self.place(name, form["TemplateBody"], "", **_given(form, {}))
         self._begin("CREATE")
         if not self.failure:
@@ -206,6 +205,10 @@ def _xml(operation: str, content: str) -> Answer:
 
 
 def _invalid(message: str) -> Answer:
-    body = f'<ErrorResponse xmlns="{_XMLNS}"><Error><Code>ValidationError</Code>'
+    return _refused("ValidationError", message)
+
+
+def _refused(code: str, message: str) -> Answer:
+    body = f'<ErrorResponse xmlns="{_XMLNS}"><Error><Code>{code}</Code>'
     body += f"<Message>{escape(message)}</Message></Error></ErrorResponse>"
     return answer(400, body.encode(), "text/xml", x_amzn_requestid="0123456789ABCDEF")
