@@ -419,6 +419,22 @@ def test_another_run_that_is_faster(desk: Desk) -> None:
     assert done.err.count("run the same command again") == 1
 
 
+def test_a_push_since_the_plan(desk: Desk) -> None:
+    """A version that somebody pushed since the plan was shown is not replaced."""
+    assert desk.make().status == 0
+    bucket, s3 = desk.account.outputs["BucketName"], desk.account.server.s3
+    desk.account.inject(
+        Meanwhile(lambda: s3.put_object(Bucket=bucket, Key="prod/ecs.config", Body=b"ECS_CLUSTER=prod\n")),
+        operation="SimulatePrincipalPolicy",
+        times=1,
+    )
+    desk.path.write_bytes(CHANGED)
+    done = desk.make()
+    assert done.status == 9, done.err
+    assert "somebody else has changed it since the plan" in done.err
+    assert s3.get_object(Bucket=bucket, Key="prod/ecs.config")["Body"].read() == b"ECS_CLUSTER=prod\n"
+
+
 def test_dry_run_while_the_stack_is_created(desk: Desk) -> None:
     """A dry run waits for nothing: it says what is not known yet, and prints commands that find it out."""
     desk.account.cloudformation.looks = 1000

@@ -49,4 +49,5 @@ def test_commands_of_a_dry_run(s3_server: S3Server, s3_proxy: S3Proxy, tmp_path:
     left = run_here(*words, "--format", "json", env=env)
     assert left.status == 0, left.err
     assert [step["step"] for step in left.document["steps"] if not step["done"]] == ["instance"]
+    assert left.document["group"] is not None
     assert json.loads(done.stdout[done.stdout.rindex("\n{") :]) == {"containerInstanceArns": []}

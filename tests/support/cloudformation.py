@@ -125,7 +125,6 @@ class Stack:
             "Fn::Equals": lambda value: self.resolve(value[0]) == self.resolve(value[1]),
             "Fn::Not": lambda value: not self.resolve(value[0]),
             "Fn::And": lambda value: all(map(self.resolve, value)),
-            "Condition": self.holds,
             "Fn::Split": lambda value: self.resolve(value[1]).split(value[0]),
             "Fn::Select": lambda value: self.resolve(value[1])[int(value[0])],
             "Fn::Base64": self.resolve,

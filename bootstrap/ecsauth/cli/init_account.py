@@ -176,7 +176,7 @@ class AccountReader:
         self.warnings += [*review.risks, *review.warnings()]
         changes = review.changes()
         return FoundEnvFile(
-            is_there=review.current.version is not None,
+            etag=review.current.version.facts.etag if review.current.version else None,
             is_same=report.outcome is PublishOutcome.UNCHANGED,
             changes=None if changes is None else tuple(map(str, changes)),
         )

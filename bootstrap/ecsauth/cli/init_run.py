@@ -14,16 +14,18 @@ from ecsauth.publish import PublishRequest, boot_archive, push, push_archive
 from ecsauth.timing import Deadline, in_words
 
 if TYPE_CHECKING:
+    from ecsauth.aws_names import S3URI
     from ecsauth.cli.init_account import Account
     from ecsauth.cli.init_progress import InitProgress
     from ecsauth.deploy.init_plan import InitPlan, WantedEnvironment
     from ecsauth.deploy.stack_state import DeployedStack
-    from ecsauth.publish.review import NewContent
+    from ecsauth.publish.review import NewContent, Review
     from ecsauth.timing import Clock
 
 _Seen = TypeVar("_Seen")
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
-_AGAIN = "run the same command again: it goes on from there"
+_AGAIN = "run the same command again"
+_GOES_ON = f"{_AGAIN}: it goes on from there"
 _ARCHIVE = "the boot archive"
 
 
@@ -35,7 +37,10 @@ class Waiting(NamedTuple):
 
 
 class Deployment:
-    """The steps of one run. `stack` and `archive` are what they have reached so far."""
+    """The steps of one run. `stack` and `archive` are what they have reached so far.
+
+    `planned_etag` is that of the env-file that the operator has seen replaced in the plan, None if there was none.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,7 @@ class Deployment:
         self._progress = progress
         self.stack: Optional[DeployedStack] = None
         self.archive: Optional[PublishedArchive] = None
+        self.planned_etag: Optional[str] = None
         self.registered: tuple[str, ...] = ()
 
     def settled(self, name: str) -> DeployedStack:
@@ -104,11 +110,24 @@ class Deployment:
         stack = self._present
         uri = aws_names.parse(stack.outputs["EnvFileUri"])
         self._progress.begin(f"pushing {self._wanted.file}")
-        report = push(new, _decided(uri, stack), self._account.services(stack))
-        version = report.version.facts.version_id if report.version else None
+        report = push(new, self._as_planned(uri, stack), self._account.services(stack))
+        if report.version is None:
+            raise ConflictError(
+                f"cannot push {uri}: somebody else has changed it since the plan", f"{_AGAIN}, and look at the new plan"
+            )
+        version = report.version.facts.version_id
         for warning in report.warnings():
             self._progress.warn(warning)
         self._progress.done(f"pushed {uri}, version {version}")
+
+    def _as_planned(self, uri: S3URI, stack: DeployedStack) -> PublishRequest:
+        """Return the request for a put that replaces what the plan has shown, and nothing newer."""
+
+        def is_as_planned(review: Review) -> bool:
+            current = review.current.version
+            return (current.facts.etag if current else None) == self.planned_etag
+
+        return _decided(uri, stack)._replace(confirm=is_as_planned)
 
     def _publish(self, build: Callable[[], bytes]) -> None:
         stack = self._present
@@ -193,17 +212,17 @@ class Deployment:
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
     def _late(self, message: str, *hints: str) -> UnreachableError:
-        return UnreachableError(f"{message} after {in_words(self._waiting.seconds)}", *hints, _AGAIN)
+        return UnreachableError(f"{message} after {in_words(self._waiting.seconds)}", *hints, _GOES_ON)
 
     @property
     def _present(self) -> DeployedStack:
         """The stack, which the first step has made if it was absent."""
         if self.stack is None:
-            raise ConflictError(f"stack {self._wanted.stack} was deleted meanwhile", _AGAIN)
+            raise ConflictError(f"stack {self._wanted.stack} was deleted meanwhile", _GOES_ON)
         return self.stack
 
 
-def _decided(uri: aws_names.S3URI, stack: DeployedStack) -> PublishRequest:
+def _decided(uri: S3URI, stack: DeployedStack) -> PublishRequest:
     """Return the request for a put that the operator has confirmed with the plan."""
     return PublishRequest(uri, stack.outputs["KeyArn"], False, lambda _: None, lambda _: True)
 

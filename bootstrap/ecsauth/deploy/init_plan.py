@@ -110,9 +110,9 @@ class PublishedArchive(NamedTuple):
 
 
 class FoundEnvFile(NamedTuple):
-    """The env-file in S3, compared with the operator's: the `changes`, None if they are unknown."""
+    """The env-file in S3, compared with the operator's. `etag` is None if there is none, `changes` if unknown."""
 
-    is_there: bool = False
+    etag: Optional[str] = None
     is_same: bool = False
     changes: Optional[tuple[str, ...]] = ()
 
@@ -228,7 +228,7 @@ def _about_stack(wanted: WantedEnvironment, stack: Optional[DeployedStack]) -> s
 def _about_env_file(wanted: WantedEnvironment, found: FoundAccount) -> str:
     if found.env_file.is_same:
         return f"env-file {wanted.file}, pushed"
-    if not found.env_file.is_there:
+    if found.env_file.etag is None:
         return f"env-file {wanted.file}, pushed for the first time"
     changes = found.env_file.changes
     if changes is None:

@@ -46,7 +46,7 @@ OUTPUTS = {
     "OperatorPolicyArn": "arn:aws:iam::111122223333:policy/p",
 }
 STACK = DeployedStack("ecsauth", "arn:stack", "UPDATE_COMPLETE", "ecsauth: x", PARAMETERS, OUTPUTS, TEMPLATE)
-COMPLETE = FoundAccount(STACK, True, FoundEnvFile(True, True, ()), ARCHIVE, ("i-1",))
+COMPLETE = FoundAccount(STACK, True, FoundEnvFile("e", True, ()), ARCHIVE, ("i-1",))
 ALL = list(StepName)
 
 
@@ -67,7 +67,7 @@ def with_parameters(**parameters: str) -> FoundAccount:
         pytest.param(COMPLETE, [], id="all of it"),
         pytest.param(COMPLETE._replace(has_cluster=False), [StepName.CLUSTER], id="no cluster"),
         pytest.param(COMPLETE._replace(env_file=FoundEnvFile()), [StepName.ENV_FILE], id="no file"),
-        pytest.param(COMPLETE._replace(env_file=FoundEnvFile(True, False, ("x",))), [StepName.ENV_FILE], id="changed"),
+        pytest.param(COMPLETE._replace(env_file=FoundEnvFile("e", False, ("x",))), [StepName.ENV_FILE], id="changed"),
         pytest.param(
             COMPLETE._replace(archive=None), [StepName.ARCHIVE, StepName.UPDATE, StepName.INSTANCE], id="no archive"
         ),
@@ -167,11 +167,11 @@ def test_other_archive(version: str, text: str) -> None:
     ("env_file", "text"),
     [
         (FoundEnvFile(), "pushed for the first time"),
-        (FoundEnvFile(True, False, None), "pushed over one that cannot be read"),
-        (FoundEnvFile(True, False, ("a",)), "pushed: 1 change"),
-        (FoundEnvFile(True, False, ("a", "b")), "pushed: 2 changes"),
-        (FoundEnvFile(True, False, ()), "pushed: the same, written differently"),
-        (FoundEnvFile(True, True, ()), "pushed"),
+        (FoundEnvFile("e", False, None), "pushed over one that cannot be read"),
+        (FoundEnvFile("e", False, ("a",)), "pushed: 1 change"),
+        (FoundEnvFile("e", False, ("a", "b")), "pushed: 2 changes"),
+        (FoundEnvFile("e", False, ()), "pushed: the same, written differently"),
+        (FoundEnvFile("e", True, ()), "pushed"),
     ],
 )
 def test_about_the_file(env_file: FoundEnvFile, text: str) -> None:
@@ -183,7 +183,7 @@ def test_about_the_file(env_file: FoundEnvFile, text: str) -> None:
 
 def test_commands_for_what_is_left() -> None:
     """By hand, too, only what is left is done, on the objects that are there."""
-    found = COMPLETE._replace(env_file=FoundEnvFile(True, False, ("x",)))
+    found = COMPLETE._replace(env_file=FoundEnvFile("e", False, ("x",)))
     plan = init_plan.make(WANTED, found, TEMPLATE, "1.0")
     commands = list(init_commands.by_hand(WANTED, STACK, plan, CommandPlace("eu-central-1", "my profile")))
     assert commands == ["ecsauth push ecs.config s3://b/prod/ecs.config --region eu-central-1 --profile 'my profile'"]

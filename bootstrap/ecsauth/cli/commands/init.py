@@ -179,6 +179,7 @@ class _Run:
         self.has_begun = bool(plan.left)
         self._deployment.stack, self._deployment.registered = found.stack, found.registered
         self._deployment.archive = None if plan.has(init_plan.StepName.ARCHIVE) else found.archive
+        self._deployment.planned_etag = found.env_file.etag
         with progress.waiting("setting up the account"):
             self._deployment.carry_out(plan, self._new, lambda: archive.built(self._arguments))
         return self._end(plan)
