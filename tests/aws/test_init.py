@@ -11,7 +11,7 @@ import pytest
 from cloud_account import ADMINISTRATOR, CloudAccount
 from program import Ended, run_here
 from pushing import CHANGED, FILE, Meanwhile
-from s3_server import ACCOUNT
+from s3_server import ACCOUNT, REGION
 from stand_in_cloudformation import StackFailure
 
 if TYPE_CHECKING:
@@ -52,8 +52,9 @@ def account(s3_server: S3Server, tmp_path: Path) -> Iterator[CloudAccount]:
 
 
 @pytest.fixture
-def desk(account: CloudAccount, tmp_path: Path) -> Desk:
+def desk(account: CloudAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Sit down at the administrator's desk."""
+    monkeypatch.chdir(tmp_path)
     return Desk(account, tmp_path / "ecs.config")
 
 
@@ -93,6 +94,26 @@ def test_next_commands_work(desk: Desk) -> None:
         assert done.status == 0, done.err
     stored = desk.account.server.s3.get_object(Bucket=desk.account.outputs["BucketName"], Key="prod/ecs.config")
     assert stored["Body"].read() == FILE
+
+
+def test_the_environment_has_a_name(desk: Desk) -> None:
+    """`ecsauth.toml` gets the environment by its prefix, and the next commands take the name."""
+    done = desk.make()
+    assert f"ecsauth push {desk.path} prod\n" in done.err
+    shown = run_here("env", "prod", "--format", "json", env=desk.env)
+    (entry,) = shown.document["environments"]
+    outputs = desk.account.outputs
+    assert (entry["uri"], entry["kms_key"], entry["region"]) == (outputs["EnvFileUri"], outputs["KeyArn"], REGION)
+    assert "wrote [env.prod]" not in desk.make().err
+
+
+def test_the_name_of_another_environment(desk: Desk) -> None:
+    """An entry of the same name for another object stays, and the next commands take the S3 URI."""
+    (desk.path.parent / "ecsauth.toml").write_text('[env.prod]\nuri = "s3://other/prod/ecs.config"\n')
+    done = desk.make()
+    assert done.status == 0, done.err
+    assert "is for s3://other/prod/ecs.config: it stays as it is" in done.err
+    assert f"ecsauth push {desk.path} {desk.account.outputs['EnvFileUri']} --bucket-owner" in done.err
 
 
 def test_without_subnets_no_instance(desk: Desk) -> None:

@@ -60,8 +60,9 @@ def account(s3_server: S3Server, tmp_path: Path) -> Iterator[CloudAccount]:
 
 
 @pytest.fixture
-def words(account: CloudAccount, tmp_path: Path) -> tuple[str, ...]:
+def words(account: CloudAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     """Give the command line, with a good file."""
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / "ecs.config"
     path.write_bytes(FILE)
     return ("init", str(path), "--administrator", ADMINISTRATOR, "--subnets", account.subnets, "--no-compile")

@@ -93,10 +93,15 @@ class NextCommand(NamedTuple):
     command: str
 
 
-def after(file: str, stack: DeployedStack, version_id: str, place: CommandPlace) -> tuple[NextCommand, ...]:
-    """Return the commands to push a change, to look, and to return to this version of the env-file."""
-    uri = stack.outputs["EnvFileUri"]
-    trust = f" --bucket-owner {stack.outputs['BucketOwner']}{place.options}"
+def after(
+    file: str, stack: DeployedStack, version_id: str, place: CommandPlace, name: Optional[str] = None
+) -> tuple[NextCommand, ...]:
+    """Return the commands to push a change, to look, and to return to this version of the env-file.
+
+    `name` is that of the environment in `ecsauth.toml`, which has the options.
+    """
+    uri = name or stack.outputs["EnvFileUri"]
+    trust = "" if name else f" --bucket-owner {stack.outputs['BucketOwner']}{place.options}"
     operator = stack.parameters.get("OperatorArn")
     attach = attachment(stack.outputs["OperatorPolicyArn"], operator) + place.options if operator else ""
     return (

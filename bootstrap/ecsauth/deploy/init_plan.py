@@ -285,5 +285,6 @@ def _notes(wanted: WantedEnvironment, found: FoundAccount) -> tuple[str, ...]:
     return (
         _COSTS if grouped else _COSTS_WITHOUT_GROUP,
         f"administrator: {administrator} keeps bucket and key; pushes: {pushes}; reads: the role of the instances",
+        "at the end the environment gets a name in ecsauth.toml, unless it has one",
         *(() if grouped else ("no instance is made: give --subnets for an Auto Scaling group",)),
     )

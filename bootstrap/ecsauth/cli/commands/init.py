@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ecsauth import __version__, aws_names, envfile
 from ecsauth.check import approve
-from ecsauth.cli import console, init_account, options, progress
+from ecsauth.cli import console, init_account, init_environment, options, progress
 from ecsauth.cli.authored import from_dialect
 from ecsauth.cli.commands import archive
 from ecsauth.cli.init_progress import InitProgress
@@ -181,7 +181,7 @@ class _Run:
         self._deployment.archive = None if plan.has(init_plan.StepName.ARCHIVE) else found.archive
         self._deployment.planned_etag = found.env_file.etag
         with progress.waiting("setting up the account"):
-            self._deployment.carry_out(plan, self._new, lambda: archive.built(self._arguments))
+            self._deployment.carry_out(plan, self._new, lambda: archive.carried_or_built(self._arguments)[0])
         return self._end(plan)
 
     def _plan(self) -> tuple[FoundAccount, InitPlan]:
@@ -237,7 +237,8 @@ class _Run:
         stack = self._deployment.stack
         if stack is None:  # the plan has made one
             raise AssertionError
-        following = init_commands.after(self._arguments.file, stack, self._version(stack), self._place)
+        version, name = self._version(stack), init_environment.remember(stack, self._place)
+        following = init_commands.after(self._arguments.file, stack, version, self._place, name)
         if self._is_text:
             show_next(self._wanted.stack, self._deployment.registered, following, made=bool(plan.left))
         else:
