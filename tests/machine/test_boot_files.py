@@ -185,14 +185,14 @@ def link_as_place(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (open_place, "can be written by others than its owner"),
-        (open_state_place, "can be written by others than its owner"),
+        (open_place, "is writable for other users"),
+        (open_state_place, "is writable for other users"),
         (foreign_place, "belongs to another user"),
         (foreign_file, "belongs to another user"),
         (link, "is a symbolic link"),
         (directory, "is not a plain file"),
         (pipe, "is not a plain file"),
-        (link_as_place, "can be written by others than its owner"),
+        (link_as_place, "is writable for other users"),
     ],
 )
 def test_unsafe_place(booted: Machine, spoil: Callable[[Machine], None], message: str) -> None:

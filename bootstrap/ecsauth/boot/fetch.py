@@ -126,10 +126,10 @@ class Intake:
         self._lap("fetch")
         if fetched is not None:
             if edited and state.installed is not None and state.in_progress is None:
-                self._warn(f"{self._demand.env_file} is not as ecsauth left it: it is replaced")
+                self._warn(f"{self._demand.env_file} was changed after ecsauth installed it: boot replaces it")
             return self._accept(fetched, source, state)
         if known is None or present is None:
-            raise DeniedError("S3 answered that the object has not changed, but was not asked that")
+            raise DeniedError("S3 answered an unconditional request with 304 Not Modified")
         return Accepted(known, present, source, is_new=False)
 
     def _identify(self, deadline: Deadline) -> Identity:
@@ -157,9 +157,9 @@ class Intake:
         doubts = trust.distrust(fetched.facts, pins, _predecessor(state, uri))
         if doubts:
             reasons = "; ".join(doubt.reason for doubt in doubts)
-            raise DeniedError(f"{uri} is not to be trusted: {reasons}", *(doubt.hint for doubt in doubts))
+            raise DeniedError(f"{uri} failed the verification: {reasons}", *(doubt.hint for doubt in doubts))
         if fetched.facts.checksum is None:
-            self._warn(f"{uri} carries no checksum that can be verified here: push it again to give it one")
+            self._warn(f"{uri} has no checksum that can be verified here: push it again to add one")
         data = SecretBytes(overrides.apply(fetched.body, self._demand.settings))
         findings = approve(data, str(uri))
         self._lap("check")

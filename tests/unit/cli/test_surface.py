@@ -148,7 +148,7 @@ def test_help_command(arguments: tuple[str, ...], same: tuple[str, ...]) -> None
         (("archive", SECRET), "unknown command (choose from build, publish)"),
         (("push", "x"), "ecsauth push has no subcommands"),
         (("iam", "instance-role", SECRET), "ecsauth iam instance-role has no subcommands"),
-        (("A999",), "there is no rule of that code"),
+        (("A999",), "no rule has this code"),
         ((SECRET,), "unknown command"),
     ],
     ids=" ".join,
@@ -256,7 +256,7 @@ def test_usage_faults(arguments: list[str], reason: str, capsys: pytest.CaptureF
     ("arguments", "reason"),
     [
         pytest.param(
-            [*BOOT, "--set", f"ECS_ENGINE_AUTH_DATA={SECRET}"], "does not take ECS_ENGINE_AUTH_DATA", id="auth"
+            [*BOOT, "--set", f"ECS_ENGINE_AUTH_DATA={SECRET}"], "must not have ECS_ENGINE_AUTH_DATA", id="auth"
         ),
         pytest.param([*BOOT, "--set", SECRET], "NAME=VALUE", id="no assignment"),
         pytest.param([*BOOT, "--set", f"A={SECRET}\n"], "--set A", id="more than a line"),
