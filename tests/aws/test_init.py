@@ -452,7 +452,7 @@ def test_a_push_since_the_plan(desk: Desk) -> None:
     desk.path.write_bytes(CHANGED)
     done = desk.make()
     assert done.status == 9, done.err
-    assert "somebody else has changed it since the plan" in done.err
+    assert "another push changed it since the plan" in done.err
     assert s3.get_object(Bucket=bucket, Key="prod/ecs.config")["Body"].read() == b"ECS_CLUSTER=prod\n"
 
 

@@ -62,7 +62,7 @@ def _refused(fault: ClientError, what: Attempt) -> EcsauthError:
         return foreign(what)
     if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnreachableError(
-            f"cannot {what}: {service.name} asks to come back later ({code or status})", "run the same command again"
+            f"cannot {what}: {service.name} asks for a later retry ({code or status})", "run the same command again"
         )
     if code in _AS_S3:
         is_late = code in ("SignatureDoesNotMatch", "InvalidSignatureException") and "expired" in said

@@ -66,7 +66,7 @@ class Deployment:
         def look() -> Optional[DeployedStack]:
             stack = self._account.stacks.find(name)
             if stack is None:
-                raise ConflictError(f"stack {self._wanted.stack} was deleted meanwhile", "look at who deleted it")
+                raise ConflictError(f"stack {self._wanted.stack} was deleted meanwhile", "find out who deleted it")
             self._progress.wait(stack.status)
             return None if stack.condition is StackCondition.BUSY else stack
 
@@ -113,7 +113,7 @@ class Deployment:
         report = push(new, self._as_planned(uri, stack), self._account.services(stack))
         if report.version is None:
             raise ConflictError(
-                f"cannot push {uri}: somebody else has changed it since the plan", f"{_AGAIN}, and look at the new plan"
+                f"cannot push {uri}: another push changed it since the plan", f"{_AGAIN}, and look at the new plan"
             )
         version = report.version.facts.version_id
         for warning in report.warnings():

@@ -210,7 +210,7 @@ class _Run:
             console.warn(message)
             return
         raise DeniedError(
-            message, "let somebody allow these actions", "if the simulation is wrong, give --ignore-rights"
+            message, "have these actions allowed in IAM", "if the simulation is wrong, give --ignore-rights"
         )
 
     def _is_confirmed(self) -> bool:
