@@ -90,6 +90,10 @@ class DeniedError(EcsauthError):
     exit_code = ExitCode.DENIED
 
 
+class AbsentError(DeniedError):
+    """Something that the command line names does not exist, although it could be looked for."""
+
+
 class NotYetError(DeniedError):
     """A denial that may be transient, for example a role that is not ready: retry until the deadline."""
 
