@@ -169,7 +169,7 @@ def _previous(seen: Observed) -> Iterator[Topic]:
     """Tell which other versions have bytes on this disk: a credential that was revoked may be in them."""
     pre_image = instance_report.pre_image(seen.state, seen.on_disk) if seen.state is not None else None
     found = [f"the previous env-file, version {pre_image}"] if pre_image is not None else []
-    found += ["the env-file from before ecsauth"] if seen.on_disk.backup else []
+    found += ["the env-file that the first boot replaced"] if seen.on_disk.backup else []
     if found:
         yield Topic("on-disk", f"{' and '.join(found)}: boot --forget-previous removes it")
 
