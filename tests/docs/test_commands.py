@@ -32,6 +32,7 @@ NOT_REPLAYED = {
     r"git clone \S+": "needs the network",
     r"packer (init|build) .*": "needs Packer and an account; other tests run the script in it",
     r"aws imagebuilder .*": "needs an account; other tests run the lines of the component",
+    r"ecsauth init .*": "waits for an instance; other tests have a stand-in",
     r"docker (logs|ps|inspect) .*": "needs the agent",
     r"systemctl .*|journalctl .*": "needs systemd",
     r"aws autoscaling .*|    --lifecycle-transition .*": "needs an Auto Scaling group; another test has a stand-in",
@@ -84,14 +85,14 @@ def test_blocks_say_what_they_are(name: str) -> None:
 
 
 def test_files_are_those_that_the_page_lists(desk: Desk) -> None:
-    """After a change of the file the instance has the files of the README, with their modes, and no others."""
+    """After a change of the file the instance has the files of docs/boot.md, with their modes, and no others."""
     boot = f"ecsauth boot s3://{BUCKET}/k --kms-key {KEY}"
     desk.type("install -m 600 /dev/null /etc/ecs/ecs.config && echo ECS_CLUSTER=before > /etc/ecs/ecs.config")
     desk.type(f"ecsauth push ecs.config s3://{BUCKET}/k && {boot}")
     _, found = desk.type(
         "find /etc/ecs /var/lib/ecsauth -type f -printf '%p 0%m\n' -o -name ecsauth -printf '%p/ 0%m\n'"
     )
-    listed = [cells[:2] for cells in table("README.md", "## Files on the instance")]
+    listed = [cells[:2] for cells in table("docs/boot.md", "## Files on the instance")]
     # The gate and the units are systemd's to read; the tests of instances look at them.
     own = [(path, mode) for path, mode in listed if not path.startswith("`/etc/systemd/")]
     assert sorted(found) == sorted(f"{path.strip('`')} {mode}" for path, mode in own)
