@@ -29,8 +29,8 @@ FOREIGN_OPTIONS = {
     *("--env-file", "--all", "--tail", "--long", "--filter", "--markdown", "--python", "--now"),
     # Of scripts/test and scripts/mutate, and of pytest here.
     *("--quick", "--own-host", "--seed"),
-    # Of scripts/bench.
-    "--write",
+    # Of scripts/bench, and of the scripts that write documents.
+    *("--write", "--check"),
 }
 
 
