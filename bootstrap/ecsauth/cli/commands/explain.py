@@ -25,7 +25,7 @@ _CUT = "…"
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("code", metavar="CODE", nargs="?", help="the code that check prints with a finding")
+    parser.add_argument("code", metavar="CODE", nargs="?", help="code of a finding, as check prints it")
     options.add_format(parser)
 
 
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         return ExitCode.OK
     rule = rules.find(arguments.code)
     if rule is None:
-        raise UsageError("there is no rule of that code", "ecsauth explain lists all rules")
+        raise UsageError("no rule has this code", "ecsauth explain")
     if arguments.format == "json":
         console.show(_document(rule))
     else:
@@ -59,8 +59,8 @@ def _page(rule: Rule) -> str:
     style = console.style(sys.stdout)
     width = style.width - len(_INDENT)
     parts = [
-        ("What happens", console.wrapped(rule.consequence, width)),
-        ("What to do", console.instructions(rule.fix, width)),
+        ("Consequence", console.wrapped(rule.consequence, width)),
+        ("Fix", console.instructions(rule.fix, width)),
         ("Before", _example(rule.before)),
         ("After", _example(rule.after)),
         ("Source", console.wrapped(rule.source, width)),
@@ -77,5 +77,5 @@ def _example(text: str) -> list[str]:
     raw = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     lines = [printable(line) for line in raw.removesuffix("\n").split("\n")]
     if len(lines) > _MOST_LINES:
-        lines = [*lines[:2], f"{_CUT} {len(lines) - 3} more lines like this", lines[-1]]
+        lines = [*lines[:2], f"{_CUT} {len(lines) - 3} more lines", lines[-1]]
     return [line if len(line) <= _LONGEST_LINE else line[:60] + _CUT + line[-10:] for line in lines]
