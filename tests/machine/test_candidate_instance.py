@@ -79,7 +79,7 @@ def test_a_staged_rollout(fleet: Fleet) -> None:
     assert "ahead since" in said(one, units.REFRESH)
     assert_agent_has(one, SECOND)
 
-    two.agent_behaves("exit=1")
+    two.agent_behaves("only-if=second-password", "exit=5")
     assert as_persisted(two, "--candidate", version).status == LAUNCH
     two.agent_behaves()
     assert recorded(two, "rejected") == version
