@@ -46,5 +46,6 @@ def _validator(name: str) -> Any:
     from jsonschema import Draft202012Validator
     from referencing import Registry, Resource
 
-    parts: Registry[Any] = Registry().with_resource(COMMON + ".json", Resource.from_contents(schemas()[COMMON]))
+    named = [(f"{other}.json", Resource.from_contents(schemas()[other])) for other in (COMMON, "report")]
+    parts: Registry[Any] = Registry().with_resources(named)
     return Draft202012Validator(schemas()[name], registry=parts)
