@@ -210,7 +210,7 @@ def test_instance(fleet: Fleet) -> None:
 
 @pytest.mark.parametrize("who", COMMANDS)
 def test_commands(fleet: Fleet, who: str) -> None:
-    """What becomes of each command is what the table of docs/access.md says; who may not put changes nothing."""
+    """What becomes of each command is what the table of docs/security.md says; who may not put changes nothing."""
     for content in (FIRST, SECOND):
         fleet.lay(PROD, content)
     standing = fleet.versions()

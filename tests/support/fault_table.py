@@ -1,7 +1,7 @@
 """What can go wrong between an instance, S3 and the metadata service, and what `boot` makes of each: one table.
 
 `tests/machine/test_boot_faults.py` makes each row happen to the whole program; `tests/docs/test_fault_table.py` holds
-the table of docs/operations.md against the rows.
+the tables of docs/runbook.md against the rows.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ Happening = Callable[[World], "contextlib.AbstractContextManager[dict[str, str]]
 class Next(str, Enum):
     """What the instance does next, in the words of the page; what is told at once says nothing of it."""
 
-    UNTIL_DEADLINE = "tried again until `--deadline`"
-    SOME_SECONDS = "tried again for some seconds"
+    UNTIL_DEADLINE = "until the deadline"
+    SOME_SECONDS = "some seconds"
     AT_ONCE = ""
 
 

@@ -1,6 +1,6 @@
 """Signed requests to S3 from an instance, with the standard library alone.
 
-A boot needs only one GetObject, so it does not load the SDK. docs/trust.md says how this code is verified.
+A boot needs only one GetObject, so it does not load the SDK. docs/security.md says how this code is verified.
 """
 
 from __future__ import annotations
