@@ -34,6 +34,11 @@ NOT_REPLAYED = {
     r"packer (init|build) .*": "needs Packer and an account; other tests run the script in it",
     r"aws imagebuilder .*": "needs an account; other tests run the lines of the component",
     r"ecsauth init .*": "waits for an instance; other tests have a stand-in",
+    r"ecsauth fleet .*": "needs instances under Systems Manager; other tests have a stand-in",
+    r"(ecsauth iam stack -o stack.yaml|aws (cloudformation deploy|sns subscribe|ec2 create-tags) .*)": (
+        "needs an account; another test deploys the stack"
+    ),
+    r"aws (s3api delete-object|ssm create-activation) .*": "deletes for good, or needs Systems Manager",
     r"docker (logs|ps|inspect) .*": "needs the agent",
     r"docker (build|run) .*": "needs a base image; another test builds one and the image on it",
     r"systemctl .*|journalctl .*": "needs systemd",
