@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-HINT = "install ecsauth with pip, where it is needed"
+HINT = "install ecsauth with pip on the machine of the operator"
 
 
 def is_running() -> bool:
@@ -12,4 +12,4 @@ def is_running() -> bool:
 
 def lack(name: str) -> str:
     """Return the message that a command or a module is not in the boot archive."""
-    return f"this is the boot archive, which has what an instance needs: {name} is not in it"
+    return f"{name} is not in the boot archive, which contains only what an instance needs"

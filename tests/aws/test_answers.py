@@ -36,8 +36,8 @@ FACTS = ("Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT", 'ETag: "0"', f"x-amz-ch
 # Far above what is read of any answer, with what sockets hold; far below what these answers would come to.
 MOST_SENT = 16 * 1024 * 1024
 BROKE = "the connection broke"
-FOREIGN = "what answers is not S3"
-ALTERED = "what arrived does not fit its checksum"
+FOREIGN = "the answer is not from S3"
+ALTERED = "the received data does not match its checksum"
 
 
 class RawServer(LoopbackServer):
@@ -208,7 +208,7 @@ ANSWERS = [
     Case(
         "namespace",
         of(whole("404 Not Found", b'<a:Error xmlns:a="urn:a"><a:Code>NoSuchKey</a:Code></a:Error>')),
-        "there is no such object",
+        "the object does not exist",
         DeniedError,
     ),
     Case("deep document", of(whole("400 Bad Request", b"<a>" * 20_000)), "S3 answers 400 (Bad Request)", DeniedError),
@@ -275,7 +275,7 @@ def test_clock_is_put_right(seconds: int) -> None:
         assert asked(server.url, warnings) is not None
     (warning,) = warnings
     assert warning.startswith("this machine's clock is wrong by 3")
-    assert warning.endswith(f"{'behind' if seconds > 0 else 'ahead'}: S3 was asked by its own clock; start chronyd")
+    assert warning.endswith(f"{'behind' if seconds > 0 else 'ahead'}: the request was signed with the time of S3; start chronyd")
 
 
 def test_clock_after_a_region() -> None:

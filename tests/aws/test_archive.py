@@ -45,7 +45,7 @@ def test_publish(operator: Operator) -> None:
     (version,) = operator.bucket.versions(KEY)
     assert (done.status, done.out) == (0, f"{SHA256}\n")
     assert f"published {URI}, version {version}, encrypted with {operator.bucket.kms_key}" in done.err
-    assert "ecsauth 0.1.0, compiled for Python 3.9, 3.11, runs from sources on all others from 3.9 on\n" in done.err
+    assert "ecsauth 0.1.0, compiled for Python 3.9, 3.11, runs from source on other versions from 3.9\n" in done.err
     assert operator.bucket.get(KEY) == ARCHIVE
     expected = {
         "content-type": "application/octet-stream",
@@ -63,7 +63,7 @@ def test_publish_the_same_again(operator: Operator) -> None:
     operator.proxy.requests.clear()
     done = publish(operator)
     assert (done.status, done.out) == (0, f"{SHA256}\n")
-    assert f"nothing to do, this is already {URI}" in done.err
+    assert f"nothing to do, already in S3: {URI}" in done.err
     assert "PutObject" not in operator.proxy.operations
     assert len(operator.bucket.versions(KEY)) == 1
 
@@ -92,7 +92,7 @@ def test_what_else_is_there(operator: Operator, content: bytes, fault: faults.Fa
         operator.proxy.inject(fault, operation="GetObject")
     done = publish(operator)
     assert (done.status, done.out) == (2, "")
-    assert f"{URI} is something else than a boot archive: nothing was put in its place" in done.err
+    assert f"{URI} is not a boot archive: nothing was uploaded" in done.err
     assert operator.bucket.get(KEY) == content
 
 
@@ -111,7 +111,7 @@ def test_push_over_an_archive(operator: Operator) -> None:
     operator.path.write_bytes(FILE)
     done = operator.run("--kms-key", operator.bucket.kms_key, uri=URI)
     assert done.status == 2
-    assert f"{URI} is a boot archive: nothing was put in its place" in done.err
+    assert f"{URI} is a boot archive: nothing was uploaded" in done.err
     assert f"ecsauth rollback {URI} VERSION" in done.err
     assert operator.bucket.get(KEY) == ARCHIVE
     assert run_here("rollback", URI, before, env=operator.env).status == 0
@@ -134,7 +134,7 @@ def test_dry_run(operator: Operator) -> None:
     """A dry run puts nothing and tells no SHA-256 of what is not there."""
     done = publish(operator, ARCHIVE, "--dry-run")
     assert (done.status, done.out) == (0, "")
-    assert f"nothing was put into {URI}: this was a dry run" in done.err
+    assert f"nothing was uploaded to {URI}: this was a dry run" in done.err
     document = publish(operator, ARCHIVE, "--dry-run", "--format=json").document
     assert (document["dry_run"], document["published"], document["object"]) == (True, False, None)
     assert not operator.bucket.versions(KEY)
@@ -271,7 +271,7 @@ def test_what_is_no_archive(operator: Operator, content: bytes, reason: str) -> 
             "No such file",
             "hint: build one: ecsauth archive build -o ",
         ),
-        ("", "is a directory", "name the file in it: --file "),
+        ("", "is a directory", "give a file in it: --file "),
     ],
 )
 def test_no_file(operator: Operator, tmp_path: Path, name: str, said: str, hint: str) -> None:
@@ -308,8 +308,8 @@ def test_build_and_publish_the_same_again(operator: Operator) -> None:
     options = ("--no-compile", "--kms-key", operator.bucket.kms_key)
     first, second = (run_here("archive", "publish", URI, *options, env=operator.env) for _ in range(2))
     assert (first.status, second.status, first.out) == (0, 0, second.out)
-    assert f"nothing to do, this is already {URI}" in second.err
-    assert "ecsauth 0.1.0, compiled for no Python, runs from sources on all from 3.9 on\n" in second.err
+    assert f"nothing to do, already in S3: {URI}" in second.err
+    assert "ecsauth 0.1.0, not compiled, runs from source on Python 3.9 and later\n" in second.err
     assert len(operator.bucket.versions(KEY)) == 1
 
 

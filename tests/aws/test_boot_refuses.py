@@ -110,8 +110,8 @@ AT_ONCE = ("--deadline=1",)
 PATIENCE_S = 30.0
 UNENCRYPTED = faults.Headers({ENCRYPTION: None, KEY_NAME: None})
 REFUSED = [
-    Bad("deleted", deleted, 4, "there is no such object", whole=True),
-    Bad("absent", broken(faults.NO_SUCH_KEY), 4, "there is no such object"),
+    Bad("deleted", deleted, 4, "the object does not exist", whole=True),
+    Bad("absent", broken(faults.NO_SUCH_KEY), 4, "the object does not exist"),
     Bad("no bucket", broken(faults.NO_SUCH_BUCKET), 4, "the bucket does not exist"),
     Bad("denied", broken(faults.ACCESS_DENIED), 4, "hint: the object may not exist: without s3:ListBucket", TRIED),
     Bad("KMS denied", broken(faults.kms_denied(KMS_KEY)), 4, "KMS denies the use of the key", TRIED),
@@ -136,7 +136,7 @@ REFUSED = [
     Bad("older", broken(faults.Headers({"Last-Modified": LONG_AGO})), 4, "it is older than the installed one"),
     Bad("another version", pinned, 4, "S3 answered with version another, not with the one asked for"),
     Bad("304 unasked", broken(faults.NOT_MODIFIED), 4, "S3 answers 304", ("--force",)),
-    Bad("altered", broken(faults.AlteredBody()), 4, "what arrived does not fit its checksum", TRIED),
+    Bad("altered", broken(faults.AlteredBody()), 4, "the received data does not match its checksum", TRIED),
     Bad("cut", broken(faults.CutBody(40)), 5, "the connection broke", TRIED, whole=True),
     Bad("reset", broken(faults.Reset()), 5, "the connection broke", TRIED),
     Bad("hanging", broken(faults.Hang()), 5, "no complete answer within", CUT_OFF, whole=True),

@@ -60,7 +60,7 @@ def test_written_differently(operator: Operator) -> None:
     operator.path.write_bytes(FILE)
     done = diff(operator, str(operator.path), "-", stdin=b"# canary\n" + FILE)
     assert (done.status, done.out) == (3, "")
-    assert "are written differently, and say the same to docker" in done.err
+    assert "differ in their text, but docker reads the same variables" in done.err
 
 
 @pytest.mark.parametrize(("new", "same"), [(FILE, True), (CHANGED, False)])

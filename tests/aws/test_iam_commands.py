@@ -151,8 +151,8 @@ def test_the_auditors_history(account: Account) -> None:
     account.give("auditor")
     done = account.run("history", URI)
     assert done.status == 0
-    assert [line.rpartition("  ")[2] for line in done.out.splitlines()] == ["current", "not known who"]
-    assert done.out.count("not known who") == 2
+    assert [line.rpartition("  ")[2] for line in done.out.splitlines()] == ["current", "author unknown"]
+    assert done.out.count("author unknown") == 2
     refused = (("pull", URI), ("diff", URI, str(account.path)), ("rollback", URI, account.versions()[1]))
     assert [account.run(*command).status for command in refused] == [4, 4, 4]
     assert account.push(FILE).status == 4

@@ -179,7 +179,7 @@ def test_no_such_profile(instance: Instance, live_in: Live, *, profiles: bool) -
     live_in({**instance.env, **ENVIRONMENT})
     found = instance.fault()
     assert type(found) is UsageError
-    assert "there is no such profile" in found.message
+    assert "the profile does not exist" in found.message
     assert instance.signers == []
 
 

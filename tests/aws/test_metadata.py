@@ -94,7 +94,7 @@ def test_requests_are_bare(instance: StandIn) -> None:
 def test_failures(instance: StandIn, behaviour: Behaviour, fault: type[EcsauthError], said: str) -> None:
     """Silence and a broken service may pass by themselves, a refusal does not; version 1 is tried in no case.
 
-    So it is, too, where somebody asks why there are no credentials.
+    So it is, too, where somebody asks why no credentials found.
     """
     instance.become(behaviour)
     for found in (fault_of(), role_fault_of()):
@@ -128,7 +128,7 @@ def test_role(instance: StandIn) -> None:
             NotYetError,
             "the instance's role is not ready: the metadata service answers AssumeRoleUnauthorizedAccess",
         ),
-        (Behaviour.FOREIGN, UnreachableError, "the instance metadata service gave no role of use"),
+        (Behaviour.FOREIGN, UnreachableError, "the instance metadata service returned an invalid role name"),
     ],
 )
 def test_no_role(instance: StandIn, behaviour: Behaviour, fault: type[EcsauthError], said: str) -> None:
@@ -136,7 +136,7 @@ def test_no_role(instance: StandIn, behaviour: Behaviour, fault: type[EcsauthErr
     instance.become(behaviour)
     found = role_fault_of()
     assert (type(found), found.message) == (fault, said)
-    assert found.hints[-1] == "not on EC2: give --profile, or set the AWS_* variables"
+    assert found.hints[-1] == "outside EC2: give --profile, or set the AWS_* variables"
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_nobody_there(instance: StandIn) -> None:
     with instance.refusing():
         found = fault_of()
     assert type(found) is UnreachableError
-    assert found.message == "the instance metadata service refuses the connection"
-    assert "not on EC2: give --region and --bucket-owner" in found.hints
+    assert found.message == "the instance metadata service refused the connection"
+    assert "outside EC2: give --region and --bucket-owner" in found.hints
 
 
 @pytest.mark.parametrize(

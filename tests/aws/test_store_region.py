@@ -90,7 +90,7 @@ def test_region_is_not_asked_for(store: InstanceStore, bucket: Bucket, s3_proxy:
     found = fault_of(store)
     assert s3_proxy.operations == ["GetObject"]
     assert type(found) is DeniedError
-    assert found.message.endswith("the bucket is elsewhere")
+    assert found.message.endswith("the bucket is in another region")
     assert found.hints == ("give --region REGION, the bucket's region",)
 
 
@@ -125,7 +125,7 @@ def test_operator_who_is_sent_elsewhere_everywhere(
     with pytest.raises(DeniedError) as caught:
         S3VersionStore(OperatorClients(None, region).s3()).read(URI)
     assert s3_proxy.operations == ["GetObject", "HeadBucket"]
-    assert caught.value.message.endswith("the bucket is elsewhere")
+    assert caught.value.message.endswith("the bucket is in another region")
     assert caught.value.hints == ("give --region REGION, the bucket's region",)
 
 

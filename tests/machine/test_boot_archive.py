@@ -416,7 +416,7 @@ def test_profiles(bare_machine: Machine, archive: Path, profile: str, said: str)
     (folder / "config").write_text(f"[profile keys]\n{keys}\n[profile fleet]\nregion = eu-central-1\n{profile}\n")
     done = boot(bare_machine, sys.executable, archive, "--profile=fleet", AWS_CONFIG_FILE=str(folder / "config"))
     assert done.returncode == DENIED, done.stderr
-    assert f"{said} needs the AWS SDK, which is not installed here" in done.stderr
+    assert f"{said} requires the AWS SDK, which is not installed" in done.stderr
     assert bare_machine.proxy.operations == []
 
 
@@ -505,7 +505,7 @@ def test_older_pythons_are_told(archive: Path, tmp_path: Path) -> None:
         done = run(python, archive, "--version", home=tmp_path)
         assert (done.returncode, done.stdout) == (LOCAL, "")
         assert "ecsauth: error: this archive runs on Python 3.9 and later, and this is Python " in done.stderr
-        assert "ecsauth: hint: run it with a later one, as python3.11 -IS FILE\n" in done.stderr
+        assert "ecsauth: hint: run it with a later Python: python3.11 -IS FILE\n" in done.stderr
 
 
 @pytest.mark.parametrize(("mode", "status"), [(0o755, 0), (0o757, LOCAL)])
@@ -617,7 +617,7 @@ def test_replaces_an_archive(tmp_path: Path, mask: int) -> None:
 @pytest.mark.parametrize(
     ("output", "said"),
     [
-        ("built", "is a directory\necsauth: hint: name the file in it: -o "),
+        ("built", "is a directory\necsauth: hint: give a file in it: -o "),
         ("file/ecsauth", "cannot make "),
         ("/dev/null", "/dev/null is not a plain file"),
     ],

@@ -395,8 +395,8 @@ def test_names_that_the_system_refuses(place: Path, name: str) -> None:
     [
         (errno.EACCES, "", True, ()),
         (errno.EPERM, "", True, ()),
-        (errno.EPERM, "name another file", False, ("name another file",)),
-        (errno.EIO, "name another file", False, ()),
+        (errno.EPERM, "give another file", False, ("give another file",)),
+        (errno.EIO, "give another file", False, ()),
     ],
 )
 def test_what_the_system_refuses_comes_with_what_helps(

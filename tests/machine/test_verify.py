@@ -171,7 +171,7 @@ def test_text(basic: DockerRegistry, canary: Canary, tmp_path: Path) -> None:
     assert done.out.splitlines() == [
         f"{basic.host} as bob: wrong-credentials: the registry refuses the user name and password (401)",
         "  consequence: pulls from this registry will fail",
-        "  fix: log in by hand with docker login, then put what works there into the file",
+        "  fix: try the login with docker login, then put the credential that works into the file",
     ]
     assert done.err == ""
 

@@ -39,7 +39,7 @@ def test_recorded_case(comparer: Any, case: dict[str, Any]) -> None:
     assert comparer.disagreement(case) is None
 
 
-_BLANK = "nothing but white space, which leaves the agent without a region"
+_BLANK = "only white space, which leaves the agent without a region"
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_clean_file_takes_one_line() -> None:
     """Nothing wrong is one line for people, and nothing on stdout."""
-    assert _check(CLEAN) == (0, "", "ecsauth: <stdin>: nothing wrong\n")
+    assert _check(CLEAN) == (0, "", "ecsauth: <stdin>: no findings\n")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_target() -> None:
 def test_ignore(codes: tuple[str, ...]) -> None:
     """Warnings and notes can be left out, by one option each or by one for all, in any case."""
     options = [word for code in codes for word in ("--ignore", code)]
-    assert _check(b"ECS_LOGLEVEL=debug\n", *options).err == "ecsauth: <stdin>: nothing wrong\n"
+    assert _check(b"ECS_LOGLEVEL=debug\n", *options).err == "ecsauth: <stdin>: no findings\n"
 
 
 @pytest.mark.parametrize(
@@ -201,18 +201,18 @@ def test_fix_in_place(file: Path) -> None:
         "ecsauth: fixed line 1: ECS_CLUSTER: a byte order mark at the start of the file [F110]\n"
         "ecsauth: fixed line 3: docker.io: a name of Docker Hub that the agent never looks up [A370]\n"
         "ecsauth: wrote ecs.config, 0600\n"
-        "ecsauth: ecs.config: nothing wrong\n"
+        "ecsauth: ecs.config: no findings\n"
     )
     assert file.read_bytes() == HUB.replace(b"docker.io", b"https://index.docker.io/v1/")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [each.name for each in file.parent.iterdir()] == [file.name]
-    assert run_here("check", file.name, env=ENVIRONMENT) == (0, "", "ecsauth: ecs.config: nothing wrong\n")
+    assert run_here("check", file.name, env=ENVIRONMENT) == (0, "", "ecsauth: ecs.config: no findings\n")
 
 
 def test_fix_of_the_form_alone(file: Path) -> None:
     """Where nothing was wrong but the form is another, that is said."""
     file.write_bytes(CLEAN.replace(b'":{"', b'": { "'))
-    assert "fixed the form; it says what it said before\n" in run_here("check", "--fix", file.name, env=ENVIRONMENT).err
+    assert "fixed the form; docker reads the same variables\n" in run_here("check", "--fix", file.name, env=ENVIRONMENT).err
     assert file.read_bytes() == CLEAN
 
 
@@ -221,7 +221,7 @@ def test_fix_leaves_a_canonical_file_alone(file: Path) -> None:
     file.write_bytes(CLEAN)
     before = as_written(file)
     ended = run_here("check", "--fix", file.name, env=ENVIRONMENT)
-    assert ended.err == "ecsauth: ecs.config: nothing to fix\necsauth: ecs.config: nothing wrong\n"
+    assert ended.err == "ecsauth: ecs.config: nothing to fix\necsauth: ecs.config: no findings\n"
     assert as_written(file) == before
 
 
@@ -240,7 +240,7 @@ def test_fix_into_another_file(file: Path) -> None:
     file.write_bytes(HUB)
     other = file.with_name("other.config")
     ended = run_here("check", "--fix", file.name, "-o", other.name, env=ENVIRONMENT)
-    assert ended.err.endswith("ecsauth: wrote other.config, 0600\necsauth: other.config: nothing wrong\n")
+    assert ended.err.endswith("ecsauth: wrote other.config, 0600\necsauth: other.config: no findings\n")
     assert file.read_bytes() == HUB
     assert stat.S_IMODE(other.stat().st_mode) == 0o600
     assert run_here("check", other.name, env=ENVIRONMENT).status == 0
@@ -359,7 +359,7 @@ def test_several_files_are_one_report(services: tuple[str, ...]) -> None:
 def test_several_clean_files_take_one_line(services: tuple[str, ...]) -> None:
     """Nothing wrong in any is said once."""
     ended = run_here("check", services[0], services[0], env=ENVIRONMENT)
-    assert ended == (0, "", "ecsauth: 2 files: nothing wrong\n")
+    assert ended == (0, "", "ecsauth: 2 files: no findings\n")
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_text() -> None:
         {"r.example/1": _entry("bob"), "r.example/2": _entry("al"), "x.example": _entry("eve"), "y.example": {}}
     )
     assert _which(data, "r.example/app", "x.example/app", "y.example/app", "nginx").out == (
-        "r.example/app: random between these\n  r.example/1 as bob\n  r.example/2 as al\n"
+        "r.example/app: one of these, at random\n  r.example/1 as bob\n  r.example/2 as al\n"
         "x.example/app: x.example as eve\n"
         "y.example/app: anonymous, for y.example names no user\n"
         "nginx: anonymous\n"
@@ -153,7 +153,7 @@ def test_text() -> None:
                 "r.example/a/ is the longest prefix",
             ],
         ),
-        ("{", "r.example/x", ["the agent keeps nothing of ECS_ENGINE_AUTH_DATA"]),
+        ("{", "r.example/x", ["the agent ignores ECS_ENGINE_AUTH_DATA"]),
     ],
 )  # fmt: skip
 def test_why(registries: Any, image: str, reasons: list[str]) -> None:

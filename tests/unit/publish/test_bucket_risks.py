@@ -106,6 +106,6 @@ def test_what_may_not_be_seen() -> None:
     """It is said in one line for each reason, and is no risk by itself."""
     unseen = Settings(Unseen.DENIED, Unseen.UNREACHABLE, Unseen.DENIED, [])
     assert risks(unseen, URI) == (
-        "bucket fleet was not looked at (no permission): versioning, policy",
-        "bucket fleet was not looked at (no answer): public access block",
+        "bucket fleet was not checked (no permission): versioning, policy",
+        "bucket fleet was not checked (no answer): public access block",
     )

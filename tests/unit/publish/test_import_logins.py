@@ -111,7 +111,7 @@ def test_order_of_helpers_and_file() -> None:
     assert taken(made) == {"a.example": credential("own"), "c.example": credential("store")}
     assert reasons(made) == {
         "b.example": "docker takes credentials from docker-credential-store only, which has none for it",
-        "d.example": "its entry is empty: Docker Desktop, for one, keeps the credential elsewhere",
+        "d.example": "its entry is empty: the credential is stored elsewhere, for example by Docker Desktop",
     }
     assert [one.helper for one in made.taken] == ["own", "store"]
     assert ("store", "https://a.example") not in keychains.asked
@@ -178,7 +178,7 @@ def test_names_that_no_image_has(key: str) -> None:
     assert [refusal.reason for refusal in made.refusals] == [
         "docker-credential-own has no credential for it"
         if "@r.example" in key
-        else "this is not the name of a registry: no image can have it"
+        else "this is not a registry: no image name can contain it"
     ]
     assert SECRET not in repr(made)
 
@@ -187,7 +187,7 @@ def test_ecr_is_not_even_asked_for() -> None:
     """The helper of ECR would go to AWS for a token that is of no use."""
     keychains = Keychains()
     made = collect({"credHelpers": {"111122223333.dkr.ecr.eu-west-1.amazonaws.com": "ecr-login"}}, keychains=keychains)
-    assert list(reasons(made).values()) == ["ECR gives out logins for 12 hours only"]
+    assert list(reasons(made).values()) == ["ECR logins expire after 12 hours"]
     assert keychains.asked == []
 
 
@@ -199,7 +199,7 @@ def test_helper_for_all_fails() -> None:
 
 def test_registry_that_docker_does_not_know() -> None:
     """A named registry without a login is an error."""
-    with pytest.raises(InvalidError, match=r"docker has no credential for r\.example"):
+    with pytest.raises(InvalidError, match=r"there is no docker login for r\.example"):
         collect({"auths": {"other.example": entry()}}, "r.example")
 
 

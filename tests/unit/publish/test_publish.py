@@ -170,7 +170,7 @@ def test_conflict(operator: Operator, store: MemoryStore, before: list[bytes]) -
     for data in before:
         store.add(data)
     store.meanwhile = lambda: store.add(b"theirs")
-    with pytest.raises(ConflictError, match=r"somebody else changed it first: version v\d, .* without ecsauth"):
+    with pytest.raises(ConflictError, match=r"the object was changed in the meantime: version v\d, .* without ecsauth"):
         operator.push()
     assert store.contents() == [*before, b"theirs"]
 
@@ -206,7 +206,7 @@ def test_named_key(operator: Operator, store: MemoryStore) -> None:
     assert report.version is not None
     assert report.version.facts.kms_key == OTHER_KEY
     assert report.review.warnings() == (
-        f"the KMS key changes from {KEY}: instances that name only that one will refuse the file",
+        f"the KMS key changes from {KEY}: instances that accept only that key will refuse the file",
     )
 
 
@@ -225,7 +225,7 @@ def test_unreadable(operator: Operator, store: MemoryStore) -> None:
     report = operator.push(OLD)
     assert (report.outcome, store.contents()) == (PublishOutcome.PUBLISHED, [OLD, OLD])
     assert report.review.changes() is None
-    assert report.review.warnings() == (f"what is in {URI} now cannot be read, so what changes is not known",)
+    assert report.review.warnings() == (f"what is in {URI} cannot be read: the changes are unknown",)
 
 
 def test_not_encrypted_with_a_key(operator: Operator, store: MemoryStore) -> None:
@@ -257,7 +257,7 @@ def test_edit_conflict(operator: Operator, store: MemoryStore) -> None:
         store.add(b"theirs")
         return NewContent(SecretBytes(data + NEW), "file")
 
-    with pytest.raises(ConflictError, match="somebody else changed it first"):
+    with pytest.raises(ConflictError, match="the object was changed in the meantime"):
         edit(change, operator.request(), operator.services)
     assert store.contents() == [OLD, b"theirs"]
 
@@ -312,7 +312,7 @@ def test_env_file_in_the_place_of_an_archive(operator: Operator, store: MemorySt
 def test_archive_that_cannot_be_read_back(operator: Operator, store: MemoryStore) -> None:
     """An archive that S3 does not give back is not reported as put."""
     store.is_readable = False
-    with pytest.raises(DeniedError, match="it was put, and is not known to be whole"):
+    with pytest.raises(DeniedError, match="the archive was uploaded, but its content was not verified"):
         operator.push_archive()
 
 

@@ -118,13 +118,13 @@ def test_done(store: Scripted, result: Published) -> None:
         pytest.param(
             Scripted([refusal()], [OTHER]), "first: version version-other, 1970-01-01T00:00:00Z, by arn:you", id="412"
         ),
-        pytest.param(Scripted([refusal()], [None]), "somebody deleted it meanwhile", id="deleted"),
+        pytest.param(Scripted([refusal()], [None]), "it was deleted in the meantime", id="deleted"),
         pytest.param(
             Scripted([refusal()], [OLD]), "refuses the condition If-Match, but it is unchanged", id="unchanged"
         ),
         pytest.param(Scripted([refusal()], [DENIAL]), "too late", id="may not be looked at"),
         pytest.param(
-            Scripted([refusal(busy=True)], [OTHER]), "somebody else changed it first", id="busy, then changed"
+            Scripted([refusal(busy=True)], [OTHER]), "the object was changed in the meantime", id="busy, then changed"
         ),
         pytest.param(Scripted([refusal(busy=True)], [None]), "somebody deleted it", id="busy, then deleted"),
         pytest.param(Scripted([refusal(busy=True)] * 5, [OLD] * 5), "too late", id="busy for ever"),
@@ -154,7 +154,7 @@ def test_other_faults_are_passed_on() -> None:
 def test_over_nothing() -> None:
     """Where nothing was to be replaced, nothing is what may be there when it is tried again."""
     assert published(Scripted([refusal(busy=True), NEW], [None, NEW]), None) == Published(NEW)
-    with pytest.raises(ConflictError, match="somebody else changed it first"):
+    with pytest.raises(ConflictError, match="the object was changed in the meantime"):
         published(Scripted([refusal()], [OTHER]), None)
 
 
@@ -179,8 +179,8 @@ def test_strange_metadata(text: str) -> None:
     ("metadata", "said"),
     [
         (OURS, "by arn:me"),
-        (PushMetadata(nonce=NONCE), "by somebody with ecsauth"),
-        (PushMetadata(), "by somebody without ecsauth"),
+        (PushMetadata(nonce=NONCE), "by ecsauth, author unknown"),
+        (PushMetadata(), "by another program"),
     ],
 )
 def test_authors(metadata: PushMetadata, said: str) -> None:

@@ -137,9 +137,9 @@ def test_texts(text: str, expected: DockerConfig) -> None:
         pytest.param(
             b'{\n "auths": {},\n}', "line 3, column 1: not JSON: a comma before a closing bracket", id="comma"
         ),
-        pytest.param(b'{"auths":{}} {}', "line 1, column 14: not JSON: something after the document", id="more"),
+        pytest.param(b'{"auths":{}} {}', "line 1, column 14: not JSON: text after the end of the document", id="more"),
         pytest.param(b"[" * 20_000, "line 1, column 10001: not JSON: nested too deeply", id="too deep"),
-        pytest.param(f"auth: {SECRET}".encode(), "line 1, column 1: not JSON: no value starts here", id="YAML"),
+        pytest.param(f"auth: {SECRET}".encode(), "line 1, column 1: not JSON: a value is missing here", id="YAML"),
         pytest.param(b"{\n\xff}", "line 2: not UTF-8", id="not UTF-8"),
         pytest.param('{"auths":{}}'.encode("utf-16"), "line 1: not UTF-8", id="UTF-16"),
         pytest.param(b"null", "the document has to be an object, not null", id="null"),

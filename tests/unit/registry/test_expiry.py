@@ -20,7 +20,7 @@ def _jwt(claims: Any) -> str:
 @pytest.mark.parametrize(
     ("registry", "reason"),
     [
-        ("111122223333.dkr.ecr.eu-west-1.amazonaws.com", "ECR gives out logins for 12 hours only"),
+        ("111122223333.dkr.ecr.eu-west-1.amazonaws.com", "ECR logins expire after 12 hours"),
         ("111122223333.dkr.ecr-fips.us-gov-west-1.amazonaws.com", "ECR gives out"),
         ("111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn", "ECR gives out"),
         ("111122223333.dkr-ecr.eu-west-1.on.aws", "ECR gives out"),

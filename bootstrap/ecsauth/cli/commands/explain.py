@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ecsauth.check import rules
 from ecsauth.cli import console, options
 from ecsauth.cli.console import printable
+from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _CUT = "…"
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("code", metavar="CODE", nargs="?", help="the code that check prints with a finding")
+    parser.add_argument("code", metavar="CODE", nargs="?", help="code of a finding (default: list all rules)")
     options.add_format(parser)
 
 
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         return ExitCode.OK
     rule = rules.find(arguments.code)
     if rule is None:
-        raise UsageError("there is no rule of that code", "ecsauth explain lists all rules")
+        raise UsageError("there is no rule with this code", CommandHint("list all rules", "ecsauth", "explain"))
     if arguments.format == "json":
         console.show(_document(rule))
     else:
