@@ -93,7 +93,7 @@ def version_id(text: str) -> str:
     """Return `text` if it is a valid version ID; raise UsageError if it is not."""
     if re.fullmatch(_VERSION_ID, text):
         return text
-    raise UsageError("must be a version ID, as printed by ecsauth history")
+    raise UsageError("must be a version ID, as shown by history")
 
 
 def _is_bucket(name: str) -> bool:

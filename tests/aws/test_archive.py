@@ -152,7 +152,7 @@ def at_terminal(operator: Operator, *options: str) -> PseudoTerminal:
 def test_asked_at_a_terminal(operator: Operator, answer: str, status: int) -> None:
     """What replaces an archive is put after a yes only, and what that means for user data is said before."""
     with at_terminal(operator) as terminal:
-        assert "user data with the SHA-256 of the archive before" in terminal.wait_for(f"put it into {URI}? [y/N] ")
+        assert "user data with the SHA-256 of the previous archive" in terminal.wait_for(f"put it into {URI}? [y/N] ")
         assert operator.bucket.get(KEY) == ARCHIVE
         terminal.type(answer)
         done = terminal.end()
@@ -209,11 +209,11 @@ class OtherWithoutSum(faults.OtherBody):
 @pytest.mark.parametrize(
     ("fault", "status", "reason"),
     [
-        (OtherWithoutSum(OTHER), 4, "S3 gives other bytes back"),
-        (faults.OtherBody(OTHER), 4, "is not known to be whole"),
-        (faults.ACCESS_DENIED, 4, "is not known to be whole"),
+        (OtherWithoutSum(OTHER), 4, "S3 returned different bytes"),
+        (faults.OtherBody(OTHER), 4, "its content was not verified"),
+        (faults.ACCESS_DENIED, 4, "its content was not verified"),
     ],
-    ids=["other bytes", "wrong checksum", "denied"],
+    ids=["different bytes", "wrong checksum", "denied"],
 )
 def test_what_is_not_read_back(operator: Operator, fault: faults.Fault, status: int, reason: str) -> None:
     """Where S3 does not give the bytes back that were put, no SHA-256 is told."""
@@ -229,16 +229,16 @@ DAMAGED = ARCHIVE.replace(bytes(100), b"\x01" * 100, 1)
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "does not start as one"),
-        (ARCHIVE[ARCHIVE.index(b"PK") :], "does not start as one"),
-        (ARCHIVE[:-30], "cannot be read as one"),
-        (DAMAGED, "compiled.xz in it is damaged"),
-        (ARCHIVE[: ARCHIVE.index(b"PK")], "cannot be read as one"),
-        (sample(main="main.py"), "cannot be read as one"),
-        (sample("{}"), "manifest is that of something else"),
-        (sample("[]"), "manifest is that of something else"),
-        (sample("nonsense"), "cannot be read as one"),
-        (sample('{"schema": 3, "ecsauth": "9", "pythons": {}}'), "manifest is that of something else"),
+        (b"", "its first line is not that of a boot archive"),
+        (ARCHIVE[ARCHIVE.index(b"PK") :], "its first line is not that of a boot archive"),
+        (ARCHIVE[:-30], "its content cannot be read"),
+        (DAMAGED, "its member compiled.xz is damaged"),
+        (ARCHIVE[: ARCHIVE.index(b"PK")], "its content cannot be read"),
+        (sample(main="main.py"), "its content cannot be read"),
+        (sample("{}"), "manifest is invalid"),
+        (sample("[]"), "manifest is invalid"),
+        (sample("nonsense"), "its content cannot be read"),
+        (sample('{"schema": 3, "ecsauth": "9", "pythons": {}}'), "manifest is invalid"),
         (sample(filling=boot_archive.LONGEST), "larger than 16 MiB"),
     ],
     ids=[
@@ -318,7 +318,7 @@ def test_a_file_is_built_already(operator: Operator, option: str) -> None:
     """What to compile for cannot be said of a file."""
     done = publish(operator, ARCHIVE, option)
     assert (done.status, done.out) == (2, "")
-    assert "--file names an archive that is built already" in done.err
+    assert "--file is an existing archive" in done.err
     assert not operator.proxy.operations
 
 

@@ -290,7 +290,7 @@ def test_ctrl_c_at_the_question(desk: Desk) -> None:
         (faults.DELETED, 4, "the object was deleted: its newest version is a delete marker"),
         (faults.ACCESS_DENIED, 4, "S3 denies access"),
         (faults.kms_denied("arn:aws:kms:eu-central-1:123456789012:key/k"), 4, "KMS denies the use of the key"),
-        (faults.SLOW_DOWN, 5, "S3 asks to come back later"),
+        (faults.SLOW_DOWN, 5, "S3 is temporarily unavailable"),
     ],
     ids=["absent", "deleted", "S3", "KMS", "slow"],
 )
@@ -321,7 +321,7 @@ def test_no_place_in_memory(desk: Desk, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     done = desk.edit(f'sed -i {CHANGE} "$1"', XDG_RUNTIME_DIR=str(tmp_path / "nowhere"))
     assert done.status == 0
-    assert "warning: there is no place in memory for the file" in done.err
+    assert "warning: no directory in memory is available" in done.err
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("ecsauth-")]
 
 

@@ -54,14 +54,17 @@ Live = Callable[[dict[str, str]], None]
 URI = S3URI("fleet", "ecs.config")
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/k"
 PUSH = ("push it first: ecsauth push FILE s3://fleet/ecs.config",)
-EXPIRED = ("log in again, or set new credentials; on an instance they are renewed automatically", "is the clock right?")
+EXPIRED = (
+    "log in again, or set new credentials; on an instance they are renewed automatically",
+    "check the clock of this machine",
+)
 WHO = ("see which credentials are in use: aws sts get-caller-identity",)
 BUNDLE = ("check AWS_CA_BUNDLE: behind a TLS proxy it must name the CA certificate of the proxy",)
-AGAIN = ("see who changed it, then push again",)
-ROUTE = "is there a route to S3: a gateway endpoint, NAT?"
+AGAIN = ("see who changed it, then push again: ecsauth history s3://fleet/ecs.config",)
+ROUTE = "check the route to S3: a gateway endpoint or NAT"
 POLICY = (
-    "the bucket's policy, or a VPC endpoint's, may deny it: a request without TLS, an address or an endpoint that it "
-    "does not know"
+    "the bucket policy or a VPC endpoint policy may deny the request: no TLS, or a source address or endpoint that it "
+    "does not allow"
 )
 FOUR_CAUSES = (
     "the object may not exist: without s3:ListBucket, S3 returns 403 instead of 404",
@@ -69,8 +72,10 @@ FOUR_CAUSES = (
     "the bucket may belong to another account: check --bucket-owner",
     POLICY,
 )
-LATER = ("run the same command again; if the error persists, see the AWS Health Dashboard for S3 and KMS in this region",)
-OTHER_VERSION = ("list the versions and name another one",)
+LATER = (
+    "run the same command again; if the error persists, see the AWS Health Dashboard for S3 and KMS in this region",
+)
+OTHER_VERSION = ("list the versions and name another one: ecsauth history s3://fleet/ecs.config",)
 BY_POLICY = (POLICY, *(cause for cause in FOUR_CAUSES if cause != POLICY))
 ELSEWHERE = ("it may be deleted, or in another account or region: aws kms describe-key --key-id KEY",)
 SPEC = ("see its KeySpec and KeyUsage: aws kms describe-key --key-id KEY",)
@@ -124,14 +129,24 @@ CASES = [
     ),
     Case(faults.NO_SUCH_KEY, DeniedError, "the object does not exist", PUSH),
     Case(faults.DELETED, DeniedError, "the object was deleted: its newest version is a delete marker", PUSH),
-    Case(faults.NO_SUCH_BUCKET, DeniedError, "the bucket does not exist", ("check the name and the region of the bucket",)),
+    Case(
+        faults.NO_SUCH_BUCKET,
+        DeniedError,
+        "the bucket does not exist",
+        ("check the name and the region of the bucket",),
+    ),
     Case(
         faults.NO_SUCH_VERSION,
         DeniedError,
         "the version does not exist",
         ("list the versions: ecsauth history s3://fleet/ecs.config",),
     ),
-    Case(reply(404, "SomethingNew"), DeniedError, "the object, the version or the bucket does not exist", ("check the S3 URI",)),
+    Case(
+        reply(404, "SomethingNew"),
+        DeniedError,
+        "the object, the version or the bucket does not exist",
+        ("check the S3 URI",),
+    ),
     Case(faults.DELETE_MARKER, DeniedError, "this version is a delete marker: the object was deleted", OTHER_VERSION),
     Case(faults.EXPIRED_TOKEN, UnreachableError, "the credentials have expired", EXPIRED),
     Case(faults.INVALID_ACCESS_KEY, SettlingError, "the access key does not exist", WHO),
@@ -171,7 +186,10 @@ CASES = [
     Case(faults.SLOW_DOWN_KMS, UnreachableError, "S3 is temporarily unavailable (SlowDown)", LATER),
     Case(faults.KMS_THROTTLED, UnreachableError, "S3 is temporarily unavailable (KMS.ThrottlingException)", LATER),
     Case(
-        reply(400, "ThrottlingException"), UnreachableError, "S3 is temporarily unavailable (ThrottlingException)", LATER
+        reply(400, "ThrottlingException"),
+        UnreachableError,
+        "S3 is temporarily unavailable (ThrottlingException)",
+        LATER,
     ),
     Case(reply(429, "TooManyRequests"), UnreachableError, "S3 is temporarily unavailable (TooManyRequests)", LATER),
     Case(reply(400, "RequestTimeout"), UnreachableError, "S3 is temporarily unavailable (RequestTimeout)", LATER),
@@ -297,19 +315,19 @@ def test_clock(refusing: Refusing, offset: int, direction: str) -> None:
     """A wrong clock is told with how wrong it is, by the date of the answer."""
     date = email.utils.formatdate(time.time() + offset, usegmt=True)
     found = refusing.fault_of(faults.Reply(403, "RequestTimeTooSkewed", "of S3", Date=date))
-    told = re.fullmatch(r"cannot get .*: this machine's clock is wrong by (\d+) s, (ahead|behind)", found.message)
+    told = re.fullmatch(r"cannot get .*: the clock of this machine is (\d+) s (ahead|behind)", found.message)
     assert type(found) is DeniedError
     assert told is not None
     assert abs(int(told[1]) - abs(offset)) <= 2
     assert told[2] == direction
-    assert found.hints == ("start chronyd",)
+    assert found.hints == ("synchronize the clock: systemctl restart chronyd",)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Date": "yesterday"}, {"Date": ""}])
 def test_clock_without_a_date(refusing: Refusing, headers: dict[str, str]) -> None:
     """Without a date in the answer only the fact is told."""
     assert refusing.fault_of(faults.Reply(403, "RequestTimeTooSkewed", "of S3", **headers)).message.endswith(
-        "this machine's clock is wrong"
+        "the clock of this machine is wrong"
     )
 
 
@@ -440,14 +458,14 @@ def test_no_tls(fault_with: Fault, s3_proxy: S3Proxy) -> None:
     """What answers without TLS is a denial: it is not S3."""
     found = fault_with(AWS_ENDPOINT_URL=s3_proxy.url.replace("http:", "https:"))
     assert type(found) is DeniedError
-    assert found.message.endswith(": 127.0.0.1 does not speak TLS as it should")
+    assert found.message.endswith(": the TLS handshake with 127.0.0.1 failed")
 
 
 @pytest.mark.parametrize(
     ("reply", "fault", "said"),
     [
         (b"", UnreachableError, "the connection broke"),
-        (b"\x15\x03\x03\x00\x02\x02\x46", DeniedError, "127.0.0.1 does not speak TLS as it should"),
+        (b"\x15\x03\x03\x00\x02\x02\x46", DeniedError, "the TLS handshake with 127.0.0.1 failed"),
     ],
     ids=["end", "protocol version"],
 )

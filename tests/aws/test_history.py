@@ -101,7 +101,7 @@ def test_what_cannot_be_read(operator: Operator, answer: faults.Reply, said: str
     operator.proxy.inject(answer, operation="GetObject")
     done = history(operator, "--diff")
     assert done.status == 0
-    assert done.out.count("  not known: cannot get ") == 2
+    assert done.out.count("  changes unknown: cannot get ") == 2
     assert said in done.out
 
 

@@ -88,9 +88,9 @@ def test_file(tmp_path: Path) -> None:
         (("operator", "--prefix", "prod/*"), "argument --prefix: takes a prefix"),
         (("operator", "--bucket", "*"), "argument --bucket: takes the name of a bucket"),
         (("bucket", *PLACE, "--operator", "*", *PEOPLE), "argument --operator: takes the ARN of one role or user"),
-        (("bucket", *PLACE, *PEOPLE, "--account", "444455556666"), "have to be of one account"),
-        (("stack", "--stack", "fleet"), "filled from options only"),
-        (("stack", "--kms-key", KEY), "the stack makes its own key"),
+        (("bucket", *PLACE, *PEOPLE, "--account", "444455556666"), "must be in one account"),
+        (("stack", "--stack", "fleet"), "takes its values from options"),
+        (("stack", "--kms-key", KEY), "the stack creates its own key"),
         (("everything",), "invalid choice"),
     ],
 )
@@ -158,7 +158,7 @@ def test_help_says_what_each_needs() -> None:
         some, _, last = asked.replace(" and ", ", ").rpartition(", ")
         who = f"{', '.join(names[:-1])} and {names[-1]} need" if len(names) > 1 else f"{names[0]} needs"
         assert f"{who} {some} and {last}" in told
-    assert "instance-role-trust and stack need none" in told
+    assert "instance-role-trust and stack need no values" in told
     assert iam("stack").status == 0
 
 
@@ -317,13 +317,17 @@ _DENIED = "User: arn:aws:iam::123456789012:user/o is not authorized to perform: 
     ("fault", "status", "said"),
     [
         (Refusal("AccessDenied", _DENIED, 403), 4, f"CloudFormation denies access ({_DENIED})"),
-        (Refusal("AccessDenied", _DENIED, 403), 4, "hint: it takes cloudformation:DescribeStacks"),
+        (Refusal("AccessDenied", _DENIED, 403), 4, "hint: cloudformation:DescribeStacks on the stack is required"),
         (Refusal("Throttling", "Rate exceeded"), 5, "CloudFormation is temporarily unavailable (Throttling)"),
         (Refusal("InternalFailure", status=500), 5, "CloudFormation is temporarily unavailable (InternalFailure)"),
         (Refusal("ExpiredToken", status=403), 5, "the credentials have expired"),
         (Refusal("InvalidClientTokenId", status=403), 4, "the access key does not exist"),
         (Refusal("SignatureDoesNotMatch", status=403), 4, "the secret access key does not match the access key"),
-        (Refusal("SignatureDoesNotMatch", "Signature expired: 1 is now earlier than 2", 403), 4, "clock is wrong"),
+        (
+            Refusal("SignatureDoesNotMatch", "Signature expired: 1 is now earlier than 2", 403),
+            4,
+            "the clock of this machine is",
+        ),
         (Refusal("Odd"), 4, "CloudFormation returned Odd"),
     ],
 )

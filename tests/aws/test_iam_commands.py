@@ -156,7 +156,7 @@ def test_the_auditors_history(account: Account) -> None:
     refused = (("pull", URI), ("diff", URI, str(account.path)), ("rollback", URI, account.versions()[1]))
     assert [account.run(*command).status for command in refused] == [4, 4, 4]
     assert account.push(FILE).status == 4
-    assert "not known: cannot get" in account.run("history", URI, "--diff").out
+    assert "changes unknown: cannot get" in account.run("history", URI, "--diff").out
 
 
 def test_the_instances_role_puts_nothing(account: Account) -> None:

@@ -183,7 +183,7 @@ def test_old_tls(ready: Instance, s3_server: S3Server, tmp_path: Path) -> None:
     with S3Proxy(s3_server.url, tls=context) as proxy:
         done = ready.install_here(AWS_ENDPOINT_URL=proxy.url, AWS_CA_BUNDLE=str(made.ca_file))
     assert done.status == 4
-    assert "127.0.0.1 does not speak TLS as it should" in done.err
+    assert "the TLS handshake with 127.0.0.1 failed" in done.err
 
 
 def profile(instance: Instance, file: str, *lines: str) -> None:

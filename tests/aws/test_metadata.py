@@ -143,13 +143,13 @@ def test_no_role(instance: StandIn, behaviour: Behaviour, fault: type[EcsauthErr
     ("document", "fault", "said"),
     [
         (answer(404, b"absent"), NotYetError, "has no credentials yet"),
-        (answer(200, b'{"Code": 5}'), NotYetError, "answers with an error"),
-        (answer(200, b'{"Code": "a secret, quoted"}'), NotYetError, "answers with an error"),
+        (answer(200, b'{"Code": 5}'), NotYetError, "returned an error"),
+        (answer(200, b'{"Code": "a secret, quoted"}'), NotYetError, "returned an error"),
         (answer(401, b""), DeniedError, f"refused GET {ROLE} with 401"),
-        (answer(200, b"<html>sign in</html>"), UnreachableError, "gave no credentials of use"),
-        (answer(200, b"{}"), UnreachableError, "gave no credentials of use"),
-        (answer(200, b"5"), UnreachableError, "gave no credentials of use"),
-        (answer(200, b'{"Code": "Success", "AccessKeyId": "A"}'), UnreachableError, "gave no credentials of use"),
+        (answer(200, b"<html>sign in</html>"), UnreachableError, "returned incomplete credentials"),
+        (answer(200, b"{}"), UnreachableError, "returned incomplete credentials"),
+        (answer(200, b"5"), UnreachableError, "returned incomplete credentials"),
+        (answer(200, b'{"Code": "Success", "AccessKeyId": "A"}'), UnreachableError, "returned incomplete credentials"),
     ],
 )
 def test_other_credentials(lone: Callable[..., None], document: Answer, fault: type[EcsauthError], said: str) -> None:
@@ -193,15 +193,19 @@ def test_nobody_there(instance: StandIn) -> None:
         (answer(404, b"absent"), DeniedError, f"refused GET {DOCUMENT} with 404"),
         (answer(401, b"expired"), DeniedError, f"refused GET {DOCUMENT} with 401"),
         (answer(503, b""), UnreachableError, "failed with 503"),
-        (answer(200, b""), UnreachableError, "gave no identity document"),
-        (answer(200, b"<html>sign in</html>"), UnreachableError, "gave no identity document"),
-        (answer(200, b"\xff\xfe"), UnreachableError, "gave no identity document"),
-        (answer(200, b"[]"), UnreachableError, "gave no identity document"),
-        (answer(200, b'"region"'), UnreachableError, "gave no identity document"),
-        (answer(200, b'{"region": "us-west-2"}'), UnreachableError, "gave no identity document"),
-        (answer(200, b'{"region": null, "accountId": "999999999999"}'), UnreachableError, "gave no identity document"),
-        (answer(200, b"[" * 60_000), UnreachableError, "gave no identity document"),
-        (answer(200, b" " * 100_000), UnreachableError, "gave no identity document"),
+        (answer(200, b""), UnreachableError, "returned no valid identity document"),
+        (answer(200, b"<html>sign in</html>"), UnreachableError, "returned no valid identity document"),
+        (answer(200, b"\xff\xfe"), UnreachableError, "returned no valid identity document"),
+        (answer(200, b"[]"), UnreachableError, "returned no valid identity document"),
+        (answer(200, b'"region"'), UnreachableError, "returned no valid identity document"),
+        (answer(200, b'{"region": "us-west-2"}'), UnreachableError, "returned no valid identity document"),
+        (
+            answer(200, b'{"region": null, "accountId": "999999999999"}'),
+            UnreachableError,
+            "returned no valid identity document",
+        ),
+        (answer(200, b"[" * 60_000), UnreachableError, "returned no valid identity document"),
+        (answer(200, b" " * 100_000), UnreachableError, "returned no valid identity document"),
     ],
 )
 def test_other_documents(lone: Callable[..., None], document: Answer, fault: type[EcsauthError], said: str) -> None:
@@ -221,7 +225,7 @@ def test_other_tokens(lone: Callable[..., None], token: bytes) -> None:
         found = fault_of()
         assert service.paths == ["PUT /latest/api/token"]
     assert type(found) is UnreachableError
-    assert "gave no token of use" in found.message
+    assert "returned an invalid token" in found.message
 
 
 def test_switched_off(instance: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:

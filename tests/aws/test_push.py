@@ -127,7 +127,7 @@ def test_no_default_key(operator: Operator, answer: faults.Fault | None) -> None
     done = operator.run()
     assert done.status == 2
     assert "error: bucket fleet has no default KMS key" in done.err
-    assert "hint: give --kms-key ARN, a customer managed key" in done.err
+    assert "hint: give a customer managed key: --kms-key ARN" in done.err
     assert operator.proxy.operations == ["GetBucketEncryption"]
 
 
@@ -240,7 +240,7 @@ def test_same_in_another_way_is_put(operator: Operator, how: dict[str, str]) -> 
     ("uri", "said"),
     [
         ("s3://fleet/ecs.config?versionId=abc", "give the S3 URI without ?versionId"),
-        ("arn:aws:s3:::fleet/ecs.config", "an ARN is not taken"),
+        ("arn:aws:s3:::fleet/ecs.config", "an ARN is not supported"),
         ("s3://fleet", "no valid key"),
         ("fleet/ecs.config", "this is not an S3 URI"),
     ],

@@ -72,8 +72,8 @@ def test_over_a_deleted_object(operator: Operator) -> None:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ({"x-amz-server-side-encryption": "AES256", KEY_HEADER: None}, "it is not encrypted with a KMS key"),
-        ({"x-amz-server-side-encryption": None, KEY_HEADER: None}, "it is not encrypted with a KMS key"),
+        ({"x-amz-server-side-encryption": "AES256", KEY_HEADER: None}, "no encryption with a KMS key"),
+        ({"x-amz-server-side-encryption": None, KEY_HEADER: None}, "no encryption with a KMS key"),
     ],
     ids=["SSE-S3", "none"],
 )
@@ -95,5 +95,9 @@ def test_a_store_without_conditional_writes(operator: Operator, standing: bytes 
     done = operator.push(CHANGED)
     assert done.status == 9
     assert "somebody" not in done.err
-    condition = "If-Match, but it is unchanged" if standing else "If-None-Match, but there is no such object"
+    condition = (
+        "If-Match, although the object is unchanged"
+        if standing
+        else "If-None-Match, although the object does not exist"
+    )
     assert f"cannot upload to {URI}: the store rejected the condition {condition}" in done.err

@@ -71,7 +71,7 @@ def test_key_changes(operator: Operator, key: str) -> None:
     """That instances with the old key alone will refuse the file is told."""
     operator.push(FILE)
     done = operator.push(FILE, f"--kms-key={key}")
-    assert f"warning: the KMS key changes from {operator.bucket.kms_key}: instances that name only" in done.err
+    assert f"warning: the KMS key changes from {operator.bucket.kms_key}: instances that accept only" in done.err
     assert "KMS key changes" not in operator.push(CHANGED, f"--kms-key={key}").err
 
 

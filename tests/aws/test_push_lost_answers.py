@@ -56,7 +56,7 @@ def test_lost_answer_then_somebody_pushes(operator: Operator) -> None:
     done = operator.push(CHANGED)
     _, ours, _ = operator.bucket.versions()
     assert done.status == 0
-    assert f"warning: somebody has changed {URI} again since" in done.err
+    assert f"warning: {URI} was changed again after this upload" in done.err
     assert f"pushed {URI}, version {ours}, " in done.err
     assert operator.bucket.get() == THEIRS
 
@@ -67,7 +67,7 @@ def test_lost_answer_then_somebody_deletes(operator: Operator) -> None:
     operator.proxy.inject(Then(lambda: delete(operator)), operation="PutObject", times=1)
     done = operator.push(CHANGED)
     assert done.status == 0
-    assert f"warning: somebody has changed {URI} again since" in done.err
+    assert f"warning: {URI} was changed again after this upload" in done.err
 
 
 def test_lost_answer_and_no_right_to_list(operator: Operator) -> None:
@@ -167,7 +167,7 @@ def test_what_was_put_cannot_be_looked_at(operator: Operator, answer: faults.Rep
     done = operator.push()
     (version,) = operator.bucket.versions()
     assert done.status == 0
-    assert f"warning: {URI} was put, but could not be looked at afterwards" in done.err
+    assert f"warning: {URI} was uploaded, but its metadata could not be read afterwards" in done.err
     assert f"pushed {URI}, version {version}, encrypted with {operator.bucket.kms_key}" in done.err
 
 

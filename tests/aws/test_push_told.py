@@ -109,7 +109,7 @@ def test_who_may_not_read_may_push(operator: Operator, answer: faults.Reply) -> 
     operator.proxy.inject(answer, operation="GetObject")
     done = operator.push(CHANGED)
     assert done.status == 0
-    assert f"warning: what is in {URI} cannot be read: the changes are unknown" in done.err
+    assert f"warning: the current content of {URI} cannot be read: the changes are unknown" in done.err
     assert operator.bucket.get() == CHANGED
 
 
@@ -168,7 +168,7 @@ def test_a_portal(operator: Operator, command: str, status: int) -> None:
     done = operator.push() if command == "push" else run_here(command, URI, env=operator.env)
     assert done.status == 5
     assert re.search(r"error: cannot .*: the answer is not from S3\n", done.err), done.err
-    assert "hint: check for a proxy that answers in place of {service}\n" in done.err
+    assert "hint: check for a proxy that answers in place of S3\n" in done.err
     assert "Health" not in done.err
 
 

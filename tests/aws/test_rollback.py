@@ -33,7 +33,7 @@ def test_back(operator: Operator) -> None:
     assert operator.put.headers[KEY_HEADER] == operator.bucket.kms_key
     assert operator.put.headers["x-amz-meta-ecsauth-rolled-back-from"] == old
     assert "password changed\n" in done.err
-    assert f"rolled back to what version {old} holds: {URI}, version {new}, encrypted with" in done.err
+    assert f"rolled back to the content of version {old}: {URI}, version {new}, encrypted with" in done.err
     shown = run_here("history", URI, env=operator.env).out.splitlines()
     assert shown[0].endswith(f", rolled back to {old}  current")
     assert replaced in shown[1]

@@ -135,7 +135,7 @@ def test_wrong_checksum(store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy,
     s3_proxy.inject(fault)
     found = fault_of(store)
     assert type(found) is NotYetError
-    assert "does not fit its checksum" in found.message
+    assert "does not match its checksum" in found.message
     assert "==" not in text_of(found)
 
 

@@ -42,7 +42,7 @@ POISONED = ("ecsauth", "botocore", "json", "lzma", "ssl", "_lzma", "_compression
 POISON = "import os\nos.write(2, b'poisoned: ' + __name__.encode() + b'\\n')\nraise SystemExit(99)\n"
 # What the machine's Python imports when it starts, by a .pth file, and what would be of no use to the program.
 AT_START = ("awscrt", "certifi", "urllib3")
-NOTHING_WRONG = "nothing wrong"
+NOTHING_WRONG = "no findings"
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +176,7 @@ def test_program_without_its_licence(wheel: Path, tmp_path: Path) -> None:
     command = (sys.executable, "-m", "ecsauth", "archive", "build", "--no-compile", "-o", tmp_path / "built")
     done = run(*command, env={"PYTHONPATH": str(tmp_path)}, home=tmp_path)
     assert done.returncode == LOCAL
-    assert "LICENSE is not there: this program came without what a boot archive is made of" in done.stderr
+    assert "LICENSE is missing: this installation of ecsauth cannot build a boot archive" in done.stderr
     assert not (tmp_path / "built").exists()
 
 
@@ -460,7 +460,7 @@ def test_what_is_not_in_it(archive: Path, tmp_path: Path, arguments: tuple[str, 
     file.write_bytes(FIRST)
     done = run(sys.executable, archive, *(str(file) if one == "FILE" else one for one in arguments), home=tmp_path)
     assert done.returncode == USAGE
-    assert f"this is the boot archive, which has what an instance needs: {missing} is not in it" in done.stderr
+    assert f"{missing} is not in the boot archive, which contains only what an instance needs" in done.stderr
     assert "hint: install ecsauth with pip" in done.stderr
 
 

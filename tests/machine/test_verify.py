@@ -205,4 +205,4 @@ def test_usage(tmp_path: Path, options: tuple[str, ...]) -> None:
     """What cannot be meant is refused before anybody is asked, and not repeated."""
     done = verify(tmp_path, {"registry.invalid": pair("bob", "p")}, *options)
     assert done.status == 2
-    assert options[1] not in done.err.replace("takes a number", "") or options[1] == "0"
+    assert options[1] not in done.err.replace("must be a number", "") or options[1] == "0"

@@ -247,7 +247,7 @@ def outcome(done: Ended) -> str:
         return "denied"
     # diff says so where there is a difference.
     assert done.status in (0, 3), done.err
-    unknown = {"author unknown": "author unknown", "not known: cannot get": "not known what"}
+    unknown = {"author unknown": "author unknown", "changes unknown: cannot get": "not known what"}
     return ", ".join(["done", *(words for said, words in unknown.items() if said in done.out)])
 
 
@@ -260,7 +260,7 @@ def test_auditor(fleet: Fleet) -> None:
     rows = [line for line in done.out.splitlines() if not line.startswith(" ")]
     assert [row.split()[0] for row in rows] == versions[::-1]
     assert all("author unknown" in row for row in rows)
-    assert done.out.count("not known: cannot get") == len(versions)
+    assert done.out.count("changes unknown: cannot get") == len(versions)
     assert fleet.run("auditor", "pull", fleet.uri).status == 4
     assert fleet.asked == []
 

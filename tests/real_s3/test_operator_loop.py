@@ -58,7 +58,9 @@ def test_deleted(instance: RealInstance) -> None:
     marker = instance.server.s3.delete_object(Bucket=instance.bucket, Key=KEY)["VersionId"]
     for command in ("pull", "edit"):
         done = operator(instance, command, instance.uri, EDITOR="true")
-        assert (done.status, "the object does not exist" in done.err or "was deleted" in done.err) == (4, True), done.err
+        assert (done.status, "the object does not exist" in done.err or "was deleted" in done.err) == (4, True), (
+            done.err
+        )
     shown = operator(instance, "history", instance.uri).out.splitlines()
     assert [line.split()[0] for line in shown] == [marker, first]
     assert shown[0].endswith("deleted  current")

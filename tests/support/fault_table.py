@@ -171,7 +171,7 @@ def no_tls(world: World) -> Iterator[dict[str, str]]:
 
 
 _BROKE = "cannot …: the connection broke"
-_LATER = "cannot …: S3 asks to come back later"
+_LATER = "cannot …: S3 is temporarily unavailable"
 _NO_ANSWER = "cannot …: no complete answer within … s"
 _EXPIRED = "cannot …: the credentials have expired"
 _SIGNATURE = faults.Reply(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
@@ -185,7 +185,9 @@ S3_ROWS = [
     Row("hanging", s3(faults.Hang()), 5, _NO_ANSWER, _LASTS, never_ends=True),
     Row("dripping", s3(faults.SlowDrip(1)), 5, _NO_ANSWER, _LASTS, never_ends=True),
     Row("cut body", s3(faults.CutBody(40)), 5, _BROKE, _LASTS),
-    Row("wrong checksum", s3(faults.AlteredBody()), 4, "cannot …: the received data does not match its checksum", _LASTS),
+    Row(
+        "wrong checksum", s3(faults.AlteredBody()), 4, "cannot …: the received data does not match its checksum", _LASTS
+    ),
     Row("denied", s3(faults.ACCESS_DENIED), 4, "cannot get …: S3 denies access", _SETTLES),
     Row("no key", s3(faults.NO_SUCH_KEY), 4, "cannot get …: the object does not exist"),
     Row("deleted", s3(faults.DELETED), 4, "cannot get …: the object was deleted"),
@@ -206,13 +208,13 @@ S3_ROWS = [
     Row("KMS key to be deleted", s3(_KMS_STATE), 4, "cannot …: the KMS key cannot be used in its current state"),
     Row("KMS key of the wrong kind", s3(faults.KMS_KEY_USAGE), 4, "cannot …: the KMS key cannot encrypt: …"),
     Row("portal", s3(faults.Page()), 5, "cannot …: the answer is not from S3", _LASTS),
-    Row("wrong clock", clock_is_wrong, 4, "cannot …: this machine's clock is wrong"),
+    Row("wrong clock", clock_is_wrong, 4, "cannot …: the clock of this machine is …"),
     Row("no such host", no_such_host, 5, "cannot …: the name … does not resolve", _LASTS),
     Row("no route", no_route, 5, "cannot …: no connection to …", _LASTS),
     Row("web proxy is down", web_proxy_is_down, 5, "cannot …: the proxy does not answer", _LASTS),
     Row("web proxy refuses", web_proxy_refuses, 5, "cannot …: the proxy refuses the connection", _LASTS),
     Row("certificate", certificate_of_nobody, 4, "cannot …: the TLS certificate cannot be verified"),
-    Row("no TLS", no_tls, 4, "cannot …: … does not speak TLS as it should"),
+    Row("no TLS", no_tls, 4, "cannot …: the TLS handshake with … failed"),
 ]
 
 _SERVICE = "the instance metadata service"

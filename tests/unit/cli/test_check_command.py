@@ -61,7 +61,7 @@ def test_summary_and_status(data: bytes, status: int, summary: str) -> None:
     """An error makes the status 3; the last lines count what was found and say where to read more."""
     ended = _check(data)
     assert (ended.status, ended.out) == (status, "")
-    assert f"\n\necsauth: <stdin>: {summary}\necsauth: hint: ecsauth explain " in ended.err
+    assert f"\n\necsauth: <stdin>: {summary}\necsauth: hint: see " in ended.err
 
 
 def test_fixes_name_the_file(file: Path) -> None:
@@ -131,7 +131,7 @@ def test_ignore(codes: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "message"), [("A370", "A370 is an error"), (SECRET, "no rule of that code"), ("", "no rule")]
+    ("code", "message"), [("A370", "A370 is an error"), (SECRET, "no rule with this code"), ("", "no rule")]
 )
 def test_what_cannot_be_ignored(code: str, message: str) -> None:
     """A code that no rule has, and an error, are usage faults."""
@@ -212,7 +212,10 @@ def test_fix_in_place(file: Path) -> None:
 def test_fix_of_the_form_alone(file: Path) -> None:
     """Where nothing was wrong but the form is another, that is said."""
     file.write_bytes(CLEAN.replace(b'":{"', b'": { "'))
-    assert "fixed the form; docker reads the same variables\n" in run_here("check", "--fix", file.name, env=ENVIRONMENT).err
+    assert (
+        "fixed the form; docker reads the same variables\n"
+        in run_here("check", "--fix", file.name, env=ENVIRONMENT).err
+    )
     assert file.read_bytes() == CLEAN
 
 
@@ -300,7 +303,7 @@ def test_fix_of_an_authored_file(file: Path) -> None:
     [
         (("--fix", "s3://bucket/key"), "--fix does not write to S3"),
         (("--fix", "ecs.config", "-o", "s3://bucket/key"), "--fix does not write to S3"),
-        (("ecs.config", "-o", "x"), "-o is where --fix writes"),
+        (("ecs.config", "-o", "x"), "-o is the output of --fix"),
         (("--fix", "--dialect", "dotenv", "ecs.config"), "--fix writes docker's dialect: give -o FILE"),
         (("--fix", "--dialect", "dotenv", "ecs.config", "-o", "./ecs.config"), "--fix writes docker's dialect"),
         (("--fix", "--dialect", "dotenv", "-"), "--fix writes docker's dialect: give -o FILE"),
@@ -353,7 +356,7 @@ def test_several_files_are_one_report(services: tuple[str, ...]) -> None:
     assert (ended.status, ended.out) == (3, "")
     assert "clean" not in ended.err
     assert "ecsauth: warned: 1 warning\n" in ended.err
-    assert ended.err.endswith("ecsauth: 3 files: 1 error, 1 warning\necsauth: hint: ecsauth explain CODE tells more\n")
+    assert ended.err.endswith("ecsauth: 3 files: 1 error, 1 warning\necsauth: hint: see a rule: ecsauth explain CODE\n")
 
 
 def test_several_clean_files_take_one_line(services: tuple[str, ...]) -> None:
@@ -434,9 +437,9 @@ def test_fix_of_several_files(services: tuple[str, ...], file: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("-", "hub", "-"), "standard input can be read once"),
-        (("--fix", "hub", "clean", "-o", "x"), "several files each in its place"),
-        (("--fix", "hub", "-"), "several files each in its place"),
+        (("-", "hub", "-"), "standard input can be read only once"),
+        (("--fix", "hub", "clean", "-o", "x"), "replaces each of several files"),
+        (("--fix", "hub", "-"), "replaces each of several files"),
         (("--fix", "hub", "s3://bucket/key"), "--fix does not write to S3"),
         (("--fix", "--dialect", "dotenv", "hub", "clean"), "--fix writes docker's dialect"),
     ],

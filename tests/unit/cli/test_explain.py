@@ -87,5 +87,5 @@ def test_unknown_code() -> None:
     """A code that no rule has is a usage fault; it is not repeated."""
     ended = run_here("explain", "hunter2", env=ENVIRONMENT)
     assert ended.status == 2
-    assert "no rule of that code" in ended.err
+    assert "no rule with this code" in ended.err
     assert "hunter2" not in ended.err + ended.out

@@ -131,8 +131,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         pytest.param(["boot", f"s3://bucket/key?versionId=%{SECRET}", "--kms-key", KEY], "version ID", id="version"),
         pytest.param(["push", "x", SECRET], "not an S3 URI", id="push to no URI"),
         pytest.param(["pull", SECRET], "not an S3 URI", id="pull from no URI"),
-        pytest.param(["history", "s3://bucket/key", "--limit", SECRET], "takes a number from 1", id="limit"),
-        pytest.param(["rollback", "s3://bucket/key", f"{SECRET}!"], "ID of a version", id="no version"),
+        pytest.param(["history", "s3://bucket/key", "--limit", SECRET], "must be a number from 1", id="limit"),
+        pytest.param(["rollback", "s3://bucket/key", f"{SECRET}!"], "must be a version ID", id="no version"),
         pytest.param(["push", "x", "s3://bucket/key", "--bucket-owner", SECRET], "account ID", id="owner"),
     ],
 )
@@ -159,7 +159,7 @@ def test_usage_faults(arguments: list[str], reason: str, capsys: pytest.CaptureF
         pytest.param(["edit", f"s3://bucket/key?versionId={SECRET}"], "new version", id="edit of a version"),
         pytest.param(["history", f"s3://bucket/key?versionId={SECRET}"], "all versions", id="history of a version"),
         pytest.param(["pull", "s3://bucket/key", "--reveal", "-o", SECRET], "give one of them", id="pull twice"),
-        pytest.param(["diff", "-", "-"], "only one of both", id="diff of standard input"),
+        pytest.param(["diff", "-", "-"], "only one of A and B", id="diff of standard input"),
     ],
 )
 def test_usage_faults_found_later(arguments: list[str], reason: str) -> None:

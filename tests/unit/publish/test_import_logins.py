@@ -110,7 +110,7 @@ def test_order_of_helpers_and_file() -> None:
     made = collect(document, keychains=keychains)
     assert taken(made) == {"a.example": credential("own"), "c.example": credential("store")}
     assert reasons(made) == {
-        "b.example": "docker takes credentials from docker-credential-store only, which has none for it",
+        "b.example": "docker uses only docker-credential-store, which has no credential for it",
         "d.example": "its entry is empty: the credential is stored elsewhere, for example by Docker Desktop",
     }
     assert [one.helper for one in made.taken] == ["own", "store"]
@@ -141,7 +141,7 @@ def test_only_registries_that_are_named() -> None:
         pytest.param({"auths": {"r.example": {"registrytoken": "t"}}}, "an identity token", id="registry token"),
         pytest.param({"auths": {"r.example": entry("AWS")}}, "an ECR login", id="ECR's user"),
         pytest.param({"auths": {"r.example": entry("oauth2accesstoken")}}, "Google's access token", id="Google"),
-        pytest.param({"credsStore": "empty", "auths": {"r.example": {}}}, "docker takes credentials", id="store"),
+        pytest.param({"credsStore": "empty", "auths": {"r.example": {}}}, "docker uses only", id="store"),
         pytest.param({"credHelpers": {"r.example": "empty"}}, "docker-credential-empty has no", id="helper has none"),
         pytest.param({"credHelpers": {"r.example": "absent"}}, "docker-credential-absent is not", id="no helper"),
         pytest.param({"credHelpers": {"r.example": "token"}}, "an identity token", id="helper's token"),
@@ -220,7 +220,7 @@ def test_two_names_of_one_registry(keys: tuple[str, ...], is_conflict: bool) -> 
     alike = {"auths": dict.fromkeys(keys, entry())}
     assert set(taken(collect(alike)).values()) == {credential()}
     if is_conflict:
-        with pytest.raises(InvalidError, match=r"are one registry, .*, with different credentials") as raised:
+        with pytest.raises(InvalidError, match=r"are the same registry, .*, with different credentials") as raised:
             collect(different)
         assert all(key in raised.value.message for key in keys)
     else:

@@ -170,7 +170,9 @@ def test_conflict(operator: Operator, store: MemoryStore, before: list[bytes]) -
     for data in before:
         store.add(data)
     store.meanwhile = lambda: store.add(b"theirs")
-    with pytest.raises(ConflictError, match=r"the object was changed in the meantime: version v\d, .* without ecsauth"):
+    with pytest.raises(
+        ConflictError, match=r"the object was changed in the meantime: version v\d, .* by another program"
+    ):
         operator.push()
     assert store.contents() == [*before, b"theirs"]
 
@@ -178,7 +180,7 @@ def test_conflict(operator: Operator, store: MemoryStore, before: list[bytes]) -
 def test_archive_in_its_place(operator: Operator, store: MemoryStore) -> None:
     """An env-file does not replace a boot archive; nobody is asked about that."""
     store.add(LARGE_ARCHIVE)
-    with pytest.raises(UsageError, match="is a boot archive: nothing was put in its place"):
+    with pytest.raises(UsageError, match="is a boot archive: nothing was uploaded"):
         operator.push()
     assert (store.contents(), operator.shown) == ([LARGE_ARCHIVE], [])
 
@@ -225,13 +227,13 @@ def test_unreadable(operator: Operator, store: MemoryStore) -> None:
     report = operator.push(OLD)
     assert (report.outcome, store.contents()) == (PublishOutcome.PUBLISHED, [OLD, OLD])
     assert report.review.changes() is None
-    assert report.review.warnings() == (f"what is in {URI} cannot be read: the changes are unknown",)
+    assert report.review.warnings() == (f"the current content of {URI} cannot be read: the changes are unknown",)
 
 
 def test_not_encrypted_with_a_key(operator: Operator, store: MemoryStore) -> None:
     """Where S3 encrypts otherwise than it was told, that is a fault: instances refuse the version."""
     store.encryption = "AES256"
-    with pytest.raises(DeniedError, match="was put, but S3 says that it is not encrypted with a KMS key"):
+    with pytest.raises(DeniedError, match="was uploaded, but S3 reports no encryption with a KMS key"):
         operator.push()
 
 
@@ -287,8 +289,8 @@ def test_archive(operator: Operator, store: MemoryStore) -> None:
     report = operator.push_archive(LARGE_ARCHIVE)
     assert (report.outcome, store.contents()) == (PublishOutcome.PUBLISHED, [ARCHIVE, LARGE_ARCHIVE])
     (risk,) = report.review.risks
-    assert risk.startswith("user data with the SHA-256 of the archive before refuses this one")
-    assert risk.endswith(f"or let it name {URI}?versionId=v1")
+    assert risk.startswith("user data with the SHA-256 of the previous archive rejects this one")
+    assert risk.endswith(f"or use {URI}?versionId=v1")
 
 
 @pytest.mark.parametrize(
@@ -304,7 +306,7 @@ def test_same_archive(operator: Operator, store: MemoryStore, version_id: str, o
 def test_env_file_in_the_place_of_an_archive(operator: Operator, store: MemoryStore) -> None:
     """A boot archive does not replace an env-file."""
     store.add(OLD)
-    with pytest.raises(UsageError, match="is something else than a boot archive: nothing was put in its place"):
+    with pytest.raises(UsageError, match="is not a boot archive: nothing was uploaded"):
         operator.push_archive()
     assert (store.contents(), operator.shown) == ([OLD], [])
 
@@ -319,7 +321,7 @@ def test_archive_that_cannot_be_read_back(operator: Operator, store: MemoryStore
 def test_archive_that_comes_back_changed(operator: Operator, store: MemoryStore) -> None:
     """An archive of which S3 gives other bytes back is not reported as put."""
     store.is_damaged = True
-    with pytest.raises(DeniedError, match="was put, but S3 gives other bytes back"):
+    with pytest.raises(DeniedError, match="was uploaded, but S3 returned different bytes"):
         operator.push_archive()
 
 
@@ -327,7 +329,7 @@ def test_archive_that_comes_back_changed(operator: Operator, store: MemoryStore)
     ("is_read_back", "is_superseded", "said"),
     [
         (True, False, []),
-        (True, True, ["somebody has changed s3://fleet/ecs.config again since"]),
+        (True, True, ["s3://fleet/ecs.config was changed again after this upload"]),
         (False, False, ["s3://fleet/ecs.config was put, but could not be looked at afterwards"]),
     ],
 )

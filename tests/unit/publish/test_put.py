@@ -27,7 +27,7 @@ def version(etag: str, metadata: PushMetadata = THEIRS) -> ObjectVersion:
 
 def refusal(*, busy: bool = False, repeated: bool = False) -> RefusedPutError:
     """Return what S3 says to a put that comes too late."""
-    return RefusedPutError("cannot put: too late", is_busy=busy, is_repeated=repeated)
+    return RefusedPutError("cannot upload: too late", is_busy=busy, is_repeated=repeated)
 
 
 class Scripted:
@@ -120,16 +120,20 @@ def test_done(store: Scripted, result: Published) -> None:
         ),
         pytest.param(Scripted([refusal()], [None]), "it was deleted in the meantime", id="deleted"),
         pytest.param(
-            Scripted([refusal()], [OLD]), "refuses the condition If-Match, but it is unchanged", id="unchanged"
+            Scripted([refusal()], [OLD]),
+            "rejected the condition If-Match, although the object is unchanged",
+            id="unchanged",
         ),
         pytest.param(Scripted([refusal()], [DENIAL]), "too late", id="may not be looked at"),
         pytest.param(
             Scripted([refusal(busy=True)], [OTHER]), "the object was changed in the meantime", id="busy, then changed"
         ),
-        pytest.param(Scripted([refusal(busy=True)], [None]), "somebody deleted it", id="busy, then deleted"),
+        pytest.param(Scripted([refusal(busy=True)], [None]), "it was deleted", id="busy, then deleted"),
         pytest.param(Scripted([refusal(busy=True)] * 5, [OLD] * 5), "too late", id="busy for ever"),
-        pytest.param(Scripted([refusal(repeated=True)], [OTHER], [OLD]), "changed it first", id="repeated, not ours"),
-        pytest.param(Scripted([NEW], [None]), "was put, but is not there any more", id="deleted at once"),
+        pytest.param(
+            Scripted([refusal(repeated=True)], [OTHER], [OLD]), "was changed in the meantime", id="repeated, not ours"
+        ),
+        pytest.param(Scripted([NEW], [None]), "was uploaded, but was deleted in the meantime", id="deleted at once"),
     ],
 )
 def test_conflicts(store: Scripted, said: str) -> None:

@@ -21,7 +21,7 @@ def add_arguments(parser: Parser) -> None:
         "version",
         metavar="VERSION",
         type=options.parsed(aws_names.version_id),
-        help="version ID, as printed by ecsauth history",
+        help="version ID, as shown by history",
     )
     publish.add_arguments(parser, "the key of the current version")
     options.add_aws(parser)
