@@ -77,7 +77,7 @@ def test_what_fix_would_mend_is_told(file: Path) -> None:
     """Where --fix helps, the last line says how much of it; where it does not, nothing is said."""
     file.write_bytes(b"export ECS_CLUSTER=prod\nECS_LOGLEVL=debug\n")
     assert run_here("check", file.name, env=ENVIRONMENT).err.endswith(
-        "ecsauth: hint: ecsauth check --fix ecs.config mends 1 of 3\n"
+        "ecsauth: hint: fix 1 of 3 findings: ecsauth check --fix ecs.config\n"
     )
     file.write_bytes(BROKEN)
     assert "mends" not in run_here("check", file.name, env=ENVIRONMENT).err

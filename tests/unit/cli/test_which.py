@@ -147,7 +147,7 @@ def test_text() -> None:
             "r.example/a/x",
             [
                 "the image's host is r.example",
-                "r.example is a key: it serves whatever no longer key does",
+                "r.example is a key: it serves every image without a longer key",
                 "r.example/a/ is a prefix of the image",
                 "r.example/b/ is for another path",
                 "r.example/a/ is the longest prefix",

@@ -196,7 +196,7 @@ def test_something_large_in_its_place(operator: Operator, store: MemoryStore) ->
 def test_no_key(operator: Operator, store: MemoryStore) -> None:
     """Without a key there is no put."""
     operator.bucket.key = None
-    with pytest.raises(UsageError, match="bucket fleet has no KMS key of its own by default"):
+    with pytest.raises(UsageError, match="bucket fleet has no default KMS key"):
         operator.push()
     assert (store.contents(), operator.shown) == ([], [])
 
@@ -330,7 +330,7 @@ def test_archive_that_comes_back_changed(operator: Operator, store: MemoryStore)
     [
         (True, False, []),
         (True, True, ["s3://fleet/ecs.config was changed again after this upload"]),
-        (False, False, ["s3://fleet/ecs.config was put, but could not be looked at afterwards"]),
+        (False, False, ["s3://fleet/ecs.config was uploaded, but its metadata could not be read afterwards"]),
     ],
 )
 def test_warnings_afterwards(operator: Operator, is_read_back: bool, is_superseded: bool, said: list[str]) -> None:
