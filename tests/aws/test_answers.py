@@ -147,7 +147,7 @@ ANSWERS = [
     Case("status line without end", without_end(b"HTTP/1.1 200 ", b"b"), BROKE),
     Case("1xx without end", without_end(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), BROKE),
     Case("1xx with headers", without_end(b"", b"HTTP/1.1 100 Continue\r\nX-A: b\r\n\r\n"), BROKE),
-    Case("switching protocols", of(head("101 Switching Protocols", *FACTS)), "S3 answers 101", DeniedError),
+    Case("switching protocols", of(head("101 Switching Protocols", *FACTS)), "S3 returned 101", DeniedError),
     Case("cut in the head", of(GOOD[:60]), BROKE),
     Case("cut in the body", of(GOOD[:-3]), BROKE),
     Case("length is more", of(head("200 OK", *FACTS, "Content-Length: 18") + BODY), BROKE),
@@ -179,7 +179,7 @@ ANSWERS = [
     Case("ETag with an escape", of(whole("200 OK", BODY, FACTS[0], "ETag: \x1b[31m")), FOREIGN),
     Case("version with é", of(whole("200 OK", BODY, *FACTS, "x-amz-version-id: é")), FOREIGN),
     Case("checksum is none", of(whole("200 OK", BODY, *FACTS[:2], "x-amz-checksum-sha256: no base64")), FOREIGN),
-    Case("part of it", of(whole("206 Partial Content", BODY, *FACTS)), "S3 answers 206", DeniedError),
+    Case("part of it", of(whole("206 Partial Content", BODY, *FACTS)), "S3 returned 206", DeniedError),
     Case("entities", of(whole("403 Forbidden", BOMB)), "S3 denies access (Forbidden)", DeniedError),
     Case(
         "entities in UTF-16",
@@ -196,13 +196,13 @@ ANSWERS = [
     Case(
         "document in another encoding",
         of(whole("400 Bad Request", '<?xml version="1.0" encoding="latin-1"?><Error><Code>É</Code></Error>'.encode())),
-        "S3 answers É",
+        "S3 returned É",
         DeniedError,
     ),
     Case(
         "document that is not UTF-8",
         of(whole("400 Bad Request", b"<Error><Code>\xc9</Code></Error>")),
-        "S3 answers 400 (Bad Request)",
+        "S3 returned 400 (Bad Request)",
         DeniedError,
     ),
     Case(
@@ -211,8 +211,8 @@ ANSWERS = [
         "the object does not exist",
         DeniedError,
     ),
-    Case("deep document", of(whole("400 Bad Request", b"<a>" * 20_000)), "S3 answers 400 (Bad Request)", DeniedError),
-    Case("document without end", without_end(head("400 Bad Request"), b"<Error>"), "S3 answers 400", DeniedError),
+    Case("deep document", of(whole("400 Bad Request", b"<a>" * 20_000)), "S3 returned 400 (Bad Request)", DeniedError),
+    Case("document without end", without_end(head("400 Bad Request"), b"<Error>"), "S3 returned 400", DeniedError),
 ]
 
 

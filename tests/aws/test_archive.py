@@ -152,7 +152,7 @@ def at_terminal(operator: Operator, *options: str) -> PseudoTerminal:
 def test_asked_at_a_terminal(operator: Operator, answer: str, status: int) -> None:
     """What replaces an archive is put after a yes only, and what that means for user data is said before."""
     with at_terminal(operator) as terminal:
-        assert "user data with the SHA-256 of the previous archive" in terminal.wait_for(f"put it into {URI}? [y/N] ")
+        assert "user data with the SHA-256 of the previous archive" in terminal.wait_for(f"replace {URI}? [y/N] ")
         assert operator.bucket.get(KEY) == ARCHIVE
         terminal.type(answer)
         done = terminal.end()

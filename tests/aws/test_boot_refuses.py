@@ -135,7 +135,7 @@ REFUSED = [
     Bad("no key named", broken(faults.Headers({KEY_NAME: None})), 4, "a key that S3 does not name"),
     Bad("older", broken(faults.Headers({"Last-Modified": LONG_AGO})), 4, "it is older than the installed one"),
     Bad("another version", pinned, 4, "S3 answered with version another, not with the one asked for"),
-    Bad("304 unasked", broken(faults.NOT_MODIFIED), 4, "S3 answers 304", ("--force",)),
+    Bad("304 unasked", broken(faults.NOT_MODIFIED), 4, "S3 returned 304", ("--force",)),
     Bad("altered", broken(faults.AlteredBody()), 4, "the received data does not match its checksum", TRIED),
     Bad("cut", broken(faults.CutBody(40)), 5, "the connection broke", TRIED, whole=True),
     Bad("reset", broken(faults.Reset()), 5, "the connection broke", TRIED),

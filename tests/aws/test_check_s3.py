@@ -113,7 +113,7 @@ def test_without_kms(operator_env: dict[str, str], bucket: Bucket) -> None:
         (faults.AlteredBody(), 4, "does not match its checksum"),
         (faults.CutBody(9), 5, "the connection broke"),
         (faults.Reset(), 5, "the connection broke"),
-        (faults.NOT_MODIFIED, 4, "S3 answers 304"),
+        (faults.NOT_MODIFIED, 4, "S3 returned 304"),
         (faults.Endless(), 3, "is larger than 256 KiB"),
     ],
     ids=lambda value: getattr(value, "code", type(value).__name__) if isinstance(value, faults.Fault) else "",

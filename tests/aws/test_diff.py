@@ -34,7 +34,7 @@ def test_every_two(operator: Operator) -> None:
     for one, other in ((olds[0], olds[1]), (news[0], news[1])):
         done = diff(operator, one, other, stdin=CHANGED)
         assert (done.status, done.out) == (0, "")
-        assert "are the same" in done.err
+        assert "are identical" in done.err
 
 
 @pytest.mark.parametrize(

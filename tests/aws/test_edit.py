@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pushing import Operator
 
 CHANGE = "s/canary-one/canary-two/"
-QUESTION = f"put it into {URI}? [y/N] "
+QUESTION = f"upload it to {URI}? [y/N] "
 AGAIN = "edit it again? [Y/n] "
 
 

@@ -278,7 +278,7 @@ def test_scheduled_for_deletion(exporter: Exporter) -> None:
         ("CreateSecret", faults.NO_SUCH_KEY, 4, "the KMS key does not exist in this region"),
         ("CreateSecret", faults.KEY_DISABLED, 4, "KMS cannot use the secret's key"),
         ("CreateSecret", faults.EXISTS, 9, "create secret {}: it was created in the meantime"),
-        ("CreateSecret", faults.SCHEDULED, 9, "create secret {}: it is scheduled for deletion"),
+        ("CreateSecret", faults.SCHEDULED, 9, "create secret {}: the secret is scheduled for deletion"),
         ("CreateSecret", faults.THROTTLED, 5, "Secrets Manager is temporarily unavailable (ThrottlingException)"),
         ("CreateSecret", faults.INTERNAL_ERROR, 5, "Secrets Manager is temporarily unavailable (InternalServiceError)"),
         ("DescribeSecret", faults.EXPIRED_TOKEN, 5, "describe secret {}: the credentials have expired"),
@@ -329,7 +329,7 @@ def test_nobody_listens(exporter: Exporter) -> None:
     done = exporter.export()
     assert done.status == 5
     assert "refuses the connection" in done.err
-    assert "hint: is there a route to Secrets Manager: an interface endpoint, NAT?" in done.err
+    assert "hint: check the route to Secrets Manager: an interface endpoint or NAT" in done.err
 
 
 @pytest.mark.parametrize("status", [200, 403, 502])
@@ -357,7 +357,7 @@ def test_no_region(exporter: Exporter) -> None:
     del exporter.env["AWS_REGION"]
     done = exporter.export()
     assert done.status == 2
-    assert "hint: give --region, the secret's region" in done.err
+    assert "hint: give the region of the secret: --region REGION" in done.err
 
 
 def test_region(exporter: Exporter) -> None:

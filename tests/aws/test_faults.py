@@ -177,7 +177,7 @@ CASES = [
     Case(
         reply(400, "InvalidArgument", f"{KEY} is malformed"),
         DeniedError,
-        f"S3 answers InvalidArgument ({KEY} is malformed)",
+        f"S3 returned InvalidArgument ({KEY} is malformed)",
     ),
     Case(reply(403, "AccessDenied", f"no {KEY}"), SettlingError, f"S3 denies access (no {KEY})", FOUR_CAUSES),
     Case(reply(400, "KMS.SomethingNew"), DeniedError, "KMS denies the use of the key (of S3)", DECRYPT),
@@ -194,17 +194,17 @@ CASES = [
     Case(reply(429, "TooManyRequests"), UnreachableError, "S3 is temporarily unavailable (TooManyRequests)", LATER),
     Case(reply(400, "RequestTimeout"), UnreachableError, "S3 is temporarily unavailable (RequestTimeout)", LATER),
     Case(reply(502, "SomethingNew"), UnreachableError, "S3 is temporarily unavailable (SomethingNew)", LATER),
-    Case(reply(400, "SomethingNew"), DeniedError, "S3 answers SomethingNew (of S3)"),
-    Case(reply(400, "SomethingNew", ""), DeniedError, "S3 answers SomethingNew"),
+    Case(reply(400, "SomethingNew"), DeniedError, "S3 returned SomethingNew (of S3)"),
+    Case(reply(400, "SomethingNew", ""), DeniedError, "S3 returned SomethingNew"),
     Case(
         reply(301, "PermanentRedirect"),
         DeniedError,
         "the bucket is in another region",
-        ("give --region REGION, the bucket's region",),
+        ("give the region of the bucket: --region REGION",),
     ),
-    Case(faults.NOT_MODIFIED, DeniedError, "S3 answers 304 (Not Modified)"),
+    Case(faults.NOT_MODIFIED, DeniedError, "S3 returned 304 (Not Modified)"),
     # Checksums of the object, or of nothing, beside an answer that is not the object.
-    Case(summed(304, "NotModified"), DeniedError, "S3 answers 304 (Not Modified)"),
+    Case(summed(304, "NotModified"), DeniedError, "S3 returned 304 (Not Modified)"),
     Case(summed(403, "AccessDenied"), SettlingError, "S3 denies access (of S3)", FOUR_CAUSES),
     Case(summed(404, "NoSuchKey"), DeniedError, "the object does not exist", PUSH),
     Case(summed(400, "ExpiredToken"), UnreachableError, "the credentials have expired", EXPIRED),
@@ -336,7 +336,7 @@ def test_clock_without_a_date(refusing: Refusing, headers: dict[str, str]) -> No
     [
         ("AccessDenied", "one\ntwo\ttabs\N{RIGHT-TO-LEFT OVERRIDE}", "(onetwotabs)"),
         ("AccessDenied", "x" * 1000, f"({'x' * 300})"),
-        ("Odd\N{RIGHT-TO-LEFT OVERRIDE}Code\n", "of S3", "S3 answers OddCode (of S3)"),
+        ("Odd\N{RIGHT-TO-LEFT OVERRIDE}Code\n", "of S3", "S3 returned OddCode (of S3)"),
     ],
     ids=["controls", "length", "code"],
 )

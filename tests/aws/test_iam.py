@@ -85,9 +85,9 @@ def test_file(tmp_path: Path) -> None:
         (("operator", *PLACE[:4], "--kms-key", "alias/x"), "--kms-key takes the key's full ARN"),
         (("operator", *PLACE, "--region", "eu-west-1"), "cannot encrypt in eu-west-1"),
         (("operator", *PLACE, "--region", "nowhere"), "this is not a region of aws"),
-        (("operator", "--prefix", "prod/*"), "argument --prefix: takes a prefix"),
-        (("operator", "--bucket", "*"), "argument --bucket: takes the name of a bucket"),
-        (("bucket", *PLACE, "--operator", "*", *PEOPLE), "argument --operator: takes the ARN of one role or user"),
+        (("operator", "--prefix", "prod/*"), "argument --prefix: must be a prefix"),
+        (("operator", "--bucket", "*"), "argument --bucket: must be a bucket name"),
+        (("bucket", *PLACE, "--operator", "*", *PEOPLE), "argument --operator: must be the ARN of one role or user"),
         (("bucket", *PLACE, *PEOPLE, "--account", "444455556666"), "must be in one account"),
         (("stack", "--stack", "fleet"), "takes its values from options"),
         (("stack", "--kms-key", KEY), "the stack creates its own key"),
@@ -370,7 +370,7 @@ def test_no_region(engineer: Engineer) -> None:
     """Where the region is not set there is no address to ask."""
     done = iam("operator", "--stack", "fleet", env={**engineer.env, "AWS_REGION": ""})
     assert done.status == 2
-    assert "hint: give --region, the stack's region" in done.err
+    assert "hint: give the region of the stack: --region REGION" in done.err
 
 
 def test_whole_program(tmp_path: Path) -> None:

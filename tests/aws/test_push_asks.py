@@ -12,7 +12,7 @@ from pushing import CHANGED, FILE, URI
 if TYPE_CHECKING:
     from pushing import Operator
 
-QUESTION = f"put it into {URI}? [y/N] "
+QUESTION = f"upload it to {URI}? [y/N] "
 CHANGE = "ecsauth: ECS_ENGINE_AUTH_DATA, registry registry.example.com: password changed\n"
 
 

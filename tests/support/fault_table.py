@@ -220,12 +220,12 @@ S3_ROWS = [
 _SERVICE = "the instance metadata service"
 _NOT_READY = "the instance's role is not ready: …"
 METADATA_ROWS = [
-    Row("refused", metadata_refuses, 5, f"{_SERVICE} refuses the connection", _LASTS),
-    Row("reset", metadata(Behaviour.RESET), 5, f"{_SERVICE} breaks the connection", _LASTS),
+    Row("refused", metadata_refuses, 5, f"{_SERVICE} refused the connection", _LASTS),
+    Row("reset", metadata(Behaviour.RESET), 5, f"{_SERVICE} closed the connection", _LASTS),
     Row("hanging", metadata(Behaviour.SILENT), 5, f"{_SERVICE} does not answer", _LASTS, never_ends=True),
     Row("dripping", metadata(Behaviour.DRIP), 5, f"{_SERVICE} does not answer", _LASTS, never_ends=True),
-    Row("cut body", metadata(Behaviour.CUT), 5, f"{_SERVICE} breaks the connection", _LASTS),
-    Row("wrong document", metadata(Behaviour.FOREIGN), 5, f"{_SERVICE} gave no …", _LASTS),
+    Row("cut body", metadata(Behaviour.CUT), 5, f"{_SERVICE} closed the connection", _LASTS),
+    Row("wrong document", metadata(Behaviour.FOREIGN), 5, f"{_SERVICE} returned no …", _LASTS),
     Row("500", metadata(Behaviour.BROKEN), 5, f"{_SERVICE} failed with …", _LASTS),
     Row("503", metadata(Behaviour.UNAVAILABLE), 5, f"{_SERVICE} failed with …", _LASTS),
     Row("token 403", metadata(Behaviour.TOKEN_FORBIDDEN), 4, f"{_SERVICE} refused …"),

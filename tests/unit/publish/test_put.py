@@ -116,7 +116,9 @@ def test_done(store: Scripted, result: Published) -> None:
     ("store", "said"),
     [
         pytest.param(
-            Scripted([refusal()], [OTHER]), "meantime: version version-other, 1970-01-01T00:00:00Z, by arn:you", id="412"
+            Scripted([refusal()], [OTHER]),
+            "meantime: version version-other, 1970-01-01T00:00:00Z, by arn:you",
+            id="412",
         ),
         pytest.param(Scripted([refusal()], [None]), "it was deleted in the meantime", id="deleted"),
         pytest.param(
