@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import resource
+import sys
 from typing import TYPE_CHECKING, Callable
 
 import docker_engine
@@ -39,15 +40,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Prepare this process."""
+    if sys.version_info < (3, 10):
+        # Its urllib3 leaves a socket whose handshake failed, closed, to the garbage collector.
+        config.addinivalue_line("filterwarnings", "ignore:unclosed <socket.socket .closed.:ResourceWarning")
+    _enter_own_host(config)
+    # Commands that run in this process give up core dumps for it, for good; a test of that needs one that has not.
+    limit = resource.setrlimit
+    resource.setrlimit = lambda kind, limits: None if kind == resource.RLIMIT_CORE else limit(kind, limits)
+
+
+def _enter_own_host(config: pytest.Config) -> None:
     """Enter a host of its own where asked to, if this is a process that runs tests: with xdist the workers are."""
     if config.getoption("own_host") and (hasattr(config, "workerinput") or not config.getoption("numprocesses", None)):
         lack = own_host.lack()
         if lack is not None:
             raise pytest.UsageError(f"--own-host: {lack}")
         own_host.enter()
-    # Commands that run in this process give up core dumps for it, for good; a test of that needs one that has not.
-    limit = resource.setrlimit
-    resource.setrlimit = lambda kind, limits: None if kind == resource.RLIMIT_CORE else limit(kind, limits)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
-import gc
 import re
 import socket
-import sys
 import threading
 import time
-import warnings
 from typing import TYPE_CHECKING, Callable, NamedTuple, NoReturn, Union
 from unittest import mock
 
@@ -265,11 +262,6 @@ def _as_operator() -> object:
     except EcsauthError as fault:
         told = fault.with_traceback(None)
         told.__context__ = None
-    if sys.version_info < (3, 10):
-        # Its urllib3 leaves a socket whose handshake failed to the garbage collector.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
     raise told
 
 

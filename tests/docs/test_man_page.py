@@ -42,7 +42,7 @@ def test_every_command_has_its_section_with_an_example() -> None:
     sections = re.split(r"^\.SS ", _PAGE.read_text(encoding="utf-8").split("\n.SH COMMANDS\n")[1], flags=re.MULTILINE)
     found = {section.partition("\n")[0].replace("\\-", "-"): section for section in sections[1:]}
     assert set(COMMANDS) <= set(found)
-    for name, (_, example) in COMMANDS.items():
+    for name, (_, example, _) in COMMANDS.items():
         assert example.replace("-", "\\-").replace("~", "\\(ti") in found[name]
 
 

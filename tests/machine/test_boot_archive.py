@@ -19,11 +19,13 @@ import boot_archive
 import pytest
 from aws_environment import aws_environment
 from ecsauth import __version__
+from ecsauth.host import origin
 from machine import FIRST, Machine
 from needs import lack_of, need
 from program import ROOT, SOURCES, run_here
 from pseudo_terminal import PseudoTerminal
 from s3_server import ACCESS_KEY, SECRET_KEY
+from screen import screen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from certificates import Certificates
     from metadata_service import MetadataService
     from s3_proxy import S3Proxy
-    from s3_server import S3Server
+from s3_server import S3Server
 
 pytestmark = pytest.mark.once
 USAGE, DENIED, LOCAL = 2, 4, 6
@@ -107,17 +109,27 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def copied(place: Path) -> Path:
-    """Copy what an archive is made of, as a clone of the repository has it; other times, no compiled modules."""
+def copied(place: Path, archive: Path | None = None) -> Path:
+    """Copy what an archive is made of, as a clone has it; other times, no compiled modules, that one's commit."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(SOURCES, place / "bootstrap", ignore=ignored, copy_function=shutil.copy)
     shutil.copy(ROOT / "LICENSE", place / "LICENSE")
+    commit = commit_in(archive) if archive is not None else None
+    if commit is not None:
+        (place / "bootstrap" / "ecsauth" / "commit").write_text(f"{commit}\n")
     return place
+
+
+def commit_in(archive: Path) -> str | None:
+    """Return the commit that the archive says it was built from, None if it is unknown."""
+    shown = run(sys.executable, "-IS", archive, "--version", home=archive.parent).stdout
+    found = re.search(r"; commit ([0-9a-f]{40})\)", shown)
+    return found[1] if found else None
 
 
 def test_built_elsewhere_it_is_the_same(archive: Path, tmp_path: Path) -> None:
     """Another folder, umask, time zone, language and seed of hashes make no other file."""
-    place = copied(tmp_path / "a folder of another length")
+    place = copied(tmp_path / "a folder of another length", archive)
     other = {
         "TZ": "Asia/Kathmandu",
         "LANG": "tr_TR.UTF-8",
@@ -147,7 +159,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
     (built,) = folder.glob("*.whl")
+    commit = origin.commit()
+    with zipfile.ZipFile(built, "a") as packed:
+        # The build of a release writes it.
+        if commit is not None and "ecsauth/commit" not in packed.namelist():
+            packed.writestr("ecsauth/commit", f"{commit}\n")
     return built
+
+
+def test_commit_goes_from_the_clone_into_the_archive(sources: Path) -> None:
+    """The archive names the commit that is checked out where it is built; that is a file of a line in it."""
+    assert commit_in(sources) == origin.commit()
+    assert ("ecsauth/commit" in paths_in(sources)) == (origin.commit() is not None)
 
 
 def test_built_where_the_wheel_is_installed(wheel: Path, sources: Path, tmp_path: Path) -> None:
@@ -216,7 +239,10 @@ def test_licence(archive: Path) -> None:
 def test_runs_on_a_bare_python(python: Interpreter, archive: Path, tmp_path: Path) -> None:
     """With nothing installed and nothing in the environment it runs, and leaves nothing behind."""
     done = run(python.path, "-I", "-S", "-E", archive, "--version", home=tmp_path)
-    assert done.stdout == f"ecsauth {__version__} (boot archive; Python {python.version})\n"
+    first, second = done.stdout.splitlines()
+    built = f"ecsauth {__version__} (boot archive; Python {python.version}; commit "
+    assert re.fullmatch(rf"{re.escape(built)}(?:[0-9a-f]{{40}}|unknown)\)", first)
+    assert second == f"archive sha256 {hashlib.sha256(archive.read_bytes()).hexdigest()}"
     assert done.stderr == ""
     assert not list(tmp_path.iterdir())
 
@@ -635,8 +661,11 @@ def test_where_it_cannot_be_written(tmp_path: Path, output: str, said: str) -> N
 def test_progress_at_a_terminal(tmp_path: Path) -> None:
     """A terminal is shown how far it is, and nothing of that stays."""
     arguments = ("archive", "build", "-o", str(tmp_path / "built"), f"--python={sys.executable}")
-    with PseudoTerminal(*arguments, env=aws_environment(tmp_path, endpoint="http://127.0.0.1:1")) as terminal:
+    env = aws_environment(tmp_path, endpoint="http://127.0.0.1:1")
+    with PseudoTerminal(*arguments, env=env, term="xterm") as terminal:
         done = terminal.end()
     assert done.status == 0
-    steps = ("building the boot archive", f"compiling for Python {OWN}, 1 of 1", "compressing the boot archive")
-    assert "".join(f"\r\x1b[Kecsauth: {step}" for step in steps) + "\r\x1b[Kecsauth: wrote " in done.seen
+    assert "\r\x1b[Kecsauth: compressing the boot archive (" in done.seen
+    first, second, last = screen(done.seen)
+    assert first.startswith("ecsauth: wrote ")
+    assert (len(second), last) == (64, "")

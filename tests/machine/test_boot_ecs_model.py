@@ -50,6 +50,15 @@ def boot(world: World, offer: Offer) -> Optional[str]:
     return None
 
 
+def test_what_is_waited_for_is_told(world: World) -> None:
+    """Each wait of a boot is named before it begins, also the one for an agent that is back after a failure."""
+    booted(world)
+    assert world.told[:2] == ["waiting for other runs of ecsauth", "fetching s3://bucket/key"]
+    assert world.told[-1] == "waiting for the agent to register in cluster demo"
+    boot(world, Offer(2, "broken"))
+    assert world.told[-1] == "watching the previous agent"
+
+
 def assert_registered(world: World, offer: Offer, story: tuple[str, ...]) -> None:
     """Assert that a boot with ECS well ends with one agent that has registered, with the file that stands there."""
     said = boot(world, offer)

@@ -15,7 +15,7 @@ from typing import Callable
 import pytest
 from ecsauth.cli.parser import COMMANDS
 from needs import lack_of, need
-from program import run_here
+from program import Ended, run_here
 
 SHELLS = {"bash": ("--version",), "zsh": ("--version",), "fish": ("--version",)}
 PATIENCE_S = 60.0
@@ -141,12 +141,138 @@ def test_script_is_valid(shell: str, folder: Path) -> None:
         pytest.param("ecsauth export ", {"secretsmanager"}, id="choices of an argument"),
         pytest.param("ecsauth check ec", {"ecs.config"}, id="a file"),
         pytest.param("ecsauth which nginx --file ", {"ecs.config", "folder"}, id="files of an option"),
+        pytest.param("ecsauth help pu", {"push", "pull"}, id="topics of help"),
         pytest.param("ecsauth explain A37", {f"A37{digit}" for digit in range(10)}, id="codes"),
     ],
 )
 def test_completes(shell: str, folder: Path, line: str, expected: set[str]) -> None:
     """What can come next is offered, and nothing else."""
     assert COMPLETE[shell](folder, line) == expected
+
+
+PLACES = {
+    "bash": ".local/share/bash-completion/completions/ecsauth",
+    "zsh": ".local/share/zsh/site-functions/_ecsauth",
+    "fish": ".config/fish/completions/ecsauth.fish",
+}
+
+
+def _install(home: Path, *options: str, **more: str) -> Ended:
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), **more}
+    return run_here("completion", "--install", *options, env=env)
+
+
+def test_install(shell: str, tmp_path: Path) -> None:
+    """The script is where the user's shell finds it, and completes; a second time replaces it."""
+    place = tmp_path / PLACES[shell]
+    for _ in range(2):
+        done = _install(tmp_path, SHELL=f"/usr/bin/{shell}")
+        assert (done.status, done.out) == (0, "")
+        assert done.err.splitlines()[0] == f"ecsauth: wrote {place}, 0644"
+        assert place.stat().st_mode & 0o777 == 0o644
+        assert list(place.parent.iterdir()) == [place]
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "_ecsauth").symlink_to(place)
+    assert COMPLETE[shell](tmp_path, "ecsauth exp") == {"explain", "export"}
+
+
+def test_installed_for_fish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else is needed in fish, which looks for scripts of the commands that there are."""
+    need(lack_of("fish", *SHELLS["fish"]))
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "ecsauth").write_text("#!/bin/sh\n")
+    (tmp_path / "ecsauth").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert _install(tmp_path, "fish").err.endswith("ecsauth: hint: fish loads it by itself, in this shell too\n")
+    said = _said(["fish", "-c", "complete -C 'ecsauth exp'"], tmp_path)
+    assert {one.partition("\t")[0] for one in said} == {"explain", "export"}
+
+
+def test_installed_for_bash(tmp_path: Path) -> None:
+    """The command in the hint makes bash complete."""
+    need(lack_of("bash", *SHELLS["bash"]))
+    (tmp_path / "desk").mkdir()
+    *_, hint = _install(tmp_path, "bash").err.splitlines()
+    command = hint.partition("to use it in this shell: ")[2]
+    assert command.startswith("source ")
+    assert _said(["bash", "--norc", "-c", f"{command}; complete -p ecsauth | wc -l"], tmp_path) == {"1"}
+
+
+def test_installed_for_zsh(tmp_path: Path) -> None:
+    """The command in the hint makes zsh complete; the line for .zshrc is not asked for again once it is there."""
+    need(lack_of("zsh", *SHELLS["zsh"]))
+    (tmp_path / "desk").mkdir()
+    _, line, hint = _install(tmp_path, "zsh").err.splitlines()
+    command = hint.partition("to use it in this shell: ")[2]
+    assert _said(["zsh", "-f", "-c", f"{command} -D -u; print $_comps[ecsauth]"], tmp_path) == {"_ecsauth"}
+    (tmp_path / ".zshrc").write_text(line.partition("compinit: ")[2] + "\n")
+    assert len(_install(tmp_path, "zsh").err.splitlines()) == 2
+
+
+def test_install_below_xdg_directories(tmp_path: Path) -> None:
+    """The directories of the user's own are kept to, unless they are relative."""
+    for name, variable in (("bash", "XDG_DATA_HOME"), ("zsh", "XDG_DATA_HOME"), ("fish", "XDG_CONFIG_HOME")):
+        base = tmp_path / "other" / name
+        assert _install(tmp_path, name, **{variable: str(base)}).status == 0
+        assert (base / Path(PLACES[name]).relative_to(".config" if name == "fish" else ".local/share")).is_file()
+        assert _install(tmp_path, name, **{variable: "other"}).status == 0
+        assert (tmp_path / PLACES[name]).is_file()
+
+
+@pytest.mark.parametrize("content", ["", "complete -c ecsauth -a mine\n"])
+def test_install_over_a_file_of_somebody_else(tmp_path: Path, content: str) -> None:
+    """It is left alone, unless --force says otherwise."""
+    place = tmp_path / PLACES["fish"]
+    place.parent.mkdir(parents=True)
+    place.write_text(content)
+    done = _install(tmp_path, "fish")
+    assert (done.status, place.read_text()) == (6, content)
+    assert done.err == (
+        f"ecsauth: error: {place} was not written by ecsauth\n"
+        "ecsauth: hint: replace it: ecsauth completion --install --force fish\n"
+    )
+    assert _install(tmp_path, "fish", "--force").status == 0
+    assert "# Written by ecsauth\n" in place.read_text()
+
+
+def test_install_over_a_pipe(tmp_path: Path) -> None:
+    """What is no file is not waited for."""
+    place = tmp_path / PLACES["fish"]
+    place.parent.mkdir(parents=True)
+    os.mkfifo(place)
+    assert _install(tmp_path, "fish").status == 6
+
+
+def test_install_through_a_link(tmp_path: Path) -> None:
+    """A link stays, and what it points to is replaced: dotfiles may be kept elsewhere."""
+    place, kept = tmp_path / PLACES["fish"], tmp_path / "dotfiles" / "ecsauth.fish"
+    place.parent.mkdir(parents=True)
+    place.symlink_to(kept)
+    assert _install(tmp_path, "fish").status == 0
+    assert place.is_symlink()
+    assert kept.is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "more", "status", "said"),
+    [
+        pytest.param((), {}, 2, "$SHELL is none of bash, zsh or fish", id="no shell"),
+        pytest.param((), {"SHELL": "/bin/dash"}, 2, "$SHELL is none of bash, zsh or fish", id="another shell"),
+        pytest.param(("fish",), {"XDG_CONFIG_HOME": "/dev/null"}, 6, "cannot make /dev/null/fish", id="no directory"),
+        pytest.param(("fish",), {"HOME": "nowhere"}, 6, "this user has no home directory", id="no home"),
+    ],
+)
+def test_install_faults(tmp_path: Path, options: tuple[str, ...], more: dict[str, str], status: int, said: str) -> None:
+    """What keeps it from being installed is said."""
+    done = _install(tmp_path, *options, **more)
+    assert (done.status, done.out) == (status, "")
+    assert said in done.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("--force",), ("--force", "bash")])
+def test_completion_without_a_shell(arguments: tuple[str, ...]) -> None:
+    """Without --install a shell has to be named, and there is nothing to force."""
+    assert run_here("completion", *arguments, env={"SHELL": "/bin/bash"}).status == 2
 
 
 def test_completes_options(shell: str, folder: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import signal
 import subprocess
 import sys
@@ -21,7 +19,9 @@ from ecsauth.login import endpoints
 from ecsauth.login.targets import targets
 from loopback_server import HOST, Answer, answer
 from odd_registry import Behaviour, Odd, OddRegistry, Seen, challenge, welcome
+from pseudo_terminal import PseudoTerminal
 from registry_file import ENVIRONMENT, only, pair, verify, write
+from screen import screen
 from tunnel_proxy import TunnelProxy
 
 if TYPE_CHECKING:
@@ -309,19 +309,41 @@ def test_interrupt_ends_at_once(tmp_path: Path) -> None:
     assert said == b"ecsauth: error: interrupted by SIGTERM\n"
 
 
-def test_progress(tmp_path: Path) -> None:
-    """A terminal is shown how far it is, in one line that is gone at the end; a pipe is not."""
-    main, terminal = pty.openpty()
-    with OddRegistry(after_login(welcome())) as registry:
+@pytest.mark.parametrize("end", ["\x03", ""], ids=["Ctrl-C", "timeout"])
+def test_progress(tmp_path: Path, end: str) -> None:
+    """A terminal is shown how far it is, in one line of which nothing stays, however the command ends."""
+    with OddRegistry(lambda _: Odd.HANG) as registry:
         file = write(tmp_path, {registry.name: pair("u", "p")})
-        subprocess.run(
-            [sys.executable, "-m", "ecsauth", "verify", str(file)],
-            env={**ENVIRONMENT, "PYTHONPATH": str(program.SOURCES)},
-            stderr=terminal,
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-    os.close(terminal)
-    said = os.read(main, 4096)
-    os.close(main)
-    assert said == b"\r\x1b[Kecsauth: 0 of 1 logins\r\x1b[Kecsauth: 1 of 1 logins\r\x1b[K"
+        arguments = ("verify", str(file), f"--timeout={60 if end else 2}")
+        with PseudoTerminal(*arguments, env=ENVIRONMENT, term="xterm") as terminal:
+            terminal.wait_for("ecsauth: logging in at registries, 0 of 1 (")
+            terminal.type(end)
+            done = terminal.end()
+    shown = screen(done.seen.replace("^C", ""))
+    if end:
+        assert (done.status, shown) == (128 + signal.SIGINT, ["ecsauth: error: interrupted by SIGINT", ""])
+    else:
+        assert done.status == 5
+        assert not [line for line in shown if "0 of 1" in line]
+        assert any("unreachable: the registry does not answer" in line for line in shown)
+
+
+def test_terminal_that_goes_away(tmp_path: Path) -> None:
+    """A connection that breaks ends the command by its signal, and nothing fails before."""
+    with OddRegistry(lambda _: Odd.HANG) as registry:
+        file = write(tmp_path, {registry.name: pair("u", "p")})
+        with PseudoTerminal("verify", str(file), "--timeout=60", env=ENVIRONMENT, term="xterm") as terminal:
+            terminal.wait_for("0 of 1")
+            terminal.hang_up()
+            assert terminal.child.wait(SLACK_S) == 128 + signal.SIGHUP
+
+
+def test_no_progress_in_the_background(tmp_path: Path) -> None:
+    """A job in the background leaves the terminal to the user."""
+    with OddRegistry(lambda _: Odd.HANG) as registry:
+        file = write(tmp_path, {registry.name: pair("u", "p")})
+        job = f"{sys.executable} -m ecsauth verify {file} --timeout=2 2>&1 & wait; echo over"
+        with PseudoTerminal(env=ENVIRONMENT, term="xterm", program=("sh", "-m", "-c", job)) as terminal:
+            seen = terminal.wait_for("over").replace("\r", "")
+    assert "unreachable: the registry does not answer" in seen
+    assert "0 of 1" not in seen

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD_TIMEOUT_S = 300.0
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 # The commands of an instance; the others are an operator's.
-COMMANDS = ("boot", "check", "doctor", "explain", "status", "unpersist", "verify", "which")
+COMMANDS = ("boot", "check", "doctor", "explain", "help", "status", "unpersist", "verify", "which")
 _OLD_S = 24 * 3600
 _FIND = 'source "$0"; find_python "$1"'
 _MANIFEST = json.dumps({"schema": 2, "ecsauth": "0.1.0", "pythons": {"3.9": {}, "3.11": {}}})

@@ -143,6 +143,8 @@ class World(Place):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        # What the last boot waited for.
+        self.told: list[str] = []
         self.docker = DockerModel(None, None, self.disk.env_file)
 
     def disk_of(self, life: Life) -> MortalDisk:
@@ -161,8 +163,9 @@ class World(Place):
         starter = ContainerStarter(docker, docker, "agent:1")
         edges = Edges(Nobody(), Store(offer.number), disk, starter, _Clock(self.rested))
         self.warnings.clear()
+        self.told.clear()
         try:
-            return Boot(Request(demand, deadline=1, wait=0), edges, self.warnings.append).run()
+            return Boot(Request(demand, deadline=1, wait=0, tell=self.told.append), edges, self.warnings.append).run()
         finally:
             self.docker.settle()
 

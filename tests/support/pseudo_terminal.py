@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-import program
+from program import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,13 +29,18 @@ class Sitting(NamedTuple):
 
 
 class PseudoTerminal:
-    """A terminal on which a command runs as leader of its session; a context manager, which kills what still runs."""
+    """A terminal on which a command runs as leader of its session; a context manager, which kills what still runs.
 
-    def __init__(self, *arguments: str, env: Mapping[str, str], term: str = "dumb") -> None:
+    The command is ecsauth's with the arguments, or another `program`.
+    """
+
+    def __init__(
+        self, *arguments: str, env: Mapping[str, str], term: str = "dumb", program: tuple[str, ...] = ()
+    ) -> None:
         self._ours, theirs = pty.openpty()
         self._seen = b""
-        command = [sys.executable, "-m", "ecsauth", *arguments]
-        own = {**env, "PYTHONPATH": str(program.SOURCES), "TERM": term, "COLUMNS": "100"}
+        command = program or (sys.executable, "-m", "ecsauth", *arguments)
+        own = {**env, "PYTHONPATH": str(SOURCES), "TERM": term, "COLUMNS": "100"}
         # A test run in the background ignores SIGINT, and its children with it. -c: the terminal is its own.
         front = ("env", "--default-signal=INT,TERM,HUP,QUIT", "setsid", "-c")
         self.child = subprocess.Popen([*front, *command], stdin=theirs, stdout=theirs, stderr=theirs, env=own)
@@ -51,6 +56,11 @@ class PseudoTerminal:
     def type(self, text: str) -> None:
         """Type a text, with its line ends and control characters."""
         os.write(self._ours, text.encode())
+
+    def hang_up(self) -> None:
+        """Go away, as a connection that breaks."""
+        os.close(self._ours)
+        self._ours = -1
 
     def end(self) -> Sitting:
         """Wait for the end, and return how it was."""
@@ -82,4 +92,5 @@ class PseudoTerminal:
         if self.child.poll() is None:
             self.child.kill()
         self.child.wait()
-        os.close(self._ours)
+        if self._ours >= 0:
+            os.close(self._ours)

@@ -228,12 +228,14 @@ def _function_imports(module: str) -> list[str]:
 
 
 # What costs help, check and boot milliseconds, and is needed by few: a fault, a file that is
-# written, a rule that is shown, a login.
+# written, a rule that is shown, a login, a version of a clone.
 LATE = {
     "ecsauth.cli.commands.boot": {"ecsauth.cli"},
+    "ecsauth.cli.commands.help": {"ecsauth.cli.commands"},
     "ecsauth.cli.persist": {"ecsauth.cli"},
     "ecsauth.cli.main": {"ecsauth.cli", "ecsauth.cli.findings"},
     "ecsauth.cli.findings": {"ecsauth.check.excerpt"},
+    "ecsauth.host.origin": {"ecsauth.host.commands"},
     "ecsauth.cli.inputs": {"ecsauth.host.private_directory"},
     "ecsauth.check.rules": {"ecsauth.check.rules", "ecsauth.check.rules.rule"},
     "ecsauth.cli.commands.which": {"ecsauth.registry.keys"},

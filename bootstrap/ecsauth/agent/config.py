@@ -114,7 +114,7 @@ def json_value(variable: Variable, value: str, _other: Environment) -> Effect:
         # The agent does not warn about io.EOF of a Decoder, except for one variable.
         if error.flaw is Flaw.EMPTY and parsing["reads"] == "first" and parsing.get("blank") != "bad":
             return _TAKEN
-        return _bad(variable, f"not valid JSON at character {error.offset + 1} ({error.flaw.value})")
+        return _bad(variable, f"invalid JSON at character {error.offset + 1} ({error.flaw.value})")
     if root.kind is JsonKind.NULL:
         return _empty(variable)
     if parsing["shape"] == "object":
@@ -221,11 +221,11 @@ def _bad(variable: Variable, reason: str) -> Effect:
     """Return the effect of a value that cannot be decoded."""
     if variable.parsing["bad"] == "fatal":
         return fatal(reason)
-    return lost(f"{reason}: the default is used", warned=True)
+    return lost(f"{reason}, so the default applies", warned=True)
 
 
 def _empty(variable: Variable) -> Effect:
     """Return the effect of null or an empty list: Go's zero value counts as not set (config.go, Merge)."""
     if variable.default in ("", "[]", "{}"):
         return _TAKEN
-    return lost("an empty list counts as not set: the default is used", warned=False)
+    return lost("an empty list counts as not set, so the default applies", warned=False)

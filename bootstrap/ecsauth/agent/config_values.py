@@ -52,7 +52,7 @@ def lost(reason: str, *, warned: bool) -> Effect:
 
 Environment = Mapping[str, str]
 
-_DEFAULT = "the default is used"
+_DEFAULT = "so the default applies"
 _QUIET_OR_WARNED = {"quiet": ConfigVerdict.QUIET, "warned": ConfigVerdict.WARNED}
 
 
@@ -87,7 +87,7 @@ def _parsed_boolean(variable: Variable, parsed: Optional[bool], default: bool) -
     if parsed is not None:
         return Effect(ConfigVerdict.QUIET, parsed, default)
     verdict = _QUIET_OR_WARNED[variable.parsing.get("bad", "warned")]
-    return Effect(verdict, default, default, lost=True, reason=f"not a boolean: {_DEFAULT}")
+    return Effect(verdict, default, default, lost=True, reason=f"not a boolean, {_DEFAULT}")
 
 
 def _exact(value: str, only: str) -> Effect:
@@ -121,7 +121,7 @@ class _Capability(NamedTuple):
 def _with_capability(effect: Effect, capability: _Capability) -> Effect:
     """Return the effect on the capability in place of that on the variable."""
     if effect.effective is True and not capability.on:
-        effect = effect._replace(reason="no gMSA by itself: it takes variables that ecs-init adds")
+        effect = effect._replace(reason="gMSA also needs variables that ecs-init adds")
     verdict = ConfigVerdict.WARNED if capability.refused else effect.verdict
     return effect._replace(verdict=verdict, effective=capability.on)
 
@@ -173,7 +173,7 @@ def integer(variable: Variable, value: str, _other: Environment) -> Effect:
     if outside:
         return _not_used(outside, default)
     if number.fault is not None:
-        reason = f"{number.fault}: the largest number is used"
+        reason = f"{number.fault}, so the largest number applies"
         return Effect(ConfigVerdict.WARNED, number.value, default, lost=True, reason=reason)
     return _used(number.value, default)
 
@@ -199,7 +199,7 @@ def duration(variable: Variable, value: str, other: Environment) -> Effect:
     said = f"{_BEYOND[which]} of {variable.parsing[which]}"
     if variable.parsing["outside"] == "default":
         return _not_used(said, default)
-    reason = f"{said}, which is used instead"
+    reason = f"{said}, which applies"
     return Effect(ConfigVerdict.WARNED, _limit(variable, which), default, lost=True, reason=reason)
 
 
@@ -236,12 +236,12 @@ def _used(value: Scalar, default: Scalar, reason: str = "") -> Effect:
 
 def _zero(default: int) -> Effect:
     """Return the effect of 0 if Go's zero value means not set (config.go, Merge)."""
-    reason = f"0 counts as not set: {_DEFAULT}" if default else ""
+    reason = f"0 counts as not set, {_DEFAULT}" if default else ""
     return Effect(ConfigVerdict.QUIET, default, default, lost=default != 0, reason=reason)
 
 
 def _not_used(why: str, default: int) -> Effect:
-    return Effect(ConfigVerdict.WARNED, default, default, lost=True, reason=f"{why}: {_DEFAULT}")
+    return Effect(ConfigVerdict.WARNED, default, default, lost=True, reason=f"{why}, {_DEFAULT}")
 
 
 _TAKEN = Effect(ConfigVerdict.QUIET)
@@ -252,7 +252,7 @@ def plain(variable: Variable, value: str, _other: Environment) -> Effect:
     """Return the effect of a text. The agent does not check it at its start; ecs-init may require a prefix."""
     prefix = variable.parsing.get("prefix", "")
     if value and not value.startswith(prefix):
-        return lost(f"does not begin with {prefix}: the default is used", warned=False)
+        return lost(f"does not begin with {prefix}, {_DEFAULT}", warned=False)
     return _TAKEN
 
 
@@ -270,8 +270,8 @@ def choice(variable: Variable, value: str, _other: Environment) -> Effect:
     text = to_lower(text) if parsing.get("fold") else text
     if not text or text in parsing["values"]:
         return _TAKEN
-    instead = parsing.get("instead", "the default is used")
-    return lost(f"not one of {', '.join(parsing['values'])}: {instead}", warned=parsing.get("bad") == "warned")
+    instead = parsing.get("instead", "the default applies")
+    return lost(f"not one of {', '.join(parsing['values'])}, so {instead}", warned=parsing.get("bad") == "warned")
 
 
 def port_range(_variable: Variable, value: str, _other: Environment) -> Effect:
@@ -281,9 +281,9 @@ def port_range(_variable: Variable, value: str, _other: Environment) -> Effect:
     ports = [parse_uint(part, _PORT_BITS) for part in value.split("-", 2)[:2]]
     first, last = ports[0], ports[-1]
     if first is None or last is None:
-        return lost("not two ports from 0 to 65535 with a dash between: the default is used", warned=True)
+        return lost(f"not two ports from 0 to 65535 with a dash between, {_DEFAULT}", warned=True)
     if last < first:
-        return lost("the last port is below the first: the default is used", warned=True)
+        return lost(f"the last port is below the first, {_DEFAULT}", warned=True)
     return _TAKEN
 
 
@@ -292,18 +292,18 @@ def rate_limits(variable: Variable, value: str, _other: Environment) -> Effect:
     if not value:
         return _TAKEN
     limits = [atoi(trim_space(part)) for part in value.split(",", 2)]
-    instead = f"{variable.default} is used"
+    instead = f"so {variable.default} applies"
     if len(limits) != 2 or any(limit.fault for limit in limits):  # noqa: PLR2004 -- a pair
-        return lost(f"not two integers with a comma between: {instead}", warned=True)
+        return lost(f"not two integers with a comma between, {instead}", warned=True)
     if any(limit.value < 0 for limit in limits):
-        return lost(f"below 0: {instead}", warned=True)
+        return lost(f"below 0, {instead}", warned=True)
     if any(limit.value == 0 for limit in limits):
-        return lost(f"0 counts as not set: its default, of {variable.default}, is used", warned=False)
+        return lost(f"0 counts as not set, {instead}", warned=False)
     return _TAKEN
 
 
 def decimal(_variable: Variable, value: str, _other: Environment) -> Effect:
     """Return the effect of a number with decimals: strconv.ParseFloat, not trimmed."""
     if value and parse_float(value) is None:
-        return lost("not a number: the default is used", warned=True)
+        return lost(f"not a number, {_DEFAULT}", warned=True)
     return _TAKEN

@@ -84,7 +84,8 @@ class Demand(NamedTuple):
 class Intake:
     """Obtains the env-file that a demand describes.
 
-    It passes `warn` each problem that does not stop the run, and `lap` the name of each finished step.
+    It passes `warn` each problem that does not stop the run, `lap` the name of each finished step, and `tell` what it
+    waits for next.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Intake:
         *,
         warn: Callable[[str], None],
         lap: Callable[[str], None],
+        tell: Callable[[str], None],
     ) -> None:
         self._demand = demand
         self._instance = instance
@@ -103,6 +105,7 @@ class Intake:
         self._clock = clock
         self._warn = warn
         self._lap = lap
+        self._tell = tell
 
     def obtain(
         self, state: State, present: Optional[SecretBytes], verified: Optional[bytes], deadline: Deadline
@@ -118,6 +121,7 @@ class Intake:
         edited = present is None or present != verified
         known = _reusable(state, source) if not edited and not self._demand.force else None
         etag = known.etag if known else None
+        self._tell(f"fetching {self._demand.uri}")
         fetched = persist(lambda left: self._store.fetch(self._demand.uri, identity, etag, left), self._clock, deadline)
         self._lap("fetch")
         if fetched is not None:
@@ -132,6 +136,7 @@ class Intake:
         region, owner = self._demand.region, self._demand.bucket_owner
         if region is not None and owner is not None:
             return Identity(region, owner)
+        self._tell("asking the metadata service who this instance is")
         found = persist(self._instance.identity, self._clock, deadline)
         self._lap("identity")
         return Identity(region or found.region, owner or found.account)

@@ -37,6 +37,10 @@ _FILE_IS = {
 }
 
 
+def tell_nobody(_what: str) -> None:
+    """Say nothing about what a boot waits for."""
+
+
 _Look = Callable[[], tuple[AgentVerdict, Optional[Registration]]]
 
 
@@ -46,7 +50,7 @@ class Terms(NamedTuple):
     `writes` tells whether the env-file is written before the launch. `undisturbed` returns a context manager that
     delays signals, because a rollback must not be interrupted. `revives` is set to start the last version that
     registered, because no agent runs and another version was rejected or failed: an agent that exists is started with
-    the flags that it has, and the rejection is kept.
+    the flags that it has, and the rejection is kept. `tell` gets what the launch waits for next.
     """
 
     cluster: str
@@ -58,6 +62,7 @@ class Terms(NamedTuple):
     rollback_on_timeout: bool = False
     undisturbed: Callable[[], AbstractContextManager[Any]] = nullcontext
     revives: bool = False
+    tell: Callable[[str], None] = tell_nobody
 
 
 class LaunchMode(Protocol):
@@ -150,6 +155,7 @@ class Launch:
     def prepare(self) -> None:
         """Run the steps that do not change a running agent, before the env-file is written; raise LaunchError."""
         for step in self.plan.prepare:
+            self._terms.tell(step.why)
             self._mode.run(step.command, step.seconds)
 
     def execute(self, state: State) -> tuple[AgentVerdict, Optional[Registration]]:
@@ -198,11 +204,13 @@ class Launch:
         """
         for step in self.plan.steps:
             done.append(step)
+            self._terms.tell(step.why)
             self._mode.run(step.command, step.seconds)
         state = state._replace(applied=state.installed and state.installed.facts)
         self._disk.remember(state)
         if self._mode.only_queues:
             return AgentVerdict(Health.QUEUED), None
+        self._terms.tell(f"waiting for the agent to register in cluster {self._terms.cluster}")
         verdict, registration = self._wait(self._mode.judge, self._terms.wait)
         timed_out = verdict.health is Health.PENDING and self._terms.rollback_on_timeout
         if timed_out or verdict.health is Health.FAILED:
@@ -213,6 +221,7 @@ class Launch:
         """Wait for the previous agent and return its health, None if there was none."""
         if not self.plan.previous:
             return None
+        self._terms.tell("watching the previous agent")
         return self._wait(lambda: (self._mode.judge_previous(), None), _WATCHED)[0]
 
     def _wait(self, look: _Look, seconds: float) -> tuple[AgentVerdict, Optional[Registration]]:

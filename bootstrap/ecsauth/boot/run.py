@@ -15,7 +15,7 @@ from ecsauth.boot import fallback, install, rejection, restart
 from ecsauth.boot.fetch import Intake
 from ecsauth.boot.health import Health
 from ecsauth.boot.install import RollbackTarget
-from ecsauth.boot.launch import Launch, Terms
+from ecsauth.boot.launch import Launch, Terms, tell_nobody
 from ecsauth.boot.state import PRIVATE, Failure
 from ecsauth.errors import DeniedError, EcsauthError, ExitCode, InvalidError, LaunchError, LocalError, UnreachableError
 from ecsauth.timing import Clock, Deadline
@@ -68,7 +68,7 @@ class Edges(NamedTuple):
 class Request(NamedTuple):
     """The options of this boot. `deadline` (for the lock and S3) and `wait` (for the agent) are in seconds.
 
-    `undisturbed` returns a context manager that delays signals.
+    `undisturbed` returns a context manager that delays signals. `tell` gets what the boot waits for next.
     """
 
     demand: Demand
@@ -77,6 +77,7 @@ class Request(NamedTuple):
     abandon_tasks: bool = False
     rollback_on_timeout: bool = False
     undisturbed: Callable[[], AbstractContextManager[Any]] = nullcontext
+    tell: Callable[[str], None] = tell_nobody
 
 
 class BootOutcome(str, Enum):
@@ -122,6 +123,7 @@ class Boot:
     def run(self) -> BootReport:
         """Bring the instance to the version in S3. If that fails, restore the previous state and raise EcsauthError."""
         edges = self._edges
+        self._request.tell("waiting for other runs of ecsauth")
         with edges.disk.locked(self._deadline.left()):
             damage = edges.disk.mend_record()
             if damage is not None:
@@ -180,7 +182,9 @@ class Boot:
     def _obtain(self, state: State) -> Accepted:
         """Return the env-file from S3, or the last verified file if S3 is unreachable."""
         edges, demand = self._edges, self._request.demand
-        intake = Intake(demand, edges.instance, edges.store, edges.clock, warn=self._warn, lap=self._lap)
+        intake = Intake(
+            demand, edges.instance, edges.store, edges.clock, warn=self._warn, lap=self._lap, tell=self._request.tell
+        )
         present, verified = edges.disk.env_file(), edges.disk.verified_copy()
         if edges.disk.env_file_mode() != PRIVATE:
             # Its permissions were changed. Treat that like an edit, and install the file again.
@@ -208,6 +212,7 @@ class Boot:
             rollback_on_timeout=request.rollback_on_timeout,
             undisturbed=request.undisturbed,
             revives=revives,
+            tell=request.tell,
         )
         return Launch(edges.starter.launch_mode(accepted, terms, state), edges.disk, edges.clock, terms)
 

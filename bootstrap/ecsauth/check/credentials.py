@@ -145,31 +145,29 @@ CODES: dict[ProblemKind, str] = {
 }
 """The rule of each kind of problem."""
 
-_SET_TYPE = f"write the line as {TYPE}={{detail}}"
+_SET_TYPE = f"write {TYPE}={{detail}}"
 _FIXES = {
-    "A302": f"add a line: {TYPE}={{detail}}",
+    "A302": f"add {TYPE}={{detail}}",
     "A304": _SET_TYPE,
     "A305": _SET_TYPE,
-    "A326": "delete the comment, or put it on a line of its own above:\necsauth check --fix FILE",
-    "A341": 'keep only what stands inside auths, as ECS_ENGINE_AUTH_DATA={{"registry":{{…}}}}, with'
+    "A326": "delete the comment, or move it to a line of its own:\necsauth check --fix FILE",
+    "A341": 'write only the contents of `auths`, as ECS_ENGINE_AUTH_DATA={{"registry":{{…}}}}, with'
     f" {TYPE}={{detail}}:\necsauth check --fix FILE",
     "A348": _SET_TYPE,
-    "A356": "let the script that writes the file fill it in:\necsauth explain A366",
+    "A356": "write base64 of user:password, or expand it in the template:\necsauth explain A366",
     "A390": 'write the field as "{detail}"',
 }
 """More specific fixes, for problems that have a detail."""
 
 _DETAILS = {
-    "A302": "{title}; the data looks like {detail}",
-    "A304": "{title}: {detail} is meant",
-    "A305": "{title}; the data looks like {detail}",
-    "A326": "a comment behind the JSON",
+    "A302": "{title}; the data has the form of type {detail}",
+    "A304": "{title}; the agent knows {detail}",
+    "A305": "{title}; the data has the form of type {detail}",
+    "A326": "a comment follows the JSON",
     "A341": "{title}",
-    "A344": "{title}, but of the kind {detail}",
-    "A345": "{title}, but of the kind {detail}",
-    "A348": "{title}: {detail} is meant",
-    "A350": "{title}: {detail}",
-    "A390": "{title}: {detail} is meant",
+    "A348": "every entry has the form of type {detail}",
+    "A350": "the entry has the form of type {detail}",
+    "A390": "{title}; the agent reads {detail}",
 }
 """Messages with the detail of a problem; for other codes the detail follows the title in brackets."""
 

@@ -68,7 +68,7 @@ def _merged(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     lines = next((one for one in findings if one.code == "F130" and wrapper and one.variable == wrapper.variable), None)
     if wrapper is None or lines is None:
         return findings
-    message = f"{lines.message}: docker's config.json as it is"
+    message = f"{lines.message}; it is a whole config.json of docker"
     both = lines._replace(message=message, fix=wrapper.fix)
     return tuple(both if one is lines else one for one in findings if one is not wrapper)
 

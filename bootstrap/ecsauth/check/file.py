@@ -155,7 +155,7 @@ def _is_encoded(run: str) -> bool:
 def _without(places: list[tuple[int, int]]) -> str:
     """Return the fix that deletes commented-out secrets."""
     deletions = "; ".join(f"{number}d" for number, _ in places)
-    return f"delete the lines; older versions of the object in S3 keep them:\nsed -i '{deletions}' FILE"
+    return f"delete the lines; older versions of the S3 object keep the secret:\nsed -i '{deletions}' FILE"
 
 
 def _joints(lines: tuple[Line, ...]) -> Iterator[Finding]:

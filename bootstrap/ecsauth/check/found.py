@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Optional
 
 from ecsauth.agent.names import shown, shown_registry
@@ -50,7 +51,7 @@ def found(
     return Finding(
         code=rule.code,
         severity=rule.severity,
-        message=f"{subject}: {said}" if subject and subject not in said else said,
+        message=f"{subject}: {said}" if subject and not _names(said, subject) else said,
         consequence=consequence or rule.consequence,
         fix=fix or rule.fix,
         line=place[0],
@@ -59,3 +60,8 @@ def found(
         registry=registry,
         consumers=consumers,
     )
+
+
+def _names(text: str, subject: str) -> bool:
+    """Tell whether the text has the subject as a whole name: AWS_ACCESS_KEY_ID does not name AWS_ACCESS_KEY."""
+    return re.search(rf"(?<![\w.-]){re.escape(subject)}(?![\w-])", text) is not None

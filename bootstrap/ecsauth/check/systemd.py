@@ -27,9 +27,9 @@ _CONSUMERS = ("systemd", "ecs-init")
 # Without any of these, systemd reads every NAME=VALUE unchanged: no quote opens, nothing is escaped or joined.
 _MARKS = (b"\\", b"\r", b"'", b'="', b"= ", b"=\t")
 _ABOVE = {
-    SkipReason.SWALLOWED: "remove the backslash at the end of the comment above: systemd takes this for a part of it",
-    SkipReason.JOINED: "close the quote, or remove the backslash at the end, in the lines above: systemd takes this"
-    " for a part of that value",
+    SkipReason.SWALLOWED: "remove the backslash at the end of the comment above: systemd reads this line as part of it",
+    SkipReason.JOINED: "in the lines above, close the quote or remove the backslash at the end: systemd reads this line"
+    " as part of that value",
 }
 
 

@@ -113,7 +113,7 @@ def _value(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Findin
     comment = _comment(value, setting.variable)
     if comment:
         is_clear = setting.variable.kind in JSON_KINDS and without_comment(value) != value
-        fix = "delete the comment, or put it on a line of its own above:\necsauth check --fix FILE" if is_clear else ""
+        fix = "delete the comment, or move it to a line of its own:\necsauth check --fix FILE" if is_clear else ""
         yield setting.found("V231", fix=fix, column=value.index("#", comment.start()))
         value = value[: comment.start()].rstrip()
     if quoted(value) and setting.variable.keeps_quotes:
@@ -141,7 +141,7 @@ def _name(setting: _Setting, value: str) -> Iterator[Finding]:
         yield setting.found("V234", column=placeholder.start())
     else:
         accepted = setting.variable.accepted
-        yield setting.found("V233", f"{title('V233')}: not {accepted}", f"write {accepted}")
+        yield setting.found("V233", f"the value is not {accepted}", f"write {accepted}")
 
 
 def _empty(setting: _Setting) -> Iterator[Finding]:
@@ -157,7 +157,7 @@ def _empty(setting: _Setting) -> Iterator[Finding]:
         yield setting.found("V228")
         return
     place, name = setting.place, variable.name
-    message = f"{title('V227')}: without the line ecs-init sets {variable.ecs_init_sets}"
+    message = f"{title('V227')}: {variable.ecs_init_sets}"
     # One variable is read with os.LookupEnv (parse_linux.go, GetDetailedOSFamily): its empty value has an effect under
     # docker too.
     consumers = ("agent", "ecs-init") if variable.parsing.get("kept") else ("ecs-init",)
@@ -174,15 +174,15 @@ def _is_same_when_empty(variable: Variable, given: str) -> bool:
 def _without(variable: Variable) -> Optional[str]:
     """Return the consequence of an empty value, None if that of the rule is enough."""
     said: Optional[str] = variable.parsing.get("empty")
-    return said or (f"the agent takes {variable.default} for it" if variable.default else None)
+    return said or (f"the agent uses {variable.default}" if variable.default else None)
 
 
 def _in_quotes(setting: _Setting, value: str) -> Finding:
     """Return a finding for quotes that become part of the value."""
     if setting.variable.read_by != "ecs-init":
         return setting.found("V230")
-    fix = "remove the quotes, and the backslashes that they need" if plain(value) is None else fix_of("V230")
-    return setting.found("V226", f"{title('V226')}: quotes stand around it, and it is no longer an object", fix)
+    fix = "remove the quotes, and the backslashes inside them" if plain(value) is None else fix_of("V230")
+    return setting.found("V226", f"{title('V226')}: the quotes around it are part of the value", fix)
 
 
 def _effect(setting: _Setting, environment: Mapping[str, str]) -> Iterator[Finding]:

@@ -48,7 +48,7 @@ def _no_cluster(same: list[Line]) -> Iterator[Finding]:
         yield found("V201", _AGENT)
     elif not same[-1].value:
         place = (same[-1].number, same[-1].column)
-        yield found("V201", _AGENT, place, variable=_CLUSTER, message="ECS_CLUSTER is set to nothing")
+        yield found("V201", _AGENT, place, variable=_CLUSTER, message="ECS_CLUSTER is empty")
 
 
 def _lost_cluster(line: Line) -> bool:
@@ -63,7 +63,7 @@ def _repeated(same: list[Line]) -> Iterator[Finding]:
     first, *others = same
     if others:
         code = "V251" if all(line.value == first.value for line in others) else "V250"
-        message = f"{title(code)}: line {others[-1].number} counts"
+        message = f"{title(code)}; the agent uses line {others[-1].number}"
         yield found(code, _ALL, (first.number, first.column), variable=first.name, message=message)
 
 
@@ -74,7 +74,7 @@ def _name(line: Line) -> Iterator[Finding]:
     if variable is None:
         yield from _unknown(line, place)
     elif variable.meant is not None:
-        message = f"misspelt in the agent's own documentation: {variable.meant} is meant"
+        message = f"the agent's documentation misspells this name; the agent reads {variable.meant}"
         yield found("V212", _ECS, place, variable=line.name, message=message, fix=f"write {variable.meant}")
     elif variable.ignored is not None:
         code = "V214" if variable.platform == "windows" else "V215"
@@ -94,7 +94,7 @@ def _unknown(line: Line, place: tuple[int, int]) -> Iterator[Finding]:
         likely = line.likely
         code = _slip(line.name, likely)
         consequence = _JOINS_DEFAULT if likely == _CLUSTER and code == "V212" else None
-        message = f"{title(code)}: {likely} is meant"
+        message = f"{title(code)}; the documented name is {likely}"
         fix = f"write {likely}"
         yield found(code, _ECS, place, variable=line.name, message=message, consequence=consequence, fix=fix)
     elif line.name.startswith("ECS_"):

@@ -14,7 +14,7 @@ from ecsauth.aws.metadata_probes import MetadataProbes
 from ecsauth.aws.probes import Probes
 from ecsauth.aws.s3_request import SignedS3
 from ecsauth.boot.service import UNIT, Supervisor
-from ecsauth.cli import observe, options
+from ecsauth.cli import observe, options, progress
 from ecsauth.doctor import Check, ProbeResult, examine
 from ecsauth.doctor import machine as judge_machine
 from ecsauth.doctor import remote as judge_remote
@@ -57,7 +57,10 @@ def instance(request: DoctorRequest) -> ExaminedInstance:
 
 def results(on: ExaminedInstance) -> tuple[CheckResult, ...]:
     """Return the result of every check, in the order of the table."""
-    return examine(TABLE, lambda seconds: on._replace(seconds=seconds), SystemClock(), on.request.deadline)
+    with progress.waiting("examining the instance"):
+        return examine(
+            TABLE, lambda seconds: on._replace(seconds=seconds), SystemClock(), on.request.deadline, progress.tell
+        )
 
 
 def _last_run(on: ExaminedInstance) -> Diagnosis:

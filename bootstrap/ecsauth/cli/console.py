@@ -12,6 +12,8 @@ import re
 import sys
 from typing import Any, NamedTuple, TextIO
 
+from ecsauth.cli import progress
+
 SCHEMA = 1
 # The prefixes of sd-daemon(3), by which `journalctl --priority=err` finds the errors.
 _LEVELS = {"error: ": "<3>", "warning: ": "<4>", "hint: ": "<5>", "  | ": "<5>"}
@@ -82,9 +84,10 @@ def is_yes(question: str, *, default: bool = False) -> bool:
     """Ask until the answer is valid. The end of input means no, an empty line means the default."""
     choices = "[Y/n]" if default else "[y/N]"
     while True:
-        sys.stderr.write(f"ecsauth: {question} {choices} ")
-        sys.stderr.flush()
-        line = sys.stdin.readline()
+        with progress.paused():
+            sys.stderr.write(f"ecsauth: {question} {choices} ")
+            sys.stderr.flush()
+            line = sys.stdin.readline()
         answer = line.strip().lower()
         if not line:
             sys.stderr.write("\n")
@@ -138,22 +141,3 @@ def _columns(is_terminal: bool) -> int:
         return os.get_terminal_size(sys.__stderr__.fileno()).columns if is_terminal and sys.__stderr__ else _WIDEST
     except OSError:
         return _WIDEST
-
-
-class Progress:
-    """A progress line that is overwritten and removed; nothing is written if standard error is not a terminal."""
-
-    def __init__(self) -> None:
-        self._shows = sys.stderr.isatty()
-
-    def show(self, text: str) -> None:
-        """Show the progress."""
-        if self._shows:
-            sys.stderr.write(f"\r\033[Kecsauth: {text}")
-            sys.stderr.flush()
-
-    def clear(self) -> None:
-        """Remove the line."""
-        if self._shows:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()

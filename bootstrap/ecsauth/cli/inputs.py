@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Optional
 
 from ecsauth import aws_names
-from ecsauth.cli import console, options
+from ecsauth.cli import console, options, progress
 from ecsauth.cli.console import printable
 from ecsauth.errors import DeniedError, LocalError, UsageError
 from ecsauth.host import files
@@ -25,7 +26,9 @@ def read_path(file: str) -> SecretBytes:
     """Return the bytes of a path or of standard input; raise UsageError for an S3URI."""
     if _is_s3_uri(file):
         raise UsageError("FILE must be a path, or - for standard input")
-    return files.read_env_file(file)
+    # The user may type standard input.
+    with progress.paused() if file == _STDIN else nullcontext():
+        return files.read_env_file(file)
 
 
 def _is_s3_uri(file: str) -> bool:
@@ -65,7 +68,8 @@ def read(file: str, arguments: argparse.Namespace) -> SecretBytes:
     if not _is_s3_uri(file):
         return read_path(file)
     uri = aws_names.parse(file)
-    fetched = _fetched(uri, arguments)
+    with progress.waiting(f"reading {uri}"):
+        fetched = _fetched(uri, arguments)
     if fetched is None:
         raise DeniedError(f"cannot get {uri}: S3 returned 304 Not Modified")
     return fetched.body

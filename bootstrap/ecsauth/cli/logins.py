@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Optional
 
-from ecsauth.cli import console
+from ecsauth.cli import console, progress
 from ecsauth.cli.console import printable
 from ecsauth.errors import DeniedError, ExitCode, UnreachableError
 from ecsauth.host.clock import SystemClock
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from ecsauth.login.result import LoginResult
     from ecsauth.login.targets import LoginTarget
+
+_WAITING = "logging in at registries"
 
 TIMEOUT = 10.0
 """Seconds for each registry."""
@@ -42,15 +44,11 @@ def verify(
     same = [(endpoints.api(each.registry), each.credential, each.image) for each in targets]
     logins = dict(zip(same, targets))
     results: dict[object, LoginResult] = {}
-    progress = console.Progress()
-    try:
-        if logins:
-            progress.show(f"0 of {len(logins)} logins")
+    with progress.waiting(_WAITING):
+        progress.tell(_WAITING, 0, len(logins))
         for number, result in client.run([login_client.login(each, trust) for each in logins.values()]):
             results[list(logins)[number]] = result
-            progress.show(f"{len(results)} of {len(logins)} logins")
-    finally:
-        progress.clear()
+            progress.tell(_WAITING, len(results), len(logins))
     return tuple(results[key]._replace(registry=each.shown) for key, each in zip(same, targets))
 
 

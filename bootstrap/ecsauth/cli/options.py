@@ -19,6 +19,13 @@ ENV_FILE = "/etc/ecs/ecs.config"
 STATE_DIRECTORY = "/var/lib/ecsauth"
 LAUNCH_MODES = ("service", "docker", "none")
 _DAY = 24 * 3600
+# How argparse begins its message about them.
+_UNKNOWN = "unrecognized arguments:"
+# What looks like a command, and what looks like an option. Any other word may be a secret in a wrong place. A short
+# option is quoted without the value that is in one word with it.
+_COMMAND = re.compile(r"[a-z-]{1,20}")
+_OPTIONS = re.compile(r"(?<!\S)(?:--[a-z][a-z-]{0,21}(?![^\s=])|-[A-Za-z])")
+_MOST_LISTED = 12
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -50,9 +57,15 @@ class Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **self._settings)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Add the arguments, then parse."""
+        """Add the arguments, then parse; exit with 2 if an argument is left over.
+
+        argparse would let the parser of the whole program refuse it, which does not know the options of the command.
+        """
         self._add_own()
-        return super().parse_known_args(args, namespace)
+        parsed, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"{_UNKNOWN} {' '.join(rest)}")
+        return parsed, rest
 
     def commands(self) -> dict[str, tuple[Parser, str]]:
         """Return its subcommands by name, each with its parser and its summary."""
@@ -66,21 +79,68 @@ class Parser(argparse.ArgumentParser):
             parser.commands()
         return found
 
+    def find(self, words: Sequence[str]) -> Parser:
+        """Return the parser that describes a command, given by its words, as `iam instance-role`; raise UsageError."""
+        self._add_own()
+        if not words:
+            return self
+        action = next((one for one in self._actions if one.choices is not None and not one.option_strings), None)
+        if action is None:
+            raise UsageError(f"{self.prog} has no subcommands", f"see {self.prog} --help")
+        try:
+            self._check_value(action, words[0])
+        except argparse.ArgumentError as fault:
+            raise UsageError(str(fault), f"see {self.prog} --help") from None
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as in `commands`
+            within: Parser = action.choices[words[0]]
+            return within.find(words[1:])
+        if len(words) > 1:
+            raise UsageError(f"{self.prog} {words[0]} has no subcommands", f"see {self.prog} --help")
+        # A word that only chooses, as a policy of `iam`, is described by the parser that it is an argument of.
+        return self
+
     def _add_own(self) -> None:
         if self._fill is not None:
             self._make()
             self._fill(self)
             self._fill = None
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is none of the choices. It is quoted only if it is almost one of them."""
+        if action.choices is None or value in action.choices:
+            return
+        choices = [str(one) for one in action.choices]
+        is_command = isinstance(action, argparse._SubParsersAction)  # noqa: SLF001 - as in `commands`
+        what, named = ("unknown command", None) if is_command else ("invalid choice", action)
+        nearest = _nearest(value, choices) if _COMMAND.fullmatch(str(value)) else None
+        if nearest is not None:
+            raise argparse.ArgumentError(named, f"{what} {value}; did you mean {nearest}?")
+        # The help has too many commands for one line.
+        listed = f" (choose from {', '.join(choices)})" if len(choices) <= _MOST_LISTED else ""
+        raise argparse.ArgumentError(named, f"{what}{listed}")
+
     def error(self, message: str) -> NoReturn:
         """Exit with 2, without the usage, which would hide the reason."""
-        unknown = "unrecognized arguments:"
-        if message.startswith(unknown):
-            names = re.findall(r"(?<!\S)(?:--[a-z][a-z0-9-]*|-[A-Za-z])", message[len(unknown) :])
-            message = " ".join([unknown, *names])
-        # argparse quotes the argument, before the list of choices or at the end.
+        if message.startswith(_UNKNOWN):
+            message = self._unknown(message[len(_UNKNOWN) :])
+        # argparse quotes the argument, before a list of choices or at the end.
         message = re.sub(r""":? (['"]).*\1(?= \(choose from |$)""", "", message, flags=re.DOTALL)
         self.exit(ExitCode.USAGE, f"ecsauth: error: {message}\necsauth: hint: see {self.prog} --help\n")
+
+    def _unknown(self, words: str) -> str:
+        """Return the message about arguments that are not known. Only what looks like an option is quoted."""
+        names = _OPTIONS.findall(words)
+        own = [option[2:] for option in self._option_string_actions if option.startswith("--")]
+        nearest = dict.fromkeys(_nearest(name[2:], own) for name in names)
+        advice = " ".join(f"--{option}" for option in nearest if option is not None)
+        return " ".join([_UNKNOWN, *names]) + (f"; did you mean {advice}?" if advice else "")
+
+
+def _nearest(word: str, known: Sequence[str]) -> Optional[str]:
+    """Return the known word that is most like a mistyped one, None if there is none."""
+    from difflib import get_close_matches  # for a fault only
+
+    return next(iter(get_close_matches(word, known, n=1)), None)
 
 
 def file_name(text: str) -> str:

@@ -144,18 +144,28 @@ class _Ended(NamedTuple):
     result: ProbeResult[Any]
 
 
+def _tell_nobody(_what: str, _number: int, _of: int) -> None:
+    """Say nothing about what the checks wait for."""
+
+
 def examine(
-    checks: Sequence[Check[Subject]], subject: Callable[[float], Subject], clock: Clock, seconds: float
+    checks: Sequence[Check[Subject]],
+    subject: Callable[[float], Subject],
+    clock: Clock,
+    seconds: float,
+    tell: Callable[[str, int, int], None] = _tell_nobody,
 ) -> tuple[CheckResult, ...]:
     """Run the checks one after the other within `seconds`; return their results in the order of the table.
 
-    `subject` is called with the time limit of each probe, in seconds, and returns the subject to pass to it.
+    `subject` is called with the time limit of each probe, in seconds, and returns the subject to pass to it. `tell`
+    gets the name of each check before it runs, its number and how many there are.
     """
     deadline = Deadline(clock, seconds)
     verdicts: dict[str, Diagnosis] = {}
     ended: dict[AnyProbe, _Ended] = {}
     with contextlib.ExitStack() as stack:
-        for check in ordered(checks):
+        for number, check in enumerate(ordered(checks), 1):
+            tell(f"checking {check.name}", number, len(checks))
             result = _result(check, subject, ended, deadline.left())
             stack.callback(result.close)
             verdicts[check.name] = result.verdict

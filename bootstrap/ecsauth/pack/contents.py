@@ -7,11 +7,12 @@ import os
 from typing import NamedTuple, Optional
 
 import ecsauth
+from ecsauth.archive import COMMIT
 from ecsauth.errors import LocalError
 from ecsauth.pack.strip import stripped
 
 # All other commands are for operators, and need the SDK.
-COMMANDS = ("boot", "status", "doctor", "check", "which", "explain", "verify", "unpersist")
+COMMANDS = ("boot", "status", "doctor", "check", "which", "explain", "verify", "unpersist", "help")
 _ENTRIES = ("ecsauth.cli.main", "ecsauth.cli.parser", *(f"ecsauth.cli.commands.{name}" for name in COMMANDS))
 # Packages that only the operator's commands need.
 _SDK = frozenset({"boto3", "botocore"})
@@ -25,11 +26,14 @@ class Contents(NamedTuple):
     left_out: tuple[str, ...]
 
 
-def contents() -> Contents:
-    """Return the contents of the archive; raise LocalError if this program was installed without its sources."""
+def contents(commit: Optional[str] = None) -> Contents:
+    """Return the contents of the archive; raise LocalError if this program was installed without its sources.
+
+    `commit` is the one of the sources, None if it is unknown.
+    """
     tree = _Tree()
     carried, left_out = tree.closure()
-    files = {}
+    files = {} if commit is None else {f"ecsauth/{COMMIT}": f"{commit}\n".encode()}
     for name in sorted(carried):
         path, text = tree.module(name)
         files[path] = stripped(text).encode()

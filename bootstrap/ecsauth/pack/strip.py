@@ -1,4 +1,7 @@
-"""Remove comments and docstrings from a module. Each line of code keeps its number, so that messages stay correct."""
+"""Remove comments, docstrings and the imports for types from a module.
+
+Each line of code keeps its number, so that messages stay correct.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,15 @@ import tokenize
 
 
 def stripped(text: str) -> str:
-    """Return the module with its comments and docstrings blanked; its behaviour is the same."""
+    """Return the module with blank lines instead of what has no effect when it runs; its behaviour is the same."""
     lines = text.splitlines()
     for number, start in _comments(text):
         lines[number - 1] = lines[number - 1][:start].rstrip()
-    for node in ast.walk(ast.parse(text)):
+    tree = ast.parse(text)
+    for statement in tree.body:
+        if _is_for_types(statement):
+            _blank(statement, lines)
+    for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             _blank_docstring(node, lines)
     return "\n".join(lines) + "\n"
@@ -33,7 +40,18 @@ def _blank_docstring(
     if not isinstance(first.value.value, str):
         return
     indent = " " * first.col_offset
-    for number in range(first.lineno - 1, first.end_lineno or first.lineno):
-        lines[number] = ""
+    _blank(first, lines)
     if len(node.body) == 1 and not isinstance(node, ast.Module):
         lines[first.lineno - 1] = f"{indent}pass"
+
+
+def _is_for_types(node: ast.stmt) -> bool:
+    """Tell whether this is an `if TYPE_CHECKING:` without an `else`: no Python runs what is in it."""
+    return (
+        isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    ) and not node.orelse
+
+
+def _blank(node: ast.stmt, lines: list[str]) -> None:
+    for number in range(node.lineno - 1, node.end_lineno or node.lineno):
+        lines[number] = ""

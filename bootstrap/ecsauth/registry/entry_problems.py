@@ -34,7 +34,7 @@ _MEANT: Mapping[str, str] = {
 _ESCAPED_BYTE = "[\udc80-\udcff]"
 PLACEHOLDER = r"\$\{[A-Za-z_!][^{}]*\}|\$[A-Z_][A-Z0-9_]+|\{\{.*\}\}|<[^<>]+>|%[A-Z_][A-Z0-9_]*%"
 """A placeholder that a template or a script did not fill in: of a shell, Terraform, Jinja, a document."""
-_UNFILLED = "a placeholder that nobody has filled in"
+_UNFILLED = "a placeholder"
 _TOKENS = ("identitytoken", "registrytoken")
 _ECR_USER = "AWS"
 _EXPIRING_USERS = frozenset({"oauth2accesstoken", "00000000-0000-0000-0000-000000000000"})

@@ -78,7 +78,7 @@ def test_unknown_names_do_nothing(name: str) -> None:
 def test_ignored_names_lose_their_value() -> None:
     """A documented name that nothing reads is a setting that does not hold."""
     outcome = effect("ECS_OFFHOST_INTROSPECTION_INTERFACE_NAME", "eth1", {})
-    assert outcome == Effect(ConfigVerdict.QUIET, lost=True, reason="documented, but no code reads it")
+    assert outcome == Effect(ConfigVerdict.QUIET, lost=True, reason="no code reads it")
     assert not effect("ECS_OFFHOST_INTROSPECTION_INTERFACE_NAME", "", {}).lost
 
 

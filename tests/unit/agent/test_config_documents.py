@@ -186,7 +186,7 @@ def test_log_options_are_the_first_value() -> None:
 def test_the_reason_says_where() -> None:
     """A place and a flaw, nothing of the text."""
     outcome = effect("ECS_INSTANCE_ATTRIBUTES", '{"a":"hunter2",}', {})
-    assert outcome.reason == "not valid JSON at character 16 (a comma before a closing bracket)"
+    assert outcome.reason == "invalid JSON at character 16 (a comma before a closing bracket)"
 
 
 @pytest.mark.slow

@@ -51,14 +51,14 @@ def test_the_examples_of_the_aws_page(name: str, codes: list[str]) -> None:
                 _ONE, '{\n\t"auths": {\n\t\t"https://index.docker.io/v1/": {\n\t\t\t"auth": "dTpw"\n\t\t}\n\t}\n}'
             ),
             "F130",
-            "the value is cut",
+            "cut the value",
             id="config.json over its lines",
         ),
         pytest.param(_PAIR.replace(_ONE, '{"auths":{"reg.example.com":{"auth":"dTpw"}}}'), "A341", "auths", id="auths"),
         pytest.param(_PAIR.replace(_ONE, f"'{_ONE}'"), "A312", "drops all registry credentials", id="quoted JSON"),
         pytest.param(_PAIR.replace("registry.example.com", "docker.io"), "A370", "only https://index", id="docker.io"),
         pytest.param(_PAIR + f"# ECS_ENGINE_AUTH_DATA={_ONE}\n", "F121", "docker inspect", id="commented-out secret"),
-        pytest.param("\ufeff" + _PAIR, "F110", "that variable is lost", id="byte order mark"),
+        pytest.param("\ufeff" + _PAIR, "F110", "they lose the variable", id="byte order mark"),
         pytest.param("".join(f"export {line}\n" for line in _PAIR.splitlines()), "F114", "refuses", id="export"),
     ],
 )

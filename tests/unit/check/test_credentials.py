@@ -241,5 +241,5 @@ def test_a_placeholder(kind: str, entry: str, codes: list[str]) -> None:
 def test_a_placeholder_for_auth_says_so() -> None:
     """A value that is lost because nobody has filled it in is not said to be encoded wrongly."""
     (finding,) = _found("dockercfg", '{"reg.example.com":{"auth":"${AUTH}"}}')
-    assert "a placeholder that nobody has filled in" in finding.message
-    assert finding.fix == "let the script that writes the file fill it in:\necsauth explain A366"
+    assert finding.message == "reg.example.com: the auth value is not base64 (a placeholder)"
+    assert finding.fix == "write base64 of user:password, or expand it in the template:\necsauth explain A366"

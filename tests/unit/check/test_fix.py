@@ -126,7 +126,7 @@ def test_what_is_mended(text: str, mended: str | None) -> None:
         (_auth("docker", "{'a.b':{}}"), "line 2: ECS_ENGINE_AUTH_DATA"),
         (
             _auth("dockercfg", '{"auths":{"a.b":{"auth":"x"}}}'),
-            "guess: line 2: a.b: an auth value without the right padding",
+            "guess: line 2: a.b: the auth value has the wrong padding",
         ),
         (_auth("docker", f'{{{_ONE},"https://reg.example.com":{{"username":"o"}}}}'), "https://reg.example.com"),
         (

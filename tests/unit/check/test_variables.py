@@ -93,6 +93,13 @@ def test_a_misspelt_name_gets_the_nearest_known_one(line: str, code: str, meant:
     assert meant in found.fix
 
 
+@pytest.mark.parametrize("line", ["AWS_ACCESS_KEY=not-a-secret", "ECS_ENGINE_AUTH_TYP=docker"])
+def test_a_name_inside_the_documented_name_is_named(line: str) -> None:
+    """A message begins with the name in the file, also if the documented name contains it."""
+    found = [finding for finding in _found(line) if finding.code in ("V211", "V216")]
+    assert [finding.message.partition(":")[0] for finding in found] == [line.partition("=")[0]]
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [
@@ -256,7 +263,7 @@ def test_a_missing_cluster_is_told_once(text: str, codes: list[str]) -> None:
 def test_an_empty_cluster_is_told_at_its_line() -> None:
     """A template with an unset variable writes the name: the finding is about that line."""
     (found,) = [finding for finding in check(b"ECS_LOGLEVEL=info\nECS_CLUSTER=\n") if finding.code == "V201"]
-    assert (found.line, found.message) == (2, "ECS_CLUSTER is set to nothing")
+    assert (found.line, found.message) == (2, "ECS_CLUSTER is empty")
 
 
 def test_an_empty_value_is_said_with_what_it_replaces() -> None:

@@ -99,7 +99,7 @@ def test_json_is_stable() -> None:
                 "variable": "ECS_ENGINE_AUTH_DATA",
                 "registry": "docker.io",
                 "consumers": ["agent"],
-                "message": "docker.io: a name of Docker Hub that the agent never looks up",
+                "message": "docker.io: the agent never looks up this name of Docker Hub",
                 "consequence": "Docker Hub pulls will be anonymous: the agent looks up only https://index.docker.io/v1/",
                 "fix": 'write the name as "https://index.docker.io/v1/":\necsauth check --fix FILE',
             }
@@ -131,7 +131,7 @@ def test_ignore(codes: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "message"), [("A370", "A370 is an error"), (SECRET, "no rule with this code"), ("", "no rule")]
+    ("code", "message"), [("A370", "A370 is an error"), (SECRET, "no rule has this code"), ("", "no rule")]
 )
 def test_what_cannot_be_ignored(code: str, message: str) -> None:
     """A code that no rule has, and an error, are usage faults."""
@@ -198,8 +198,8 @@ def test_fix_in_place(file: Path) -> None:
     ended = run_here("check", "--fix", file.name, env=ENVIRONMENT)
     assert (ended.status, ended.out) == (0, "")
     assert ended.err == (
-        "ecsauth: fixed line 1: ECS_CLUSTER: a byte order mark at the start of the file [F110]\n"
-        "ecsauth: fixed line 3: docker.io: a name of Docker Hub that the agent never looks up [A370]\n"
+        "ecsauth: fixed line 1: ECS_CLUSTER: a byte order mark precedes the first variable [F110]\n"
+        "ecsauth: fixed line 3: docker.io: the agent never looks up this name of Docker Hub [A370]\n"
         "ecsauth: wrote ecs.config, 0600\n"
         "ecsauth: ecs.config: no findings\n"
     )

@@ -17,12 +17,12 @@ def test_page(code: str) -> None:
     assert run_here("explain", code, env=ENVIRONMENT) == (
         0,
         """\
-A370 (error): a name of Docker Hub that the agent never looks up
+A370 (error): the agent never looks up this name of Docker Hub
 
-What happens
+Consequence
   Docker Hub pulls will be anonymous: the agent looks up only https://index.docker.io/v1/
 
-What to do
+Fix
   write the name as "https://index.docker.io/v1/":
   ecsauth check --fix FILE
 
@@ -57,7 +57,7 @@ def test_every_page_is_readable(rule: rules.Rule) -> None:
     [
         ("F110", "\\ufeffECS_CLUSTER"),
         ("F103", "\\xff\\xfeE\\x00"),
-        ("F101", "… 9998 more lines like this"),
+        ("F101", "… 9998 more lines"),
         ("F108", "…"),
     ],
 )
@@ -78,7 +78,7 @@ def test_list() -> None:
     """Without a code all rules are listed, one a line; for programs in full."""
     lines = run_here("explain", env=ENVIRONMENT).out.splitlines()
     assert [line.split()[0] for line in lines] == [rule.code for rule in rules.RULES]
-    assert "A370 error   a name of Docker Hub that the agent never looks up" in lines
+    assert "A370 error   the agent never looks up this name of Docker Hub" in lines
     listed = run_here("explain", "--format", "json", env=ENVIRONMENT).document["rules"]
     assert [rule["code"] for rule in listed] == [rule.code for rule in rules.RULES]
 
@@ -87,5 +87,5 @@ def test_unknown_code() -> None:
     """A code that no rule has is a usage fault; it is not repeated."""
     ended = run_here("explain", "hunter2", env=ENVIRONMENT)
     assert ended.status == 2
-    assert "no rule with this code" in ended.err
+    assert "no rule has this code" in ended.err
     assert "hunter2" not in ended.err + ended.out

@@ -26,7 +26,7 @@ HUB = (
     b'ECS_ENGINE_AUTH_DATA={"docker.io":{"username":"u","password":"p"}}\n'
 )
 HUB_TEXT = """\
-error[A370]: docker.io: a name of Docker Hub that the agent never looks up
+error[A370]: docker.io: the agent never looks up this name of Docker Hub
  --> ecs.config:3:23
   |
 3 | ECS_ENGINE_AUTH_DATA={"docker.io":{"username":"***","password":"***"}}

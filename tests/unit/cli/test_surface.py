@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from ecsauth import __version__
-from ecsauth.cli.parser import COMMANDS, make_parser
+from ecsauth.cli.parser import COMMANDS, GROUPS, HELP, make_parser
 from ecsauth.errors import ExitCode
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SECRET = "hunter2"
+VERSION = rf"ecsauth {re.escape(__version__)} \(commit (?:[0-9a-f]{{40}}|unknown)\)\n"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 BOOT = ("boot", "s3://bucket/key", "--kms-key", KEY)
 
@@ -47,7 +49,7 @@ def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -
     """The help of each command says what it does and ends with an example, on stdout, with status 0."""
     assert _exit([command, "--help"]) == 0
     shown = capsys.readouterr()
-    summary, example = COMMANDS[command]
+    summary, example, _ = COMMANDS[command]
     assert summary[1:] in " ".join(shown.out.split())
     assert shown.out.endswith(f"example:\n  {example}\n")
     assert shown.err == ""
@@ -87,27 +89,126 @@ def test_help_lists_commands_and_statuses(capsys: pytest.CaptureFixture[str]) ->
     """The first help names every command and every exit status."""
     assert _exit(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(f"\n    {command} " in shown for command in COMMANDS)
+    assert all(f"\n  {command} " in shown for command in COMMANDS)
     for status in ("0 ok", "2 usage", "3 invalid", "4 denied", "5 unreachable", "6 local", "7 launch", "9 conflict"):
         assert status in " ".join(shown.split())
 
 
+def test_help_is_short(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command has one line, in its group, and no line is wider than a terminal."""
+    assert _exit(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= len(COMMANDS) + len(GROUPS) + 15
+    group = ""
+    found: dict[str, list[str]] = {one: [] for one in GROUPS}
+    for line in lines[lines.index(f"{GROUPS[0]}:") : lines.index("", lines.index(f"{GROUPS[-1]}:"))]:
+        if line.endswith(":"):
+            group = line[:-1]
+        else:
+            found[group].append(line.split()[0])
+    assert found.pop(HELP)[-1] == "--version"
+    assert found == {group: [name for name in COMMANDS if COMMANDS[name][2] == group] for group in found}
+
+
+def test_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a command the same help is on stderr, because the command line is not valid."""
+    assert _exit(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert _exit([]) == 2
+    assert capsys.readouterr() == ("", shown)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "same"),
+    [
+        ((), ("--help",)),
+        (("push",), ("push", "--help")),
+        (("archive", "publish"), ("archive", "publish", "--help")),
+        (("iam", "instance-role"), ("iam", "--help")),
+        (("a341",), ("explain", "A341")),
+    ],
+    ids=" ".join,
+)
+def test_help_command(arguments: tuple[str, ...], same: tuple[str, ...]) -> None:
+    """`help` shows what --help or explain show, for commands, subcommands, choices and rules."""
+    asked, expected = _run("help", *arguments), _run(*same)
+    assert (asked.returncode, asked.stdout, asked.stderr) == (0, expected.stdout, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("psuh",), "unknown command psuh; did you mean push?"),
+        (("archive", "biuld"), "unknown command biuld; did you mean build?"),
+        (("archive", SECRET), "unknown command (choose from build, publish)"),
+        (("push", "x"), "ecsauth push has no subcommands"),
+        (("iam", "instance-role", SECRET), "ecsauth iam instance-role has no subcommands"),
+        (("A999",), "there is no rule of that code"),
+        ((SECRET,), "unknown command"),
+    ],
+    ids=" ".join,
+)
+def test_help_for_what_is_not_there(arguments: tuple[str, ...], said: str) -> None:
+    """A topic that does not exist is a usage fault; it is quoted only if it is almost a command."""
+    done = _run("help", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"ecsauth: error: {said}\necsauth: hint: ")
+    assert SECRET not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "see"),
+    [
+        (["psuh"], "unknown command psuh; did you mean push?", "ecsauth"),
+        (["archive", "biuld", "x"], "unknown command biuld; did you mean build?", "ecsauth archive"),
+        (["check", "x", "--format", "jsno"], "--format: invalid choice jsno; did you mean json?", "ecsauth check"),
+        (["iam", "instance-rle"], "invalid choice instance-rle; did you mean instance-role?", "ecsauth iam"),
+        (["check", "x", "--regoin=a"], "arguments: --regoin; did you mean --region?", "ecsauth check"),
+        (["archive", "build", "--fromat", "json"], "--fromat; did you mean --format?", "ecsauth archive build"),
+        (["--versoin"], "--versoin; did you mean --version?", "ecsauth"),
+    ],
+    ids=str,
+)
+def test_suggestions(arguments: list[str], said: str, see: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is mistyped is quoted with what was meant, and the hint names the help of the command itself."""
+    assert _exit(arguments) == 2
+    first, hint = capsys.readouterr().err.splitlines()
+    assert first.endswith(said)
+    assert hint == f"ecsauth: hint: see {see} --help"
+
+
+@pytest.mark.parametrize("word", ["push-Hunter2", "Push", "pushpushpushpushpushp", "pu5h", "push\nx", "\u0440ush"])
+def test_only_what_looks_like_a_command_is_quoted(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A word with anything but a few lower-case letters may be a secret: it is not quoted, however near it is."""
+    for arguments in ([word], ["archive", word], ["check", "x", "--format", word], ["check", "x", f"--{word}-x"]):
+        _exit(arguments)
+        shown = capsys.readouterr().err
+        assert word not in shown
+        assert "did you mean" not in shown
+
+
+def test_suggestions_are_made_for_faults_only() -> None:
+    """What finds the nearest word is not loaded by a command that is typed right."""
+    code = "import sys\nfrom ecsauth.cli.main import main\nmain(['explain'])\nassert 'difflib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, timeout=60, check=True)
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--version` is one line on stdout."""
+    """`--version` is one line on stdout: the version, and the commit if it is known."""
     assert _exit(["--version"]) == 0
-    assert capsys.readouterr().out == f"ecsauth {__version__}\n"
+    assert re.fullmatch(VERSION, capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        pytest.param([], "COMMAND", id="nothing"),
         pytest.param(["check"], "FILE", id="no file"),
         pytest.param(["boot", "s3://bucket/key"], "--kms-key", id="no key pin"),
         pytest.param(["boot", "--kms-key", KEY], "S3URI", id="no URI"),
         pytest.param(["check", "x", "--region"], "expected one argument", id="option without its value"),
         pytest.param(["check", "x", "--form", "json"], "unrecognized arguments: --form", id="no abbreviations"),
-        pytest.param(["--versio"], "COMMAND", id="no abbreviations of the first options"),
+        pytest.param(["--versio"], "unrecognized arguments: --versio", id="no abbreviations of the first options"),
         pytest.param(["check", "x", f"--password={SECRET}"], "unrecognized arguments: --password", id="unknown with ="),
         pytest.param(["check", "x", "--password", SECRET], "unrecognized arguments: --password", id="unknown option"),
         pytest.param(["check", "x", f"--password {SECRET}"], "unrecognized arguments: --password", id="in one word"),
@@ -115,8 +216,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         pytest.param(["check", f"--password {SECRET}"], "unrecognized arguments: --password", id="one word as FILE"),
         pytest.param(["check", "x", f"-p{SECRET}"], "unrecognized arguments: -p\n", id="unknown short option"),
         pytest.param(["check", "x", f"--x=a -y{SECRET}"], "unrecognized arguments: --x -y\n", id="two in one word"),
-        pytest.param([SECRET], "invalid choice (choose from ", id="unknown command"),
-        pytest.param([f'it\'s "{SECRET}" (choose from x)'], "invalid choice (choose from ", id="with quotes in it"),
+        pytest.param([SECRET], "unknown command\n", id="unknown command"),
+        pytest.param([f'it\'s "{SECRET}" (choose from x)'], "unknown command\n", id="with quotes in it"),
         pytest.param(["check", "x", "--format", SECRET], "--format: invalid choice (choose from ", id="no such choice"),
         pytest.param(["check", "x", f"--format={SECRET}"], "--format: invalid choice (choose from ", id="glued"),
         pytest.param([*BOOT, "--launch", f"a\n{SECRET}"], "--launch: invalid choice (choose from ", id="two lines"),
@@ -176,7 +277,8 @@ def test_usage_faults_found_later(arguments: list[str], reason: str) -> None:
 def test_runs_as_a_module() -> None:
     """`python -m ecsauth` is the same program, and leaves its status to the shell."""
     done = _run("--version")
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"ecsauth {__version__}\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(VERSION, done.stdout)
     assert _run("check", "/nonexistent/file").returncode == 6
 
 

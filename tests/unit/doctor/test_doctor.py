@@ -62,6 +62,14 @@ def outcomes(*checks: Check[float], seconds: float = 60.0) -> dict[str, Diagnosi
     return {result.check: result.verdict for result in found}
 
 
+def test_what_is_waited_for_is_told() -> None:
+    """Each check is named before it runs, with how many there are, in the order in which they run."""
+    told: list[tuple[str, int, int]] = []
+    first, second = Check("first", probe(ok("good"))), Check("second", probe(failed("bad")))
+    examine((first, second), lambda bounded: bounded, TickingClock(TICK), 60.0, lambda *what: told.append(what))
+    assert told == [("checking first", 1, 2), ("checking second", 2, 2)]
+
+
 def test_what_follows_from_a_cause_is_skipped() -> None:
     """A check is carried out where those before it hold, with a warning or not."""
     a, b, c, d = probe(ok("fine")), probe(warning("odd")), probe(failed("broken", "mend it")), probe(ok("never asked"))

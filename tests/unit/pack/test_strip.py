@@ -1,4 +1,4 @@
-"""A module without comments and docstrings: the same code, on the same lines."""
+"""A module without comments, docstrings and imports for types: the same code, on the same lines."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"
         ("async def f():\n    'Doc.'\n    # why\n", "async def f():\n    pass\n\n"),
         ("x = '''\n# text\n'''\n", "x = '''\n# text\n'''\n"),
         ("def f():\n    b'no doc'\n", "def f():\n    b'no doc'\n"),
+        ("if TYPE_CHECKING:\n    import x\n\n    import y\nz = 1\n", "\n\n\n\nz = 1\n"),
+        ("if TYPE_CHECKING:\n    X = 1\nelse:\n    X = 2\n", "if TYPE_CHECKING:\n    X = 1\nelse:\n    X = 2\n"),
+        ("if CHECKING:\n    x = 1\n", "if CHECKING:\n    x = 1\n"),
     ],
 )
 def test_stripped(text: str, expected: str) -> None:
@@ -33,9 +36,14 @@ def test_stripped(text: str, expected: str) -> None:
     assert stripped(text) == expected
 
 
+def _is_for_types(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not node.orelse
+
+
 def _without_docstrings(text: str) -> list[tuple[Any, ...]]:
-    """Return the statements with their lines, docstrings and what stands in for one left out."""
+    """Return the statements with their lines, without docstrings, what stands in for one, and imports for types."""
     tree = ast.parse(text)
+    tree.body = [node for node in tree.body if not _is_for_types(node)]
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
             first = node.body[0] if node.body else None

@@ -146,9 +146,13 @@ def test_only_registries_that_are_named() -> None:
         pytest.param({"credHelpers": {"r.example": "absent"}}, "docker-credential-absent is not", id="no helper"),
         pytest.param({"credHelpers": {"r.example": "token"}}, "an identity token", id="helper's token"),
         pytest.param(
-            {"auths": {"r.example": {"username": "a:b", "password": "p"}}}, "a colon in", id="colon in the user's name"
+            {"auths": {"r.example": {"username": "a:b", "password": "p"}}},
+            "the user name contains a colon",
+            id="colon in the user's name",
         ),
-        pytest.param({"auths": {"r.example": entry(password="a\0b")}}, "a NUL character", id="NUL"),
+        pytest.param(
+            {"auths": {"r.example": entry(password="a\0b")}}, "a user name or password contains a NUL", id="NUL"
+        ),
     ],
 )
 def test_what_is_left_out(document: dict[str, Any], reason: str) -> None:

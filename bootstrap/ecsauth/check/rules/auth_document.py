@@ -19,7 +19,8 @@ from ecsauth.check.rules.rule import (
 _AUTH = "amazon-ecs-agent agent/dockerclient/dockerauth/dockerauth.go"
 _PARSE = f"{_AUTH}, parseAuthData"
 _DECODE = f"Go encoding/json decode.go; {_PARSE}"
-_NONE = "the agent reads no registry credentials: private images are pulled anonymously, and the pulls fail"
+_NONE = "the agent reads no registry credentials: pulls of private images are anonymous"
+_NONE_SILENT = "the agent reads no registry credentials and logs nothing: pulls of private images are anonymous"
 _ONE = pair("registry.example.com")
 _GOOD = docker(_ONE)
 _CFG = dockercfg(encoded("registry.example.com"))
@@ -28,9 +29,9 @@ RULES = (
     Rule(
         "A301",
         NOTE,
-        "no registry credentials",
-        "the agent pulls images of private registries anonymously; images of Amazon ECR do not need any",
-        "set ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA if tasks pull from private registries",
+        "the file has no registry credentials",
+        "pulls of private images are anonymous; images of Amazon ECR need no credentials",
+        "if tasks pull from private registries, set ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA",
         _AUTH,
         CLUSTER,
         _GOOD,
@@ -38,9 +39,9 @@ RULES = (
     Rule(
         "A302",
         ERROR,
-        "ECS_ENGINE_AUTH_DATA without ECS_ENGINE_AUTH_TYPE",
-        f"{_NONE}; no log line tells",
-        "add a line: ECS_ENGINE_AUTH_TYPE=docker for user names and passwords, dockercfg for auth values",
+        "ECS_ENGINE_AUTH_DATA is set without ECS_ENGINE_AUTH_TYPE",
+        _NONE_SILENT,
+        "add ECS_ENGINE_AUTH_TYPE=docker for user names and passwords, or dockercfg for auth values",
         _AUTH,
         _GOOD.replace("ECS_ENGINE_AUTH_TYPE=docker\n", ""),
         _GOOD,
@@ -48,10 +49,10 @@ RULES = (
     Rule(
         "A303",
         ERROR,
-        "the credentials stand in ECS_ENGINE_AUTH_TYPE",
-        f"the agent writes them to its log, and has none: {_NONE}",
-        "write the type, docker or dockercfg, here and the JSON in ECS_ENGINE_AUTH_DATA; then change the passwords if"
-        " an agent has seen the file",
+        "ECS_ENGINE_AUTH_TYPE contains the credentials",
+        "the agent writes the credentials to its log and does not use them: pulls of private images are anonymous",
+        "write docker or dockercfg here and the JSON in ECS_ENGINE_AUTH_DATA; if an agent has read the file, change the"
+        " passwords",
         _AUTH,
         CLUSTER + "ECS_ENGINE_AUTH_TYPE={" + _ONE + "}\n",
         _GOOD,
@@ -59,7 +60,7 @@ RULES = (
     Rule(
         "A304",
         ERROR,
-        "a misspelt type",
+        "ECS_ENGINE_AUTH_TYPE is misspelt",
         DROPPED,
         "write docker or dockercfg, in lower case and without quotes",
         _AUTH,
@@ -69,8 +70,8 @@ RULES = (
     Rule(
         "A305",
         ERROR,
-        "a type that the agent does not know",
-        f"{DROPPED}; the warning repeats the type",
+        "the agent does not know this ECS_ENGINE_AUTH_TYPE",
+        "the agent drops all registry credentials and logs the type: pulls of private images are anonymous",
         "write docker for user names and passwords, dockercfg for auth values",
         _AUTH,
         auth("basic", "{" + _ONE + "}"),
@@ -79,9 +80,9 @@ RULES = (
     Rule(
         "A306",
         ERROR,
-        "ECS_ENGINE_AUTH_TYPE without anything in ECS_ENGINE_AUTH_DATA",
+        "ECS_ENGINE_AUTH_TYPE is set without ECS_ENGINE_AUTH_DATA",
         _NONE,
-        "add the credentials in ECS_ENGINE_AUTH_DATA, or delete the type",
+        "write the credentials into ECS_ENGINE_AUTH_DATA, or delete ECS_ENGINE_AUTH_TYPE",
         _AUTH,
         CLUSTER + "ECS_ENGINE_AUTH_TYPE=docker\n",
         _GOOD,
@@ -89,9 +90,9 @@ RULES = (
     Rule(
         "A307",
         WARNING,
-        "registry credentials with nothing behind their names",
-        f"as a template writes whose variables are unset: {_NONE}; no log line tells",
-        "write the type and the credentials, or delete the lines if no task pulls from a private registry",
+        "the registry credentials are empty",
+        _NONE_SILENT,
+        "write type and credentials (a template writes empty ones if its variables are unset), or delete the lines",
         _AUTH,
         auth("", ""),
         _GOOD,
@@ -99,10 +100,10 @@ RULES = (
     Rule(
         "A340",
         ERROR,
-        "a credential helper of docker's config.json",
-        f"the agent asks no helper: {DROPPED}",
-        "log in with a config.json that has no credsStore and credHelpers, and take the entries from there:\n"
-        "docker --config ~/.docker-plain login registry.example.com",
+        "the document names a credential helper of docker",
+        "the agent runs no helper: it drops all registry credentials, and pulls of private images are anonymous",
+        "delete both ECS_ENGINE_AUTH lines, then import the credentials on the machine that has the helper:"
+        "\necsauth import --into FILE",
         _DECODE,
         dockercfg(encoded("registry.example.com"), '"credsStore":"desktop"'),
         _CFG,
@@ -110,10 +111,9 @@ RULES = (
     Rule(
         "A341",
         ERROR,
-        "docker's config.json with its auths around the registries",
-        "the agent takes auths for the name of a registry: no credentials for any image, under the type docker without"
-        " a log line",
-        'keep only what stands inside auths, as ECS_ENGINE_AUTH_DATA={"registry":{…}}:\necsauth check --fix FILE',
+        "the value is a whole config.json; the agent expects only the contents of `auths`",
+        "the agent reads auths as a registry name and finds no credentials; under type docker it logs nothing",
+        'write only the contents of `auths`, as ECS_ENGINE_AUTH_DATA={"registry":{…}}:\necsauth check --fix FILE',
         _PARSE,
         dockercfg('"auths":{' + encoded("registry.example.com") + "}"),
         _CFG,
@@ -121,8 +121,8 @@ RULES = (
     Rule(
         "A342",
         ERROR,
-        "a setting of docker's config.json among the registries",
-        "the agent takes it for a registry, and drops all credentials if its value is not an object",
+        "the registries include a setting of docker's config.json",
+        "the agent reads the setting as a registry; if its value is not an object, the agent drops all credentials",
         "remove the setting",
         _DECODE,
         dockercfg(encoded("registry.example.com"), '"detachKeys":"ctrl-q"'),
@@ -131,9 +131,9 @@ RULES = (
     Rule(
         "A343",
         ERROR,
-        "fields without a registry around them",
+        "the fields have no registry around them",
         DROPPED,
-        'put the registry around them: {"registry":{"username":"…","password":"…"}}',
+        'put the registry around the fields: {"registry":{"username":"…","password":"…"}}',
         _DECODE,
         auth("docker", '{"username":"example","password":"not-a-secret"}'),
         _GOOD,
@@ -143,7 +143,7 @@ RULES = (
         ERROR,
         "the JSON is not an object",
         DROPPED,
-        'write an object by registry: {"registry":{"username":"…","password":"…"}}',
+        'write an object of registries: {"registry":{"username":"…","password":"…"}}',
         _DECODE,
         auth("docker", "[{" + _ONE + "}]"),
         _GOOD,
@@ -151,9 +151,9 @@ RULES = (
     Rule(
         "A345",
         ERROR,
-        "a registry whose value is not an object",
+        "the value of the registry is not an object",
         DROPPED,
-        'write {"auth":"…"} or {"username":"…","password":"…"} as its value',
+        'write {"auth":"…"} or {"username":"…","password":"…"} as the value',
         _DECODE,
         docker(_ONE, '"mirror.example.com":"not-a-secret"'),
         _GOOD,
@@ -161,8 +161,8 @@ RULES = (
     Rule(
         "A346",
         ERROR,
-        "a field whose value is not a text",
-        f"for this one field {DROPPED}",
+        "the value of a field is not a string",
+        "this one field makes the agent drop all registry credentials: pulls of private images are anonymous",
         "put the value in double quotes",
         _DECODE,
         docker('"registry.example.com":{"username":"example","password":12345}'),
@@ -171,7 +171,7 @@ RULES = (
     Rule(
         "A347",
         WARNING,
-        "an empty object of registries",
+        "the JSON contains no registry",
         _NONE,
         "add the registries, or delete both variables",
         _DECODE,
@@ -181,9 +181,8 @@ RULES = (
     Rule(
         "A348",
         ERROR,
-        "the entries are written for the other type",
-        "the agent reads no user name and no password from any of them: private images are pulled anonymously, and the"
-        " pulls fail",
+        "every entry has the form of the other type",
+        "the agent reads no user name and no password from the entries: pulls of private images are anonymous",
         "write ECS_ENGINE_AUTH_TYPE=docker for user names and passwords, dockercfg for auth values",
         _PARSE,
         auth("dockercfg", "{" + _ONE + "}"),

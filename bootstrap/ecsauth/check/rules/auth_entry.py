@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from ecsauth.check.rules.rule import ERROR, FILL_IN, NOTE, WARNING, Rule, docker, dockercfg, encoded, pair
+from ecsauth.check.rules.rule import ERROR, EXPAND, NOTE, WARNING, Rule, docker, dockercfg, encoded, pair
 
 _AUTH = "amazon-ecs-agent agent/dockerclient/dockerauth/dockerauth.go"
 _PARSE = f"{_AUTH}, parseAuthData"
 _BASE64 = f"Go encoding/base64, StdEncoding; {_PARSE}"
 _DECODE = f"Go encoding/json decode.go; {_PARSE}"
-_ENTRY_DROPPED = (
-    "the agent drops this entry, with one warning in its log: images of the registry are pulled anonymously, and the"
-    " pulls fail"
-)
-_ANONYMOUS = "images of the registry are pulled anonymously, and the pulls fail; no log line tells"
+_ENTRY_DROPPED = "the agent drops this entry: pulls from the registry are anonymous"
+_ANONYMOUS = "pulls from the registry are anonymous; the agent logs nothing"
 _REFUSED = "the registry refuses the login"
 _ENCODE = ":\nprintf '%s' 'user:password' | base64 -w0"
 _HOST = "registry.example.com"
@@ -24,9 +21,9 @@ RULES = (
     Rule(
         "A350",
         ERROR,
-        "an entry written for the other type",
-        f"the agent reads no user name and no password from it: {_ANONYMOUS}",
-        "write all entries in one form: username and password for the type docker, auth for dockercfg",
+        "the entry has the form of the other type",
+        f"the agent reads no user name and no password: {_ANONYMOUS}",
+        "write all entries in one form: username and password for type docker, auth for dockercfg",
         _PARSE,
         dockercfg(encoded(_HOST), pair("mirror.example.com")),
         dockercfg(encoded(_HOST), encoded("mirror.example.com")),
@@ -34,7 +31,7 @@ RULES = (
     Rule(
         "A351",
         ERROR,
-        "an auth value that is not encoded",
+        "the auth value is not encoded",
         _ENTRY_DROPPED,
         f"write base64 of user:password{_ENCODE}",
         _BASE64,
@@ -44,9 +41,9 @@ RULES = (
     Rule(
         "A352",
         ERROR,
-        "an auth value that begins with Basic",
+        "the auth value begins with Basic",
         _ENTRY_DROPPED,
-        "write only what follows the word: base64 of user:password",
+        "write only the text after Basic: base64 of user:password",
         _BASE64,
         dockercfg(encoded(_HOST, "Basic ZXhhbXBsZTpub3QtYS1zZWNyZXQ=")),
         _CFG,
@@ -54,7 +51,7 @@ RULES = (
     Rule(
         "A353",
         ERROR,
-        "an auth value in the url-safe alphabet of base64",
+        "the auth value uses the URL-safe alphabet of base64",
         _ENTRY_DROPPED,
         f"write + for - and / for _, or encode it again{_ENCODE}",
         _BASE64,
@@ -64,7 +61,7 @@ RULES = (
     Rule(
         "A354",
         ERROR,
-        "white space in an auth value",
+        "the auth value contains white space",
         _ENTRY_DROPPED,
         f"remove the white space, or encode it again{_ENCODE}",
         _BASE64,
@@ -74,9 +71,9 @@ RULES = (
     Rule(
         "A355",
         ERROR,
-        "an auth value without the right padding",
-        f"it may be cut: {_ENTRY_DROPPED}",
-        f"copy the whole value, with its = at the end, or encode it again{_ENCODE}",
+        "the auth value has the wrong padding",
+        _ENTRY_DROPPED,
+        f"copy the whole value with its = at the end, or encode it again{_ENCODE}",
         _BASE64,
         dockercfg(encoded(_HOST, "ZXhhbXBsZTpub3QtYS1zZWNyZXQ")),
         _CFG,
@@ -84,7 +81,7 @@ RULES = (
     Rule(
         "A356",
         ERROR,
-        "an auth value that is not base64",
+        "the auth value is not base64",
         _ENTRY_DROPPED,
         f"write base64 of user:password{_ENCODE}",
         _BASE64,
@@ -94,7 +91,7 @@ RULES = (
     Rule(
         "A357",
         ERROR,
-        "an auth value that is encoded twice",
+        "the auth value is encoded twice",
         _ENTRY_DROPPED,
         f"encode user:password once{_ENCODE}",
         _BASE64,
@@ -104,8 +101,8 @@ RULES = (
     Rule(
         "A358",
         ERROR,
-        "an auth value without a colon in it",
-        f"it is not base64 of user:password: {_ENTRY_DROPPED}",
+        "the decoded auth value has no colon",
+        _ENTRY_DROPPED,
         f"encode user name, colon and password{_ENCODE}",
         _PARSE,
         dockercfg(encoded(_HOST, "bm90LWEtc2VjcmV0")),
@@ -114,7 +111,7 @@ RULES = (
     Rule(
         "A359",
         ERROR,
-        "an empty auth value",
+        "the auth value is empty",
         _ENTRY_DROPPED,
         f"write base64 of user:password{_ENCODE}",
         _PARSE,
@@ -124,9 +121,10 @@ RULES = (
     Rule(
         "A360",
         ERROR,
-        "an entry without an auth value",
-        f"as docker's config.json has it where a credential helper keeps the password: {_ENTRY_DROPPED}",
-        f'write "auth" with base64 of user:password{_ENCODE}',
+        "the entry has no auth value",
+        _ENTRY_DROPPED,
+        'write "auth" with base64 of user:password; a config.json has none if a credential helper keeps the password'
+        f"{_ENCODE}",
         _PARSE,
         dockercfg(f'"{_HOST}":{{}}'),
         _CFG,
@@ -134,7 +132,7 @@ RULES = (
     Rule(
         "A361",
         ERROR,
-        "an entry without user name and password",
+        "the entry has no user name and no password",
         _ANONYMOUS,
         'write "username" and "password", or delete the entry',
         _PARSE,
@@ -144,9 +142,9 @@ RULES = (
     Rule(
         "A362",
         WARNING,
-        "an identity or registry token",
-        "docker passes it on, but it expires, and the agent does not renew it: pulls then fail",
-        'use "username" and "password" of an account for machines, as the registry offers them',
+        "the entry has an identity or registry token",
+        "docker sends the token until it expires; the agent does not renew it, and pulls fail",
+        'use "username" and "password" of a machine account of the registry',
         "moby registry/auth.go",
         docker(f'"{_HOST}":{{"identitytoken":"not-a-secret"}}'),
         _GOOD,
@@ -154,9 +152,9 @@ RULES = (
     Rule(
         "A363",
         ERROR,
-        "a token that the type dockercfg does not read",
-        f"the agent drops the token: {_REFUSED}, or the entry is lost as a whole",
-        "use the user name and password of an account for machines: the token would expire in any case",
+        "type dockercfg ignores the token",
+        "the agent drops the token: the registry refuses the login, or the agent drops the entry",
+        "use the user name and password of a machine account: a token would expire",
         _PARSE,
         dockercfg(f'"{_HOST}":{{"auth":"ZXhhbXBsZTo=","identitytoken":"not-a-secret"}}'),
         _CFG,
@@ -164,19 +162,19 @@ RULES = (
     Rule(
         "A364",
         WARNING,
-        "a login that expires within hours",
-        "pulls fail when the token has expired; Amazon ECR does not need an entry at all",
-        "delete the entry of an ECR registry; elsewhere use a password that lasts",
-        "the documentation of the registries",
+        "the login expires within hours",
+        "pulls fail after the token expires; Amazon ECR needs no entry",
+        "delete an entry of Amazon ECR; for other registries, use a password that does not expire",
+        "documentation of the registries",
         docker(pair("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "AWS")),
         _GOOD,
     ),
     Rule(
         "A365",
         ERROR,
-        "the example value of the AWS documentation",
-        f"it decodes to bytes without a colon: {_ENTRY_DROPPED}",
-        f"write base64 of the user and password{_ENCODE}",
+        "the auth value is the example of the AWS documentation",
+        _ENTRY_DROPPED,
+        f"write base64 of user:password{_ENCODE}",
         _PARSE,
         dockercfg(encoded(_HOST, _EXAMPLE)),
         _CFG,
@@ -184,19 +182,19 @@ RULES = (
     Rule(
         "A366",
         WARNING,
-        "a placeholder in the place of a credential",
-        f"nobody has filled it in: docker sends the text as it stands, and most probably {_REFUSED}",
-        f"write the credential, or {FILL_IN}; accept one that really reads so with --ignore A366",
-        f"{_PARSE}; nothing there expands a value",
+        "a credential is a placeholder",
+        "docker sends the placeholder itself, and the registry most probably refuses the login",
+        f"write the credential, or expand it in the template: {EXPAND}",
+        f"{_PARSE}; no code there expands a value",
         docker(pair(_HOST, "example", "${PASSWORD}")),
         _GOOD,
     ),
     Rule(
         "A390",
         ERROR,
-        "a misspelt field",
-        f"the agent ignores it: {_ANONYMOUS}",
-        "write username and password (type docker) or auth (type dockercfg)",
+        "a field has a misspelt name",
+        f"the agent ignores the field: {_ANONYMOUS}",
+        "write username and password for type docker, auth for dockercfg",
         _DECODE,
         docker(f'"{_HOST}":{{"user":"example","password":"not-a-secret"}}'),
         _GOOD,
@@ -204,8 +202,8 @@ RULES = (
     Rule(
         "A391",
         WARNING,
-        "a field that is set twice in one entry",
-        "the last one counts",
+        "the entry sets a field twice",
+        "the agent uses the last value",
         "keep one of the two",
         _DECODE,
         docker(f'"{_HOST}":{{"username":"example","password":"not-a-secret","password":"neither"}}'),
@@ -214,8 +212,8 @@ RULES = (
     Rule(
         "A392",
         ERROR,
-        "half of a character that was written as \\u…",
-        f"the agent reads U+FFFD in its place: {_REFUSED}",
+        "a \\u… escape is half of a character",
+        f"the agent reads U+FFFD instead: {_REFUSED}",
         "write the character itself, or both halves",
         "Go encoding/json decode.go, unquoteBytes",
         docker(pair(_HOST, "example", "not-a-\\ud83dsecret")),
@@ -224,8 +222,8 @@ RULES = (
     Rule(
         "A393",
         ERROR,
-        "a user name or password that is not UTF-8 once it is decoded",
-        f"docker receives U+FFFD for each bad byte: {_REFUSED}",
+        "the decoded user name or password is not UTF-8",
+        f"docker receives U+FFFD for each invalid byte: {_REFUSED}",
         f"encode it as UTF-8{_ENCODE}",
         "Go encoding/json encode.go",
         dockercfg(encoded(_HOST, "ZXhhbXBsZTpub3Qt6XNlY3JldA==")),
@@ -234,9 +232,9 @@ RULES = (
     Rule(
         "A394",
         WARNING,
-        "an empty user name",
+        "the user name is empty",
         f"most probably {_REFUSED}",
-        "write the user name; for a token, the one that the registry's documentation gives",
+        "write the user name; for a token, the one in the registry's documentation",
         "docker login",
         docker(pair(_HOST, "")),
         _GOOD,
@@ -244,7 +242,7 @@ RULES = (
     Rule(
         "A395",
         WARNING,
-        "an empty password",
+        "the password is empty",
         f"most probably {_REFUSED}",
         "write the password",
         "docker login",
@@ -254,8 +252,8 @@ RULES = (
     Rule(
         "A396",
         ERROR,
-        "a colon in a user name",
-        f"Basic authentication takes what follows the colon for the password: {_REFUSED}",
+        "the user name contains a colon",
+        f"Basic authentication reads the text after the colon as the password: {_REFUSED}",
         "write the user name without the colon",
         "RFC 7617, section 2",
         docker(pair(_HOST, "exam:ple")),
@@ -264,9 +262,9 @@ RULES = (
     Rule(
         "A397",
         ERROR,
-        "a line break in a user name or password",
-        f"as echo without -n leaves it: {_REFUSED}",
-        f"encode it without the line break{_ENCODE}",
+        "a user name or password contains a line break",
+        _REFUSED,
+        f"encode it without the line break, which echo adds{_ENCODE}",
         "RFC 7617, section 2",
         dockercfg(encoded(_HOST, "ZXhhbXBsZTpub3QtYS1zZWNyZXQK")),
         _CFG,
@@ -274,9 +272,9 @@ RULES = (
     Rule(
         "A398",
         ERROR,
-        "a NUL character in a user name or password",
-        f"as UTF-16 text leaves it: {_REFUSED}",
-        f"encode it as UTF-8{_ENCODE}",
+        "a user name or password contains a NUL character",
+        _REFUSED,
+        f"encode it as UTF-8, not as UTF-16{_ENCODE}",
         "RFC 7617, section 2",
         dockercfg(encoded(_HOST, "ZQB4ADoAbgBvAA==")),
         _CFG,
@@ -284,9 +282,9 @@ RULES = (
     Rule(
         "A399",
         NOTE,
-        "a field that this type does not read",
-        "it has no effect",
-        "remove the field; what the type reads is enough",
+        "the agent does not read this field",
+        "the field has no effect",
+        "remove the field",
         _DECODE,
         docker(f'"{_HOST}":{{"username":"example","password":"not-a-secret","account":"ours"}}'),
         _GOOD,

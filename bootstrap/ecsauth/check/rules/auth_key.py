@@ -6,8 +6,7 @@ from ecsauth.check.rules.rule import ERROR, NOTE, WARNING, Rule, docker, pair
 
 _AUTH = "amazon-ecs-agent agent/dockerclient/dockerauth/dockerauth.go"
 _LOOKUP = f"{_AUTH}, GetAuthconfig"
-_NEVER = "the agent never uses the entry: images of the registry are pulled anonymously, without a log line"
-_RANDOM = "Go's random map order decides, again for every pull"
+_NEVER = "the agent never uses this entry and logs nothing: pulls from the registry are anonymous"
 _HOST = "registry.example.com"
 _GOOD = docker(pair(_HOST))
 _OTHER = "neither"
@@ -16,7 +15,7 @@ RULES = (
     Rule(
         "A370",
         ERROR,
-        "a name of Docker Hub that the agent never looks up",
+        "the agent never looks up this name of Docker Hub",
         "Docker Hub pulls will be anonymous: the agent looks up only https://index.docker.io/v1/",
         'write the name as "https://index.docker.io/v1/":\necsauth check --fix FILE',
         f"{_LOOKUP}, isDockerhubHostname",
@@ -26,9 +25,9 @@ RULES = (
     Rule(
         "A371",
         ERROR,
-        "an entry without the name of a registry",
+        "the entry has no registry name",
         _NEVER,
-        'write the registry\'s host as the name, "https://index.docker.io/v1/" for Docker Hub',
+        'write the host as the name; for Docker Hub, "https://index.docker.io/v1/"',
         _LOOKUP,
         docker(pair("")),
         _GOOD,
@@ -36,9 +35,9 @@ RULES = (
     Rule(
         "A372",
         ERROR,
-        "a user name or password inside the name of a registry",
-        f"{_NEVER}; some of its log lines repeat the name",
-        'write the host alone as the name, and the user in "username" and "password"',
+        "the registry name contains a user name or password",
+        "the agent never uses this entry: pulls from the registry are anonymous; some log lines repeat the name",
+        'write only the host as the name, and the user in "username" and "password"',
         _LOOKUP,
         docker(pair(f"example:not-a-secret@{_HOST}")),
         _GOOD,
@@ -46,8 +45,8 @@ RULES = (
     Rule(
         "A373",
         ERROR,
-        "a scheme in capitals",
-        f"the agent cuts only https:// and http://: {_NEVER}",
+        "the scheme of the registry name is in capitals",
+        f"{_NEVER}; the agent removes only lower-case https:// and http://",
         "write the scheme in lower case, or leave it out:\necsauth check --fix FILE",
         f"{_AUTH}, stripRegistrySchema",
         docker(pair(f"HTTPS://{_HOST}")),
@@ -56,8 +55,8 @@ RULES = (
     Rule(
         "A374",
         ERROR,
-        "a scheme that the agent does not cut off",
-        f"the agent cuts https:// or http://, once: {_NEVER}",
+        "the registry name has a scheme that the agent does not remove",
+        f"{_NEVER}; the agent removes only https:// or http://, once",
         "write the host without a scheme:\necsauth check --fix FILE",
         f"{_AUTH}, stripRegistrySchema",
         docker(pair(f"oci://{_HOST}")),
@@ -66,9 +65,9 @@ RULES = (
     Rule(
         "A375",
         ERROR,
-        "white space or an invisible character in the name of a registry",
+        "the registry name contains white space or an invisible character",
         _NEVER,
-        "type the name again, without it",
+        "type the name again",
         _LOOKUP,
         docker(pair(f"{_HOST} ")),
         _GOOD,
@@ -76,8 +75,8 @@ RULES = (
     Rule(
         "A376",
         ERROR,
-        "a wildcard in the name of a registry",
-        f"the agent knows no wildcards: {_NEVER}",
+        "the registry name contains a wildcard",
+        f"{_NEVER}; the agent has no wildcards",
         "write one entry for each host",
         _LOOKUP,
         docker(pair("*.example.com")),
@@ -86,9 +85,9 @@ RULES = (
     Rule(
         "A377",
         ERROR,
-        "the name of a registry is no host",
-        f"without a dot, a port or the name localhost, the first part of an image is a user of Docker Hub: {_NEVER}",
-        "write the host as it stands in the images, with its domain or port",
+        "the registry name is not a host",
+        "a name without dot, port or localhost is a Docker Hub user: the agent never uses this entry and logs nothing",
+        "write the host as in the image names, with its domain or port",
         "amazon-ecs-agent agent/dockerclient/dockerauth/dockerauth.go, splitReposName",
         docker(pair("registry")),
         docker(pair("registry:5000")),
@@ -96,9 +95,9 @@ RULES = (
     Rule(
         "A378",
         ERROR,
-        "a host that no image name can have",
+        "no image name can have this host",
         _NEVER,
-        "write the host as it stands in the images, with its port",
+        "write the host as in the image names, with its port",
         "distribution/reference, grammar of domain",
         docker(pair("registry_1.example.com")),
         docker(pair("registry-1.example.com")),
@@ -106,8 +105,8 @@ RULES = (
     Rule(
         "A379",
         ERROR,
-        "a name that another one with a trailing slash always beats",
-        "the entry with the slash serves every image of the host, this one none",
+        "the same name with a trailing slash always wins",
+        "the agent uses the entry with the slash for every image of the host, and this entry for none",
         "keep one of the two, without the slash",
         _LOOKUP,
         docker(pair(_HOST), pair(f"{_HOST}/", "example", _OTHER)),
@@ -116,8 +115,8 @@ RULES = (
     Rule(
         "A380",
         ERROR,
-        "a path of the registry's API beside the host itself",
-        "no image begins with it: the entry of the bare host serves every image, this one none",
+        "the name is a path of the registry's API, beside the host itself",
+        "no image name begins with this path: the agent uses the entry of the bare host for every image",
         "delete one of the two",
         _LOOKUP,
         docker(pair(_HOST), pair(f"{_HOST}/v2/", "example", _OTHER)),
@@ -126,9 +125,9 @@ RULES = (
     Rule(
         "A381",
         ERROR,
-        "a path that no image name can begin with",
-        "the entry of the bare host serves every image, this one none",
-        "write the path as it stands in the images, in lower case",
+        "no image name can begin with this path",
+        "the agent uses the entry of the bare host for every image, and this entry for none",
+        "write the path as in the image names, in lower case",
         f"{_LOOKUP}; distribution/reference, grammar of path-component",
         docker(pair(_HOST), pair(f"{_HOST}/Team/", "example", _OTHER)),
         docker(pair(_HOST), pair(f"{_HOST}/team/", "example", _OTHER)),
@@ -136,8 +135,8 @@ RULES = (
     Rule(
         "A382",
         WARNING,
-        "a host with capitals",
-        "it serves only images that are written in the same capitals; others are pulled anonymously",
+        "the host has capital letters",
+        "the agent uses this entry only for images with the same capitals; other pulls are anonymous",
         "write the host in lower case, here and in the task definitions",
         _LOOKUP,
         docker(pair("Registry.example.com")),
@@ -146,8 +145,8 @@ RULES = (
     Rule(
         "A383",
         WARNING,
-        "two names that are one registry once the scheme is cut off, with different credentials",
-        "Go's random map order decides at each start of the agent which of the two is used",
+        "two names are one registry without their scheme, with different credentials",
+        "at each start of the agent, Go's random map order selects one of the two",
         "keep one of the two",
         f"{_AUTH}, stripRegistrySchema",
         docker(pair(_HOST), pair(f"https://{_HOST}", "example", _OTHER)),
@@ -156,8 +155,8 @@ RULES = (
     Rule(
         "A384",
         WARNING,
-        "several paths of a host, and not the host itself",
-        f"for images that the longest of the paths does not match, {_RANDOM} which of the credentials is sent",
+        "the host has entries for several paths, but none for the host itself",
+        "for images that the longest path does not match, Go's random map order selects the credential at each pull",
         "add an entry for the bare host",
         _LOOKUP,
         docker(pair(f"{_HOST}/one/"), pair(f"{_HOST}/two/", "example", _OTHER)),
@@ -166,9 +165,9 @@ RULES = (
     Rule(
         "A385",
         NOTE,
-        "a path that is the only entry of its host",
-        "the agent sends these credentials for every image of the host, inside the path or not",
-        "write the bare host if that is meant",
+        "the path is the only entry of its host",
+        "the agent sends these credentials for every image of the host, also outside the path",
+        "if you want that, write the bare host",
         _LOOKUP,
         docker(pair(f"{_HOST}/team/")),
         _GOOD,
@@ -176,9 +175,9 @@ RULES = (
     Rule(
         "A386",
         NOTE,
-        "a path without a slash at its end",
-        "it is a plain prefix: registry.example.com/team also takes registry.example.com/teamwork/app",
-        "end the path with a slash if that is not meant",
+        "the path does not end with a slash",
+        "the path is a plain prefix: registry.example.com/team also matches registry.example.com/teamwork/app",
+        "if you do not want that, end the path with a slash",
         _LOOKUP,
         docker(pair(_HOST), pair(f"{_HOST}/team", "example", _OTHER)),
         docker(pair(_HOST), pair(f"{_HOST}/team/", "example", _OTHER)),
@@ -186,8 +185,8 @@ RULES = (
     Rule(
         "A387",
         NOTE,
-        "a path of the registry's API",
-        "it serves the whole host only as long as it is the only entry of the host",
+        "the name is a path of the registry's API",
+        "the agent uses it for the whole host only while the host has no other entry",
         "write the bare host",
         _LOOKUP,
         docker(pair(f"https://{_HOST}/v2/")),
@@ -196,8 +195,8 @@ RULES = (
     Rule(
         "A388",
         NOTE,
-        "two names of one registry, with the same credentials",
-        "one of them is enough; if only one is changed, the other may win",
+        "two names are one registry, with the same credentials",
+        "one of them is enough; if you change only one, the other may win",
         "keep one of the two",
         _LOOKUP,
         docker(pair(_HOST), pair(f"https://{_HOST}")),
@@ -206,8 +205,8 @@ RULES = (
     Rule(
         "A389",
         WARNING,
-        "a registry that is named twice",
-        "the last entry replaces the first one, with all its fields",
+        "the JSON names the registry twice",
+        "the last entry replaces the first, with all its fields",
         "keep one of the two",
         "Go encoding/json decode.go, object",
         docker(pair(_HOST), pair(_HOST, "example", _OTHER)),

@@ -7,7 +7,9 @@ from ecsauth.check.rules.rule import CLUSTER, ERROR, NOTE, WARNING, Rule, docker
 _KVFILE = "docker/cli pkg/kvfile/kvfile.go"
 _GET_ENV_VARS = "amazon-ecs-agent ecs-init/docker/docker.go, getEnvVars"
 _ENV_FILE = "systemd src/basic/env-file.c"
-_REFUSED = "docker refuses the whole file and the agent does not start"
+_CUT_OFF = (
+    "docker and ecs-init cut the value at the end of its line; the next lines are lost or make docker refuse the file"
+)
 _LOG = "ECS_LOGLEVEL=debug\n"
 # Writes to a temporary file that only its owner can read, then back into the env-file, which keeps its mode.
 _ICONV = "(umask 077; iconv -f {} -t UTF-8 FILE > FILE.utf8 && cat FILE.utf8 > FILE; rm FILE.utf8)"
@@ -17,9 +19,9 @@ RULES = (
         "F101",
         ERROR,
         "the file is larger than 256 KiB",
-        "ecsauth refuses it before it is read: the instance keeps its previous file or does not start the agent",
-        "keep only what the agent reads; the credentials of 1,000 registries fit",
-        "the size cap of ecsauth, for a file that is read as root at boot",
+        "ecsauth does not read the file: the instance keeps its previous file or does not start the agent",
+        "keep only what the agent reads: 256 KiB hold the credentials of 1,000 registries",
+        "ecsauth, its size limit",
         CLUSTER + "# the history of this file\n" * 10_000,
         CLUSTER,
     ),
@@ -27,8 +29,8 @@ RULES = (
         "F102",
         ERROR,
         "the file sets no variable",
-        "the instance joins the cluster default and pulls private images anonymously, as if there were no file",
-        "write one NAME=VALUE a line, as ECS_CLUSTER=your-cluster",
+        "the instance joins the cluster default and pulls private images anonymously",
+        "write NAME=VALUE lines, such as ECS_CLUSTER=your-cluster",
         _KVFILE,
         "# nothing here yet\n",
         "# nothing here yet\n" + CLUSTER,
@@ -36,8 +38,8 @@ RULES = (
     Rule(
         "F103",
         ERROR,
-        "the file is UTF-16 text, not UTF-8",
-        "no program finds a variable in it: docker and systemd refuse the file, ecs-init reads no name that it knows",
+        "the file is UTF-16, not UTF-8",
+        "docker and systemd refuse the file; ecs-init finds no name that it knows",
         "save the file as UTF-8:\n" + _ICONV.format("UTF-16"),
         f"{_KVFILE}; {_ENV_FILE}",
         "\udcff\udcfe" + "".join(f"{letter}\0" for letter in CLUSTER),
@@ -46,10 +48,9 @@ RULES = (
     Rule(
         "F104",
         ERROR,
-        "bytes that are not UTF-8",
-        "docker refuses the whole file and prints the bytes; systemd starts ecs-init with none of the variables",
-        "save the file as UTF-8, or type the character again; if an old Windows editor wrote it:\n"
-        + _ICONV.format("WINDOWS-1252"),
+        "the file contains bytes that are not UTF-8",
+        "docker refuses the file and prints the bytes; systemd starts ecs-init without any of the variables",
+        "type the character again, or convert the file of an old Windows editor:\n" + _ICONV.format("WINDOWS-1252"),
         f"{_KVFILE}; {_ENV_FILE}, load_env_file_push",
         CLUSTER + "# caf\udce9\n",
         CLUSTER + "# café\n",
@@ -57,9 +58,9 @@ RULES = (
     Rule(
         "F105",
         ERROR,
-        "a NUL byte",
-        "docker cannot start the agent's container; systemd starts ecs-init with none of the variables",
-        "remove the byte:\nsed -i 's/\\x00//g' FILE",
+        "the file contains a NUL byte",
+        "docker cannot start the agent's container; systemd starts ecs-init without any of the variables",
+        "remove the NUL byte:\nsed -i 's/\\x00//g' FILE",
         "opencontainers/runc libcontainer/init_linux.go; systemd src/basic/fileio.c, read_full_file",
         "ECS_CLUSTER=prod\0\n",
         CLUSTER,
@@ -67,9 +68,9 @@ RULES = (
     Rule(
         "F106",
         ERROR,
-        "docker's config.json in place of an env-file",
-        "no program finds a variable in it: the instance joins the cluster default and pulls anonymously",
-        "write what stands inside its auths, on one line, into ECS_ENGINE_AUTH_DATA:\necsauth check --fix FILE",
+        "the file is docker's config.json, not an env-file",
+        "no program finds a variable: the instance joins the cluster default and pulls private images anonymously",
+        "write the contents of `auths`, on one line, as ECS_ENGINE_AUTH_DATA:\necsauth check --fix FILE",
         f"{_KVFILE}; {_GET_ENV_VARS}",
         '{\n  "auths": {\n    ' + encoded("registry.example.com") + "\n  }\n}\n",
         dockercfg(encoded("registry.example.com")),
@@ -77,9 +78,9 @@ RULES = (
     Rule(
         "F107",
         ERROR,
-        "a script or user data in place of an env-file",
-        "nothing runs it: docker refuses the whole file, and ecs-init takes from it what looks like NAME=VALUE",
-        "keep only the NAME=VALUE lines that the script is to write",
+        "the file is a script or user data, not an env-file",
+        "docker refuses the file; ecs-init reads only the parts that look like NAME=VALUE",
+        "keep only the NAME=VALUE lines that the script would write",
         f"{_KVFILE}; {_GET_ENV_VARS}",
         "#!/bin/sh\necho ECS_CLUSTER=prod >> /etc/ecs/ecs.config\n",
         CLUSTER,
@@ -87,9 +88,9 @@ RULES = (
     Rule(
         "F108",
         ERROR,
-        "a line of more than 65,535 bytes",
-        f"{_REFUSED}",
-        "shorten the line: registries that no task pulls from, email addresses and white space can go",
+        "a line is longer than 65,535 bytes",
+        "docker refuses the file, and the agent does not start",
+        "shorten the line: remove unused registries, email addresses and white space",
         "Go bufio.Scanner, MaxScanTokenSize; " + _KVFILE,
         CLUSTER + "# " + "-" * 65_535 + "\n",
         CLUSTER,
@@ -97,8 +98,8 @@ RULES = (
     Rule(
         "F110",
         ERROR,
-        "a byte order mark at the start of the file",
-        "ecs-init and systemd take it for part of the first name: that variable is lost",
+        "a byte order mark precedes the first variable",
+        "ecs-init and systemd read it as part of the name: they lose the variable",
         "save the file as UTF-8 without a byte order mark:\nsed -i '1s/^\\xEF\\xBB\\xBF//' FILE",
         f"{_GET_ENV_VARS}; {_ENV_FILE}",
         "\ufeff" + CLUSTER,
@@ -107,8 +108,8 @@ RULES = (
     Rule(
         "F111",
         WARNING,
-        "a byte order mark at the start of the file",
-        "nothing is lost today, for the first line sets no variable; ecs-init loses the first line that does",
+        "a byte order mark precedes the first line, which sets no variable",
+        "no program loses a variable today; ecs-init will when the first line sets one",
         "save the file as UTF-8 without a byte order mark:\nsed -i '1s/^\\xEF\\xBB\\xBF//' FILE",
         _GET_ENV_VARS,
         "\ufeff# production\n" + CLUSTER,
@@ -117,8 +118,8 @@ RULES = (
     Rule(
         "F112",
         ERROR,
-        "an invisible character in the name",
-        "to every program it is another name: the variable is lost",
+        "the name contains an invisible character",
+        "every program reads a different name: the variable is lost",
         "type the name again",
         f"{_KVFILE}; {_GET_ENV_VARS}",
         "ECS_CLUSTER\u200b=prod\n",
@@ -127,8 +128,8 @@ RULES = (
     Rule(
         "F113",
         ERROR,
-        "a line without a name before its =",
-        "docker refuses the whole file and prints the line, secret or not; under ecs-init the agent is not created",
+        "the line has no name before its =",
+        "docker refuses the file and prints the line, even a secret; ecs-init cannot create the agent's container",
         "write the name before the =, or delete the line",
         f"{_KVFILE}; moby opts/env.go, ValidateEnv",
         CLUSTER + "=not-a-secret\n",
@@ -137,8 +138,8 @@ RULES = (
     Rule(
         "F114",
         ERROR,
-        "a word before the name, as export or -e",
-        "docker refuses the whole file, and ecs-init sets a variable that nobody reads: the setting is lost",
+        "a word such as export or -e precedes the name",
+        "docker refuses the file; ecs-init sets a variable that no program reads: the setting is lost",
         "write the name first:\n"
         "sed -i -E 's/^[[:space:]]*(export|declare -x|setenv|set|env|ENV|--env|-e|-)[[:space:]]+//' FILE",
         f"{_KVFILE}; {_GET_ENV_VARS}",
@@ -148,8 +149,8 @@ RULES = (
     Rule(
         "F115",
         ERROR,
-        "white space between the name and its =",
-        "docker refuses the whole file, and ecs-init keeps the space in the name: the setting is lost",
+        "the line has white space between the name and its =",
+        "docker refuses the file; ecs-init keeps the white space in the name: the setting is lost",
         "write NAME=VALUE without spaces:\nsed -i -E 's/^[[:space:]]*([A-Za-z_][A-Za-z0-9_]*)[[:space:]]*=[[:space:]]*/"
         "\\1=/' FILE",
         f"{_KVFILE}; {_GET_ENV_VARS}",
@@ -159,9 +160,9 @@ RULES = (
     Rule(
         "F116",
         ERROR,
-        "white space in the name",
-        "docker refuses the whole file and prints what stands before the =; ecs-init sets a variable nobody reads",
-        "write NAME=VALUE, or begin the line with # if it is a comment (and leave out its =)",
+        "the name contains white space",
+        "docker refuses the file and prints the text before the =; ecs-init sets a variable that no program reads",
+        "write NAME=VALUE; for a comment, begin the line with # and remove its =",
         f"{_KVFILE}; {_GET_ENV_VARS}",
         CLUSTER + "the log level = debug\n",
         CLUSTER + _LOG,
@@ -169,8 +170,8 @@ RULES = (
     Rule(
         "F117",
         ERROR,
-        "a name without =",
-        "docker copies the variable from its own environment, where it is not set, and ecs-init drops the line",
+        "the line has a name but no =",
+        "docker looks for the value in its own environment and finds none; ecs-init drops the line",
         "write NAME=VALUE, or delete the line",
         f"{_KVFILE}; {_GET_ENV_VARS}",
         CLUSTER + "ECS_LOGLEVEL\n",
@@ -179,9 +180,9 @@ RULES = (
     Rule(
         "F118",
         ERROR,
-        "a line that is neither NAME=VALUE nor a comment",
-        "docker refuses the whole file or drops the line, and may print it; ecs-init drops it",
-        "write NAME=VALUE, or begin the line with # if it is a comment (and leave out its =)",
+        "the line is neither NAME=VALUE nor a comment",
+        "docker refuses the file or drops the line, and may print it; ecs-init drops the line",
+        "write NAME=VALUE; for a comment, begin the line with # and remove its =",
         f"{_KVFILE}; {_GET_ENV_VARS}",
         CLUSTER + "see the wiki for this file\n",
         CLUSTER + "# see the wiki for this file\n",
@@ -189,8 +190,8 @@ RULES = (
     Rule(
         "F119",
         ERROR,
-        "a colon in place of =",
-        "docker refuses the whole file and prints the name, ecs-init drops the line: the setting is lost",
+        "the line has a colon instead of =",
+        "docker refuses the file and prints the name; ecs-init drops the line: the setting is lost",
         "write NAME=VALUE:\nsed -i -E 's/^[[:space:]]*([A-Z][A-Z0-9_]*)[[:space:]]*:[[:space:]]+/\\1=/' FILE",
         f"{_KVFILE}; {_GET_ENV_VARS}",
         "ECS_CLUSTER: prod\n",
@@ -199,8 +200,8 @@ RULES = (
     Rule(
         "F120",
         ERROR,
-        "a comment that does not begin with #",
-        "to docker and ecs-init it is no comment: docker refuses the whole file or sets a variable of that name",
+        "a comment does not begin with #",
+        "docker and ecs-init do not read it as a comment: docker refuses the file or sets a variable",
         "begin comments with #:\nsed -i -E 's,^[[:space:]]*(;|//),#,' FILE",
         f"{_KVFILE}; {_GET_ENV_VARS}",
         "; production\n" + CLUSTER,
@@ -209,10 +210,9 @@ RULES = (
     Rule(
         "F121",
         ERROR,
-        "a secret in a comment with =",
-        "ecs-init knows no comments: the secret lands in the environment of the agent's container, where docker"
-        " inspect shows it",
-        "delete the line; the versions of the object in S3 keep the old value",
+        "a comment with = contains a secret",
+        "ecs-init has no comments: the secret becomes a variable of the agent's container, and docker inspect shows it",
+        "delete the line; older versions of the S3 object keep the secret",
         _GET_ENV_VARS,
         "# ECS_ENGINE_AUTH_DATA={" + pair("registry.example.com") + "}\n" + CLUSTER,
         CLUSTER,
@@ -220,9 +220,9 @@ RULES = (
     Rule(
         "F122",
         NOTE,
-        "a comment with =",
-        "ecs-init knows no comments: the agent's container gets a variable whose name begins with #, unread",
-        "write the comment without =, or delete the line",
+        "a comment contains =",
+        "ecs-init has no comments: the agent's container gets an unused variable whose name begins with #",
+        "remove the = from the comment, or delete the line",
         _GET_ENV_VARS,
         CLUSTER + "# ECS_LOGLEVEL=debug\n",
         CLUSTER + "# ECS_LOGLEVEL was debug once\n",
@@ -230,8 +230,8 @@ RULES = (
     Rule(
         "F123",
         ERROR,
-        "quotes around the name",
-        "the quotes become part of the name: the variable is lost",
+        "the name has quotes around it",
+        "every program reads the quotes as part of the name: the variable is lost",
         "write NAME=VALUE without quotes",
         f"{_KVFILE}; {_GET_ENV_VARS}",
         '"ECS_CLUSTER=prod"\n',
@@ -240,9 +240,8 @@ RULES = (
     Rule(
         "F130",
         ERROR,
-        "a value that goes on over several lines",
-        "docker and ecs-init end a value at the end of its line: the value is cut, and the lines after it are dropped"
-        " or make docker refuse the whole file",
+        "the value continues on the next lines",
+        _CUT_OFF,
         "write the value on one line, as jq -c does for JSON:\necsauth check --fix FILE",
         f"{_KVFILE}; {_GET_ENV_VARS}",
         dockercfg("\n  " + encoded("registry.example.com") + "\n"),
@@ -251,7 +250,7 @@ RULES = (
     Rule(
         "F131",
         ERROR,
-        "a backslash at the end of the line, to continue the value",
+        "a backslash at the end of the line continues the value",
         "only systemd joins the lines: docker and ecs-init keep the backslash, cut the value and lose the next line",
         "write the value on one line",
         f"{_KVFILE}; {_GET_ENV_VARS}; {_ENV_FILE}",
@@ -261,8 +260,8 @@ RULES = (
     Rule(
         "F132",
         ERROR,
-        "white space that becomes part of the value",
-        "nothing trims it: the agent takes the value with the white space in it",
+        "the value begins or ends with white space that no program trims",
+        "the agent reads the white space as part of the value",
         "remove the white space:\nsed -i -E 's/^([A-Za-z_][A-Za-z0-9_]*=)[[:space:]]+/\\1/; s/[[:space:]]+$//' FILE",
         f"{_KVFILE}; {_GET_ENV_VARS}",
         CLUSTER + "ECS_DATADIR=/data \n",
@@ -271,8 +270,8 @@ RULES = (
     Rule(
         "F133",
         WARNING,
-        "white space at the start or end of the value",
-        "nothing that reads this variable minds today, but the readers of the file do not all agree on the value",
+        "the value begins or ends with white space",
+        "the setting works today, but docker, ecs-init and systemd do not all read the same value",
         "remove the white space:\nsed -i -E 's/^([A-Za-z_][A-Za-z0-9_]*=)[[:space:]]+/\\1/; s/[[:space:]]+$//' FILE",
         f"{_KVFILE}; {_GET_ENV_VARS}",
         "ECS_CLUSTER=prod \n",
@@ -281,9 +280,9 @@ RULES = (
     Rule(
         "F134",
         ERROR,
-        "a carriage return in the middle of a line",
-        "docker and ecs-init do not end the line there, systemd does: what follows is part of the value, or lost",
-        "end lines with a line feed:\nsed -i 's/\\r$//; s/\\r/\\n/g' FILE",
+        "the line contains a carriage return",
+        "systemd ends the line there, docker and ecs-init do not: the text after it is lost or part of the value",
+        "end lines with LF:\nsed -i 's/\\r$//; s/\\r/\\n/g' FILE",
         f"Go bufio.ScanLines; {_GET_ENV_VARS}; {_ENV_FILE}",
         "ECS_CLUSTER=prod\rECS_LOGLEVEL=debug\n",
         CLUSTER + _LOG,
@@ -291,9 +290,9 @@ RULES = (
     Rule(
         "F135",
         NOTE,
-        "lines end with CR LF",
-        "all readers take it, but a shell or an editor on the instance may not",
-        "end lines with a line feed:\nsed -i 's/\\r$//' FILE",
+        "the lines end with CR LF",
+        "docker, ecs-init and systemd accept it; a shell or an editor on the instance may not",
+        "end lines with LF:\nsed -i 's/\\r$//' FILE",
         f"Go bufio.ScanLines; {_GET_ENV_VARS}; {_ENV_FILE}",
         "ECS_CLUSTER=prod\r\n",
         CLUSTER,
@@ -301,10 +300,9 @@ RULES = (
     Rule(
         "F136",
         ERROR,
-        "a quoted text that is broken over several lines",
-        "docker and ecs-init end a value at the end of its line: the value is cut, and the lines after it are dropped"
-        " or make docker refuse the whole file",
-        "write the text on one line; where an editor or a terminal wrapped it, nothing stands in place of the break",
+        "a quoted text continues on the next lines",
+        _CUT_OFF,
+        "join the lines; if an editor or a terminal wrapped the text, put nothing at the break",
         f"{_KVFILE}; {_GET_ENV_VARS}",
         dockercfg(encoded("registry.example.com", "ZXhhbXBsZTpub3Qt\nYS1zZWNyZXQ=")),
         dockercfg(encoded("registry.example.com")),
@@ -312,20 +310,20 @@ RULES = (
     Rule(
         "F140",
         ERROR,
-        "systemd refuses the whole file",
-        "ecs-init starts with none of the variables that it reads itself, such as ECS_LOG_OPTS and ECS_EXTERNAL",
-        "remove the character U+FFFE or its like from the value",
-        f"{_ENV_FILE}, load_env_file_push; src/basic/utf8.c, unichar_is_valid",
+        "the file contains a character that systemd refuses",
+        "ecs-init starts without the variables that it takes from systemd, such as ECS_LOG_OPTS and ECS_EXTERNAL",
+        "remove the noncharacter, such as U+FFFE, from the value",
+        f"{_ENV_FILE}, load_env_file_push; systemd src/basic/utf8.c, unichar_is_valid",
         CLUSTER + "ECS_AUDIT_LOGFILE=/log/\ufffe\n",
         CLUSTER + "ECS_AUDIT_LOGFILE=/log/audit\n",
     ),
     Rule(
         "F141",
         ERROR,
-        "systemd does not read this variable as it is written",
-        "ecs-init reads this setting through systemd, which removes quotes and backslashes and joins lines: the setting"
-        " is lost or another one",
-        "put the value in single quotes if only ecs-init reads it; else write it without backslashes and quotes",
+        "systemd reads a different value from the line",
+        "ecs-init takes this setting from systemd, which removes quotes and backslashes and joins lines: the setting is"
+        " lost or different",
+        "put the value in single quotes if only ecs-init reads it; otherwise write it without backslashes and quotes",
         _ENV_FILE,
         CLUSTER + 'ECS_LOG_OPTS={"tag":"agent\\u002fecs"}\n',
         CLUSTER + 'ECS_LOG_OPTS=\'{"tag":"agent\\u002fecs"}\'\n',
@@ -333,9 +331,9 @@ RULES = (
     Rule(
         "F150",
         WARNING,
-        "an `ecsauth: accept` that accepts nothing",
-        "the comment has no effect: it names no code of a warning or note; an error cannot be accepted",
-        "name codes of warnings and notes, as in: # ecsauth: accept F133",
+        "an `ecsauth: accept` comment names no code, or one that is no warning or note",
+        "ecsauth accepts only warnings and notes, by their codes: it still reports other findings",
+        "name the codes of warnings and notes: # ecsauth: accept F133",
         "ecsauth",
         CLUSTER + "# ecsauth: accept F113\nECS_LOGLEVEL=debug\n",
         CLUSTER + _LOG,

@@ -12,10 +12,11 @@ ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 class Rule(NamedTuple):
     """One fault that `check` finds.
 
-    `title` says what is wrong, in one line of lower case; `consequence` what happens to the instance; `fix` what to do,
-    with FILE for the name of the file. `source` is the place in the source code of the program with this behaviour.
-    `before` and `after` are whole env-files with made-up secrets: the first has the fault, the second does not. Bytes
-    that are not UTF-8 are surrogate escapes in `before`.
+    `title` is the fault in the file, `consequence` its effect on docker, ecs-init or the agent, and `fix` an
+    instruction: each one line in lower case, at most 25 words. The lines of `fix` after the first are one command to
+    paste, with FILE for the name of the file. `source` is the place in the source code of the program with this
+    behaviour. `before` and `after` are whole env-files with made-up secrets: the first has the fault, the second does
+    not. Bytes that are not UTF-8 are surrogate escapes in `before`.
     """
 
     code: str
@@ -32,18 +33,12 @@ CLUSTER = "ECS_CLUSTER=prod\n"
 """The first line of most examples: without it, each would have a finding about the cluster too."""
 
 
-DROPPED = (
-    "the agent drops all registry credentials, with one warning in its log: private images are pulled anonymously, and"
-    " the pulls fail"
-)
+DROPPED = "the agent drops all registry credentials: pulls of private images are anonymous"
 """The consequence of registry credentials that the agent cannot read."""
 
 
-FILL_IN = (
-    "let the script that writes the file fill it in: the shell leaves a placeholder in a here-document whose mark is"
-    " quoted (<<'EOF'), Terraform one with $$, CloudFormation one without Fn::Sub or with ${!…}"
-)
-"""The fix for a placeholder."""
+EXPAND = "an unquoted here-document, $ for $$ in Terraform, Fn::Sub in CloudFormation"
+"""The ways in which a template expands a placeholder."""
 
 
 def auth(kind: str, data: str) -> str:

@@ -6,10 +6,10 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ecsauth.cli import console, inputs, options, publish
+from ecsauth.cli import console, inputs, options, progress, publish
 from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ExitCode, LocalError, UsageError
-from ecsauth.host import files, interpreters
+from ecsauth.host import files, interpreters, origin
 from ecsauth.host.private_directory import write_private
 from ecsauth.pack import contents, layout
 from ecsauth.publish import PublishRequest, boot_archive, push_archive
@@ -118,34 +118,27 @@ def _write(file: str, content: bytes) -> None:
 
 def _built(arguments: argparse.Namespace) -> bytes:
     """Return an archive for the requested Pythons; show the progress on a terminal."""
-    progress = console.Progress()
-    try:
-        progress.show("building the boot archive")
-        found = contents.contents()
-        parts = () if arguments.no_compile else _compiled(found.files, arguments.python, progress)
+    with progress.waiting("collecting the modules of the boot archive"):
+        found = contents.contents(origin.commit())
+        parts = () if arguments.no_compile else _compiled(found.files, arguments.python)
         programs = layout.Programs(contents.program("chooser"), contents.program("importer"))
+        progress.tell("compressing the boot archive")
         return layout.archive(found.files, parts, programs, contents.licence())
-    finally:
-        progress.clear()
 
 
-def _compiled(
-    modules: dict[str, bytes], names: list[str] | None, progress: console.Progress
-) -> tuple[CompiledPart, ...]:
+def _compiled(modules: dict[str, bytes], names: list[str] | None) -> tuple[CompiledPart, ...]:
     """Return the compiled part of each Python. A Python that fails is left out, unless the user named it."""
     pythons = interpreters.named(names) if names else interpreters.found()
     compiler = contents.program("compiler")
     parts = []
     for number, python in enumerate(pythons, 1):
-        progress.show(f"compiling for Python {python.text}, {number} of {len(pythons)}")
+        progress.tell(f"compiling for Python {python.text}", number, len(pythons))
         try:
             parts.append(interpreters.compiled(python, compiler, modules))
         except LocalError as fault:
             if names:
                 raise
-            progress.clear()
             console.warn(fault.message)
-    progress.show("compressing the boot archive")
     return tuple(parts)
 
 
@@ -160,7 +153,8 @@ def _publish(arguments: argparse.Namespace) -> int:
         content, name = _read(arguments.file), arguments.file
     archive = boot_archive.read(content, name)
     request = _request(arguments)
-    report = push_archive(content, name, request, publish.services(arguments))
+    with progress.waiting(f"publishing {request.uri}"):
+        report = push_archive(content, name, request, publish.services(arguments))
     if report.outcome is PublishOutcome.DECLINED:
         return publish.declined(request.uri)
     if arguments.format == "json":

@@ -12,7 +12,7 @@ from ecsauth.aws.s3_get import InstanceStore
 from ecsauth.boot import docker_plan, units
 from ecsauth.boot.fetch import Demand
 from ecsauth.boot.run import Boot, BootOutcome, Edges, Request
-from ecsauth.cli import console, findings, hints, launchers, options, persist, pins, process
+from ecsauth.cli import console, findings, hints, launchers, options, persist, pins, process, progress
 from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.envfile import overrides
 from ecsauth.errors import DeniedError, EcsauthError, LaunchError, UnreachableError
@@ -96,7 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
         launchers.hold_back(arguments)
     boot = Boot(_request(arguments), _edges(arguments), _warn)
     try:
-        report, change = _booted(boot, arguments, kept)
+        with progress.waiting("looking at this machine"):
+            report, change = _booted(boot, arguments, kept)
     except DeniedError as fault:
         if fault.is_unexplained:
             # `doctor` probes more than a boot does, though S3 may hide the cause from it, too.
@@ -156,6 +157,7 @@ def _request(arguments: argparse.Namespace) -> Request:
         abandon_tasks=arguments.abandon_tasks,
         rollback_on_timeout=arguments.rollback_on_timeout,
         undisturbed=process.undisturbed,
+        tell=progress.tell,
     )
 
 

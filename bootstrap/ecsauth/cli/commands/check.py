@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Optional
 from ecsauth.check import check, rules
 from ecsauth.check.examine import Target
 from ecsauth.check.fix import canonical
-from ecsauth.cli import authored, check_report, inputs, options
+from ecsauth.cli import authored, check_report, inputs, options, progress
 from ecsauth.cli.check_report import FileReport
 from ecsauth.command_hint import CommandHint
 from ecsauth.errors import EcsauthError, ExitCode, InvalidError, UsageError
@@ -16,9 +16,11 @@ from ecsauth.secret import SecretBytes
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from ecsauth.cli.options import Parser
 
+_WAITING = "checking the files"
 _FORMATS = ("text", "json", "github", "sarif")
 
 
@@ -60,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     ignored, targets = _ignored(arguments.ignore), _targets(arguments)
     if len(arguments.files) > 1:
-        reports = (_attempt(file, targets[file], ignored, arguments) for file in arguments.files)
-        return check_report.show_all(reports, arguments.format)
+        with progress.waiting(_WAITING):
+            return check_report.show_all(_attempts(targets, ignored, arguments), arguments.format)
     (file,) = arguments.files
     report = _report(file, targets[file], ignored, arguments)
     if report.fault is None or arguments.format != "json":  # which has one document, that of the fault
@@ -69,6 +71,15 @@ def run(arguments: argparse.Namespace) -> int:
     if report.fault is not None:
         raise report.fault
     return ExitCode.INVALID if report.has_error else ExitCode.OK
+
+
+def _attempts(
+    targets: dict[str, Optional[str]], ignored: frozenset[str], arguments: argparse.Namespace
+) -> Iterator[FileReport]:
+    """Yield the report on each of several files."""
+    for number, file in enumerate(arguments.files):
+        progress.tell(_WAITING, number, len(arguments.files))
+        yield _attempt(file, targets[file], ignored, arguments)
 
 
 def _attempt(file: str, target: Optional[str], ignored: frozenset[str], arguments: argparse.Namespace) -> FileReport:
@@ -108,9 +119,7 @@ def _ignored(codes: list[str]) -> frozenset[str]:
     for code in ignored:
         rule = rules.find(code)
         if rule is None:
-            raise UsageError(
-                "--ignore: there is no rule with this code", CommandHint("list all rules", "ecsauth", "explain")
-            )
+            raise UsageError("--ignore: no rule has this code", CommandHint("list all rules", "ecsauth", "explain"))
         if rule.severity is Severity.ERROR:
             raise UsageError(f"--ignore: {code} is an error; only warnings and notes can be ignored")
     return frozenset(ignored)

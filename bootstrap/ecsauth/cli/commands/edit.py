@@ -7,7 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from ecsauth.check import approve
-from ecsauth.cli import console, options, publish
+from ecsauth.cli import console, options, progress, publish
 from ecsauth.cli.findings import explain_fault
 from ecsauth.errors import InvalidError
 from ecsauth.host import editor
@@ -41,13 +41,15 @@ def run(arguments: argparse.Namespace) -> int:
     publish.refuse_version(arguments)
     request = publish.request(arguments)
     may_edit_again = arguments.format == "text" and console.is_possible()
-    report = edit(lambda content: _edited(content, may_edit_again=may_edit_again), request, publish.services(arguments))
+    with progress.waiting(f"editing {request.uri}"):
+        services = publish.services(arguments)
+        report = edit(lambda content: _edited(content, may_edit_again=may_edit_again), request, services)
     return publish.finish(report, request, arguments.format)
 
 
 def _edited(before: bytes, *, may_edit_again: bool) -> NewContent:
     """Return the saved file once it has no errors; raise InvalidError if the user does not fix them."""
-    with _quitting_is_an_interrupt(), scratch_file(_NAME, before) as file:
+    with progress.paused(), _quitting_is_an_interrupt(), scratch_file(_NAME, before) as file:
         if not file.is_in_memory:
             console.warn("no directory in memory is available: during the edit the file is on the disk, mode 0600")
         return _saved(file, before, may_edit_again=may_edit_again)

@@ -26,7 +26,9 @@ _CUT = "…"
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("code", metavar="CODE", nargs="?", help="code of a finding (default: list all rules)")
+    parser.add_argument(
+        "code", metavar="CODE", nargs="?", help="code of a finding, as printed by check (default: list all rules)"
+    )
     options.add_format(parser)
 
 
@@ -37,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         return ExitCode.OK
     rule = rules.find(arguments.code)
     if rule is None:
-        raise UsageError("there is no rule with this code", CommandHint("list all rules", "ecsauth", "explain"))
+        raise UsageError("no rule has this code", CommandHint("list all rules", "ecsauth", "explain"))
     if arguments.format == "json":
         console.show(_document(rule))
     else:
@@ -60,8 +62,8 @@ def _page(rule: Rule) -> str:
     style = console.style(sys.stdout)
     width = style.width - len(_INDENT)
     parts = [
-        ("What happens", console.wrapped(rule.consequence, width)),
-        ("What to do", console.instructions(rule.fix, width)),
+        ("Consequence", console.wrapped(rule.consequence, width)),
+        ("Fix", console.instructions(rule.fix, width)),
         ("Before", _example(rule.before)),
         ("After", _example(rule.after)),
         ("Source", console.wrapped(rule.source, width)),
@@ -78,5 +80,5 @@ def _example(text: str) -> list[str]:
     raw = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     lines = [printable(line) for line in raw.removesuffix("\n").split("\n")]
     if len(lines) > _MOST_LINES:
-        lines = [*lines[:2], f"{_CUT} {len(lines) - 3} more lines like this", lines[-1]]
+        lines = [*lines[:2], f"{_CUT} {len(lines) - 3} more lines", lines[-1]]
     return [line if len(line) <= _LONGEST_LINE else line[:60] + _CUT + line[-10:] for line in lines]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from ecsauth.aws.attempt import Attempt, Operation
 from ecsauth.boot import trust
 from ecsauth.check import approve
-from ecsauth.cli import console, inputs, options
+from ecsauth.cli import console, inputs, options, progress
 from ecsauth.cli.findings import document
 from ecsauth.cli.inputs import read
 from ecsauth.command_hint import CommandHint
@@ -61,17 +61,18 @@ def run(arguments: argparse.Namespace) -> int:
     findings = approve(data, inputs.for_people(arguments.file))
     login = secrets_manager.login(data, arguments.registry)
     name = arguments.name or secrets_manager.secret_name(login.registry)
-    with told(Attempt(Operation.LOOK_AT_SECRET, name)):
-        client = OperatorClients(arguments.profile, options.region(arguments)).secrets()
-    secrets = Secrets(client)
-    present = secrets.find(name)
-    _refuse_others(present, login, name)
-    outcome = _outcome(present, login, arguments.kms_key)
-    made = present
-    if not arguments.dry_run and outcome == "created":
-        made = secrets.create(name, login.document(), login.registry, arguments.kms_key)
-    elif not arguments.dry_run and outcome == "updated" and present is not None:
-        made = secrets.update(name, present, login.document(), arguments.kms_key)
+    with progress.waiting(f"asking Secrets Manager about {name}"):
+        with told(Attempt(Operation.LOOK_AT_SECRET, name)):
+            client = OperatorClients(arguments.profile, options.region(arguments)).secrets()
+        secrets = Secrets(client)
+        present = secrets.find(name)
+        _refuse_others(present, login, name)
+        outcome = _outcome(present, login, arguments.kms_key)
+        made = present
+        if not arguments.dry_run and outcome == "created":
+            made = secrets.create(name, login.document(), login.registry, arguments.kms_key)
+        elif not arguments.dry_run and outcome == "updated" and present is not None:
+            made = secrets.update(name, present, login.document(), arguments.kms_key)
     _show(arguments, Export(outcome, name, made), findings)
     return ExitCode.OK
 

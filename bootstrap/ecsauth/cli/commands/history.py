@@ -6,7 +6,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ecsauth.cli import console, hints, options, pins, publish
+from ecsauth.cli import console, hints, options, pins, progress, publish
 from ecsauth.cli.console import printable
 from ecsauth.command_hint import FILE, CommandHint
 from ecsauth.errors import DeniedError, ExitCode, InvalidError, UsageError
@@ -63,13 +63,15 @@ class VersionRow(NamedTuple):
 def run(arguments: argparse.Namespace) -> int:
     """Print the versions; raise an EcsauthError if they cannot be listed."""
     publish.refuse_version(arguments)
-    uri, store = arguments.uri, publish.env_files(arguments)
-    # One more, because the changes of the last shown version are relative to the one before it.
-    versions = store.versions(uri, arguments.limit + 1)
-    if not versions:
-        push = CommandHint("check the S3 URI, or push the file", "ecsauth", "push", FILE, uri.object_uri)
-        raise DeniedError(f"there is no version of {uri}", push)
-    rows = _rows(uri, store, versions, limit=arguments.limit, is_compared=arguments.diff)
+    uri = arguments.uri
+    with progress.waiting(f"listing the versions of {uri}"):
+        store = publish.env_files(arguments)
+        # One more, because the changes of the last shown version are relative to the one before it.
+        versions = store.versions(uri, arguments.limit + 1)
+        if not versions:
+            push = CommandHint("check the S3 URI, or push the file", "ecsauth", "push", FILE, uri.object_uri)
+            raise DeniedError(f"there is no version of {uri}", push)
+        rows = _rows(uri, store, versions, limit=arguments.limit, is_compared=arguments.diff)
     is_more = len(versions) > arguments.limit
     if arguments.format == "json":
         console.show({"uri": str(uri), "more": is_more, "versions": [_document(row) for row in rows]})
@@ -97,7 +99,9 @@ def _rows(
 
     rows = []
     contents = _Contents(uri, store)
-    for number, listed in enumerate(versions[:limit]):
+    shown = versions[:limit]
+    for number, listed in enumerate(shown):
+        progress.tell(f"reading the versions of {uri}", number, len(shown))
         version = None
         if not listed.is_deletion:
             with contextlib.suppress(DeniedError):

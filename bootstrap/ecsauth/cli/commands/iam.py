@@ -8,7 +8,7 @@ import shlex
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ecsauth.aws.attempt import Attempt, Operation
-from ecsauth.cli import console, inputs, options
+from ecsauth.cli import console, inputs, options, progress
 from ecsauth.deploy import policies
 from ecsauth.errors import DeniedError, ExitCode, UsageError
 from ecsauth.host import files
@@ -146,10 +146,11 @@ def _look(arguments: argparse.Namespace) -> Stack:
     from ecsauth.aws import cloudformation
     from ecsauth.aws.session import OperatorClients
 
-    clients = OperatorClients(arguments.profile, options.region(arguments))
-    with cloudformation.told(Attempt(Operation.LOOK_AT_STACK, arguments.stack)):
-        client = clients.client("cloudformation")
-    return cloudformation.look(client, arguments.stack)
+    with progress.waiting(f"asking CloudFormation about stack {arguments.stack}"):
+        clients = OperatorClients(arguments.profile, options.region(arguments))
+        with cloudformation.told(Attempt(Operation.LOOK_AT_STACK, arguments.stack)):
+            client = clients.client("cloudformation")
+        return cloudformation.look(client, arguments.stack)
 
 
 def _has_bucket_key(stack: Stack) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from ecsauth.boot.trust import KMS_ENCRYPTIONS
 from ecsauth.check import check
 from ecsauth.check.excerpt import masked_lines
-from ecsauth.cli import console, hints, inputs, options, pins, publish
+from ecsauth.cli import console, hints, inputs, options, pins, progress, publish
 from ecsauth.cli.findings import document
 from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ExitCode, UsageError
@@ -38,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Pull. On an EcsauthError nothing is written."""
     is_json = arguments.format == "json"
     target = _target(arguments.output, reveal=arguments.reveal, is_json=is_json)
-    read = publish.env_files(arguments).read(arguments.uri)
+    with progress.waiting(f"reading {arguments.uri}"):
+        read = publish.env_files(arguments).read(arguments.uri)
     findings = check(read.content)
     masked = None
     if target is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ecsauth.check import approve
-from ecsauth.cli import logins, options, publish
+from ecsauth.cli import logins, options, progress, publish
 from ecsauth.cli.authored import from_dialect
 from ecsauth.cli.inputs import read_path
 from ecsauth.publish import push
@@ -37,4 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
         logins.Gate(refuses=arguments.check_login == "fail").check(data)
     new = NewContent(data, arguments.file, findings)
     request = publish.request(arguments)
-    return publish.finish(push(new, request, publish.services(arguments)), request, arguments.format)
+    with progress.waiting(f"pushing {request.uri}"):
+        report = push(new, request, publish.services(arguments))
+    return publish.finish(report, request, arguments.format)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ecsauth import aws_names
-from ecsauth.cli import options, publish
+from ecsauth.cli import options, progress, publish
 from ecsauth.publish import roll_back
 
 if TYPE_CHECKING:
@@ -32,5 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Roll back. On an EcsauthError nothing is put."""
     publish.refuse_version(arguments)
     request = publish.request(arguments)
-    report = roll_back(arguments.version, request, publish.services(arguments))
+    with progress.waiting(f"rolling back {request.uri}"):
+        report = roll_back(arguments.version, request, publish.services(arguments))
     return publish.finish(report, request, arguments.format)

@@ -10,7 +10,7 @@ from ecsauth.aws.attempt import Operation, at
 from ecsauth.aws.s3_get import looked
 from ecsauth.aws.s3_request import SignedS3
 from ecsauth.boot.state import State
-from ecsauth.cli import console, hints, observe, options, rows
+from ecsauth.cli import console, hints, observe, options, progress, rows
 from ecsauth.cli.rows import Row
 from ecsauth.errors import DeniedError, EcsauthError, ExitCode, UnreachableError
 from ecsauth.host.clock import SystemClock
@@ -43,7 +43,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one line per topic, then causes and fixes; return 3 unless all agree."""
-    seen = _observed(arguments)
+    with progress.waiting("asking the agent"):
+        seen = _observed(arguments)
     known = hints.known(arguments, seen.state)
     topics = [one._replace(fix=hints.completed(one.fix, known)) for one in report.topics(seen)]
     odd = [topic for topic in topics if not topic.agrees]
@@ -84,6 +85,7 @@ def _s3(state: Any, arguments: argparse.Namespace) -> S3:
     if state is None or state.installed is None:
         return S3(Remote.UNKNOWN, reason="" if state is None else "S3 was not asked: nothing is installed")
     source = state.installed.source
+    progress.tell(f"asking S3 about {source.uri}")
     try:
         uri = aws_names.parse(source.uri)
         held = within(_SECONDS, lambda: _head(uri, source.bucket_owner, arguments, state.region), _silence)
