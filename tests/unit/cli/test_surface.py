@@ -144,7 +144,7 @@ def test_help_command(arguments: tuple[str, ...], same: tuple[str, ...]) -> None
         (("archive", SECRET), "unknown command (choose from build, publish)"),
         (("push", "x"), "ecsauth push has no subcommands"),
         (("iam", "instance-role", SECRET), "ecsauth iam instance-role has no subcommands"),
-        (("A999",), "there is no rule of that code"),
+        (("A999",), "no rule has this code"),
         ((SECRET,), "unknown command"),
     ],
     ids=" ".join,

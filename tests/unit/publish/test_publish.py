@@ -339,7 +339,7 @@ def test_warnings_afterwards(operator: Operator, is_read_back: bool, is_supersed
     assert report.published is not None
     published = report.published._replace(is_read_back=is_read_back, is_superseded=is_superseded)
     found = report._replace(published=published).warnings()
-    assert [one.partition(": what follows")[0] for one in found] == said
+    assert [one.partition(": this is what S3")[0] for one in found] == said
 
 
 def test_no_content_in_texts(operator: Operator) -> None:
