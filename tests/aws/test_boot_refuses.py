@@ -143,7 +143,12 @@ REFUSED = [
     Bad("dripping", broken(faults.SlowDrip(1)), 5, "no complete answer within", CUT_OFF, whole=True),
     Bad("throttled", broken(faults.KMS_THROTTLED), 5, "S3 is temporarily unavailable", TRIED),
     Bad("expired credentials", broken(faults.EXPIRED_TOKEN), 5, "the credentials have expired", TRIED),
-    Bad("elsewhere", broken(faults.Reply(301, "PermanentRedirect", "x")), 4, "give --region REGION"),
+    Bad(
+        "elsewhere",
+        broken(faults.Reply(301, "PermanentRedirect", "x")),
+        4,
+        "give the region of the bucket: --region REGION",
+    ),
     Bad("no valid identity", silent, 5, "the instance metadata service does not answer", AT_ONCE),
     Bad(
         "no role",

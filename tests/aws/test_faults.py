@@ -76,7 +76,7 @@ OTHER_VERSION = ("list the versions and name another one: ecsauth history s3://f
 BY_POLICY = (POLICY, *(cause for cause in FOUR_CAUSES if cause != POLICY))
 ELSEWHERE = ("it may be deleted, or in another account or region: aws kms describe-key --key-id KEY",)
 SPEC = ("see its KeySpec and KeyUsage: aws kms describe-key --key-id KEY",)
-PROXY = ("check for a proxy that answers in place of {service}",)
+PROXY = ("check for a proxy that answers in place of S3",)
 REFUSED_BY_PROXY = ("check HTTPS_PROXY, with its user name and password, and NO_PROXY",)
 DECRYPT = ("reading requires kms:Decrypt on the key, in the role's policy or in the key policy",)
 

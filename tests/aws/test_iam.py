@@ -354,7 +354,7 @@ def test_something_else_answers(engineer: Engineer, page: s3_faults.Page) -> Non
     done = engineer.iam("operator")
     assert (done.status, done.out) == (5, "")
     assert "error: cannot describe stack fleet: the answer is not from CloudFormation\n" in done.err
-    assert "hint: check for a proxy that answers in place of {service}\n" in done.err
+    assert "hint: check for a proxy that answers in place of CloudFormation\n" in done.err
 
 
 def test_no_way_to_it(tmp_path: Path) -> None:

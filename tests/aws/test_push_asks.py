@@ -66,7 +66,7 @@ def test_new_object(operator: Operator) -> None:
     operator.path.write_bytes(FILE)
     arguments = ("push", str(operator.path), URI, "--kms-key", operator.bucket.kms_key)
     with PseudoTerminal(*arguments, env=operator.env) as terminal:
-        terminal.wait_for("where there is nothing now? [y/N] ")
+        terminal.wait_for("as a new object? [y/N] ")
         terminal.type("y\n")
         assert terminal.end().status == 0
     assert operator.bucket.get() == FILE

@@ -313,5 +313,5 @@ def test_foreign_owner(store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy) 
         "the object may not exist:",
         "the role may lack s3:GetObject",
         "the bucket may belong to",
-        "the bucket's policy, or a",
+        "the bucket policy or a",
     ]
