@@ -530,7 +530,7 @@ def test_older_pythons_are_told(archive: Path, tmp_path: Path) -> None:
     for python in old:
         done = run(python, archive, "--version", home=tmp_path)
         assert (done.returncode, done.stdout) == (LOCAL, "")
-        assert "ecsauth: error: this archive runs on Python 3.9 and later, and this is Python " in done.stderr
+        assert "ecsauth: error: this archive requires Python 3.9 or later, but this is Python " in done.stderr
         assert "ecsauth: hint: run it with a later Python: python3.11 -IS FILE\n" in done.stderr
 
 

@@ -128,7 +128,7 @@ def test_causes_and_fixes_end_it(settled: Machine) -> None:
         f"fix: ecsauth push FILE s3://fleet/prod/ecs.config --kms-key {settled.key} "
         f"--bucket-owner {ACCOUNT} --region {REGION}"
     )
-    assert why == "check the S3 URI, or push the file"
+    assert why == "is the URI right? else push it"
 
 
 def test_colours_at_a_terminal(settled: Machine) -> None:
@@ -204,7 +204,7 @@ def test_no_uri(bare_machine: Machine) -> None:
     done = run_here("doctor", *places, "--launch=none", env=bare_machine.environment())
     assert done.status == 0
     assert (
-        "bucket: no S3URI was given, and none is recorded on this machine (give one); object, kms-key: needs bucket"
+        "bucket: no S3URI was given, and none is recorded on this machine (give the S3URI); object, kms-key: needs bucket"
         in done.out
     )
     # STS, which knows whose the credentials are, is asked all the same.
@@ -580,7 +580,7 @@ def test_before_the_first_boot(bare_machine: Machine) -> None:
     """A file that is not there yet is no failure, and no directory is made."""
     found = checks(bare_machine)
     assert_line(found["file"], Line("warning", "there is no ", "boot: ecsauth boot s3://"))
-    assert_line(found["directory"], Line("ok", "missing; boot creates it"))
+    assert_line(found["directory"], Line("ok", "boot will create"))
     assert not bare_machine.place.exists()
     assert not bare_machine.state_place.exists()
 

@@ -189,7 +189,7 @@ def test_file_without_credentials(tmp_path: Path) -> None:
     file.write_text("ECS_CLUSTER=prod\n")
     done = program.run_here("verify", str(file), env=ENVIRONMENT)
     assert (done.status, done.out) == (0, "")
-    assert "has no credentials" in done.err
+    assert "has no registry credentials" in done.err
 
 
 @pytest.mark.parametrize(
