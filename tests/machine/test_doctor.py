@@ -203,10 +203,8 @@ def test_no_uri(bare_machine: Machine) -> None:
     places = (f"--file={bare_machine.env_file}", f"--state-dir={bare_machine.state_place}")
     done = run_here("doctor", *places, "--launch=none", env=bare_machine.environment())
     assert done.status == 0
-    assert (
-        "bucket: no S3URI was given, and none is recorded on this machine (give the S3URI); object, kms-key: needs bucket"
-        in done.out
-    )
+    why = "no S3URI was given, and none is recorded on this machine"
+    assert f"bucket: {why} (give the S3URI); object, kms-key: needs bucket" in done.out
     # STS, which knows whose the credentials are, is asked all the same.
     assert bare_machine.proxy.operations == ["GetCallerIdentity"]
 

@@ -81,6 +81,11 @@ COMMANDS = {
         "ecsauth rollback s3://bucket/prod/ecs.config VERSION",
         S3,
     ),
+    "env": (
+        "list the environments of ecsauth.toml: names for S3 URIs",
+        "ecsauth env",
+        S3,
+    ),
     "export": (
         "store a registry credential in AWS Secrets Manager",
         "ecsauth export secretsmanager ecs.config --registry registry.example.com",

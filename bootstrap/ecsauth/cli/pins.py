@@ -21,13 +21,13 @@ def add_owner_of_instance(parser: argparse._ActionsContainer) -> None:
     add_bucket_owner(parser, "account ID of the bucket owner (default: that of the instance)")
 
 
-def add_keys(parser: argparse._ActionsContainer) -> None:
+def add_keys(parser: argparse._ActionsContainer, *, required: bool = True) -> None:
     """Add `--kms-key` as an instance needs it: at least one full ARN."""
     parser.add_argument(
         "--kms-key",
         metavar="ARN",
         action="append",
-        required=True,
+        required=required,
         type=options.parsed(trust.key_arn),
         help="KMS key of the object; repeatable, for a key change",
     )

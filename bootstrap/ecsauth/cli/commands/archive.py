@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ecsauth.cli import console, inputs, options, progress, publish
@@ -29,6 +30,14 @@ _PROGRAM = 0o755
 _NAME = "the boot archive"
 
 
+class _Source(Enum):
+    """Where a published archive comes from, for messages."""
+
+    FILE = "read from --file"
+    RELEASE = "the archive of this release"
+    BUILT = "built by this command"
+
+
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -42,8 +51,9 @@ def add_arguments(parser: Parser) -> None:
     actions.add_parser(
         "publish",
         fill=_fill_publish,
-        help="build the archive and upload it to S3, encrypted",
-        description="Build the boot archive and upload it to S3, encrypted with a KMS key.",
+        help="upload the archive to S3, encrypted",
+        description="Upload the boot archive to S3, encrypted with a KMS key. A release contains an archive; other "
+        "installations build one.",
         epilog="example:\n  ecsauth archive publish s3://bucket/prod/ecsauth",
     )
 
@@ -55,8 +65,10 @@ def _fill_build(parser: Parser) -> None:
 
 
 def _fill_publish(parser: Parser) -> None:
-    options.add_uri(parser)
-    parser.add_argument("--file", metavar="FILE", help="an existing archive (default: build one)")
+    options.add_uri(parser, "s3://bucket/key", beside=options.ARCHIVE)
+    parser.add_argument(
+        "--file", metavar="FILE", help="an existing archive (default: that of the release, or build one)"
+    )
     _add_pythons(parser)
     publish.add_arguments(parser, "the default key of the bucket")
     options.add_aws(parser)
@@ -145,12 +157,7 @@ def _compiled(modules: dict[str, bytes], names: list[str] | None) -> tuple[Compi
 def _publish(arguments: argparse.Namespace) -> int:
     """Publish the archive, unless the object has the same content already."""
     publish.refuse_version(arguments)
-    if arguments.file is None:
-        content, name = _built(arguments), _NAME
-    elif arguments.python or arguments.no_compile:
-        raise UsageError("--file is an existing archive: remove --python and --no-compile")
-    else:
-        content, name = _read(arguments.file), arguments.file
+    content, name, source = _chosen(arguments)
     archive = boot_archive.read(content, name)
     request = _request(arguments)
     with progress.waiting(f"publishing {request.uri}"):
@@ -158,10 +165,23 @@ def _publish(arguments: argparse.Namespace) -> int:
     if report.outcome is PublishOutcome.DECLINED:
         return publish.declined(request.uri)
     if arguments.format == "json":
-        console.show(_document(report, archive, dry_run=request.dry_run))
+        console.show({**_document(report, archive, dry_run=request.dry_run), "source": source.name.lower()})
     else:
-        _tell(report, archive)
+        _tell(report, archive, source)
     return ExitCode.OK
+
+
+def _chosen(arguments: argparse.Namespace) -> tuple[bytes, str, _Source]:
+    """Return the archive to publish, its name and its source: the file, the archive of the release, or a new one."""
+    has_options = bool(arguments.python or arguments.no_compile)
+    if arguments.file is not None:
+        if has_options:
+            raise UsageError("--file is an existing archive: remove --python and --no-compile")
+        return _read(arguments.file), arguments.file, _Source.FILE
+    carried = None if has_options else contents.carried()
+    if carried is not None:
+        return carried, _NAME, _Source.RELEASE
+    return _built(arguments), _NAME, _Source.BUILT
 
 
 def _request(arguments: argparse.Namespace) -> PublishRequest:
@@ -213,7 +233,7 @@ def _document(report: PublishReport, archive: BootArchive, *, dry_run: bool) -> 
     }
 
 
-def _tell(report: PublishReport, archive: BootArchive) -> None:
+def _tell(report: PublishReport, archive: BootArchive, source: _Source) -> None:
     """Report the result. Unless it was a dry run, the SHA-256, which user data needs, goes to standard output."""
     _warn(report.warnings())
     uri = report.review.uri
@@ -222,5 +242,5 @@ def _tell(report: PublishReport, archive: BootArchive) -> None:
         return
     done = "published" if report.published else "nothing to do, already in S3:"
     said = f"{done} {uri}, {publish.version_and_key(report.version)}"
-    console.say(f"{said}: ecsauth {archive.version}, {archive.runs_on}")
+    console.say(f"{said}: ecsauth {archive.version}, {archive.runs_on}; {source.value}")
     sys.stdout.write(f"{archive.sha256}\n")
