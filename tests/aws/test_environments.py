@@ -99,7 +99,7 @@ def test_diff(run: Run, operator: Operator) -> None:
     changed = "ECS_ENGINE_AUTH_DATA, registry registry.example.com: password changed\n"
     assert run("diff", "-", "prod", stdin=FILE).out == changed
     assert run("diff", f"prod?versionId={first}", "prod").out == changed
-    assert run("diff", "-", "prod", stdin=CHANGED).err == f"ecsauth: <stdin> and {URI} are the same\n"
+    assert run("diff", "-", "prod", stdin=CHANGED).err == f"ecsauth: <stdin> and {URI} are identical\n"
     assert _signed_by(operator.proxy) == {"AKIAOPS eu-central-1"}
 
 
