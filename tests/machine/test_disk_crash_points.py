@@ -88,6 +88,11 @@ class Mortal:
         self._live()
         self._disk.back_up(data)
 
+    def forget_previous(self) -> bool:
+        """Remove the pre-image and the copy of a file that is not ecsauth's."""
+        self._live()
+        return self._disk.forget_previous()
+
     def mark(self, *, checked: bool) -> None:
         """Say that a checked file stands, or that none does."""
         self._live()

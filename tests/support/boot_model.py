@@ -17,7 +17,7 @@ from ecsauth.boot.health import Registration
 from ecsauth.boot.run import Boot, Edges, Request
 from ecsauth.boot.state import PRIVATE
 from ecsauth.boot.trust import ObjectFacts
-from ecsauth.errors import LaunchError, UnreachableError
+from ecsauth.errors import DeniedError, LaunchError, UnreachableError
 from ecsauth.host.disk import LocalDisk
 from ecsauth.secret import SecretBytes
 from ecsauth.timing import Moment
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from ecsauth.aws_names import S3URI
     from ecsauth.boot.docker_plan import Container
     from ecsauth.boot.fetch import Identity
+    from ecsauth.boot.outcome import BootReport
     from ecsauth.boot.plan import Command
-    from ecsauth.boot.run import BootReport
     from ecsauth.boot.state import State
 
 _EXITS = {"broken": 1, "terminal": 5}
@@ -72,7 +72,9 @@ class Offer(NamedTuple):
 
     The agent of the version is healthy, slow, broken (it exits with 1) or terminal (it exits with 5). While ECS refuses
     connections or denies the agent's requests every agent exits with 1, again and again; while it is silent none
-    registers.
+    registers. `like` is the number whose bytes the released version has, if not its own. `candidate` is the number of a
+    candidate in S3; the run takes it if `take` is set, and ends one if `withdraw` is. The agent is then that of the
+    candidate.
     """
 
     number: Optional[int]
@@ -80,6 +82,15 @@ class Offer(NamedTuple):
     force: bool = False
     allow_older: bool = False
     ecs: str = "well"
+    like: Optional[int] = None
+    candidate: Optional[int] = None
+    take: bool = False
+    withdraw: bool = False
+
+    @property
+    def offered(self) -> Optional[int]:
+        """The number of the version that this run is to install."""
+        return self.candidate if self.take else self.number
 
     @property
     def ends_agents(self) -> bool:
@@ -157,11 +168,12 @@ class World(Place):
         uri = aws_names.parse("s3://bucket/key")
         owner, force = "111122223333", offer.force
         demand = Demand(uri, (KEY,), self.env_path, "eu-west-1", owner, allow_older=offer.allow_older, force=force)
+        demand = demand._replace(candidate=f"v{offer.candidate}" if offer.take else None, withdraw=offer.withdraw)
         disk = self.disk_of(life)
         disk.after = after
         docker = _Docker(self.docker, offer, life)
         starter = ContainerStarter(docker, docker, "agent:1")
-        edges = Edges(Nobody(), Store(offer.number), disk, starter, _Clock(self.rested))
+        edges = Edges(Nobody(), Store(offer.number, offer.like, offer.candidate), disk, starter, _Clock(self.rested))
         self.warnings.clear()
         self.told.clear()
         try:
@@ -221,6 +233,11 @@ class MortalDisk(LocalDisk):
         """Keep a file that is not ecsauth's."""
         self._spend("ecs", "ecs.config.before-ecsauth")
         super().back_up(data)
+
+    def forget_previous(self) -> bool:
+        """Remove what the instance had before."""
+        self._life.spend()
+        return super().forget_previous()
 
     def mark(self, *, checked: bool) -> None:
         """Say that a checked file stands, or that none does."""
@@ -286,22 +303,29 @@ class _Docker:
         return ""
 
     def _is_offered(self, agent: Container) -> bool:
-        return agent.version == f"v{self._offer.number}"
+        return agent.version == f"v{self._offer.offered}"
 
 
 class Store:
-    """S3 with one version of the object, or out of reach."""
+    """S3 with one version of the object, and perhaps a candidate beside it, or out of reach."""
 
-    def __init__(self, number: Optional[int]) -> None:
+    def __init__(self, number: Optional[int], like: Optional[int] = None, candidate: Optional[int] = None) -> None:
         self._number = number
+        self._like = like
+        self._candidate = candidate
 
     def fetch(self, uri: S3URI, identity: Identity, unless: Optional[str], seconds: float) -> Optional[Fetched]:
         """Return the object, None if that is what is known already."""
-        del uri, identity, seconds
+        del identity, seconds
         if self._number is None:
             raise UnreachableError("S3 does not answer")
-        found = facts(self._number)
-        return None if unless == found.etag else Fetched(found, SecretBytes(body(self._number)))
+        number, like = self._number, self._like or self._number
+        if uri.key.endswith(".candidate"):
+            if uri.version_id != f"v{self._candidate}":
+                raise DeniedError("there is no such version")
+            number = like = self._candidate or 0
+        found = facts(number)
+        return None if unless == found.etag else Fetched(found, SecretBytes(body(like)))
 
 
 class Nobody:

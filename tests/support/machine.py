@@ -189,7 +189,15 @@ class Machine:
     def strays(self) -> list[str]:
         """Return the names of files that no run may leave behind."""
         kept = {self.place: {"ecs.config", "ecs.config.before-ecsauth"}}
-        kept[self.state_place] = {"lock", "state.json", "state.json.second", "verified", "pre-image", "checked"}
+        kept[self.state_place] = {
+            "lock",
+            "state.json",
+            "state.json.second",
+            "verified",
+            "pre-image",
+            "checked",
+            "report.json",
+        }
         return [
             str(path)
             for place, names in kept.items()

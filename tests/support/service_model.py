@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ecsauth.boot.fetch import Accepted
+    from ecsauth.boot.outcome import BootReport
     from ecsauth.boot.plan import Command
-    from ecsauth.boot.run import BootReport
 
 
 class Unit(NamedTuple):

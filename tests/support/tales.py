@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from boot_model import Offer
-    from ecsauth.boot.run import BootReport
+    from ecsauth.boot.outcome import BootReport
 
 # More than any run has.
 MOST_POINTS = 200

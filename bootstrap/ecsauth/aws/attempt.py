@@ -12,20 +12,28 @@ if TYPE_CHECKING:
 class AwsService(NamedTuple):
     """A service: its name, its VPC endpoint for a private subnet, and the thing whose region it must have.
 
-    `foreign` is the message if something else answers with a page of its own.
+    `foreign` is the message if something else answers with a page of its own. `prefix` is that of its actions in IAM.
     """
 
     name: str
     endpoint: str
     region_of: str
     foreign: str
+    prefix: str = ""
 
 
 _INTERFACE = "an interface endpoint"
 S3 = AwsService("S3", "a gateway endpoint", "the bucket", "the answer is not from S3")
-CLOUDFORMATION = AwsService("CloudFormation", _INTERFACE, "the stack", "the answer is not from CloudFormation")
+CLOUDFORMATION = AwsService(
+    "CloudFormation", _INTERFACE, "the stack", "the answer is not from CloudFormation", "cloudformation"
+)
 SECRETS_MANAGER = AwsService("Secrets Manager", _INTERFACE, "the secret", "the answer is not from Secrets Manager")
 STS = AwsService("STS", _INTERFACE, "the bucket", "the answer is not from STS")
+AUTO_SCALING = AwsService("Auto Scaling", _INTERFACE, "the stack", "the answer is not from Auto Scaling", "autoscaling")
+EC2 = AwsService("EC2", _INTERFACE, "the subnets", "the answer is not from EC2", "ec2")
+ECS = AwsService("ECS", _INTERFACE, "the cluster", "the answer is not from ECS", "ecs")
+IAM = AwsService("IAM", _INTERFACE, "the account", "the answer is not from IAM", "iam")
+SSM = AwsService("Systems Manager", _INTERFACE, "the AMI", "the answer is not from Systems Manager", "ssm")
 
 
 class Operation(Enum):
@@ -50,6 +58,18 @@ class Operation(Enum):
     CREATE_SECRET = "create secret"  # noqa: S105 - as above
     UPDATE_SECRET = "update secret"  # noqa: S105 - as above
     ASK_CALLER = "look up the caller of the credentials"
+    CREATE_STACK = "create stack"
+    UPDATE_STACK = "update stack"
+    READ_EVENTS = "read the events of stack"
+    READ_TEMPLATE = "read the template of stack"
+    LOOK_AT_CLUSTER = "look at ECS cluster"
+    CREATE_CLUSTER = "create ECS cluster"
+    LIST_INSTANCES = "list the container instances of ECS cluster"
+    LOOK_AT_GROUP = "look at Auto Scaling group"
+    LOOK_AT_SUBNETS = "look at subnets"
+    LOOK_AT_TYPE = "look at instance type"
+    LOOK_AT_IMAGE = "look up the AMI in parameter"
+    SIMULATE = "simulate the rights of"
 
 
 _SERVICES = {
@@ -60,6 +80,18 @@ _SERVICES = {
     Operation.CREATE_SECRET: SECRETS_MANAGER,
     Operation.UPDATE_SECRET: SECRETS_MANAGER,
     Operation.ASK_CALLER: STS,
+    Operation.CREATE_STACK: CLOUDFORMATION,
+    Operation.UPDATE_STACK: CLOUDFORMATION,
+    Operation.READ_EVENTS: CLOUDFORMATION,
+    Operation.READ_TEMPLATE: CLOUDFORMATION,
+    Operation.LOOK_AT_CLUSTER: ECS,
+    Operation.CREATE_CLUSTER: ECS,
+    Operation.LIST_INSTANCES: ECS,
+    Operation.LOOK_AT_GROUP: AUTO_SCALING,
+    Operation.LOOK_AT_SUBNETS: EC2,
+    Operation.LOOK_AT_TYPE: EC2,
+    Operation.LOOK_AT_IMAGE: SSM,
+    Operation.SIMULATE: IAM,
 }
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 
-from ecsauth.boot import trust
-from ecsauth.boot.state import Source, State
+from ecsauth.boot import candidate, trust
+from ecsauth.boot.candidate import DEFAULT_SECONDS
+from ecsauth.boot.state import Ahead, Source, State
 from ecsauth.boot.trust import ObjectFacts, Pins
 from ecsauth.check import approve, rules
 from ecsauth.envfile import overrides
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from ecsauth.aws_names import S3URI
     from ecsauth.envfile.overrides import Setting
     from ecsauth.finding import Finding
+
+    # Gets an object, unless it has still these facts.
+    _Get = Callable[[S3URI, Optional[ObjectFacts]], Optional["Fetched"]]
 
 
 class Identity(NamedTuple):
@@ -36,7 +40,8 @@ class Fetched(NamedTuple):
 class Accepted(NamedTuple):
     """An env-file that was fetched, verified and validated. `is_new` is false if an earlier run has installed it.
 
-    `stale_for` is set if S3 was unreachable: the seconds since S3 last confirmed this version.
+    `stale_for` is set if S3 was unreachable: the seconds since S3 last confirmed this version. `ahead` is set if it is
+    a candidate.
     """
 
     facts: ObjectFacts
@@ -45,6 +50,7 @@ class Accepted(NamedTuple):
     is_new: bool
     findings: tuple[Finding, ...] = ()
     stale_for: Optional[int] = None
+    ahead: Optional[Ahead] = None
 
 
 class Instance(Protocol):
@@ -68,6 +74,8 @@ class Demand(NamedTuple):
     """The env-file that is wanted, and the conditions on it.
 
     `max_stale` is the number of seconds for which a file is used that S3 does not confirm; None means no limit.
+    `candidate` is the version ID of a candidate to take, for at most `candidate_for` seconds. `withdraw` ends a
+    candidate that the instance has.
     """
 
     uri: S3URI
@@ -79,6 +87,18 @@ class Demand(NamedTuple):
     allow_older: bool = False
     force: bool = False
     max_stale: Optional[float] = None
+    candidate: Optional[str] = None
+    candidate_for: float = DEFAULT_SECONDS
+    withdraw: bool = False
+
+
+class Present(NamedTuple):
+    """What this instance has: the state, the env-file, whether it was edited, and what of it can be used again."""
+
+    state: State
+    present: Optional[SecretBytes]
+    edited: bool
+    reusable: Optional[ObjectFacts]
 
 
 class Intake:
@@ -119,18 +139,94 @@ class Intake:
         identity = self._identify(deadline)
         source = self._source(identity)
         edited = present is None or present != verified
-        known = _reusable(state, source) if not edited and not self._demand.force else None
-        etag = known.etag if known else None
-        self._tell(f"fetching {self._demand.uri}")
-        fetched = persist(lambda left: self._store.fetch(self._demand.uri, identity, etag, left), self._clock, deadline)
-        self._lap("fetch")
+        reusable = _reusable(state, source) if not edited and not self._demand.force else None
+        known = Present(state, present, edited, reusable)
+
+        def get(uri: S3URI, unless: Optional[ObjectFacts]) -> Optional[Fetched]:
+            self._tell(f"fetching {uri}")
+            etag = unless.etag if unless is not None else None
+            fetched = persist(lambda left: self._store.fetch(uri, identity, etag, left), self._clock, deadline)
+            self._lap("fetch")
+            return fetched
+
+        if self._demand.candidate is not None:
+            return self._take(self._demand.candidate, known, source, get)
+        ahead = self._still_ahead(state)
+        if ahead is not None:
+            return self._stay(ahead, known, source, get)
+        is_released = state.installed is not None and state.installed.ahead is None
+        return self._released(get(self._demand.uri, reusable if is_released else None), known, source)
+
+    def _released(self, fetched: Optional[Fetched], known: Present, source: Source) -> Accepted:
+        """Return the released version; `fetched` is None if it is the installed one."""
         if fetched is not None:
-            if edited and state.installed is not None and state.in_progress is None:
-                self._warn(f"{self._demand.env_file} is not as ecsauth left it: it is replaced")
-            return self._accept(fetched, source, state)
-        if known is None or present is None:
-            raise DeniedError("S3 answered that the object has not changed, but was not asked that")
-        return Accepted(known, present, source, is_new=False)
+            self._note_edit(known)
+            return self._accept(fetched, source, known.state)
+        if known.reusable is None or known.present is None:
+            raise _unasked()
+        return Accepted(known.reusable, known.present, source, is_new=False)
+
+    def _still_ahead(self, state: State) -> Optional[Ahead]:
+        """Return how this instance is ahead, None if it is not, or if its candidate is withdrawn or has expired."""
+        ahead = candidate.current(state, self._demand.uri)
+        if ahead is None or state.installed is None or self._demand.withdraw:
+            return None
+        if candidate.has_expired(ahead, self._clock.wall()):
+            version = state.installed.facts.identity
+            self._warn(f"candidate {version} has expired ({candidate.in_words(ahead)}): the released version follows")
+            return None
+        return ahead
+
+    def _stay(self, ahead: Ahead, known: Present, source: Source, get: _Get) -> Accepted:
+        """Return the candidate that is installed, unless the released object has another version than before."""
+        fetched = get(self._demand.uri, ahead.released)
+        if fetched is not None and not fetched.facts.is_same_object(ahead.released):
+            return self._released(fetched, known, source)
+        installed = known.state.installed
+        if installed is None:
+            raise AssertionError("only an installed version is ahead")
+        if known.reusable is not None and known.present is not None:
+            return Accepted(known.reusable, known.present, source, is_new=False, ahead=ahead)
+        try:
+            return self._candidate(installed.facts.version_id or "null", ahead, known, source, get)
+        except DeniedError as fault:
+            self._warn(f"candidate {installed.facts.identity} cannot be read again: {fault.message}")
+            return self._released(get(self._demand.uri, None), known, source)
+
+    def _take(self, version: str, known: Present, source: Source, get: _Get) -> Accepted:
+        """Return the candidate of that version ID.
+
+        The released object is read as well: its present version is the one that does not end the candidate.
+        """
+        state, now = known.state, self._clock.wall()
+        before = candidate.current(state, self._demand.uri)
+        seen = before.released if before is not None else None
+        if before is None and state.installed is not None and state.installed.source == source:
+            seen = state.installed.facts
+        fetched = get(self._demand.uri, seen)
+        if fetched is not None:
+            self._verify(fetched.facts, self._demand.uri, _predecessor(state, self._demand.uri))
+            seen = fetched.facts
+        if seen is None:
+            raise _unasked()
+        is_same = before is not None and state.installed is not None and state.installed.facts.version_id == version
+        since = before.since if before is not None and is_same else now
+        ahead = Ahead(seen, since, now + int(self._demand.candidate_for))
+        if is_same and known.reusable is not None and known.present is not None:
+            return Accepted(known.reusable, known.present, source, is_new=False, ahead=ahead)
+        return self._candidate(version, ahead, known, source, get)
+
+    def _candidate(self, version: str, ahead: Ahead, known: Present, source: Source, get: _Get) -> Accepted:
+        uri = candidate.uri_of(self._demand.uri, version)
+        fetched = get(uri, None)
+        if fetched is None:
+            raise _unasked()
+        self._note_edit(known)
+        return self._accept(fetched, source, known.state, uri)._replace(ahead=ahead)
+
+    def _note_edit(self, known: Present) -> None:
+        if known.edited and known.state.installed is not None and known.state.in_progress is None:
+            self._warn(f"{self._demand.env_file} was changed after ecsauth installed it: boot replaces it")
 
     def _identify(self, deadline: Deadline) -> Identity:
         region, owner = self._demand.region, self._demand.bucket_owner
@@ -151,15 +247,19 @@ class Intake:
             rules=rules.EDITION,
         )
 
-    def _accept(self, fetched: Fetched, source: Source, state: State) -> Accepted:
-        uri = self._demand.uri
+    def _verify(self, facts: ObjectFacts, uri: S3URI, predecessor: Optional[ObjectFacts]) -> None:
         pins = Pins(self._demand.kms_keys, uri.version_id, self._demand.allow_older)
-        doubts = trust.distrust(fetched.facts, pins, _predecessor(state, uri))
+        doubts = trust.distrust(facts, pins, predecessor)
         if doubts:
             reasons = "; ".join(doubt.reason for doubt in doubts)
-            raise DeniedError(f"{uri} is not to be trusted: {reasons}", *(doubt.hint for doubt in doubts))
+            raise DeniedError(f"{uri} failed the verification: {reasons}", *(doubt.hint for doubt in doubts))
+
+    def _accept(self, fetched: Fetched, source: Source, state: State, of: Optional[S3URI] = None) -> Accepted:
+        """Verify and validate the released object or the candidate `of`."""
+        uri = of or self._demand.uri
+        self._verify(fetched.facts, uri, None if of else _predecessor(state, uri))
         if fetched.facts.checksum is None:
-            self._warn(f"{uri} carries no checksum that can be verified here: push it again to give it one")
+            self._warn(f"{uri} has no checksum that can be verified here: push it again to add one")
         data = SecretBytes(overrides.apply(fetched.body, self._demand.settings))
         findings = approve(data, str(uri))
         self._lap("check")
@@ -177,7 +277,16 @@ def _reusable(state: State, source: Source) -> Optional[ObjectFacts]:
 
 
 def _predecessor(state: State, uri: S3URI) -> Optional[ObjectFacts]:
-    """Return the facts of the installed version if it came from the same object, else None."""
+    """Return the facts of the installed version if it came from the same object, else None.
+
+    A candidate is newer than the released version, to which the instance may return: then it is the version that was
+    seen when the candidate was taken.
+    """
     if state.installed is None or state.installed.source.uri.partition("?")[0] != uri.object_uri:
         return None
-    return state.installed.facts
+    ahead = state.installed.ahead
+    return state.installed.facts if ahead is None else ahead.released
+
+
+def _unasked() -> DeniedError:
+    return DeniedError("S3 answered an unconditional request with 304 Not Modified")

@@ -74,6 +74,9 @@ class Disk(Protocol):
     def back_up(self, data: bytes) -> None:
         """Keep a copy of a file that ecsauth did not install, beside the env-file, once."""
 
+    def forget_previous(self) -> bool:
+        """Remove the pre-image and the copy of a file that ecsauth did not install; tell whether there was one."""
+
     def mark(self, *, checked: bool) -> None:
         """Create the mark if the installed env-file was validated, else remove it."""
 
@@ -100,7 +103,7 @@ def install(
         if record is None:
             disk.write_env_file(accepted.data)
             record = Installed(accepted.facts, accepted.source, clock.wall(), clock.moment())
-        record = record._replace(source=accepted.source, sha256=digest(accepted.data))
+        record = record._replace(source=accepted.source, sha256=digest(accepted.data), ahead=accepted.ahead)
         installed = state._replace(installed=record)
         installed = closed(installed) if close else installed
         # Before the record: a run that finds the file recorded as installed need not check the mark.
@@ -198,6 +201,7 @@ def _open(disk: Disk, state: State, accepted: Accepted, *, agent: bool) -> State
         previous=state.installed if ours else None,
         pre_image_mode=disk.env_file_mode(),
         had_file=before is not None,
+        pre_image_of=state.installed.facts.identity if ours and state.installed is not None else None,
         agent_before=agent,
     )
     disk.remember(state)

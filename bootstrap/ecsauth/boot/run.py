@@ -7,17 +7,18 @@ A boot can run any number of times. If nothing has changed, it changes nothing.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
 from ecsauth import envfile, timing
-from ecsauth.boot import fallback, install, rejection, restart
+from ecsauth.boot import fallback, install, promotion, rejection, restart
 from ecsauth.boot.fetch import Intake
 from ecsauth.boot.health import Health
 from ecsauth.boot.install import RollbackTarget
 from ecsauth.boot.launch import Launch, Terms, tell_nobody
+from ecsauth.boot.outcome import BootOutcome, BootReport
 from ecsauth.boot.state import PRIVATE, Failure
-from ecsauth.errors import DeniedError, EcsauthError, ExitCode, InvalidError, LaunchError, LocalError, UnreachableError
+from ecsauth.command_hint import S3URI, CommandHint
+from ecsauth.errors import DeniedError, EcsauthError, InvalidError, LaunchError, LocalError, UnreachableError
 from ecsauth.timing import Clock, Deadline
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ class Edges(NamedTuple):
 class Request(NamedTuple):
     """The options of this boot. `deadline` (for the lock and S3) and `wait` (for the agent) are in seconds.
 
-    `undisturbed` returns a context manager that delays signals. `tell` gets what the boot waits for next.
+    `undisturbed` returns a context manager that delays signals. `forget_previous` removes the previous env-file after
+    the new one is verified. `tell` gets what the boot waits for next.
     """
 
     demand: Demand
@@ -77,35 +79,8 @@ class Request(NamedTuple):
     abandon_tasks: bool = False
     rollback_on_timeout: bool = False
     undisturbed: Callable[[], AbstractContextManager[Any]] = nullcontext
+    forget_previous: bool = False
     tell: Callable[[str], None] = tell_nobody
-
-
-class BootOutcome(str, Enum):
-    """The result of a boot that did not fail."""
-
-    UNCHANGED = "unchanged"
-    INSTALLED = "installed"
-    STARTED = "started"
-    QUEUED = "queued"
-    PENDING = "pending"
-
-
-class BootReport(NamedTuple):
-    """What this run did, or what a rehearsal would do. `steps` are (name, seconds) in the order of the run."""
-
-    outcome: BootOutcome
-    accepted: Accepted
-    plan: Optional[Plan]
-    steps: tuple[tuple[str, float], ...]
-    registration: Optional[Registration] = None
-    reason: str = ""
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """Return LAUNCH if the agent did not register in time, STALE if S3 did not confirm the file, else OK."""
-        if self.outcome is BootOutcome.PENDING:
-            return ExitCode.LAUNCH
-        return ExitCode.OK if self.accepted.stale_for is None else ExitCode.STALE
 
 
 class Boot:
@@ -119,6 +94,12 @@ class Boot:
         self._steps: list[tuple[str, float]] = []
         self._lap_began = edges.clock.now()
         self._was_watched = False
+        self._is_promoted = False
+
+    @property
+    def steps(self) -> tuple[tuple[str, float], ...]:
+        """The finished steps, as (name, seconds), also of a run that failed."""
+        return tuple(self._steps)
 
     def run(self) -> BootReport:
         """Bring the instance to the version in S3. If that fails, restore the previous state and raise EcsauthError."""
@@ -129,7 +110,8 @@ class Boot:
             if damage is not None:
                 self._warn(damage)
             try:
-                return self._converge()
+                report = self._converge()
+                return report._replace(forgotten=self._forget()) if self._request.forget_previous else report
             except EcsauthError as fault:
                 if isinstance(fault, LaunchError):
                     restart.revive(fault, edges.disk, edges.clock, self._relaunch, was_watched=self._was_watched)
@@ -141,13 +123,13 @@ class Boot:
     def rehearse(self) -> BootReport:
         """Fetch, verify, validate and plan, but change nothing."""
         state = self._edges.disk.state()
-        accepted = self._obtain(state)
+        state, accepted = self._promoted(state, self._obtain(state))
         launch = self._launch(accepted, state)
         self._log_in(accepted)
         plan = launch.plan if launch is not None else None
         if plan is not None and plan.steps:
             return self._report(BootOutcome.STARTED, accepted, plan)
-        return self._report(BootOutcome.INSTALLED if accepted.is_new else BootOutcome.UNCHANGED, accepted, plan)
+        return self._report(self._without_start(accepted), accepted, plan)
 
     def _converge(self) -> BootReport:
         edges = self._edges
@@ -155,7 +137,7 @@ class Boot:
             # The env-file was edited, removed or restored from before ecsauth: the gate must not open for it.
             edges.disk.mark(checked=False)
         state = edges.disk.state()
-        accepted = self._obtain(state)
+        state, accepted = self._promoted(state, self._obtain(state))
         if accepted.stale_for is None:
             state = _confirmed(state, accepted, edges.clock.wall())
         leaves = edges.starter is None and _has_left_agent(state)
@@ -177,7 +159,24 @@ class Boot:
         if launch is not None:
             return self._start(launch, state, accepted)
         edges.disk.remember(state)
-        return self._report(BootOutcome.INSTALLED if accepted.is_new else BootOutcome.UNCHANGED, accepted)
+        return self._report(self._without_start(accepted), accepted)
+
+    def _promoted(self, state: State, accepted: Accepted) -> tuple[State, Accepted]:
+        """Return the new state if the candidate became the released version, or got another end, else the old one."""
+        installed = state.installed
+        if not accepted.is_new and installed is not None and installed.ahead != accepted.ahead:
+            return state._replace(installed=installed._replace(ahead=accepted.ahead)), accepted
+        promoted = None if self._request.demand.force else promotion.promoted(self._edges.disk, state, accepted)
+        if promoted is None:
+            return state, accepted
+        self._is_promoted = True
+        return promoted, accepted._replace(is_new=False)
+
+    def _without_start(self, accepted: Accepted) -> BootOutcome:
+        """Return the outcome if no agent was started."""
+        if self._is_promoted:
+            return BootOutcome.PROMOTED
+        return BootOutcome.INSTALLED if accepted.is_new else BootOutcome.UNCHANGED
 
     def _obtain(self, state: State) -> Accepted:
         """Return the env-file from S3, or the last verified file if S3 is unreachable."""
@@ -193,9 +192,12 @@ class Boot:
             return intake.obtain(state, present, verified, self._deadline)
         except UnreachableError as fault:
             self._lap("fetch")
+            if demand.candidate is not None or demand.withdraw:
+                # The last verified file is not what was requested.
+                raise
             accepted = fallback.last_verified(fault, demand, edges.disk, state, edges.clock.wall())
             ago = timing.in_words(accepted.stale_for or 0)
-            self._warn(f"{fault.message}: going on with the last good file, which S3 confirmed {ago} ago")
+            self._warn(f"{fault.message}: boot uses the last verified file, which S3 confirmed {ago} ago")
             return accepted
 
     def _launch(self, accepted: Accepted, state: State, *, revives: bool = False) -> Optional[Launch]:
@@ -245,11 +247,11 @@ class Boot:
         left = rejection.seconds_left(rejected, self._edges.clock.wall())
         if left == 0 or (launch is not None and not self._has_other(launch, state)):
             return state
-        when = "" if left is None else f"; it is tried again in {timing.in_words(left)}"
+        when = "" if left is None else f"; boot retries it after {timing.in_words(left)}"
         raise LaunchError(
-            f"version {rejected.facts.identity} was started before, but the agent did not come up: "
+            f"version {rejected.facts.identity} is rejected, because the agent did not come up: "
             f"{rejected.reason}{when}",
-            "push a mended file, or try this one again with --force",
+            CommandHint("push a fixed file, or retry this version", "ecsauth", "boot", S3URI, "--force"),
         )
 
     def _has_other(self, launch: Launch, state: State) -> bool:
@@ -265,12 +267,24 @@ class Boot:
     def _start(self, launch: Launch, state: State, accepted: Accepted) -> BootReport:
         if launch.is_done and accepted.facts.is_same_object(state.verified):
             self._edges.disk.remember(install.closed(state._replace(applied=accepted.facts)))
-            outcome = BootOutcome.INSTALLED if accepted.is_new else BootOutcome.UNCHANGED
-            return self._report(outcome, accepted, launch.plan)
+            return self._report(self._without_start(accepted), accepted, launch.plan)
         self._was_watched = True
         verdict, registration = launch.execute(state)
         self._lap("start")
         return self._report(_OUTCOMES[verdict.health], accepted, launch.plan, registration, verdict.reason)
+
+    def _forget(self) -> bool:
+        """Remove the previous env-file if the installed one is verified; tell whether nothing of it is left."""
+        disk = self._edges.disk
+        state = disk.state()
+        installed = state.installed
+        if state.in_progress is not None or installed is None:
+            return False
+        if self._edges.starter is not None and not installed.facts.is_same_object(state.verified):
+            return False
+        disk.forget_previous()
+        disk.remember(state._replace(pre_image_of=None))
+        return True
 
     def _consequence(self) -> str:
         """Say what this failure means for the instance."""
@@ -279,9 +293,9 @@ class Boot:
         except LocalError:
             has_file = False
         if has_file:
-            return "the installed file stays as it is" + ("" if self._edges.starter is None else ", and the agent too")
-        what = "there is nothing to start an agent with" if self._edges.starter is None else "no agent is started"
-        return f"no checked file was ever installed here, so {what}"
+            return f"the installed env-file {'is' if self._edges.starter is None else 'and the agent are'} unchanged"
+        what = "an agent has no env-file" if self._edges.starter is None else "boot does not start an agent"
+        return f"no validated env-file was ever installed on this instance, so {what}"
 
     def _record(self, fault: EcsauthError) -> None:
         """Record the failure of this run, for `status`."""

@@ -12,6 +12,7 @@ import json
 from typing import Any, NamedTuple, Optional, get_args, get_origin, get_type_hints
 
 from ecsauth.boot.trust import ObjectFacts
+from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.errors import DamagedError, LocalError
 from ecsauth.timing import Moment  # noqa: TC001 - the annotations are read
 
@@ -33,11 +34,24 @@ class Source(NamedTuple):
     rules: str
 
 
+class Ahead(NamedTuple):
+    """A candidate runs ahead of the released version.
+
+    `released` is the released version that was seen when the candidate was taken, at `since`. Another released version
+    ends the candidate; at `until` it ends by itself. Both times are in seconds since the epoch.
+    """
+
+    released: ObjectFacts
+    since: int
+    until: int
+
+
 class Installed(NamedTuple):
     """The version that was installed as the env-file, at `at` (seconds since the epoch) and `moment`.
 
     `sha256` is the digest of the installed bytes; None in a record of an older ecsauth. It is never shown, because it
-    helps an attacker to guess a weak password.
+    helps an attacker to guess a weak password. `ahead` is set if the version is a candidate; `source` names the
+    released object also then.
     """
 
     facts: ObjectFacts
@@ -45,6 +59,7 @@ class Installed(NamedTuple):
     at: int
     moment: Optional[Moment] = None
     sha256: Optional[str] = None
+    ahead: Optional[Ahead] = None
 
     def is_of(self, data: Optional[bytes]) -> bool:
         """Tell whether `data` are the installed bytes. Without a recorded digest any bytes are accepted."""
@@ -85,7 +100,9 @@ class State(NamedTuple):
     `applied` is the version that an agent was started with, `verified` the last version whose agent registered.
     `confirmed_at` is when S3 last confirmed the installed version, in seconds since the epoch, accurate to some
     minutes; 0 means never. `failure` is set if the last run failed. `leaves_agent` is set if no run so far was to start
-    an agent. `region` is the --region of the last run.
+    an agent. `region` is the --region of the last run. `agent_label` is the version ID with which the agent of
+    `verified` was started, if it has the same bytes under another version ID. `pre_image_of` is the version ID of the
+    pre-image, which stays on disk after the change; None if it is unknown or if there is no pre-image.
     """
 
     in_progress: Optional[ObjectFacts] = None
@@ -102,6 +119,15 @@ class State(NamedTuple):
     leaves_agent: bool = False
     region: Optional[str] = None
     had_file: Optional[bool] = None
+    agent_label: Optional[str] = None
+    pre_image_of: Optional[str] = None
+
+    @property
+    def agent_labels(self) -> frozenset[str]:
+        """The version IDs with which an agent that has registered may have been started; empty if none has."""
+        if self.verified is None:
+            return frozenset()
+        return frozenset({self.verified.identity, self.agent_label or self.verified.identity})
 
 
 # Version 0.1 recorded these. A record without one of them is damaged, although an empty state has defaults.
@@ -136,7 +162,7 @@ def from_json(data: bytes, path: str = "the record") -> State:
         if schema > _SCHEMA:
             raise LocalError(
                 f"{path} was written by a newer ecsauth (schema {schema})",
-                "install that version again: this one does not know what its record protects from",
+                "install that version again: this version cannot check all conditions in the record",
             )
         if not document.keys() >= _ALWAYS_RECORDED:
             raise ValueError
@@ -146,8 +172,8 @@ def from_json(data: bytes, path: str = "the record") -> State:
         state: State = _record(State, document)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise DamagedError(
-            f"{path} is damaged: it holds no record of ecsauth",
-            "run ecsauth boot: it keeps the file aside, and goes on with the second copy or with a new record",
+            f"{path} is damaged: it is not a record of ecsauth",
+            CommandHint("keep the damaged file, and use its second copy or a new record", "ecsauth", "boot", S3URI),
         ) from None
     return state
 

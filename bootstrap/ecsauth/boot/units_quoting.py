@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 
-from ecsauth.agent.names import holds_secret, names_user
 from ecsauth.errors import UsageError
 
 # These need no quotes. A lone semicolon ends the command, `#` starts a comment line, white space separates words.
@@ -16,37 +15,21 @@ _CONTROLS = r"[\x00-\x1f\x7f\ud800-\udfff]"
 # load-fragment.c refuses a program path with a quote or backslash (string_is_safe), and the rules by which it expands
 # `%` and `$` in the path have changed.
 _UNSAFE_IN_PROGRAM = "\"'\\%$"
-_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 def command_line(program: tuple[str, ...], arguments: tuple[str, ...]) -> str:
     """Return the value of `ExecStart=`; raise UsageError for a word that cannot be written there."""
     if not program or not program[0].startswith("/"):
-        raise UsageError("a unit starts a program by its absolute path")
+        raise UsageError("a unit needs the absolute path of the program")
     if any(character in _UNSAFE_IN_PROGRAM for character in program[0]):
-        raise UsageError("systemd starts no program with a quote, backslash, percent or dollar sign in its path")
+        raise UsageError("systemd cannot start a program with a quote, backslash, percent or dollar sign in its path")
     return " ".join(map(_exec_word, (*program, *arguments)))
-
-
-def environment(name: str, value: str) -> str:
-    """Return the value of `Environment=`.
-
-    Raises UsageError if a unit cannot contain the variable, or must not because everyone can read it.
-    """
-    if not re.fullmatch(_NAME, name):
-        raise UsageError("a unit's environment has names of letters, digits and underscores only")
-    if holds_secret(name, value) or names_user(value):
-        raise UsageError(
-            f"{name} is not written to a unit, which everyone can read",
-            f"put it into a file that is 0600, and name that by EnvironmentFile= with systemctl edit: {name}",
-        )
-    return _quoted(f"{name}={value}".replace("%", "%%"))
 
 
 def path(text: str) -> str:
     """Return the value of `ConditionPathExists=`, which takes no quotes; raise UsageError."""
     if not text.startswith("/") or text.endswith(("\\", " ", "\t")) or ".." in text.split("/"):
-        raise UsageError("a condition takes an absolute path that ends in no white space and no backslash")
+        raise UsageError("a condition of a unit needs an absolute path that does not end in white space or a backslash")
     _refuse_controls(text)
     return text.replace("%", "%%")
 
@@ -65,4 +48,4 @@ def _quoted(text: str) -> str:
 
 def _refuse_controls(text: str) -> None:
     if re.search(_CONTROLS, text):
-        raise UsageError("a control character, or a byte that is not UTF-8, cannot be written to a unit")
+        raise UsageError("a unit cannot contain a control character, or a byte that is not UTF-8")

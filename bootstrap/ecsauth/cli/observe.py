@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING, Callable, Optional, TypeVar
 
 from ecsauth.boot import service as boot_service
-from ecsauth.cli import options
+from ecsauth.cli import instance_report, options
 from ecsauth.errors import EcsauthError, LaunchError, LocalError
 from ecsauth.host import places, programs, supervisor
+from ecsauth.status.instance_report import OnDisk
 from ecsauth.status.observed import File, Runs, RunsAs, Unreadable, epoch
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ def file(disk: LocalDisk, path: str) -> File:
     data, no_data = _tried(disk.env_file)
     verified, no_copy = _tried(disk.verified_copy)
     return File(path, placed, data, verified, why or no_data or no_copy)
+
+
+def on_disk(disk: LocalDisk) -> OnDisk:
+    """Return which other files have bytes of a version, as far as that can be seen."""
+    found, _ = _tried(lambda: instance_report.on_disk(disk))
+    return found or OnDisk(verified_copy=False, pre_image=False, backup=False)
 
 
 def state(disk: LocalDisk, directory: str) -> tuple[Optional[State], Optional[Unreadable]]:
@@ -88,7 +95,7 @@ def _container(container: Optional[Container], environment: Optional[dict[str, S
     # docker reports a container that it will restart as running.
     running = container.running and not container.restarting
     why = f": it exited with status {container.exit_code}"
-    why += ", and docker starts it again" if container.restarting else ""
+    why += ", and docker restarts it" if container.restarting else ""
     return Runs(
         RunsAs.CONTAINER,
         running=running,
@@ -102,9 +109,9 @@ def _container(container: Optional[Container], environment: Optional[dict[str, S
 
 
 def _as_service(service: Service, installed: Optional[Installed], now: int, moment: Moment) -> Runs:
-    why = ": a condition of its unit, as the gate's, does not hold" if service.held_back else ""
+    why = ": a condition of its unit is not met, such as that of the gate" if service.held_back else ""
     why = f": it failed with status {service.exit_status}" if service.failed else why
-    why = f": it exited with status {service.exit_status}, and systemd starts it again" if service.looping else why
+    why = f": it exited with status {service.exit_status}, and systemd restarts it" if service.looping else why
     why = ": it is about to start" if service.queued else why
     installed_at = installed.moment if installed is not None else None
     return Runs(

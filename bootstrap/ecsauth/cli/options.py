@@ -167,6 +167,11 @@ def add_format(parser: Parser, choices: Sequence[str] = ("text", "json")) -> Non
 def add_places(parser: Parser) -> None:
     """Add the paths of the env-file and of ecsauth's own files, for a command that only reads."""
     parser.add_argument("--file", metavar="PATH", help=f"the env-file (default: the installed one, else {ENV_FILE})")
+    add_state_directory(parser)
+
+
+def add_state_directory(parser: argparse._ActionsContainer) -> None:
+    """Add the path of ecsauth's own files."""
     parser.add_argument("--state-dir", metavar="PATH", default=STATE_DIRECTORY, help=f"default: {STATE_DIRECTORY}")
 
 

@@ -86,6 +86,11 @@ COMMANDS = {
         "ecsauth env",
         S3,
     ),
+    "init": (
+        "set up an AWS account, from the stack to a running instance",
+        "ecsauth init ecs.config --administrator arn:aws:iam::111122223333:role/Admin --subnets default",
+        PLATFORM,
+    ),
     "export": (
         "store a registry credential in AWS Secrets Manager",
         "ecsauth export secretsmanager ecs.config --registry registry.example.com",

@@ -10,7 +10,8 @@ import shlex
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ecsauth.boot import units
-from ecsauth.cli import console, launchers
+from ecsauth.cli import console, launchers, options, persisted
+from ecsauth.cli.persisted import Persisted
 from ecsauth.errors import LaunchError
 from ecsauth.host import programs
 from ecsauth.host.units import UnitFiles, absolute_argv
@@ -50,6 +51,7 @@ class UnitChange(NamedTuple):
     """The changes from the installed units to the wanted ones; empty if there are none.
 
     `wanted` are all units. Those in `write` are missing or different. `stale` are installed, but no longer wanted.
+    `kept` are the arguments to keep in `state_directory`, None if they are kept already.
     """
 
     wanted: Units
@@ -57,10 +59,12 @@ class UnitChange(NamedTuple):
     stale: tuple[str, ...]
     stop: tuple[Step, ...]
     steps: tuple[Step, ...]
+    state_directory: str
+    kept: Optional[Persisted]
 
 
 def environment() -> tuple[tuple[str, str], ...]:
-    """Return the variables to write to the units. Call this before the SDK is prepared, which changes it."""
+    """Return the variables to keep for the units. Call this before the SDK is prepared, which changes it."""
     return tuple((name, os.environ[name]) for name in _ENVIRONMENT if os.environ.get(name))
 
 
@@ -68,21 +72,31 @@ def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Un
     """Inspect the units and plan; raise LocalError, UsageError or LaunchError. `kept` are the variables to keep."""
     files, systemd = UnitFiles(), programs.systemd()
     version = _version(systemd)
+    mode = launchers.mode(arguments)
     order = units.UnitSpec(
         program=absolute_argv(),
-        arguments=tuple(_words(arguments)),
-        mode=launchers.mode(arguments),
+        arguments=("--as-persisted", *_state_directory(arguments)),
+        mode=mode,
         deadline=arguments.deadline + _time_for_logins(arguments),
         wait=arguments.wait,
         systemd=version,
-        environment=kept,
     )
+    persisted.refuse_secrets(kept)
+    words = Persisted((*_words(arguments), "--launch", mode), kept)
+    keep = None if persisted.is_kept(arguments.state_dir, words) else words
     wanted = units.render(order)
     write = tuple(unit for unit in wanted.files if not files.has(unit))
     names = {unit.name for unit in wanted.files} | {units.GATE}
     stale = tuple(name for name in files.names() if name not in names)
     in_force = not write and not stale and systemd.follows(tuple(unit.name for unit in wanted.files), wanted.enable)
-    return UnitChange(wanted, write, stale, units.deactivation(stale), () if in_force else units.enabling(wanted))
+    steps = () if in_force else units.enabling(wanted)
+    return UnitChange(wanted, write, stale, units.deactivation(stale), steps, arguments.state_dir, keep)
+
+
+def _state_directory(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the option that says where the arguments are kept, if that is not the default."""
+    place = os.path.abspath(arguments.state_dir)
+    return () if place == options.STATE_DIRECTORY else ("--state-dir", place)
 
 
 def _time_for_logins(arguments: argparse.Namespace) -> float:
@@ -99,8 +113,8 @@ def _version(systemd: Systemd) -> Optional[int]:
         return systemd.version()
     except LaunchError as fault:
         raise LaunchError(
-            f"--persist needs systemd, which would run its units: {fault.message}",
-            "without it leave out --persist, and run the same command at each boot and from cron",
+            f"--persist needs systemd: {fault.message}",
+            "without systemd, leave out --persist, and run the same command at each boot and from cron",
         ) from None
 
 
@@ -116,11 +130,12 @@ class Beside(NamedTuple):
 def beside(change: Optional[UnitChange], gate: Optional[str]) -> Beside:
     """Describe the change of the units, and the gate that is written."""
     gates = () if gate is None else (gate,)
-    lines = [f"write {path}, which holds the service back until a checked file is there" for path in gates]
+    lines = [f"write {path}, which blocks the service until a validated env-file is installed" for path in gates]
     if change is None:
         return Beside(before=tuple(lines), units=gates)
     files, steps = UnitFiles(), (*change.stop, *change.steps)
-    written = tuple(files.path(unit.name) for unit in change.write)
+    record = () if change.kept is None else (persisted.path(change.state_directory),)
+    written = (*record, *(files.path(unit.name) for unit in change.write))
     lines += [f"write {path}" for path in written]
     lines += [_line(step) for step in change.stop]
     lines += [f"remove {files.path(name)}" for name in change.stale]
@@ -136,6 +151,8 @@ def _line(step: Step) -> str:
 def install(change: UnitChange) -> None:
     """Write the units and enable them; raise LocalError or LaunchError."""
     files = UnitFiles()
+    if change.kept is not None:
+        persisted.write(change.state_directory, change.kept)
     for unit in change.write:
         files.write(unit)
     programs.run(change.stop)

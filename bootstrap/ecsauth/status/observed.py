@@ -9,6 +9,8 @@ import time
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from ecsauth.status.instance_report import OnDisk
+
 if TYPE_CHECKING:
     from ecsauth.boot.agent_state import Kept
     from ecsauth.boot.health import Registration
@@ -107,6 +109,7 @@ class Observed(NamedTuple):
     tasks: Optional[int] = None
     s3: Optional[S3] = None
     state_unreadable: Optional[Unreadable] = None
+    on_disk: OnDisk = OnDisk(verified_copy=False, pre_image=False, backup=False)
 
 
 def compared(held: Optional[ObjectFacts], installed: ObjectFacts) -> S3:

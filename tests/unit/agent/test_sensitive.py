@@ -6,9 +6,9 @@ from typing import Callable, Optional
 
 import pytest
 from ecsauth.agent import names, variables
-from ecsauth.boot import units_quoting
 from ecsauth.boot.agent_log import redacted_log
 from ecsauth.check import check
+from ecsauth.cli import persisted
 from ecsauth.envfile import overrides
 from ecsauth.errors import UsageError
 
@@ -66,7 +66,7 @@ def _takes_setting(name: str, value: str) -> bool:
 
 
 def _takes_unit(name: str, value: str) -> bool:
-    return _is_taken(lambda: units_quoting.environment(name, value), value)
+    return _is_taken(lambda: persisted.refuse_secrets(((name, value),)), value)
 
 
 def _is_taken(take: Callable[[], object], value: str) -> bool:

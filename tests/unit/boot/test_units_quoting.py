@@ -102,7 +102,6 @@ def test_control_characters_are_refused(word: str) -> None:
     writes: list[Callable[[], str]] = [
         lambda: units_quoting.command_line((PROGRAM,), (word,)),
         lambda: units_quoting.command_line(("/opt/" + word,), ()),
-        lambda: units_quoting.environment("AWS_REGION", word),
         lambda: units_quoting.path(f"/var/{word}/x"),
     ]
     for write in writes:
@@ -119,52 +118,6 @@ def test_programs_that_systemd_does_not_start_alike(program: tuple[str, ...]) ->
     """The path of the program is read by rules of its own."""
     with pytest.raises(UsageError):
         units_quoting.command_line(program, ("x",))
-
-
-@given(_TEXT)
-def test_environment_comes_back(value: str) -> None:
-    """A variable of the unit has the value that this run has."""
-    if "@" not in value:
-        assert systemd_model.split_environment(units_quoting.environment("NO_PROXY", value)) == [f"NO_PROXY={value}"]
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("AWS_ACCESS_KEY_ID", "AKIA-canary"),
-        ("AWS_SECRET_ACCESS_KEY", "canary"),
-        ("AWS_SESSION_TOKEN", "canary"),
-        ("AWS_SECURITY_TOKEN", "canary"),
-        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "canary"),
-        ("ECS_ENGINE_AUTH_DATA", "canary"),
-        ("db_password", "canary"),
-        ("HTTPS_PROXY", "http://user:canary@proxy:3128"),
-        ("HTTPS_PROXY", "user:canary@proxy:3128"),
-        ("HTTPS_PROXY", "http://user:can/ary@proxy:3128"),
-        ("https_proxy", "//canary@proxy"),
-    ],
-)
-def test_secrets_are_not_written(name: str, value: str) -> None:
-    """Everyone may read a unit; the value is not in the message either."""
-    with pytest.raises(UsageError, match=name) as caught:
-        units_quoting.environment(name, value)
-    assert "canary" not in " ".join((caught.value.message, *caught.value.hints))
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("AWS_CA_BUNDLE", "/etc/ssl/x.pem"), ("HTTPS_PROXY", "http://proxy:3128"), ("AWS_USE_FIPS_ENDPOINT", "true")],
-)
-def test_settings_are_written(name: str, value: str) -> None:
-    """What a later run needs as this one did."""
-    assert units_quoting.environment(name, value) == f"{name}={value}"
-
-
-@pytest.mark.parametrize("name", ["", "A B", "1A", "A=B", "A-B", "A\n"])
-def test_names_that_are_none(name: str) -> None:
-    """A unit would leave the assignment out."""
-    with pytest.raises(UsageError):
-        units_quoting.environment(name, "x")
 
 
 @pytest.mark.parametrize(

@@ -208,8 +208,6 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "reason"),
     [
         pytest.param(["check"], "FILE", id="no file"),
-        pytest.param(["boot", "s3://bucket/key"], "--kms-key", id="no key pin"),
-        pytest.param(["boot", "--kms-key", KEY], "S3URI", id="no URI"),
         pytest.param(["check", "x", "--region"], "expected one argument", id="option without its value"),
         pytest.param(["check", "x", "--form", "json"], "unrecognized arguments: --form", id="no abbreviations"),
         pytest.param(["--versio"], "unrecognized arguments: --versio", id="no abbreviations of the first options"),
@@ -256,7 +254,7 @@ def test_usage_faults(arguments: list[str], reason: str, capsys: pytest.CaptureF
     ("arguments", "reason"),
     [
         pytest.param(
-            [*BOOT, "--set", f"ECS_ENGINE_AUTH_DATA={SECRET}"], "does not take ECS_ENGINE_AUTH_DATA", id="auth"
+            [*BOOT, "--set", f"ECS_ENGINE_AUTH_DATA={SECRET}"], "must not have ECS_ENGINE_AUTH_DATA", id="auth"
         ),
         pytest.param([*BOOT, "--set", SECRET], "NAME=VALUE", id="no assignment"),
         pytest.param([*BOOT, "--set", f"A={SECRET}\n"], "--set A", id="more than a line"),
@@ -265,6 +263,9 @@ def test_usage_faults(arguments: list[str], reason: str, capsys: pytest.CaptureF
         pytest.param(["history", f"s3://bucket/key?versionId={SECRET}"], "all versions", id="history of a version"),
         pytest.param(["pull", "s3://bucket/key", "--reveal", "-o", SECRET], "give one of them", id="pull twice"),
         pytest.param(["diff", "-", "-"], "only one of A and B", id="diff of standard input"),
+        pytest.param(["boot", "s3://bucket/key"], "required: --kms-key", id="no key pin"),
+        pytest.param(["boot", "--kms-key", KEY], "required: S3URI", id="no URI"),
+        pytest.param([*BOOT[:1], "s3://b00/k?versionId=v", *BOOT[2:], "--withdraw"], "pinned", id="pinned"),
         pytest.param(["push", "x", SECRET], "not an S3 URI", id="push to no URI"),
         pytest.param(["pull", SECRET], "not an S3 URI", id="pull from no URI"),
     ],

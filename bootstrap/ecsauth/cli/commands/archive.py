@@ -60,7 +60,7 @@ def add_arguments(parser: Parser) -> None:
 
 def _fill_build(parser: Parser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", default=_FILE, help=f"output file (default: {_FILE})")
-    _add_pythons(parser)
+    add_pythons(parser)
     options.add_format(parser)
 
 
@@ -69,13 +69,14 @@ def _fill_publish(parser: Parser) -> None:
     parser.add_argument(
         "--file", metavar="FILE", help="an existing archive (default: that of the release, or build one)"
     )
-    _add_pythons(parser)
+    add_pythons(parser)
     publish.add_arguments(parser, "the default key of the bucket")
     options.add_aws(parser)
     options.add_format(parser)
 
 
-def _add_pythons(parser: Parser) -> None:
+def add_pythons(parser: Parser) -> None:
+    """Add the options of `built`."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--python",
@@ -96,7 +97,7 @@ def _build(arguments: argparse.Namespace) -> int:
     """Build, and write the archive in one step."""
     file = arguments.output
     _refuse(file)
-    content = _built(arguments)
+    content = built(arguments)
     archive = boot_archive.read(content, _NAME)
     _write(file, content)
     if arguments.format == "json":
@@ -128,7 +129,7 @@ def _write(file: str, content: bytes) -> None:
     write_private(path, content, _PROGRAM)
 
 
-def _built(arguments: argparse.Namespace) -> bytes:
+def built(arguments: argparse.Namespace) -> bytes:
     """Return an archive for the requested Pythons; show the progress on a terminal."""
     with progress.waiting("collecting the modules of the boot archive"):
         found = contents.contents(origin.commit())
@@ -178,10 +179,16 @@ def _chosen(arguments: argparse.Namespace) -> tuple[bytes, str, _Source]:
         if has_options:
             raise UsageError("--file is an existing archive: remove --python and --no-compile")
         return _read(arguments.file), arguments.file, _Source.FILE
-    carried = None if has_options else contents.carried()
+    content, source = carried_or_built(arguments)
+    return content, _NAME, source
+
+
+def carried_or_built(arguments: argparse.Namespace) -> tuple[bytes, _Source]:
+    """Return the archive of the release, unless there is none or options ask to build one, and its source."""
+    carried = None if arguments.python or arguments.no_compile else contents.carried()
     if carried is not None:
-        return carried, _NAME, _Source.RELEASE
-    return _built(arguments), _NAME, _Source.BUILT
+        return carried, _Source.RELEASE
+    return built(arguments), _Source.BUILT
 
 
 def _request(arguments: argparse.Namespace) -> PublishRequest:

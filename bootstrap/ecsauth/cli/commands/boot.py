@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import os
-import shlex
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
 from ecsauth import aws_names, timing
 from ecsauth.aws import metadata
 from ecsauth.aws.s3_get import InstanceStore
-from ecsauth.boot import docker_plan, units
+from ecsauth.boot import docker_plan
+from ecsauth.boot.candidate import DEFAULT_SECONDS
 from ecsauth.boot.fetch import Demand
-from ecsauth.boot.run import Boot, BootOutcome, Edges, Request
-from ecsauth.cli import console, findings, hints, launchers, options, persist, pins, process, progress
+from ecsauth.boot.outcome import BootOutcome
+from ecsauth.boot.run import Boot, Edges, Request
+from ecsauth.cli import (
+    boot_output,
+    console,
+    hints,
+    instance_report,
+    launchers,
+    options,
+    persist,
+    persisted,
+    pins,
+    process,
+    progress,
+)
 from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.envfile import overrides
-from ecsauth.errors import DeniedError, EcsauthError, LaunchError, UnreachableError
-from ecsauth.finding import Severity
+from ecsauth.errors import DeniedError, EcsauthError, LaunchError, UnreachableError, UsageError
 from ecsauth.host.clock import SystemClock
 from ecsauth.host.disk import LocalDisk
 
 if TYPE_CHECKING:
     import argparse
 
-    from ecsauth.boot.run import BootReport
+    from ecsauth.boot.outcome import BootReport
     from ecsauth.cli.logins import Gate
     from ecsauth.cli.options import Parser
-    from ecsauth.cli.persist import Beside, UnitChange
+    from ecsauth.cli.persist import UnitChange
 
 _ENV_FILE, _STATE_DIRECTORY = options.ENV_FILE, options.STATE_DIRECTORY
 
@@ -34,62 +46,104 @@ _ENV_FILE, _STATE_DIRECTORY = options.ENV_FILE, options.STATE_DIRECTORY
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     parser.add_argument(
-        "uri", metavar="S3URI", type=options.parsed(aws_names.parse), help="s3://bucket/key[?versionId=V]"
+        "uri", metavar="S3URI", nargs="?", type=options.parsed(aws_names.parse), help="s3://bucket/key[?versionId=V]"
     )
-    _add_trust(parser.add_argument_group("what has to hold of the object"))
+    _add_trust(parser.add_argument_group("conditions on the object"))
+    _add_candidate(parser.add_argument_group("a candidate, beside the released object"))
     file = parser.add_argument_group("the env-file")
-    file.add_argument("--file", metavar="PATH", default=_ENV_FILE, help=f"where it is installed (default: {_ENV_FILE})")
+    file.add_argument("--file", metavar="PATH", default=_ENV_FILE, help=f"path of the env-file (default: {_ENV_FILE})")
     file.add_argument(
-        "--set", metavar="NAME=VALUE", action="append", default=[], help="set a variable that is no secret"
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="set a variable that is not secret"
     )
     file.add_argument("--state-dir", metavar="PATH", default=_STATE_DIRECTORY, help=f"default: {_STATE_DIRECTORY}")
     _add_agent(parser.add_argument_group("the agent"))
     running = parser.add_argument_group("this run")
     seconds = options.parsed(options.seconds)
-    running.add_argument("--deadline", metavar="SECONDS", type=seconds, default=120.0, help="for S3 (default: 120)")
-    running.add_argument("--wait", metavar="SECONDS", type=seconds, default=60.0, help="for the agent (default: 60)")
+    running.add_argument(
+        "--deadline", metavar="SECONDS", type=seconds, default=120.0, help="time limit for S3 (default: 120)"
+    )
+    running.add_argument(
+        "--wait", metavar="SECONDS", type=seconds, default=60.0, help="time limit for the agent (default: 60)"
+    )
     options.add_check_login(running, "a new file is installed")
     running.add_argument(
-        "--persist", action="store_true", help="go on at every boot and from a timer, by systemd units"
+        "--persist", action="store_true", help="run again at every boot and from a timer, by systemd units"
     )
-    running.add_argument("--force", action="store_true", help="start anew, and try a rejected version again")
+    running.add_argument("--as-persisted", action="store_true", help="take all arguments that boot --persist has kept")
     running.add_argument(
-        "--dry-run", action="store_true", help="fetch, prove and check; print the plan, change nothing"
+        "--forget-previous", action="store_true", help="remove the previous env-file once the new one is verified"
+    )
+    running.add_argument("--force", action="store_true", help="restart the agent, and retry a rejected version")
+    running.add_argument(
+        "--dry-run", action="store_true", help="fetch, verify and validate; print the plan, change nothing"
+    )
+    running.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="json: one more line on standard error, to count by",
     )
     options.add_aws(parser)
     options.add_format(parser)
 
 
 def _add_trust(group: argparse._ArgumentGroup) -> None:
-    pins.add_keys(group)
+    pins.add_keys(group, required=False)
     pins.add_owner_of_instance(group)
-    group.add_argument("--allow-older", action="store_true", help="take an object older than the installed one")
+    group.add_argument("--allow-older", action="store_true", help="accept an object older than the installed version")
     group.add_argument(
         "--max-stale",
         metavar="TIME",
         type=options.parsed(timing.parse),
-        help="how long a file is gone on with that S3 cannot confirm, as 12h or 7d (default: for ever)",
+        help="maximum age of the last verified file if S3 is unreachable, such as 12h or 7d (default: no limit)",
+    )
+
+
+def _add_candidate(group: argparse._ArgumentGroup) -> None:
+    one = group.add_mutually_exclusive_group()
+    one.add_argument(
+        "--candidate",
+        metavar="VERSION",
+        type=options.parsed(aws_names.version_id),
+        help="take this version of S3URI.candidate, until S3URI has a new version",
+    )
+    one.add_argument("--withdraw", action="store_true", help="return from a candidate to the released version")
+    group.add_argument(
+        "--candidate-for",
+        metavar="TIME",
+        type=options.parsed(timing.parse),
+        default=DEFAULT_SECONDS,
+        help="return by itself after this time (default: 24h)",
     )
 
 
 def _add_agent(group: argparse._ArgumentGroup) -> None:
-    options.add_launch(group, "how it is started (default: auto, as a service where there is one, else by docker)")
+    options.add_launch(group, "how to start the agent (default: auto: as a service if there is one, else by docker)")
     group.add_argument(
         "--image",
         default=docker_plan.IMAGE,
         type=options.parsed(docker_plan.image),
         help=f"default: {docker_plan.IMAGE}",
     )
-    group.add_argument("--awsvpc", action="store_true", help="docker: for tasks with network interfaces of their own")
+    group.add_argument("--awsvpc", action="store_true", help="docker: for tasks that have their own network interfaces")
     group.add_argument(
-        "--no-host-rules", action="store_true", help="docker: leave out sysctl and iptables, and task roles with them"
+        "--no-host-rules",
+        action="store_true",
+        help="docker: do not change sysctl and iptables; then task roles do not work",
     )
-    group.add_argument("--abandon-tasks", action="store_true", help="stop an agent whose tasks the new one would lose")
-    group.add_argument("--rollback-on-timeout", action="store_true", help="go back if it has not registered in time")
+    group.add_argument(
+        "--abandon-tasks", action="store_true", help="stop an agent even if the new agent loses its tasks"
+    )
+    group.add_argument(
+        "--rollback-on-timeout", action="store_true", help="roll back if the agent has not registered in time"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Boot; raise an EcsauthError."""
+    if arguments.as_persisted:
+        arguments = persisted.resolved(arguments, add_arguments)
+    _refuse_incomplete(arguments)
     kept, gate = persist.environment(), launchers.missing_gate(arguments)
     if not arguments.dry_run:
         # Before anything can fail: if the boot fails, the machine must not start the agent by itself.
@@ -98,13 +152,29 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with progress.waiting("looking at this machine"):
             report, change = _booted(boot, arguments, kept)
-    except DeniedError as fault:
-        if fault.is_unexplained:
+    except EcsauthError as fault:
+        if isinstance(fault, DeniedError) and fault.is_unexplained:
             # `doctor` probes more than a boot does, though S3 may hide the cause from it, too.
-            fault.hints = (*fault.hints, CommandHint("look closer", "ecsauth", "doctor", S3URI))
+            fault.hints = (*fault.hints, CommandHint("find the cause", "ecsauth", "doctor", S3URI))
+        fault.hints = hints.all_completed(fault.hints, hints.known(arguments))
+        instance_report.after(arguments, boot.steps, fault.exit_code, "failed")
         raise
-    _show(report, arguments, persist.beside(change, gate))
+    boot_output.show(report, arguments, persist.beside(change, gate))
+    instance_report.after(arguments, boot.steps, report.exit_code, report.outcome.value)
     return report.exit_code
+
+
+def _refuse_incomplete(arguments: argparse.Namespace) -> None:
+    lacks = [name for name, value in (("S3URI", arguments.uri), ("--kms-key", arguments.kms_key)) if not value]
+    if lacks:
+        raise UsageError(
+            f"the following arguments are required: {', '.join(lacks)}", CommandHint("see", "ecsauth", "help", "boot")
+        )
+    if arguments.uri.version_id is not None and (arguments.candidate or arguments.withdraw):
+        raise UsageError(
+            "the S3URI names one version: an instance that is pinned to it takes no candidate",
+            "leave out ?versionId=, so that the S3URI names the released object",
+        )
 
 
 def _booted(
@@ -132,7 +202,7 @@ def _persisting(
             persist.start(change.wanted.again if isinstance(fault, UnreachableError) else change.wanted.start)
         except LaunchError as trouble:
             # The fault of the boot is more important.
-            _warn(f"the units do not start: {trouble.message}")
+            _warn(f"cannot start the units: {trouble.message}")
         raise
     persist.start(change.wanted.again if report.outcome is BootOutcome.QUEUED else change.wanted.start)
     return report, change
@@ -149,6 +219,9 @@ def _request(arguments: argparse.Namespace) -> Request:
         allow_older=arguments.allow_older,
         force=arguments.force,
         max_stale=arguments.max_stale,
+        candidate=arguments.candidate,
+        candidate_for=arguments.candidate_for,
+        withdraw=arguments.withdraw,
     )
     return Request(
         demand=demand,
@@ -157,6 +230,7 @@ def _request(arguments: argparse.Namespace) -> Request:
         abandon_tasks=arguments.abandon_tasks,
         rollback_on_timeout=arguments.rollback_on_timeout,
         undisturbed=process.undisturbed,
+        forget_previous=arguments.forget_previous,
         tell=progress.tell,
     )
 
@@ -183,75 +257,3 @@ def _logins(arguments: argparse.Namespace) -> Optional[Gate]:
 
 def _warn(text: str) -> None:
     console.warn(text)
-
-
-def _show(report: BootReport, arguments: argparse.Namespace, beside: Beside) -> None:
-    """Report the result: as JSON for programs, in one line for people; in a rehearsal also the plan."""
-    if arguments.format == "json":
-        console.show(_document(report, beside, dry_run=arguments.dry_run))
-        return
-    # `push` has shown the notes already. If every boot of a fleet repeated them, they would hide the warnings.
-    findings.tell(findings.of(report.accepted.findings, Severity.WARNING), str(arguments.uri))
-    facts = report.accepted.facts
-    steps = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in report.steps)
-    if arguments.dry_run:
-        for line in (*beside.before, *_plan_lines(report, arguments), *beside.after):
-            console.say(f"would {line}")
-    pending = "warning: " if report.reason else ""
-    console.say(f"{pending}{arguments.uri} version {facts.identity}: {_outcome(report, arguments)} ({steps})")
-    if report.reason:
-        look = CommandHint("the agent stays as it is; run the same command to look again, or", "ecsauth", "status")
-        console.say(f"hint: {hints.completed(look, hints.known(arguments))}")
-    if report.outcome is BootOutcome.QUEUED and arguments.persist:
-        console.say(f"hint: {units.VERIFY} then sees it register: journalctl -u {units.VERIFY}")
-    elif report.outcome is BootOutcome.QUEUED:
-        console.say("hint: run the same command after the start to see it register, or give --persist")
-
-
-def _outcome(report: BootReport, arguments: argparse.Namespace) -> str:
-    """Return the result as text."""
-    if arguments.dry_run:
-        return "nothing to do" if report.outcome is BootOutcome.UNCHANGED else "nothing was changed"
-    if report.outcome is BootOutcome.UNCHANGED:
-        return "nothing has changed" if report.accepted.stale_for is None else "it stays, as S3 could not be asked"
-    if report.outcome is BootOutcome.INSTALLED:
-        return f"installed as {arguments.file}"
-    if report.outcome is BootOutcome.QUEUED:
-        return f"installed as {arguments.file}; the service starts when cloud-init has ended"
-    if report.outcome is BootOutcome.PENDING:
-        return f"installed and started, but not registered within {arguments.wait:.0f} s: {report.reason}"
-    who = report.registration
-    if who is None:
-        return "agent started"
-    version = f", {who.agent_version}" if who.agent_version else ""
-    return f"agent registered in cluster {who.cluster} as {who.container_instance}{version}"
-
-
-def _plan_lines(report: BootReport, arguments: argparse.Namespace) -> list[str]:
-    lines = [f"install {arguments.file}, 0600"] if report.accepted.is_new else []
-    if report.plan is not None:
-        steps = (*report.plan.prepare, *report.plan.steps, *report.plan.finish)
-        lines += [f"{step.why}: {shlex.join(step.command)}" for step in steps]
-    return lines
-
-
-def _document(report: BootReport, beside: Beside, *, dry_run: bool) -> dict[str, Any]:
-    facts, who, plan = report.accepted.facts, report.registration, report.plan
-    steps = (*plan.prepare, *plan.steps, *plan.finish) if plan else ()
-    commands = [*beside.commands, *(step.command for step in steps)]
-    return {
-        "outcome": report.outcome.value,
-        "dry_run": dry_run,
-        "status": int(report.exit_code),
-        "uri": report.accepted.source.uri,
-        "env_file": report.accepted.source.env_file,
-        "object": facts._asdict(),
-        "installed": report.accepted.is_new,
-        "stale_for": report.accepted.stale_for,
-        "agent": who._asdict() if who else None,
-        "reason": report.reason or None,
-        "units": list(beside.units),
-        "commands": commands,
-        "steps": [{"name": name, "seconds": round(seconds, 3)} for name, seconds in report.steps],
-        "findings": findings.document(report.accepted.findings, report.accepted.source.uri)["findings"],
-    }

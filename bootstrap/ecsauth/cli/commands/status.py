@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Optional
 
-from ecsauth import aws_names
+from ecsauth import aws_names, timing
 from ecsauth.aws import credentials, metadata
 from ecsauth.aws.attempt import Operation, at
 from ecsauth.aws.s3_get import looked
 from ecsauth.aws.s3_request import SignedS3
 from ecsauth.boot.state import State
-from ecsauth.cli import console, hints, observe, options, progress, rows
+from ecsauth.cli import console, hints, instance_report, observe, options, progress, rows
 from ecsauth.cli.rows import Row
 from ecsauth.errors import DeniedError, EcsauthError, ExitCode, UnreachableError
 from ecsauth.host.clock import SystemClock
 from ecsauth.host.disk import LocalDisk
 from ecsauth.host.network import Introspection
-from ecsauth.status import report
+from ecsauth.status import alarm, report
+from ecsauth.status import instance_report as status_report
 from ecsauth.status.judgement import CheckOutcome
 from ecsauth.status.observed import S3, Observed, Remote, compared
 from ecsauth.timing import within
@@ -35,7 +36,20 @@ _SECONDS = 15.0
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("--remote", action="store_true", help="ask S3 too what it has now; no content is read")
+    parser.add_argument("--remote", action="store_true", help="compare with S3, too; the content is not read")
+    parser.add_argument(
+        "--alarm",
+        action="store_true",
+        help="exit with 3 only for what a person must look at: a rejected version, a stale or unchecked file, an agent "
+        "that has not registered",
+    )
+    parser.add_argument(
+        "--max-stale",
+        metavar="TIME",
+        type=options.parsed(timing.parse),
+        default=alarm.DEFAULT_MAX_STALE,
+        help="with --alarm: how long ago S3 may have confirmed the file (default: 24h)",
+    )
     options.add_places(parser)
     options.add_aws(parser)
     options.add_format(parser)
@@ -49,11 +63,19 @@ def run(arguments: argparse.Namespace) -> int:
     topics = [one._replace(fix=hints.completed(one.fix, known)) for one in report.topics(seen)]
     odd = [topic for topic in topics if not topic.agrees]
     found = [_row(topic) for topic in topics]
+    alarms = alarm.alarms(seen, arguments.max_stale)
     if arguments.format == "json":
-        console.show({**_document(seen, odd), "checks": [rows.document(row) for row in found]})
+        checks = [rows.document(row) for row in found]
+        console.show({**_document(seen, odd), "alarms": alarms, "checks": checks, "report": _report(seen, arguments)})
     else:
         rows.show(found)
-    return ExitCode.INVALID if odd else ExitCode.OK
+    return ExitCode.INVALID if (alarms if arguments.alarm else odd) else ExitCode.OK
+
+
+def _report(seen: Observed, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of the report that `boot` writes, as they are now."""
+    run = instance_report.read(arguments.state_dir)
+    return status_report.document(seen.state or State(), seen.on_disk, run)
 
 
 def _row(topic: Topic) -> Row:
@@ -77,13 +99,14 @@ def _observed(arguments: argparse.Namespace) -> Observed:
         tasks=agent.running_tasks() if answer is not None else None,
         s3=_s3(state, arguments) if arguments.remote else None,
         state_unreadable=why,
+        on_disk=observe.on_disk(LocalDisk(file, arguments.state_dir)),
     )
 
 
 def _s3(state: Any, arguments: argparse.Namespace) -> S3:
     """Request the recorded object from S3 as `boot` does, but only its head."""
     if state is None or state.installed is None:
-        return S3(Remote.UNKNOWN, reason="" if state is None else "S3 was not asked: nothing is installed")
+        return S3(Remote.UNKNOWN, reason="" if state is None else "S3 was not queried: no env-file is installed")
     source = state.installed.source
     progress.tell(f"asking S3 about {source.uri}")
     try:
@@ -95,7 +118,8 @@ def _s3(state: Any, arguments: argparse.Namespace) -> S3:
         return S3(Remote.UNREACHABLE, reason=fault.message)
     except EcsauthError as fault:
         return S3(Remote.UNKNOWN, reason=fault.message)
-    return compared(held, state.installed.facts)
+    ahead = state.installed.ahead
+    return compared(held, state.installed.facts if ahead is None else ahead.released)
 
 
 def _silence() -> UnreachableError:

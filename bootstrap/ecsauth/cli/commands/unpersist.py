@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ecsauth.boot import units
 from ecsauth.boot.service import UNIT
-from ecsauth.cli import console, options
+from ecsauth.cli import console, options, persisted
 from ecsauth.errors import ExitCode, LaunchError
 from ecsauth.host import programs
 from ecsauth.host.units import UnitFiles
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
+    options.add_state_directory(parser)
     options.add_format(parser)
 
 
@@ -33,16 +34,20 @@ def run(arguments: argparse.Namespace) -> int:
         programs.run(units.forgetting())
     if upstart.is_written_by_ecsauth(units.UPSTART_GATE) and upstart.remove(units.UPSTART_GATE):
         names = (*names, units.UPSTART_GATE)
+    if persisted.remove(arguments.state_dir):
+        names = (*names, persisted.path(arguments.state_dir))
     if arguments.format == "json":
         console.show({"removed": names})
         return ExitCode.OK
     for name in names:
         console.say(f"removed {name}")
     console.say(
-        "the env-file, the record and the agent stay" if names else "nothing to do, there is no unit of ecsauth"
+        "the env-file, the record and the agent are unchanged"
+        if names
+        else "nothing to do: there is no unit of ecsauth"
     )
     if units.GATE in names or units.UPSTART_GATE in names:
-        console.warn("the service starts at the next boot whether a checked file is there or not")
+        console.warn("the service starts at the next boot even without a validated env-file")
     return ExitCode.OK
 
 

@@ -1,0 +1,220 @@
+"""Killed at any of its changes, a run that takes, keeps or leaves a candidate is ended by the next run.
+
+The disk is the real one, docker and S3 are models. Version 1 is released; version 2 is a candidate.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+import tales
+from boot_model import Offer, World, body, facts
+from docker_starts import booted, nothing
+from ecsauth.boot.candidate import DEFAULT_SECONDS
+from ecsauth.boot.docker_plan import NAME
+from ecsauth.errors import EcsauthError, LaunchError, UnreachableError
+from tales import Told, distinct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TAKE = Offer(1, candidate=2, take=True)
+TIMER = Offer(1, candidate=2)
+# The candidate's bytes under a new version of the released object.
+PROMOTED = Offer(3, like=2, candidate=2)
+ANOTHER = Offer(3, candidate=2)
+WITHDRAWN = Offer(1, candidate=2, withdraw=True)
+_EXPIRED = int(DEFAULT_SECONDS) + 1
+
+
+@pytest.fixture
+def world(quick_place: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Give an instance that has booted with the released version."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    found = World(quick_place)
+    booted(found)
+    return found
+
+
+@pytest.fixture
+def ahead(world: World) -> World:
+    """Give an instance that is ahead."""
+    world.boot(TAKE)
+    assert_has(world, 2, label=2, ahead=True)
+    return world
+
+
+def assert_has(world: World, number: int, *, label: int, ahead: bool, like: int | None = None) -> None:
+    """Assert that file, record and agent are of one version, and whether that is a candidate."""
+    state, agent = world.disk.state(), world.docker.containers[NAME]
+    data = body(like or number)
+    assert world.disk.env_file() == world.disk.verified_copy() == agent.given == data
+    assert state.installed is not None
+    assert (state.installed.facts, state.applied, state.verified) == (facts(number),) * 3
+    assert (state.installed.ahead is not None) is ahead
+    assert (state.in_progress, state.previous, list(world.docker.containers)) == (None, None, [NAME])
+    assert (agent.version, agent.running) == (f"v{label}", True)
+
+
+def killed(world: World, offer: Offer) -> Iterator[Told]:
+    """Yield all that may stand after the run, killed at each of its changes or not."""
+    before = Told(world.standing(), (), 1)
+    yield from distinct(tales.runs(world, before, offer, lambda: _assert_whole(world)))
+
+
+def _assert_whole(world: World) -> None:
+    assert world.disk.env_file() in {body(1), body(2), body(3)}
+
+
+def test_a_timer_keeps_it(ahead: World) -> None:
+    """A run that finds the released version unchanged keeps the candidate and changes nothing."""
+    before = ahead.standing()
+    assert ahead.boot(TIMER).outcome.value == "unchanged"
+    assert ahead.standing() == before
+
+
+def test_promotion_restarts_no_agent(ahead: World) -> None:
+    """The released object gets the candidate's bytes: that is recorded, and the agent runs on."""
+    before = ahead.docker.containers[NAME]
+    assert ahead.boot(PROMOTED).outcome.value == "promoted"
+    assert ahead.docker.containers[NAME] == before
+    assert_has(ahead, 3, label=2, ahead=False, like=2)
+    assert ahead.boot(PROMOTED).outcome.value == "unchanged"
+
+
+def test_after_promotion_the_next_version_goes_on_as_ever(ahead: World) -> None:
+    """A version after the promotion replaces the agent, and one that fails brings the promoted one back."""
+    ahead.boot(PROMOTED)
+    with pytest.raises(LaunchError):
+        ahead.boot(Offer(4, "broken"))
+    assert_has(ahead, 3, label=2, ahead=False, like=2)
+    ahead.boot(Offer(5))
+    assert_has(ahead, 5, label=5, ahead=False)
+
+
+def test_another_version_ends_it(ahead: World) -> None:
+    """The released object gets other bytes: they are installed."""
+    assert ahead.boot(ANOTHER).outcome.value == "started"
+    assert_has(ahead, 3, label=3, ahead=False)
+
+
+def test_withdrawn(ahead: World) -> None:
+    """A candidate that is withdrawn gives way to the released version, though that is older."""
+    assert ahead.boot(WITHDRAWN).outcome.value == "started"
+    assert_has(ahead, 1, label=1, ahead=False)
+    assert ahead.boot(WITHDRAWN).outcome.value == "unchanged"
+
+
+def test_expired(ahead: World) -> None:
+    """A candidate that everybody has forgotten gives way by itself, with a warning."""
+    ahead.rest(_EXPIRED)
+    assert ahead.boot(TIMER).outcome.value == "started"
+    assert_has(ahead, 1, label=1, ahead=False)
+    assert "candidate v2 has expired" in ahead.warnings[0]
+
+
+def test_taken_again(ahead: World) -> None:
+    """Taking the same candidate again restarts nothing and begins its time anew."""
+    ahead.rest(_EXPIRED // 2)
+    assert ahead.boot(TAKE).outcome.value == "unchanged"
+    ahead.rest(_EXPIRED // 2 + 3600)
+    assert ahead.boot(TIMER).outcome.value == "unchanged"
+    assert_has(ahead, 2, label=2, ahead=True)
+
+
+def test_s3_unreachable(ahead: World) -> None:
+    """While S3 does not answer, the candidate is the last verified file, also after its time."""
+    ahead.rest(_EXPIRED)
+    assert ahead.boot(Offer(None)).exit_code == 8
+    assert_has(ahead, 2, label=2, ahead=True)
+    ahead.boot(TIMER)
+    assert_has(ahead, 1, label=1, ahead=False)
+
+
+@pytest.mark.parametrize("offer", [Offer(None, candidate=2, take=True), Offer(None, withdraw=True)])
+def test_a_request_needs_s3(world: World, offer: Offer) -> None:
+    """A candidate that cannot be fetched, and a return that cannot be made, are failures: the instance stays."""
+    before = world.standing().containers
+    with pytest.raises(UnreachableError):
+        world.boot(offer)
+    assert_has(world, 1, label=1, ahead=False)
+    assert world.standing().containers == before
+
+
+@pytest.mark.parametrize("agent", ["broken", "terminal"])
+def test_a_candidate_that_fails(world: World, agent: str) -> None:
+    """An agent that does not come up leaves the instance on what it had; a timer does not try the candidate."""
+    with pytest.raises(LaunchError):
+        world.boot(TAKE._replace(agent=agent))
+    assert_has(world, 1, label=1, ahead=False)
+    assert world.boot(TIMER).outcome.value == "unchanged"
+    rejected = world.disk.state().rejected
+    assert rejected is not None
+    assert rejected.facts == facts(2)
+
+
+def test_on_an_empty_instance(quick_place: Path) -> None:
+    """An instance that was launched during a rollout may take a candidate as its first version."""
+    world = World(quick_place)
+    nothing(world)
+    world.boot(TAKE)
+    assert_has(world, 2, label=2, ahead=True)
+
+
+def test_taking_killed_anywhere(world: World) -> None:
+    """Killed anywhere, the same request takes the candidate, and a timer gets to a state that is one of the two."""
+    for told in killed(world, TAKE):
+        world.stand(told.standing)
+        world.boot(TAKE)
+        assert_has(world, 2, label=2, ahead=True)
+        world.stand(told.standing)
+        world.boot(TIMER)
+        state = world.disk.state()
+        assert state.installed is not None
+        number = int(state.installed.facts.etag.strip('"e'))
+        assert_has(world, number, label=number, ahead=number == 2)
+
+
+def test_a_failing_candidate_killed_anywhere(world: World) -> None:
+    """Killed anywhere while its agent fails, a timer leaves the instance with an agent of one version or the other."""
+    offer = TAKE._replace(agent="broken")
+    for told in killed(world, offer):
+        world.stand(told.standing)
+        for _ in range(2):
+            try:
+                world.boot(TIMER._replace(candidate=2, agent="healthy"))
+            except EcsauthError:
+                continue
+        state = world.disk.state()
+        assert state.installed is not None
+        assert state.in_progress is None
+        assert world.docker.containers[NAME].running
+
+
+@pytest.mark.parametrize(
+    ("offer", "number", "like"),
+    [(PROMOTED, 3, 2), (ANOTHER, 3, None), (WITHDRAWN, 1, None)],
+    ids=["promoted", "another version", "withdrawn"],
+)
+def test_leaving_killed_anywhere(ahead: World, offer: Offer, number: int, like: int | None) -> None:
+    """Killed anywhere, the same run again is on the released version; an agent of the same bytes was not replaced."""
+    agent = ahead.docker.containers[NAME]
+    for told in killed(ahead, offer):
+        ahead.stand(told.standing)
+        ahead.boot(offer)
+        assert_has(ahead, number, label=2 if like else number, ahead=False, like=like)
+        if like:
+            assert ahead.docker.containers[NAME] == agent
+
+
+def test_keeping_killed_anywhere(ahead: World) -> None:
+    """A timer's run that repairs an edited file is killed anywhere: the next one has the candidate again."""
+    ahead.disk.write_env_file(b"ECS_CLUSTER=edited\n")
+    before = Told(ahead.standing(), (), 1)
+    for told in distinct(tales.runs(ahead, before, TIMER)):
+        ahead.stand(told.standing)
+        ahead.boot(TIMER)
+        assert_has(ahead, 2, label=2, ahead=True)
