@@ -15,7 +15,7 @@ from ecsauth.host import origin
 
 _EPILOG = """\
 exit status: 0 ok, 2 usage, 3 invalid env-file, 4 denied or not verified, 5 unreachable (try again),
-6 local (disk, permission), 7 launch (the previous env-file is back), 8 on the last verified file, 9 conflict;
+6 local (disk, permission), 7 launch (the previous env-file is restored), 8 stale (last verified file), 9 conflict;
 128 + n for signal n
 """
 # The groups of the commands, in the order of the help.

@@ -239,7 +239,7 @@ set -eu
 """
 _HOLD = """\
 
-# No agent without a checked file.
+# No agent without a valid env-file.
 if ! {{ cd /etc/systemd/system && mkdir -p {folder} && cat >{gate.name} && systemctl daemon-reload; }} <<'END'
 {gate.text}END
 then
