@@ -22,7 +22,7 @@ exit status: 0 ok, 2 usage, 3 invalid env-file, 4 denied or not verified, 5 unre
 WRITE, S3, INSTANCE, PLATFORM, HELP = "write and check", "in S3", "on the instance", "platform", "help"
 GROUPS = (WRITE, S3, INSTANCE, PLATFORM, HELP)
 # The commands that a new user begins with: their examples stand before all groups.
-_FIRST = ("check", "push")
+_FIRST = ("check", "push", "init")
 _WIDTH = 80
 # name: (summary, example, group). The module with that name has `add_arguments` and `run`.
 COMMANDS = {
@@ -185,7 +185,7 @@ class _Program(Parser):
             lines.append(f"{group}:")
             lines += [_row(name, summary) for name, (summary, _, its) in COMMANDS.items() if its == group]
         version = next(action for action in self._actions if isinstance(action, _Version))
-        lines += [_row("--version", version.help or ""), "", *wrap(self.epilog or "", _WIDTH)]
+        lines += [_row("--version", version.help or ""), "", *wrap(self.epilog or "", _WIDTH, break_on_hyphens=False)]
         return "\n".join(lines) + "\n"
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
