@@ -22,7 +22,7 @@ exit status: 0 ok, 2 usage, 3 invalid env-file, 4 denied or not verified, 5 unre
 WRITE, S3, INSTANCE, PLATFORM, HELP = "write and check", "in S3", "on the instance", "platform", "help"
 GROUPS = (WRITE, S3, INSTANCE, PLATFORM, HELP)
 # The commands that a new user begins with: their examples stand before all groups.
-_FIRST = ("check", "push", "init")
+_FIRST = ("check", "push")
 _WIDTH = 80
 # name: (summary, example, group). The module with that name has `add_arguments` and `run`.
 COMMANDS = {
