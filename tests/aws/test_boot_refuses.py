@@ -236,7 +236,7 @@ def test_every_error_is_refused(giving: S3Proxy, tmp_path: Path, rule: rules.Rul
     done = run_here("boot", "s3://fleet/ecs.config", *places, *pins, env=env)
     assert done.status == 3
     assert f"[{rule.code}]" in done.err
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["lock", "state.json"]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["lock", "report.json", "state.json"]
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_refused_at_first_boot(instance: Instance, canary: Canary, bad: Bad) -> 
     assert done.status == bad.status
     assert trace(instance.env_file) == before
     assert [path.name for path in instance.place.iterdir()] == ["ecs.config"]
-    assert sorted(path.name for path in instance.state_place.iterdir()) == ["lock", "state.json"]
+    assert sorted(path.name for path in instance.state_place.iterdir()) == ["lock", "report.json", "state.json"]
 
 
 @pytest.mark.parametrize(
