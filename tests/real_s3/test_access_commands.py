@@ -247,7 +247,7 @@ def outcome(done: Ended) -> str:
         return "denied"
     # diff says so where there is a difference.
     assert done.status in (0, 3), done.err
-    unknown = {"not known who": "not known who", "not known: cannot get": "not known what"}
+    unknown = {"author unknown": "author unknown", "changes unknown: cannot get": "not known what"}
     return ", ".join(["done", *(words for said, words in unknown.items() if said in done.out)])
 
 
@@ -259,8 +259,8 @@ def test_auditor(fleet: Fleet) -> None:
     assert done.status == 0, done.err
     rows = [line for line in done.out.splitlines() if not line.startswith(" ")]
     assert [row.split()[0] for row in rows] == versions[::-1]
-    assert all("not known who" in row for row in rows)
-    assert done.out.count("not known: cannot get") == len(versions)
+    assert all("author unknown" in row for row in rows)
+    assert done.out.count("changes unknown: cannot get") == len(versions)
     assert fleet.run("auditor", "pull", fleet.uri).status == 4
     assert fleet.asked == []
 

@@ -92,7 +92,7 @@ class SignedS3:
             else:
                 break
         if behind is not None and answer.status < HTTPStatus.BAD_REQUEST:
-            self._warn(f"{clock(behind)}: S3 was asked by its own clock; start chronyd")
+            self._warn(f"{clock(behind)}: the request was signed with the time of S3; start chronyd")
         return answer
 
     def _other_region(self, request: S3Request, refusal: ServiceRefusal) -> Optional[str]:
