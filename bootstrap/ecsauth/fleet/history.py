@@ -174,7 +174,8 @@ def _by_commands(commands: Sequence[SentCommand]) -> tuple[RollState, str]:
     marked = [(one.mark, one) for one in commands if one.mark is not None]
     if not marked:
         return RollState.PREPARED, ""
-    mark, last = marked[-1]
+    # A look decides nothing: a halt may have come while a wave was looked at.
+    mark, last = next((each for each in reversed(marked) if each[0].purpose is not Purpose.LOOK), marked[-1])
     if mark.purpose is Purpose.BACK:
         return RollState.WITHDRAWN, ""
     if mark.purpose is Purpose.HALT:
