@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ecsauth.fleet.commands import BATCH, BOOT, RELEASED, WITHDRAW, CommandOrder
+from ecsauth.fleet.commands import BATCH, BOOT, WITHDRAW, CommandOrder
 from ecsauth.fleet.halt import cancel_open
 from ecsauth.fleet.history import Mark, Outcome, Purpose, roll_id
 from ecsauth.fleet.instances import ONLINE
@@ -34,10 +34,8 @@ class BackReport(NamedTuple):
     def __str__(self) -> str:
         if not (self.done or self.failed or self.not_reached):
             return "no instance had the candidate; it is withdrawn"
-        return (
-            f"back: {len(self.done)} instances done, {len(self.failed)} failed, {len(self.not_reached)} not reached "
-            "(they go back by themselves when the time of the candidate is over)"
-        )
+        missed = f", {len(self.not_reached)} not reached: they follow by their timers" if self.not_reached else ""
+        return f"back: {len(self.done)} instances done, {len(self.failed)} failed{missed}"
 
 
 class Withdrawal:
@@ -61,21 +59,24 @@ class Withdrawal:
         open_ones = [one.id for one in self._ledger.refresh() if one.is_open]
         waited(edges.run, edges.documents[BOOT].name, self._candidate.at - _SKEW, edges.clock, open_ones)
         self._ledger.refresh()
-        return self._send(WITHDRAW, [each for each in present if self._may_have(each)])
+        return self._send([each for each in present if self._may_have(each)])
 
     def follow_released(self) -> BackReport:
-        """Let all instances take the released version now, instead of at the next run of their timers."""
-        return self._send(RELEASED, self._edges.census.take(self._scope, with_reports=False))
+        """Let all instances take the released version now, instead of at the next run of their timers.
+
+        An instance that does not know yet that its candidate was promoted leaves it; any other one boots as usual.
+        """
+        return self._send(self._edges.census.take(self._scope, with_reports=False))
 
     def _may_have(self, instance: FleetInstance) -> bool:
         report = instance.report
         return instance.id in self._ledger.touched or (report is not None and report.ahead == self._candidate.version)
 
-    def _send(self, version: str, instances: Sequence[FleetInstance]) -> BackReport:
+    def _send(self, instances: Sequence[FleetInstance]) -> BackReport:
         edges = self._edges
         online = tuple(each.id for each in instances if each.ping == ONLINE)
         offline = {each.id for each in instances} - set(online)
-        template = CommandOrder(edges.documents[BOOT], str(self._mark), {"Version": version})
+        template = CommandOrder(edges.documents[BOOT], str(self._mark), {"Version": WITHDRAW})
         # An instance that fails must not keep the others from going back.
         order = WaveOrder(template, 1, 1, tolerated=len(online), concurrency=max(BATCH, len(online) // 10))
         run = WaveRun(edges.run, edges.census, edges.clock, edges.show, lambda _: None)
