@@ -135,7 +135,7 @@ class MemoryCommand:
 
     def listed(self) -> SentCommand:
         """Return the command as it is listed."""
-        ran = [one for one in self.results.values() if one.outcome is not Outcome.NOT_RUN]
+        ran = [one for one in self.results.values() if one.outcome not in (Outcome.NOT_RUN, Outcome.CANCELLED)]
         total = len(self.results) + len(self.left)
         return SentCommand(self.id, self.order.comment, self.status, self.at, total, len(ran), self.errors, self.alarms)
 
@@ -198,19 +198,19 @@ class MemoryFleet:
         """Run the command on the next instances: one first, then two, four, …"""
         for _ in range(min(command.ramp, command.order.concurrency, len(command.left))):
             if command.errors > command.order.max_errors:
-                self._end(command)
+                self._end(command, Outcome.NOT_RUN)
                 return
             each = command.left.pop(0)
             command.results[each] = self._ran(self.nodes[each], command.order)
         command.ramp *= 2
         if command.errors > command.order.max_errors:
-            self._end(command)
+            self._end(command, Outcome.NOT_RUN)
         if self.alarm_after is not None and len(command.results) >= self.alarm_after and command.order.alarm:
-            self._end(command)
+            self._end(command, Outcome.CANCELLED)
             command.cancelled, command.alarms = True, (command.order.alarm,)
 
-    def _end(self, command: MemoryCommand) -> None:
-        command.results.update({each: Invocation(each, Outcome.NOT_RUN) for each in command.left})
+    def _end(self, command: MemoryCommand, outcome: Outcome) -> None:
+        command.results.update({each: Invocation(each, outcome) for each in command.left})
         command.left.clear()
 
     def _ran(self, node: MemoryNode, order: CommandOrder) -> Invocation:
@@ -226,7 +226,7 @@ class MemoryFleet:
         """Cancel a command."""
         for one in self.commands:
             if one.id == command and one.left:
-                self._end(one)
+                self._end(one, Outcome.CANCELLED)
                 one.cancelled = True
 
     def promote(self, candidate: Candidate) -> Released:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ecsauth.fleet.ledger import Ledger
     from ecsauth.fleet.roll import FleetEdges
 
-_SKEW = 60
-
 
 class BackReport(NamedTuple):
     """The instances that went back, those that failed to, and those that were not reached."""
@@ -57,7 +55,7 @@ class Withdrawal:
         mark(edges, self._mark, [each.id for each in present if each.ping == ONLINE])
         # Where a command runs already it goes on, so that the instance has the candidate only after it.
         open_ones = [one.id for one in self._ledger.refresh() if one.is_open]
-        waited(edges.run, edges.documents[BOOT].name, self._candidate.at - _SKEW, edges.clock, open_ones)
+        waited(edges.run, edges.documents[BOOT].name, self._candidate.since, edges.clock, open_ones)
         self._ledger.refresh()
         return self._send([each for each in present if self._may_have(each)])
 
@@ -81,5 +79,5 @@ class Withdrawal:
         order = WaveOrder(template, 1, 1, tolerated=len(online), concurrency=max(BATCH, len(online) // 10))
         run = WaveRun(edges.run, edges.census, edges.clock, edges.show, lambda _: None)
         result = run.run(order, online)
-        missed = offline | set(result.ids(Outcome.UNREACHED)) | set(result.ids(Outcome.NOT_RUN))
+        missed = offline.union(*map(result.ids, (Outcome.UNREACHED, Outcome.NOT_RUN, Outcome.CANCELLED)))
         return BackReport(result.ids(Outcome.DONE), result.ids(Outcome.FAILED), tuple(sorted(missed)))

@@ -25,6 +25,8 @@ URI = S3URI("fleet", "prod/ecs.config")
 ID = roll_id(URI, "c1")
 CANDIDATE = Candidate("c1", 1000, "r1")
 RELEASED = Released("r1", 900)
+NOW = 2000
+DAY = 86_400
 
 
 def _sent(purpose: Purpose, status: str = "Success", number: int = 0, *, at: float = 0, alarm: str = "") -> SentCommand:
@@ -59,7 +61,7 @@ WAVE, HALT, BACK, LOOK = Purpose.WAVE, Purpose.HALT, Purpose.BACK, Purpose.LOOK
 )
 def test_state_by_commands(commands: list[SentCommand], state: RollState, wave: int) -> None:
     """The last commands say how a roll stands."""
-    found = derive(CANDIDATE, RELEASED, commands)
+    found = derive(CANDIDATE, RELEASED, commands, NOW)
     assert (found.state, found.wave, found.of) == (state, wave, 3 if wave else 0)
 
 
@@ -79,7 +81,13 @@ def test_state_by_commands(commands: list[SentCommand], state: RollState, wave: 
 )
 def test_state_by_objects(candidate: Optional[Candidate], released: Optional[Released], state: RollState) -> None:
     """A promotion, and a version that somebody else has released, show in S3."""
-    assert derive(candidate, released, [_sent(WAVE, "Success", 1)]).state is state
+    assert derive(candidate, released, [_sent(WAVE, "Success", 1)], NOW).state is state
+
+
+@pytest.mark.parametrize(("age", "state"), [(29 * DAY, RollState.PREPARED), (29 * DAY + 1, RollState.WITHDRAWN)])
+def test_a_candidate_outlives_its_history(age: int, state: RollState) -> None:
+    """Run Command forgets after 30 days; a candidate without a history does not keep others from rolling for ever."""
+    assert derive(CANDIDATE, RELEASED, [], CANDIDATE.at + age).state is state
 
 
 def test_marks_are_read_as_they_are_written() -> None:
@@ -129,7 +137,7 @@ def test_rolls_differ_by_object_and_version() -> None:
         ("TimedOut", "Delivery Timed Out", Outcome.UNREACHED),
         ("Failed", "Undeliverable", Outcome.UNREACHED),
         ("Failed", "Terminated", Outcome.NOT_RUN),
-        ("Cancelled", "Cancelled", Outcome.NOT_RUN),
+        ("Cancelled", "Cancelled", Outcome.CANCELLED),
         ("InProgress", "InProgress", Outcome.WAITING),
         ("Pending", "Pending", Outcome.WAITING),
         ("Failed", "", Outcome.FAILED),

@@ -39,7 +39,7 @@ def _order(world: MemoryFleet) -> tuple[str, ...]:
 
 def _state(world: MemoryFleet) -> RollState:
     commands = of_roll([one.listed() for one in world.commands], ID)
-    return derive(world.candidate, world.released, commands).state
+    return derive(world.candidate, world.released, commands, world.clock.wall()).state
 
 
 def test_a_roll_to_the_end() -> None:
