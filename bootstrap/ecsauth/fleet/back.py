@@ -46,10 +46,15 @@ class Withdrawal:
         self._scope = scope
         self._mark = Mark(roll_id(uri, candidate.version), Purpose.BACK)
 
+    def affected(self) -> tuple[str, ...]:
+        """Return the instances that may have the candidate, without changing anything."""
+        self._ledger.refresh()
+        return tuple(each.id for each in self._edges.census.take(self._scope) if self._may_have(each))
+
     def withdraw(self) -> BackReport:
         """Cancel the roll, and let each instance that may have the candidate return to the released version."""
         edges = self._edges
-        cancel_open(edges, self._ledger)
+        cancel_open(edges.run, self._ledger)
         # The mark comes first: nobody goes on with the roll meanwhile.
         present = edges.census.take(self._scope)
         mark(edges, self._mark, [each.id for each in present if each.ping == ONLINE])

@@ -44,6 +44,17 @@ def test_those_that_are_ahead_return() -> None:
     assert _state(world) is RollState.WITHDRAWN
 
 
+def test_a_dry_run_names_them() -> None:
+    """Who may have the candidate is known before anything is sent."""
+    world = MemoryFleet(20)
+    failing(world, sorted(world.nodes)[:5])
+    assert _roll(world) is RollOutcome.HALTED
+    sent = len(world.commands)
+    found = _withdrawal(world).affected()
+    assert (world.ahead() - set(found), len(world.commands)) == (set(), sent)
+    assert {each for each in found if not world.nodes[each].boots} == set()
+
+
 @pytest.mark.parametrize("calls", range(5, 40, 3))
 def test_back_after_a_client_has_died(calls: int) -> None:
     """Wherever the client that rolled has died, no instance keeps the candidate."""

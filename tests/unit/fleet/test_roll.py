@@ -8,7 +8,7 @@ import pytest
 from ecsauth.errors import ConflictError, DeniedError
 from ecsauth.fleet.census import Scope, Tag
 from ecsauth.fleet.commands import STATUS, CommandOrder
-from ecsauth.fleet.halt import halt
+from ecsauth.fleet.halt import cancel_open, mark_halt
 from ecsauth.fleet.history import Candidate, Mark, Purpose, Released, RollState, derive, of_roll, roll_id
 from ecsauth.fleet.ledger import Ledger
 from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms, find_unmanaged
@@ -287,7 +287,9 @@ def test_halt_stops_whoever_rolls(wait: int) -> None:
     def stop() -> None:
         edges = world.edges()
         names = [edges.documents[kind].name for kind in ("boot", "status")]
-        halt(edges, Ledger(edges.run, ID, names, 0), ID, world.scope)
+        ledger = Ledger(edges.run, ID, names, 0)
+        cancel_open(edges.run, ledger)
+        mark_halt(edges, ledger, ID, lambda: world.scope)
 
     world.meanwhile = {wait: stop}
     report = _roll(world)
