@@ -1,4 +1,4 @@
-"""The rows of docs/access.md that moto enforces: real requests by roles that have the policies of `iam/`.
+"""The rows of iam/access.md that moto enforces: real requests by roles that have the policies of `iam/`.
 
 moto goes by the actions and resources of a role's policies. It looks at no condition and at no bucket policy.
 """

@@ -84,13 +84,13 @@ def test_file(tmp_path: Path) -> None:
         (("key", "--bucket", "b-1"), "this policy needs --administrator and --region"),
         (("operator", *PLACE[:4], "--kms-key", "alias/x"), "--kms-key must be the full ARN of the key"),
         (("operator", *PLACE, "--region", "eu-west-1"), "cannot encrypt in eu-west-1"),
-        (("operator", *PLACE, "--region", "nowhere"), "this is no region of aws"),
-        (("operator", "--prefix", "prod/*"), "argument --prefix: takes a prefix"),
-        (("operator", "--bucket", "*"), "argument --bucket: takes the name of a bucket"),
-        (("bucket", *PLACE, "--operator", "*", *PEOPLE), "argument --operator: takes the ARN of one role or user"),
-        (("bucket", *PLACE, *PEOPLE, "--account", "444455556666"), "have to be of one account"),
-        (("stack", "--stack", "fleet"), "filled from options only"),
-        (("stack", "--kms-key", KEY), "the stack makes its own key"),
+        (("operator", *PLACE, "--region", "nowhere"), "this is not a region of aws"),
+        (("operator", "--prefix", "prod/*"), "argument --prefix: must be a prefix"),
+        (("operator", "--bucket", "*"), "argument --bucket: must be a bucket name"),
+        (("bucket", *PLACE, "--operator", "*", *PEOPLE), "argument --operator: must be the ARN of one role or user"),
+        (("bucket", *PLACE, *PEOPLE, "--account", "444455556666"), "must be in one account"),
+        (("stack", "--stack", "fleet"), "takes its values from options"),
+        (("stack", "--kms-key", KEY), "the stack creates its own key"),
         (("everything",), "invalid choice"),
     ],
 )
@@ -158,7 +158,7 @@ def test_help_says_what_each_needs() -> None:
         some, _, last = asked.replace(" and ", ", ").rpartition(", ")
         who = f"{', '.join(names[:-1])} and {names[-1]} need" if len(names) > 1 else f"{names[0]} needs"
         assert f"{who} {some} and {last}" in told
-    assert "instance-role-trust and stack need none" in told
+    assert "instance-role-trust and stack need no values" in told
     assert iam("stack").status == 0
 
 
@@ -225,7 +225,7 @@ def test_values_of_a_stack(engineer: Engineer, name: str) -> None:
     ("options", "hints"),
     [
         *(
-            ((name,), ["stack fleet has put it in force"])
+            ((name,), ["stack fleet has already applied this policy"])
             for name in ("instance-role", "instance-role-trust", "bucket", "key")
         ),
         (
@@ -270,16 +270,16 @@ def test_bucket_key(engineer: Engineer) -> None:
     done = engineer.iam("operator")
     assert done.status == 0
     assert "warning: stack fleet uses an S3 bucket key" in done.err
-    assert "in force" not in engineer.iam("instance-role").err
+    assert "has already applied" not in engineer.iam("instance-role").err
 
 
 @pytest.mark.parametrize(
     ("outputs", "said"),
     [
-        ({"Other": "x"}, "stack fleet says of no bucket that it has made one"),
-        ({**_OUTPUTS, "Prefix": "*"}, "Prefix of stack fleet is not what it should be"),
-        ({**_OUTPUTS, "KeyArn": "alias/x"}, "KeyArn of stack fleet is not what it should be"),
-        ({**_OUTPUTS, "BucketName": "${aws:username}"}, "BucketName of stack fleet is not what it should be"),
+        ({"Other": "x"}, "stack fleet has no output BucketName"),
+        ({**_OUTPUTS, "Prefix": "*"}, "Prefix of stack fleet is invalid"),
+        ({**_OUTPUTS, "KeyArn": "alias/x"}, "KeyArn of stack fleet is invalid"),
+        ({**_OUTPUTS, "BucketName": "${aws:username}"}, "BucketName of stack fleet is invalid"),
     ],
 )
 def test_another_stack(engineer: Engineer, outputs: dict[str, str], said: str) -> None:
@@ -294,7 +294,7 @@ def test_no_such_stack(engineer: Engineer) -> None:
     """A stack that is not there is status 4."""
     done = engineer.iam("operator", stack="other")
     assert done.status == 4
-    assert "error: cannot look at stack other: there is no such stack in this account and region" in done.err
+    assert "error: cannot describe stack other: the stack does not exist in this account and region" in done.err
 
 
 class Refusal(s3_faults.Fault):
@@ -317,14 +317,18 @@ _DENIED = "User: arn:aws:iam::123456789012:user/o is not authorized to perform: 
     ("fault", "status", "said"),
     [
         (Refusal("AccessDenied", _DENIED, 403), 4, f"CloudFormation denies access ({_DENIED})"),
-        (Refusal("AccessDenied", _DENIED, 403), 4, "hint: it takes cloudformation:DescribeStacks"),
-        (Refusal("Throttling", "Rate exceeded"), 5, "CloudFormation asks to come back later (Throttling)"),
-        (Refusal("InternalFailure", status=500), 5, "CloudFormation asks to come back later (InternalFailure)"),
+        (Refusal("AccessDenied", _DENIED, 403), 4, "hint: cloudformation:DescribeStacks on the stack is required"),
+        (Refusal("Throttling", "Rate exceeded"), 5, "CloudFormation is temporarily unavailable (Throttling)"),
+        (Refusal("InternalFailure", status=500), 5, "CloudFormation is temporarily unavailable (InternalFailure)"),
         (Refusal("ExpiredToken", status=403), 5, "the credentials have expired"),
-        (Refusal("InvalidClientTokenId", status=403), 4, "the access key is not known"),
-        (Refusal("SignatureDoesNotMatch", status=403), 4, "the secret access key does not fit the access key"),
-        (Refusal("SignatureDoesNotMatch", "Signature expired: 1 is now earlier than 2", 403), 4, "clock is wrong"),
-        (Refusal("Odd"), 4, "CloudFormation answers Odd"),
+        (Refusal("InvalidClientTokenId", status=403), 4, "the access key does not exist"),
+        (Refusal("SignatureDoesNotMatch", status=403), 4, "the secret access key does not match the access key"),
+        (
+            Refusal("SignatureDoesNotMatch", "Signature expired: 1 is now earlier than 2", 403),
+            4,
+            "the clock of this machine is",
+        ),
+        (Refusal("Odd"), 4, "CloudFormation returned Odd"),
     ],
 )
 def test_refusals(engineer: Engineer, fault: Refusal, status: int, said: str) -> None:
@@ -349,8 +353,8 @@ def test_something_else_answers(engineer: Engineer, page: s3_faults.Page) -> Non
     engineer.proxy.inject(page)
     done = engineer.iam("operator")
     assert (done.status, done.out) == (5, "")
-    assert "error: cannot look at stack fleet: what answers is not CloudFormation\n" in done.err
-    assert "hint: is there a proxy on the way?\n" in done.err
+    assert "error: cannot describe stack fleet: the answer is not from CloudFormation\n" in done.err
+    assert "hint: check for a proxy that answers in place of CloudFormation\n" in done.err
 
 
 def test_no_way_to_it(tmp_path: Path) -> None:
@@ -363,10 +367,10 @@ def test_no_way_to_it(tmp_path: Path) -> None:
 
 
 def test_no_region(engineer: Engineer) -> None:
-    """Where no region is known there is no address to ask."""
+    """Where the region is not set there is no address to ask."""
     done = iam("operator", "--stack", "fleet", env={**engineer.env, "AWS_REGION": ""})
     assert done.status == 2
-    assert "hint: give --region, the stack's region" in done.err
+    assert "hint: give the region of the stack: --region REGION" in done.err
 
 
 def test_whole_program(tmp_path: Path) -> None:

@@ -241,12 +241,12 @@ def _expire(bucket: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "status", "said"),
     [
-        (lambda made: made["Bucket"]["Properties"].pop("BucketEncryption"), 2, "a key has to be named"),
+        (lambda made: made["Bucket"]["Properties"].pop("BucketEncryption"), 2, "no default KMS key"),
         (lambda made: made["Bucket"]["Properties"].pop("VersioningConfiguration"), 0, "is not versioned"),
         (
             lambda made: made["Bucket"]["Properties"].pop("PublicAccessBlockConfiguration"),
             0,
-            "does not block public access itself",
+            "does not block all public access",
         ),
         (lambda made: made.pop("BucketPolicy"), 0, "does not deny requests without TLS"),
         (lambda made: _expire(made["Bucket"]["Properties"]), 0, "deletes old versions 30 days after"),

@@ -1,4 +1,4 @@
-"""The world of docs/access.md: who the names stand for, with which policies, in one partition; and what IAM answers."""
+"""The world of iam/access.md: who the names stand for, with which policies, in one partition; and what IAM answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every row of docs/access.md, evaluated in every partition; and no word of a policy that no row notices."""
+"""Every row of iam/access.md, evaluated in every partition; and no word of a policy that no row notices."""
 
 from __future__ import annotations
 
