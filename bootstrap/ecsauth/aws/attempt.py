@@ -34,6 +34,7 @@ EC2 = AwsService("EC2", _INTERFACE, "the subnets", "the answer is not from EC2",
 ECS = AwsService("ECS", _INTERFACE, "the cluster", "the answer is not from ECS", "ecs")
 IAM = AwsService("IAM", _INTERFACE, "the account", "the answer is not from IAM", "iam")
 SSM = AwsService("Systems Manager", _INTERFACE, "the AMI", "the answer is not from Systems Manager", "ssm")
+SYSTEMS_MANAGER = SSM._replace(region_of="the instances")
 
 
 class Operation(Enum):
@@ -70,9 +71,25 @@ class Operation(Enum):
     LOOK_AT_TYPE = "look at instance type"
     LOOK_AT_IMAGE = "look up the AMI in parameter"
     SIMULATE = "simulate the rights of"
+    DESCRIBE_INSTANCES = "describe the container instances of ECS cluster"
+    DESCRIBE_NODES = "ask Systems Manager about the instances"
+    READ_INVENTORY = "read the reports of the instances"
+    LOOK_AT_DOCUMENT = "look at document"
+    SEND_COMMAND = "send a command with document"
+    LIST_COMMANDS = "list the commands with document"
+    LIST_RESULTS = "list the results of command"
+    CANCEL_COMMAND = "cancel command"
 
 
 _SERVICES = {
+    Operation.DESCRIBE_INSTANCES: ECS,
+    Operation.DESCRIBE_NODES: SYSTEMS_MANAGER,
+    Operation.READ_INVENTORY: SYSTEMS_MANAGER,
+    Operation.LOOK_AT_DOCUMENT: SYSTEMS_MANAGER,
+    Operation.SEND_COMMAND: SYSTEMS_MANAGER,
+    Operation.LIST_COMMANDS: SYSTEMS_MANAGER,
+    Operation.LIST_RESULTS: SYSTEMS_MANAGER,
+    Operation.CANCEL_COMMAND: SYSTEMS_MANAGER,
     Operation.LOOK_AT_STACK: CLOUDFORMATION,
     Operation.LOOK_AT_SECRET: SECRETS_MANAGER,
     Operation.USE_SECRET: SECRETS_MANAGER,

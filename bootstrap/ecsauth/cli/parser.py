@@ -19,8 +19,8 @@ exit status: 0 ok, 2 usage, 3 invalid env-file, 4 denied or not verified, 5 unre
 128 + n for signal n
 """
 # The groups of the commands, in the order of the help.
-WRITE, S3, INSTANCE, PLATFORM, HELP = "write and check", "in S3", "on the instance", "platform", "help"
-GROUPS = (WRITE, S3, INSTANCE, PLATFORM, HELP)
+WRITE, S3, INSTANCE, FLEET, PLATFORM, HELP = "write and check", "in S3", "on the instance", "fleet", "platform", "help"
+GROUPS = (WRITE, S3, INSTANCE, FLEET, PLATFORM, HELP)
 # The commands that a new user begins with: their examples stand before all groups.
 _FIRST = ("check", "push")
 _WIDTH = 80
@@ -85,6 +85,11 @@ COMMANDS = {
         "list the environments of ecsauth.toml: names for S3 URIs",
         "ecsauth env",
         S3,
+    ),
+    "fleet": (
+        "see which instance runs which version; roll out in waves",
+        "ecsauth fleet status s3://bucket/prod/ecs.config",
+        FLEET,
     ),
     "init": (
         "set up an AWS account, from the stack to a running instance",

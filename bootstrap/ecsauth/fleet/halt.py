@@ -1,0 +1,29 @@
+"""Halt a roll: cancel its commands, and leave a mark that whoever carries it out sees before the next wave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable
+
+from ecsauth.fleet.history import Mark, Purpose
+from ecsauth.fleet.roll import mark
+
+if TYPE_CHECKING:
+    from ecsauth.fleet.census import Scope
+    from ecsauth.fleet.commands import RunCommand
+    from ecsauth.fleet.ledger import Ledger
+    from ecsauth.fleet.roll import FleetEdges
+
+
+def cancel_open(run: RunCommand, ledger: Ledger) -> int:
+    """Cancel the commands of the roll that have not ended, and return their number."""
+    open_ones = [one for one in ledger.refresh() if one.is_open]
+    for one in open_ones:
+        run.cancel(one.id)
+    return len(open_ones)
+
+
+def mark_halt(edges: FleetEdges, ledger: Ledger, roll: str, scope: Callable[[], Scope]) -> None:
+    """Leave the mark; raise an EcsauthError. `scope` is asked only if no instance has got a command yet."""
+    # To list all instances of a large fleet takes a minute.
+    instances = sorted(ledger.touched) or [each.id for each in edges.census.take(scope(), with_reports=False)]
+    mark(edges, Mark(roll, Purpose.HALT), instances)
