@@ -103,7 +103,7 @@ def test_no_image(booted: Machine) -> None:
         ("crashing", "exited"),
         ("exits-5", "exited"),
         ("crashing-late", "exited 3 times"),
-        ("other-cluster", "in cluster somebody-elses, not in demo"),
+        ("other-cluster", "in cluster somebody-elses, but the env-file has demo"),
     ],
 )
 def test_agent_that_does_not_come_up(booted: Machine, variant: str, reason: str) -> None:

@@ -20,7 +20,7 @@ THIRD = auth_file("third-password")
 
 @pytest.mark.parametrize("name", list(OUTAGES))
 def test_goes_on(booted: Machine, name: str) -> None:
-    """With the agent running on the last good file nothing is done; it is said why, and how old the file is."""
+    """With the agent running on the last verified file nothing is done; it is said why, and how old the file is."""
     outage, reason, patience = OUTAGES[name]
     grow_old(booted, 3 * HOUR)
     before, recorded = booted.standing(), booted.record()
@@ -28,7 +28,7 @@ def test_goes_on(booted: Machine, name: str) -> None:
     with outage(booted):
         done = booted.launch(*patience)
     assert done.status == STALE, done.err
-    (warning,) = (line for line in done.err.splitlines() if "last good" in line)
+    (warning,) = (line for line in done.err.splitlines() if "last verified" in line)
     assert warning.startswith("ecsauth: warning: ")
     assert reason in warning
     assert warning.endswith(": boot uses the last verified file, which S3 confirmed 3 hours ago")
@@ -56,7 +56,7 @@ def test_confirmed_by_every_answer(booted: Machine) -> None:
 
 @pytest.mark.parametrize("what", [("stop", AGENT), ("rm", "--force", AGENT)], ids=["stopped", "removed"])
 def test_agent_is_started(booted: Machine, what: tuple[str, ...]) -> None:
-    """An agent that does not run is started from the last good file."""
+    """An agent that does not run is started from the last verified file."""
     booted.docker.call(*what)
     before = booted.standing()
     booted.put(SECOND)

@@ -30,7 +30,7 @@ def test_too_old(booted: Machine, agent: str) -> None:
     before, recorded = booted.standing(), booted.record()
     done = during_outage(booted, "--max-stale=2h")
     assert done.status == UNREACHABLE
-    assert "ecsauth: hint: the S3 confirmed the last verified file 1" in done.err
+    assert "ecsauth: hint: S3 confirmed the last verified file 1" in done.err
     assert "and --max-stale allows " in done.err
     assert booted.standing() == before
     assert booted.record() == recorded
@@ -43,7 +43,7 @@ TERMS = {
     "key": "a key that --kms-key does not name",
     "uri": "came from s3://fleet/prod/ecs.config",
     "version": "came from s3://fleet/prod/ecs.config",
-    "owner": "(--bucket-owner)",
+    "owner": "another account than --bucket-owner",
     "set": "another --file or --set",
 }
 

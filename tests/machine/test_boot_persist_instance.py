@@ -41,6 +41,7 @@ FLAGS = ("--deadline=6", "--wait=20")
 ENABLED = (units.FETCH, units.VERIFY, units.TIMER)
 UNITS = (*ENABLED, units.REFRESH)
 THIRD = auth_file("third-password")
+KEPT = "/var/lib/ecsauth/persisted.json"
 
 
 def persist(instance: Instance, *options: str) -> Ended:
@@ -125,7 +126,7 @@ def test_units_are_sound(persisted: Instance) -> None:
     done = persisted.run("systemd-analyze", "verify", "--man=no", *(f"{FOLDER}/{name}" for name in UNITS))
     assert (done.out, done.err) == ("", "")
     text = persisted.systemctl("cat", *UNITS, "ecs.service")
-    kept = (persisted.read("/var/lib/ecsauth/persisted.json") or b"").decode()
+    kept = (persisted.read(KEPT) or b"").decode()
     assert '"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9000"' in kept
     assert not [word for word in ("first-password", "NO_PROXY", "SECRET", "TOKEN") if word in text + kept]
 
@@ -175,8 +176,10 @@ def test_other_flags(persisted: Instance) -> None:
     assert persist(persisted).status == OK
     assert unit_files(persisted) == again
     assert persist(persisted, "--max-stale=7d").status == OK
-    shown = {name: persisted.show(name, "ExecStart") for name in (units.FETCH, units.VERIFY, units.REFRESH)}
-    assert all("--max-stale 604800s" in line for line in shown.values())
+    assert b'"--max-stale",\n  "604800s"' in (persisted.read(KEPT) or b"")
+    assert unit_files(persisted) == again
+    assert persist(persisted, "--deadline=7").status == OK
+    assert unit_files(persisted) != again
     assert_in_force(persisted)
     assert persist(persisted, "--launch=none").status == OK
     assert persisted.systemctl("list-unit-files", units.VERIFY, "--no-legend", check=False) == ""
@@ -204,7 +207,8 @@ def test_dry_run(persisted: Instance) -> None:
     persisted.run("ecsauth", "unpersist")
     done = persist(persisted, "--dry-run")
     assert done.status == OK
-    wanted = [f"{FOLDER}/{name}" for name in (units.GATE, units.FETCH, units.VERIFY, units.REFRESH, units.TIMER)]
+    written = (units.FETCH, units.VERIFY, units.REFRESH, units.TIMER)
+    wanted = [f"{FOLDER}/{units.GATE}", KEPT, *(f"{FOLDER}/{name}" for name in written)]
     assert all(f"ecsauth: would write {path}" in done.err for path in wanted), done.err
     assert f"would start the units at each boot: systemctl enable --quiet {' '.join(ENABLED)}" in done.err
     assert f"would start the units: systemctl --no-block start {units.TIMER}" in done.err
@@ -233,10 +237,11 @@ def test_killed_while_it_begins(persisted: Instance, verb: str) -> None:
 
 def test_killed_while_it_changes(persisted: Instance) -> None:
     """Killed with other units written, enabled from before and not read, the next run has systemd read them."""
-    kill_at(persisted, "daemon-reload", persisted.command("--persist", *FLAGS, "--max-stale=7d"))
+    before = persisted.show(units.REFRESH, "TimeoutStartUSec")
+    kill_at(persisted, "daemon-reload", persisted.command("--persist", *FLAGS, "--deadline=9"))
     assert persisted.show(units.TIMER, "ActiveState") == "active"
-    assert persist(persisted, "--max-stale=7d").status == OK
-    assert "--max-stale" in persisted.show(units.REFRESH, "ExecStart")
+    assert persist(persisted, "--deadline=9").status == OK
+    assert persisted.show(units.REFRESH, "TimeoutStartUSec") != before
     assert_in_force(persisted)
 
 
