@@ -129,4 +129,10 @@ def test_every_statement_about_s3_is_changed() -> None:
         "operator VersionsAreTheWayBack",
         "auditor HistoryListsTheVersionsNotWhatTheyHold",
         "auditor SeeHowTheBucketIsKept",
+        "fleet-roll ReadTheReleasedVersionAndTheCandidate",
+        "fleet-roll PutACandidateOnly",
+        "fleet-roll ARollIsFoundByItsVersion",
+        "fleet-promote ReadTheReleasedVersionAndTheCandidate",
+        "fleet-promote PutTheReleasedVersionOnly",
+        "fleet-promote ARollIsFoundByItsVersion",
     }

@@ -24,7 +24,11 @@ ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT}:role/Administrator"
 OPERATORS = (f"arn:aws:iam::{ACCOUNT}:role/Operator", f"arn:aws:iam::{ACCOUNT}:user/jane")
 PLACE = ("--bucket", "example-config", "--prefix", "prod", "--kms-key", KEY)
 PEOPLE = ("--administrator", ADMINISTRATOR)
-POLICIES = ("instance-role", "instance-role-trust", "operator", "auditor", "bucket", "key")
+POLICIES = (
+    *("instance-role", "instance-role-trust", "operator", "auditor", "bucket", "key"),
+    *("fleet-roll", "fleet-promote", "fleet-read", "fleet-instance"),
+)
+DOCUMENTS = ("boot", "status", "doctor")
 
 
 def iam(*options: str, env: Optional[dict[str, str]] = None) -> Ended:
@@ -86,6 +90,13 @@ def test_file(tmp_path: Path) -> None:
         (("operator", *PLACE, "--region", "eu-west-1"), "cannot encrypt in eu-west-1"),
         (("operator", *PLACE, "--region", "nowhere"), "this is not a region of aws"),
         (("operator", "--prefix", "prod/*"), "argument --prefix: must be a prefix"),
+        (
+            ("fleet-roll", "--documents", "*"),
+            "argument --documents: must be what the names of the documents begin with",
+        ),
+        (("fleet-read",), "this policy needs --account and --region"),
+        (("stack", "--documents", "mine"), "names its documents after itself"),
+        (("ssm-boot", "--stack", "fleet"), "a stack with Fleet has created its documents"),
         (("operator", "--bucket", "*"), "argument --bucket: must be a bucket name"),
         (("bucket", *PLACE, "--operator", "*", *PEOPLE), "argument --operator: must be the ARN of one role or user"),
         (("bucket", *PLACE, *PEOPLE, "--account", "444455556666"), "must be in one account"),
@@ -110,6 +121,24 @@ def test_failure_as_json(name: str, said: str) -> None:
     done = iam(name, "--format", "json")
     assert (done.status, done.document["outcome"]) == (2, "failed")
     assert done.document["error"].startswith(said)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_document(name: str, tmp_path: Path) -> None:
+    """A document of Systems Manager is printed byte for byte, and the hint creates it under the name that is wanted."""
+    target = tmp_path / "document.yaml"
+    done = iam(f"ssm-{name}", "--documents", "mine", "--region", REGION, "-o", str(target))
+    assert done.status == 0, done.err
+    assert target.read_bytes() == (ROOT / "iam" / "ssm" / f"{name}.yaml").read_bytes()
+    create = f"aws ssm create-document --name mine-{name} --document-type Command --document-format YAML"
+    assert f"hint: then: {create} --content file://{target} --region {REGION}\n" in done.err
+
+
+def test_names_of_documents() -> None:
+    """The policies name the documents by the prefix that was given, or by the default."""
+    plain = iam("fleet-roll", *PLACE).out
+    assert plain.count(":document/ecsauth-") == 3
+    assert iam("fleet-roll", *PLACE, "--documents", "mine").out == plain.replace("/ecsauth-", "/mine-")
 
 
 def test_stack_template() -> None:
@@ -164,7 +193,8 @@ def test_help_says_what_each_needs() -> None:
 
 # A stack as that of iam/stack.yaml says of itself.
 def _template(**outputs: str) -> str:
-    parameters = {name: {"Type": "String", "Default": ""} for name in ("AdministratorArn", "OperatorArn", "BucketKey")}
+    names = ("AdministratorArn", "OperatorArn", "BucketKey", "Fleet", "FleetRollArn", "FleetPromoteArn")
+    parameters = {name: {"Type": "String", "Default": ""} for name in names}
     return json.dumps(
         {
             "Parameters": parameters,
@@ -217,7 +247,8 @@ def test_values_of_a_stack(engineer: Engineer, name: str) -> None:
     engineer.deploy(_OUTPUTS, AdministratorArn=ADMINISTRATOR, OperatorArn=OPERATORS[0])
     done = engineer.iam(name)
     assert done.status == 0, done.err
-    assert done.document == iam(name, *PLACE, *PEOPLE, "--operator", OPERATORS[0], "--region", REGION).document
+    options = (*PLACE, *PEOPLE, "--operator", OPERATORS[0], "--region", REGION, "--documents", "fleet")
+    assert done.document == iam(name, *options).document
     assert engineer.proxy.operations == ["DescribeStacks"]
 
 
@@ -249,6 +280,41 @@ def test_what_is_left_to_do_with_a_stack(engineer: Engineer, options: tuple[str,
     """Nothing where the stack's own is printed, but to attach it; another one goes to the stack's bucket and key."""
     engineer.deploy(_OUTPUTS, AdministratorArn=ADMINISTRATOR, OperatorArn=OPERATORS[0], BucketKey="off")
     assert engineer.iam(*options).err.splitlines() == [f"ecsauth: hint: {hint}" for hint in hints]
+
+
+_ROLLER, _PROMOTER = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("Roller", "Promoter"))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("fleet-roll", f"then: {_ATTACH} Roller --policy-arn FleetRollPolicyArn"),
+        ("fleet-promote", f"then: {_ATTACH} Operator --policy-arn FleetPromotePolicyArn"),
+        ("fleet-read", f"then: {_ATTACH} ROLE --policy-arn FleetReadPolicyArn"),
+        ("fleet-instance", "stack fleet has already applied this policy"),
+    ],
+)
+def test_what_is_left_to_do_with_a_fleet(engineer: Engineer, name: str, hint: str) -> None:
+    """The policies of the fleet go to its roles, or to the operator where it has none."""
+    people = {"AdministratorArn": ADMINISTRATOR, "OperatorArn": OPERATORS[0], "FleetRollArn": _ROLLER}
+    engineer.deploy(_OUTPUTS, Fleet="on", BucketKey="off", **people)
+    assert engineer.iam(name).err.splitlines() == [f"ecsauth: hint: {hint}"]
+
+
+@pytest.mark.parametrize("name", ["fleet-roll", "fleet-instance"])
+def test_stack_without_fleet(engineer: Engineer, name: str) -> None:
+    """A stack that has not switched the fleet on is named as what is missing."""
+    engineer.deploy(_OUTPUTS, AdministratorArn=ADMINISTRATOR, Fleet="off", BucketKey="off")
+    assert engineer.iam(name).err == "ecsauth: hint: stack fleet has no fleet yet: deploy it with Fleet=on\n"
+
+
+def test_bucket_of_a_fleet(engineer: Engineer) -> None:
+    """The bucket's policy names each role once that the stack knows."""
+    people = {"OperatorArn": OPERATORS[0], "FleetRollArn": _ROLLER, "FleetPromoteArn": OPERATORS[0]}
+    engineer.deploy(_OUTPUTS, AdministratorArn=ADMINISTRATOR, **people)
+    statements = {one["Sid"]: one for one in engineer.iam("bucket").document["Statement"]}
+    named = statements["OperatorsPut"]["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+    assert named == [OPERATORS[0], _ROLLER, ADMINISTRATOR]
 
 
 def test_stack_without_operator(engineer: Engineer) -> None:

@@ -34,6 +34,11 @@ NOT_REPLAYED = {
     r"packer (init|build) .*": "needs Packer and an account; other tests run the script in it",
     r"aws imagebuilder .*": "needs an account; other tests run the lines of the component",
     r"ecsauth init .*": "waits for an instance; other tests have a stand-in",
+    r"ecsauth fleet .*": "needs instances under Systems Manager; other tests have a stand-in",
+    r"(ecsauth iam stack -o stack.yaml|aws (cloudformation deploy|sns subscribe|ec2 create-tags) .*)": (
+        "needs an account; another test deploys the stack"
+    ),
+    r"aws (s3api delete-object|ssm create-activation) .*": "deletes for good, or needs Systems Manager",
     r"docker (logs|ps|inspect) .*": "needs the agent",
     r"docker (build|run) .*": "needs a base image; another test builds one and the image on it",
     r"systemctl .*|journalctl .*": "needs systemd",
@@ -98,9 +103,8 @@ def test_files_are_those_that_the_page_lists(desk: Desk) -> None:
         "find /etc/ecs /var/lib/ecsauth -type f -printf '%p 0%m\n' -o -name ecsauth -printf '%p/ 0%m\n'"
     )
     listed = [cells[:2] for cells in table("docs/boot.md", "## Files on the instance")]
-    # systemd reads the gate and the units; the tests of instances look at them. --persist writes its arguments beside the
-    # units, and cannot run at a desk, because the units would be those of this machine: tests/unit/cli/test_persisted.py
-    # compares the mode of that file.
+    # systemd reads the gate and the units; the tests of instances look at them. --persist writes its arguments beside
+    # its units, which would be those of this machine: tests/unit/cli/test_persisted.py compares the mode of that file.
     others = ("`/etc/systemd/", "`/var/lib/ecsauth/persisted.json`")
     own = [(path, mode) for path, mode in listed if not path.startswith(others)]
     assert sorted(found) == sorted(f"{path.strip('`')} {mode}" for path, mode in own)

@@ -1,4 +1,4 @@
-"""The table of iam/access.md, as cases: who asks for what, how, and whether it is to be carried out."""
+"""The tables of iam/access.md and iam/fleet-access.md, as cases: who asks for what, how, and what the answer is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _ROOT = Path(__file__).resolve().parents[2]
-PAGE = _ROOT / "iam" / "access.md"
+PAGE, FLEET_PAGE = _ROOT / "iam" / "access.md", _ROOT / "iam" / "fleet-access.md"
 _SECURITY = _ROOT / "docs" / "security.md"
 _HEADING = ["Who", "Does", "To", "How", "Answer", "Enforced by"]
 
@@ -32,8 +32,8 @@ class Case(NamedTuple):
         return self.to.rpartition(" ")[2] if "/" in self.to else ""
 
 
-def _cases() -> list[Case]:
-    lines = PAGE.read_text(encoding="utf-8").split("\n## Table\n")[1].strip().splitlines()
+def _cases(page: Path) -> list[Case]:
+    lines = page.read_text(encoding="utf-8").split("\n## Table\n")[1].strip().splitlines()
     heading, _, *rows = [_cells(line) for line in lines]
     assert heading == _HEADING
     return [case for row in rows for case in _of_row(row)]
@@ -67,6 +67,6 @@ def _commands() -> dict[str, dict[str, str]]:
     }
 
 
-CASES = _cases()
+CASES = [*_cases(PAGE), *_cases(FLEET_PAGE)]
 # What becomes of each command, by who runs it.
 COMMANDS = _commands()

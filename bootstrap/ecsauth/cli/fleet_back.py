@@ -78,7 +78,7 @@ def back(arguments: argparse.Namespace) -> int:
             result = withdrawal.withdraw()
     console.say(str(result))
     for each in result.failed[:MOST_NAMED]:
-        console.warn(f"{each} did not go back")
+        console.warn(f"{each} did not return")
     fleet_present.show(arguments, {"dry_run": False, "back": not result.failed, **result._asdict()})
     return ExitCode.LAUNCH if result.failed else ExitCode.OK
 

@@ -74,7 +74,7 @@ def resume(arguments: argparse.Namespace) -> int:
             return fleet_present.show(arguments, _nothing_done("promoted", present.released.version, candidate.version))
         if candidate is None or standing.state not in RESUMABLE:
             raise DeniedError(
-                f"there is no roll of {arguments.uri} to go on with: its state is {standing.state.value}",
+                f"there is no roll of {arguments.uri} to resume: its state is {standing.state.value}",
                 fleet_edges.command(arguments, "see", "status"),
             )
         if standing.of and standing.of != len(arguments.waves):
@@ -152,7 +152,7 @@ def _put(
         return None
     facts = report.published.version.facts
     if report.published.is_superseded or facts.version_id is None:
-        raise ConflictError(f"{uri} has another version already", "somebody has begun another roll")
+        raise ConflictError(f"{uri} has another version already", "another roll was started")
     console.say(f"candidate {facts.version_id} is in S3")
     return Candidate(facts.version_id, facts.last_modified, new.beside)
 

@@ -167,19 +167,17 @@ class Roll:
         if candidate is None or candidate.version != self._version:
             raise ConflictError(
                 f"{self._terms.uri} has another candidate now: {candidate.version if candidate else 'none'}",
-                CommandHint(
-                    "somebody has begun another roll; see", "ecsauth", "fleet", "status", self._terms.uri.object_uri
-                ),
+                CommandHint("another roll was started; see", "ecsauth", "fleet", "status", self._terms.uri.object_uri),
             )
         if is_superseded(candidate, released) and released.promoted_from != candidate.version:
             raise superseded(self._terms.uri, candidate, released)
         foreign = [one for one in self._ledger.refresh() if one.id not in self._own]
         purposes = [one.mark.purpose for one in foreign if one.mark is not None]
         if Purpose.HALT in purposes:
-            return "somebody has halted it"
+            return "it was halted by another command"
         if Purpose.BACK in purposes:
-            return "somebody has withdrawn the candidate"
-        return "somebody else goes on with it" if foreign else ""
+            return "the candidate was withdrawn by another command"
+        return "another command continues it" if foreign else ""
 
     def _wave(self, number: int) -> tuple[Optional[WaveResult], tuple[str, ...]]:
         """Carry out a wave. The result is None if all its instances have the candidate already."""

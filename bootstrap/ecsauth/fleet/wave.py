@@ -161,7 +161,7 @@ class WaveRun:
             self._found[one.instance] = one
         if command.is_cancelled and not self._halted:
             by_alarm = f"alarm {', '.join(command.alarms)} stopped it"
-            self._halted = by_alarm if command.alarms else "somebody has cancelled its command"
+            self._halted = by_alarm if command.alarms else "its command was cancelled"
             self._by_other = not command.alarms
 
     def _cancel(self, running: Sequence[SentCommand]) -> None:
