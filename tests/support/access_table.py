@@ -1,4 +1,4 @@
-"""The table of docs/access.md, as cases: who asks for what, how, and whether it is to be carried out."""
+"""The tables of docs/access.md and docs/fleet-access.md, as cases: who asks for what, how, and what the answer is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "access.md"
+_DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE, FLEET_PAGE = _DOCS / "access.md", _DOCS / "fleet-access.md"
 _HEADING = ["Who", "Does", "To", "How", "Answer", "Enforced by"]
 
 
@@ -30,8 +31,8 @@ class Case(NamedTuple):
         return self.to.rpartition(" ")[2] if "/" in self.to else ""
 
 
-def _cases() -> list[Case]:
-    lines = PAGE.read_text(encoding="utf-8").split("\n## Table\n")[1].strip().splitlines()
+def _cases(page: Path) -> list[Case]:
+    lines = page.read_text(encoding="utf-8").split("\n## Table\n")[1].strip().splitlines()
     heading, _, *rows = [_cells(line) for line in lines]
     assert heading == _HEADING
     return [case for row in rows for case in _of_row(row)]
@@ -65,6 +66,6 @@ def _commands() -> dict[str, dict[str, str]]:
     }
 
 
-CASES = _cases()
+CASES = [*_cases(PAGE), *_cases(FLEET_PAGE)]
 # What becomes of each command, by who runs it.
 COMMANDS = _commands()

@@ -1,4 +1,4 @@
-"""The world of docs/access.md: who the names stand for, with which policies, in one partition; and what IAM answers."""
+"""The world of access.md and fleet-access.md: who the names stand for, with which policies; and what IAM answers."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ _NOT_OF_THE_REQUEST = (
     "with every right besides",
     "with no right of its own",
 )
+# The policies of each name of the pages.
+_POLICIES_OF = {
+    "instance": ("instance-role",),
+    "operator": ("operator",),
+    "auditor": ("auditor",),
+    "roller": ("fleet-roll", "fleet-read"),
+    "promoter": ("fleet-promote", "fleet-read"),
+    "fleet auditor": ("auditor", "fleet-read"),
+    "fleet instance": ("instance-role", "fleet-instance"),
+}
 _SSE = "s3:x-amz-server-side-encryption"
 _SSE_KEY = f"{_SSE}-aws-kms-key-id"
 
@@ -75,7 +85,7 @@ class Place(NamedTuple):
         if who in ("EC2", "Lambda"):
             return f"{who.lower()}.{self.partition.suffix}"
         of = FOREIGN_ACCOUNT if who == "foreign" else self.account
-        name = "root" if who == "root user" else self.principal.format(who)
+        name = "root" if who == "root user" else self.principal.format(who.replace(" ", "-"))
         return f"arn:{self.partition.name}:iam::{of}:{name}"
 
     def policies(self) -> dict[str, Policy]:
@@ -87,7 +97,7 @@ class Place(NamedTuple):
             bucket=self.bucket,
             prefix=self.prefix,
             keys=(self.key_arn(),),
-            operators=(str(self.arn_of("operator")),),
+            operators=tuple(str(self.arn_of(who)) for who in ("operator", "roller", "promoter")),
             administrator=self.arn_of("administrator"),
         )
         return {name: fill((_FOLDER / policy.file).read_text("utf-8"), values) for name, policy in POLICIES.items()}
@@ -102,7 +112,27 @@ class Place(NamedTuple):
             return self.key_arn(other=case.to == "another key")
         if case.action == "sts:AssumeRole":
             return str(self.arn_of("instance"))
+        if not case.action.startswith("s3:"):
+            return self.fleet_arn(case.to)
         return self.object_arn(self.bucket_of(case), case.key)
+
+    def fleet_arn(self, to: str) -> str:
+        """Return the ARN of what fleet-access.md names; "*" for actions that IAM grants for no single resource."""
+        if to == "everything":
+            return "*"
+        kind, _, name = to.partition(" ")
+        service, path = {
+            "document": ("ssm", f"document/{name}"),
+            "instance": ("ec2", "instance/i-0123456789abcdef0"),
+            "host": ("ssm", "managed-instance/mi-0123456789abcdef0"),
+            "association": ("ssm", "association/01234567-89ab-cdef-0123-456789abcdef"),
+            "cluster": ("ecs", "cluster/demo"),
+            "container-instance": ("ecs", "container-instance/demo/0123456789abcdef0123456789abcdef"),
+            "parameter": ("ssm", f"parameter/{name}"),
+            "role": ("iam", f"role/aws-service-role/{name}"),
+        }[kind]
+        region = "" if service == "iam" else self.partition.region
+        return f"arn:{self.partition.name}:{service}:{region}:{self.account}:{path}"
 
     def object_arn(self, bucket: str, key: str = "") -> str:
         """Return the ARN of an object, or of a bucket."""
@@ -113,10 +143,10 @@ def identity_of(case: Case, policies: Mapping[str, Policy]) -> list[Policy]:
     """Return the policies that the one who asks has."""
     if case.who == "anybody" or "with no right of its own" in case.how:
         return []
-    own = {"instance": "instance-role", "operator": "operator", "auditor": "auditor"}.get(case.who)
-    if own is None:
+    if case.who not in _POLICIES_OF:
         return [EVERYTHING]
-    return [policies[own], *([EVERYTHING] if "with every right besides" in case.how else [])]
+    own = [policies[name] for name in _POLICIES_OF[case.who]]
+    return [*own, *([EVERYTHING] if "with every right besides" in case.how else [])]
 
 
 def is_allowed(case: Case, place: Place, policies: Mapping[str, Policy]) -> bool:
@@ -153,6 +183,8 @@ def _policy_of_resource(case: Case, place: Place, policies: Mapping[str, Policy]
     if case.action.startswith("kms:"):
         is_default = case.to == "another key" or "default key policy" in case.how
         return default_key_policy(place) if is_default else policies["key"]
+    if not case.action.startswith("s3:"):
+        return None
     return bucket_policy(case, place, policies)
 
 
@@ -222,6 +254,10 @@ def _add(how: str, context: dict[str, Value], place: Place) -> None:
         del context["s3:TlsVersion"]
     elif how.startswith("prefix "):
         context["s3:prefix"] = how[7:]
+    elif how.startswith("tag "):
+        context["ssm:resourceTag/ecsauth"] = how[4:]
+    elif how.startswith("for "):
+        context["iam:AWSServiceName"] = how[4:]
     elif how.startswith(("S3 ", "itself for ")):
         _add_kms(how, context, place)
     else:

@@ -18,7 +18,9 @@ def findings(text: str) -> set[str]:
 
 
 def _about(detail: Any) -> str:
-    return ", ".join(detail) if isinstance(detail, list) else str(detail)
+    if not isinstance(detail, list):
+        return str(detail)
+    return ", ".join(one if isinstance(one, str) else " needs ".join(one.values()) for one in detail)
 
 
 def actions_of(pattern: str) -> set[str]:

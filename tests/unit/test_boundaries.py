@@ -28,7 +28,7 @@ LAYERS = (
     ("boot",),
     ("pack",),
     ("status", "publish", "deploy"),
-    ("doctor",),
+    ("doctor", "fleet"),
     ("aws", "host"),
     ("cli",),
 )

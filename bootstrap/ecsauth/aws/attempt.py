@@ -25,6 +25,8 @@ _INTERFACE = "an interface endpoint"
 S3 = AwsService("S3", "a gateway endpoint", "the bucket", "what answers is not S3")
 CLOUDFORMATION = AwsService("CloudFormation", _INTERFACE, "the stack", "what answers is not CloudFormation")
 SECRETS_MANAGER = AwsService("Secrets Manager", _INTERFACE, "the secret", "what answers is not Secrets Manager")
+SYSTEMS_MANAGER = AwsService("Systems Manager", _INTERFACE, "the fleet", "what answers is not Systems Manager")
+ECS = AwsService("ECS", _INTERFACE, "the cluster", "what answers is not ECS")
 STS = AwsService("STS", _INTERFACE, "the bucket", "what answers is not STS")
 
 
@@ -50,9 +52,27 @@ class Operation(Enum):
     CREATE_SECRET = "create secret"  # noqa: S105 - as above
     UPDATE_SECRET = "update secret"  # noqa: S105 - as above
     ASK_CALLER = "find out whose the credentials are"
+    LIST_CLUSTER = "list the instances of cluster"
+    DESCRIBE_CLUSTER = "describe the instances of cluster"
+    DESCRIBE_NODES = "ask Systems Manager about the instances"
+    READ_INVENTORY = "read the reports of the instances"
+    LOOK_AT_DOCUMENT = "look at document"
+    SEND_COMMAND = "send a command with document"
+    LIST_COMMANDS = "list the commands with document"
+    LIST_RESULTS = "list the results of command"
+    CANCEL_COMMAND = "cancel command"
 
 
 _SERVICES = {
+    Operation.LIST_CLUSTER: ECS,
+    Operation.DESCRIBE_CLUSTER: ECS,
+    Operation.DESCRIBE_NODES: SYSTEMS_MANAGER,
+    Operation.READ_INVENTORY: SYSTEMS_MANAGER,
+    Operation.LOOK_AT_DOCUMENT: SYSTEMS_MANAGER,
+    Operation.SEND_COMMAND: SYSTEMS_MANAGER,
+    Operation.LIST_COMMANDS: SYSTEMS_MANAGER,
+    Operation.LIST_RESULTS: SYSTEMS_MANAGER,
+    Operation.CANCEL_COMMAND: SYSTEMS_MANAGER,
     Operation.LOOK_AT_STACK: CLOUDFORMATION,
     Operation.LOOK_AT_SECRET: SECRETS_MANAGER,
     Operation.USE_SECRET: SECRETS_MANAGER,

@@ -110,8 +110,8 @@ class S3VersionStore:
                     **self._owner,
                 )
             except ClientError as fault:
-                raise _refused_put(fault, uri, new) or fault from None
-        return _answered(answer, new)
+                raise refused_put(fault, uri, new) or fault from None
+        return answered(answer, new)
 
     def recent(self, uri: S3URI, count: int) -> Sequence[str]:
         """Return the IDs of at most `count` versions, newest first, without delete markers."""
@@ -139,7 +139,7 @@ class S3VersionStore:
         return merged(versions, deletions)[:count]
 
 
-def _refused_put(fault: ClientError, uri: S3URI, new: NewVersion) -> Optional[RefusedPutError]:
+def refused_put(fault: ClientError, uri: S3URI, new: NewVersion) -> Optional[RefusedPutError]:
     """Return the fault if S3 refused the condition of the put, None for all other answers."""
     response: Any = fault.response
     code = response["Error"].get("Code", "")
@@ -153,7 +153,7 @@ def _refused_put(fault: ClientError, uri: S3URI, new: NewVersion) -> Optional[Re
     return RefusedPutError(message, _LOOK_AGAIN, is_busy=code in _BUSY, is_repeated=is_repeated)
 
 
-def _answered(answer: Any, new: NewVersion) -> ObjectVersion:
+def answered(answer: Any, new: NewVersion) -> ObjectVersion:
     """Return the metadata in the answer to a put; its date is the time of the put."""
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:

@@ -30,6 +30,8 @@ _ASKING = {
     "sts": Operation.ASK_CALLER,
     "cloudformation": Operation.LOOK_AT_STACK,
     "secretsmanager": Operation.LOOK_AT_SECRET,
+    "ecs": Operation.LIST_CLUSTER,
+    "ssm": Operation.LIST_COMMANDS,
 }
 
 

@@ -19,8 +19,8 @@ exit status: 0 ok, 2 usage, 3 invalid env-file, 4 denied or not to be trusted, 5
 128 + n for signal n
 """
 # The groups of the commands, in the order of the help.
-WRITE, S3, INSTANCE, PLATFORM, HELP = "write and check", "in S3", "on the instance", "platform", "help"
-GROUPS = (WRITE, S3, INSTANCE, PLATFORM, HELP)
+WRITE, S3, INSTANCE, FLEET, PLATFORM, HELP = "write and check", "in S3", "on the instance", "fleet", "platform", "help"
+GROUPS = (WRITE, S3, INSTANCE, FLEET, PLATFORM, HELP)
 # The commands that a new user begins with: their examples stand before all groups.
 _FIRST = ("check", "push")
 _WIDTH = 80
@@ -80,6 +80,11 @@ COMMANDS = {
         "make what an older version holds the newest version",
         "ecsauth rollback s3://bucket/prod/ecs.config VERSION",
         S3,
+    ),
+    "fleet": (
+        "see which instance runs which version; roll out in waves",
+        "ecsauth fleet status s3://bucket/prod/ecs.config",
+        FLEET,
     ),
     "export": (
         "store a registry credential in AWS Secrets Manager",

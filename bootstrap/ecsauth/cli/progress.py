@@ -30,17 +30,21 @@ _COLUMNS = 80
 
 
 class _Text(NamedTuple):
-    """What is waited for, since when, and how much of how many is done; `of` is 0 if that is unknown."""
+    """What is waited for, since when, and how much of how many is done; `of` is 0 if that is unknown.
+
+    `more` changes without a new start of the time.
+    """
 
     what: str
     began: float
     number: int = 0
     of: int = 0
+    more: str = ""
 
     def shown(self, columns: int) -> bytes:
         """Return the line, cut so that the terminal does not wrap it: a second line could not be erased."""
         count = f", {self.number} of {self.of}" if self.of else ""
-        tail = f"{count} ({int(time.monotonic() - self.began)} s)"
+        tail = f"{count}{self.more} ({int(time.monotonic() - self.began)} s)"
         room = max(columns - 1 - len(_NAME) - len(tail), 0)
         # Letters of other scripts may be two columns wide, and control characters would move the cursor.
         what = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in self.what)
@@ -81,10 +85,10 @@ class _Line:
         with self.quiet():
             pass
 
-    def tell(self, what: str, number: int, of: int) -> None:
+    def tell(self, what: str, number: int, of: int, more: str) -> None:
         """Change the text. The seconds count from the last change of what is waited for."""
         began = self.text.began if what == self.text.what else time.monotonic()
-        self.text = _Text(what, began, number, of)
+        self.text = _Text(what, began, number, of, more)
 
     @contextlib.contextmanager
     def quiet(self) -> Iterator[None]:
@@ -185,10 +189,10 @@ class _Guarded:
 _lines: list[_Line] = []
 
 
-def tell(what: str, number: int = 0, of: int = 0) -> None:
+def tell(what: str, number: int = 0, of: int = 0, more: str = "") -> None:
     """Say what the command waits for now, a name and never a value, and how much of how many is done."""
     if _lines:
-        _lines[-1].tell(what, number, of)
+        _lines[-1].tell(what, number, of, more)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from ecsauth import aws_names
 from ecsauth.aws_names import DNS_SUFFIXES, REGION
 from ecsauth.boot import trust
+from ecsauth.deploy import ssm_documents
 from ecsauth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ OPTIONS = {
     "Region": "--region",
 }
 # An ARN that a document needs anyway contains these values, too.
-_SAID_BY = {"Account": "AdministratorArn", "Region": "KeyArn"}
+_SAID_BY = {"Account": ("AdministratorArn", "KeyArn"), "Region": ("KeyArn",)}
 _OF_THE_AGENT = "arn:${Partition}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
 _MANAGED = "arn:${Partition}:iam::${Account}:policy/ecsauth"
 
@@ -39,13 +40,24 @@ class Policy(NamedTuple):
     """One of the policies: its file, and the commands that apply it, in which FILE stands for the written file.
 
     `again` are the commands if the key exists already. `output` is the output of the stack with the ARN of a policy
-    that is attached to people.
+    that is attached to people, and `people` are the parameters that name them, the first that is set counts. `is_fleet`
+    is True if the stack has the policy only with its parameter Fleet.
     """
 
     file: str
     next: tuple[str, ...]
     again: tuple[str, ...] = ()
     output: str = ""
+    people: tuple[str, ...] = ()
+    is_fleet: bool = False
+
+
+def _attached(name: str) -> tuple[str, ...]:
+    """Return the commands that create a managed policy and attach it to a role."""
+    return (
+        f"aws iam create-policy --policy-name ecsauth-{name} --policy-document file://FILE",
+        f"aws iam attach-role-policy --role-name ROLE --policy-arn {_MANAGED}-{name}",
+    )
 
 
 POLICIES = {
@@ -64,18 +76,13 @@ POLICIES = {
     ),
     "operator": Policy(
         "operator.json",
-        (
-            "aws iam create-policy --policy-name ecsauth-operator --policy-document file://FILE",
-            f"aws iam attach-role-policy --role-name ROLE --policy-arn {_MANAGED}-operator",
-        ),
+        _attached("operator"),
         output="OperatorPolicyArn",
+        people=("OperatorArn",),
     ),
     "auditor": Policy(
         "auditor.json",
-        (
-            "aws iam create-policy --policy-name ecsauth-auditor --policy-document file://FILE",
-            f"aws iam attach-role-policy --role-name ROLE --policy-arn {_MANAGED}-auditor",
-        ),
+        _attached("auditor"),
         output="AuditorPolicyArn",
     ),
     "bucket": Policy("bucket.json", ("aws s3api put-bucket-policy --bucket ${Bucket} --policy file://FILE",)),
@@ -87,6 +94,26 @@ POLICIES = {
             "aws kms enable-key-rotation --key-id ${KeyArn}",
         ),
     ),
+    "fleet-roll": Policy(
+        "fleet-roll.json",
+        _attached("fleet-roll"),
+        output="FleetRollPolicyArn",
+        people=("FleetRollArn", "OperatorArn"),
+        is_fleet=True,
+    ),
+    "fleet-promote": Policy(
+        "fleet-promote.json",
+        _attached("fleet-promote"),
+        output="FleetPromotePolicyArn",
+        people=("FleetPromoteArn", "OperatorArn"),
+        is_fleet=True,
+    ),
+    "fleet-read": Policy("fleet-read.json", _attached("fleet-read"), output="FleetReadPolicyArn", is_fleet=True),
+    "fleet-instance": Policy(
+        "fleet-instance.json",
+        ("aws iam put-role-policy --role-name ROLE --policy-name ecsauth-fleet --policy-document file://FILE",),
+        is_fleet=True,
+    ),
 }
 
 
@@ -97,7 +124,7 @@ def fill(text: str, values: Values) -> dict[str, Any]:
     missing = [
         option
         for name, option in OPTIONS.items()
-        if name in named and name not in known and _SAID_BY.get(name) not in named
+        if name in named and name not in known and not any(arn in named for arn in _SAID_BY.get(name, ()))
     ]
     if missing:
         raise UsageError(
@@ -152,7 +179,10 @@ _PRINCIPAL = r"arn:(aws|aws-cn|aws-us-gov):iam::([0-9]{12}):(role|user)/[A-Za-z0
 
 
 class Values(NamedTuple):
-    """The known values. `keys` are full ARNs, several while a key is being replaced; `operators` may be empty."""
+    """The known values. `keys` are full ARNs, several while a key is being replaced; `operators` may be empty.
+
+    `documents` is what the names of the SSM documents begin with.
+    """
 
     partition: Optional[str] = None
     region: Optional[str] = None
@@ -162,6 +192,7 @@ class Values(NamedTuple):
     keys: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
     administrator: Optional[str] = None
+    documents: Optional[str] = None
 
     def placeholders(self) -> dict[str, tuple[str, ...]]:
         """Return the values of each known placeholder; in a list a placeholder may have several values."""
@@ -173,6 +204,7 @@ class Values(NamedTuple):
             "Bucket": self.bucket,
             "Prefix": self.prefix,
             "AdministratorArn": self.administrator,
+            "Documents": self.documents or ssm_documents.PREFIX,
         }
         found = {name: (value,) for name, value in known.items() if value is not None}
         # Without operators the list in the policy contains only the administrator.
@@ -258,6 +290,7 @@ def _partition_of(region: Optional[str]) -> str:
 account = trust.account
 key = trust.key_arn
 bucket = aws_names.bucket_name
+documents = ssm_documents.prefix
 
 
 _HEADING = "\nParameters:\n"
@@ -268,6 +301,8 @@ def parameters(values: Values) -> dict[str, str]:
     """Return the stack's parameters that the values give; raise UsageError for a value that the stack does not take."""
     if values.keys or values.account or values.partition:
         raise UsageError("the stack makes its own key, in the account and partition that it is deployed in")
+    if values.documents:
+        raise UsageError("the stack names its documents after itself")
     if len(values.operators) > 1:
         raise UsageError("the stack takes one operator", "let the others take that role")
     if values.bucket and "." in values.bucket:

@@ -199,7 +199,7 @@ def _archive_risks(uri: S3URI, before: Optional[ObjectVersion]) -> tuple[str, ..
 def _new_version(review: Review, services: Services) -> NewVersion:
     new, before = review.new, review.current.version
     # The nonce identifies this put if S3's answer is lost.
-    metadata = PushMetadata(services.caller(), __version__, os.urandom(16).hex(), new.origin)
+    metadata = PushMetadata(services.caller(), __version__, os.urandom(16).hex(), new.origin, new.beside)
     return NewVersion(new.data, review.kms_key, before.facts.etag if before else None, metadata, new.content_type)
 
 

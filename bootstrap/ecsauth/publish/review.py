@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class NewContent(NamedTuple):
     """The bytes to put. `name` is their name in messages, `findings` are warnings and notes.
 
-    `origin` is the version that the bytes are taken from, if the operator rolls back.
+    `origin` is the version that the bytes are taken from, if the operator rolls back. `beside` is the version that is
+    released while a candidate is put.
     """
 
     data: SecretBytes
@@ -27,6 +28,7 @@ class NewContent(NamedTuple):
     findings: tuple[Finding, ...] = ()
     origin: Optional[str] = None
     content_type: str = "text/plain; charset=utf-8"
+    beside: Optional[str] = None
 
 
 class CurrentObject(NamedTuple):

@@ -46,33 +46,39 @@ def is_unversioned(versions: Sequence[ListedVersion]) -> bool:
 
 
 # Names of user-defined metadata; S3 sends them as x-amz-meta-….
-_BY, _PROGRAM, _NONCE, _ORIGIN = (
+_NAMES = (
     "ecsauth-pushed-by",
     "ecsauth-version",
     "ecsauth-nonce",
     "ecsauth-rolled-back-from",
+    "ecsauth-beside",
+    "ecsauth-promoted-from",
 )
 # An ARN of IAM or STS, or a version. Every principal that may put objects can write any other text there.
 _PLAIN = r"[\x21-\x7e]{1,1024}"
 
 
 class PushMetadata(NamedTuple):
-    """The metadata that ecsauth adds to an object: the author, the version of ecsauth. Nothing of the content."""
+    """The metadata that ecsauth adds to an object: the author, the version of ecsauth. Nothing of the content.
+
+    `beside` is what was released when a candidate was put; `promoted_from` is the candidate that was copied.
+    """
 
     by: Optional[str] = None
     program: Optional[str] = None
     nonce: Optional[str] = None
     rolled_back_from: Optional[str] = None
+    beside: Optional[str] = None
+    promoted_from: Optional[str] = None
 
     def as_s3(self) -> dict[str, str]:
         """Return the metadata as names and values for S3."""
-        names = (_BY, _PROGRAM, _NONCE, _ORIGIN)
-        return {name: text for name, text in zip(names, self) if text}
+        return {name: text for name, text in zip(_NAMES, self) if text}
 
 
 def parse_metadata(metadata: dict[str, str]) -> PushMetadata:
     """Return ecsauth's part of an object's metadata, without values that ecsauth never writes."""
-    texts = (metadata.get(name, "") for name in (_BY, _PROGRAM, _NONCE, _ORIGIN))
+    texts = (metadata.get(name, "") for name in _NAMES)
     return PushMetadata(*(text if re.fullmatch(_PLAIN, text) else None for text in texts))
 
 

@@ -1,4 +1,4 @@
-"""Every row of docs/access.md, evaluated in every partition; and no word of a policy that no row notices."""
+"""Every row of access.md and fleet-access.md, evaluated in every partition; and no word that no row notices."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ KEYS = {
     "aws:PrincipalArn",
     "aws:PrincipalType",
     "aws:SecureTransport",
+    "iam:AWSServiceName",
     "kms:EncryptionContext:aws:s3:arn",
     "kms:ViaService",
     "s3:TlsVersion",
     "s3:prefix",
     "s3:x-amz-server-side-encryption",
     "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "ssm:resourceTag/ecsauth",
 }
 
 

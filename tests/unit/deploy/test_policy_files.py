@@ -22,6 +22,7 @@ FOLDER = Path(__file__).parents[3] / "iam"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 NAMES = sorted(path.name for path in FOLDER.glob("*.json"))
 IDENTITY = ("instance-role.json", "operator.json", "auditor.json")
+FLEET = ("fleet-instance.json", "fleet-promote.json", "fleet-read.json", "fleet-roll.json")
 
 _ACCOUNT = "111122223333"
 _IDS = "1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -40,6 +41,9 @@ _UNKNOWN_TO_THE_LINTER = {
         "UNKNOWN_ACTION: Unknown action s3:UpdateBucketMetadataJournalTableConfiguration",
         "UNKNOWN_ACTION: Unknown action s3:UpdateObjectEncryption",
     },
+    # The document is allowed by another statement, because the tag is one of instances (Systems Manager User Guide,
+    # "Restricting Run Command access based on tags").
+    "fleet-roll.json": {"RESOURCE_MISMATCH: ssm:SendCommand needs arn:*:ssm:*:*:document/*"},
 }
 
 
@@ -176,7 +180,9 @@ def test_every_action_exists(name: str) -> None:
     session = Session()
     for action in actions(name) | actions(name, "Deny"):
         service, _, operation = action.partition(":")
-        known = service in ("s3", "kms", "sts") and operation in session.get_service_model(service).operation_names
+        known = (
+            service in ("s3", "kms", "sts", "ssm") and operation in session.get_service_model(service).operation_names
+        )
         assert known or policy_lint.actions_of(action), action
 
 
@@ -189,6 +195,51 @@ def test_allowed_actions_are_named_one_by_one(name: str) -> None:
         assert not [action for action in many(one["Action"]) if "*" in action]
         places = (bucket, f"{bucket}/${{Prefix}}/*", "${KeyArn}", *([f"{bucket}/*"] * (one["Effect"] == "Deny")))
         assert set(many(one["Resource"])) <= set(places)
+
+
+@pytest.mark.parametrize("name", FLEET)
+def test_the_fleet_s_actions_are_named_one_by_one(name: str) -> None:
+    """No `*` in an action, no `NotAction`, no `NotResource`; everything is a resource only where IAM knows no other."""
+    for one in statements(name):
+        assert set(one) <= {"Sid", "Effect", "Action", "Resource", "Condition"}
+        assert not [action for action in many(one["Action"]) if "*" in action]
+        if "*" in many(one["Resource"]):
+            assert set(many(one["Action"])) <= _WITHOUT_RESOURCE
+            assert one["Resource"] == "*"
+
+
+# Service Authorization Reference, "Actions, resources, and condition keys": those with no resource type.
+_WITHOUT_RESOURCE = {
+    *(f"ec2messages:{one}Message" for one in ("Acknowledge", "Delete", "Fail")),
+    *("ec2messages:GetEndpoint", "ec2messages:GetMessages", "ec2messages:SendReply"),
+    *("ssmmessages:CreateControlChannel", "ssmmessages:OpenControlChannel"),
+    *("ssm:CancelCommand", "ssm:GetCommandInvocation", "ssm:ListCommandInvocations", "ssm:ListCommands"),
+    *("ssm:DescribeInstanceInformation", "ssm:GetInventory", "ssm:ListAssociations", "ssm:PutInventory"),
+}
+
+
+def test_nobody_of_the_fleet_gets_a_shell() -> None:
+    """No policy of the fleet runs another document, changes one, opens a session or reads a parameter."""
+    allowed = {action for name in FLEET for action in actions(name)}
+    forbidden = "ssm:(Create|Update|Delete|Modify|Add|Remove|Start|Resume|GetParam)|ssmmessages:.*Data"
+    updates = {"ssm:UpdateInstanceInformation", "ssm:UpdateInstanceAssociationStatus"}
+    assert not {one for one in allowed - updates if re.match(forbidden, one)}
+    sent = [one for name in FLEET for one in statements(name) if "ssm:SendCommand" in many(one["Action"])]
+    documents = {each.rpartition("/")[2] for one in sent for each in many(one["Resource"]) if ":document/" in each}
+    assert documents == {f"${{Documents}}-{name}" for name in ("boot", "status", "doctor")}
+
+
+def test_roll_and_promote_are_apart() -> None:
+    """The one puts candidates only, the other the released object only."""
+    puts = {
+        name: [many(one["Resource"]) for one in statements(name) if "s3:PutObject" in many(one["Action"])]
+        for name in FLEET
+    }
+    object_ = "arn:${Partition}:s3:::${Bucket}/${Prefix}/ecs.config"
+    assert {name: put for name, put in puts.items() if put} == {
+        "fleet-roll.json": [[f"{object_}.candidate"]],
+        "fleet-promote.json": [[object_]],
+    }
 
 
 def test_the_instance_only_reads() -> None:
@@ -316,6 +367,7 @@ def test_partitions(partition: str, service: str, via: list[str]) -> None:
     [
         ("operator.json", 6144),
         ("auditor.json", 6144),
+        *((name, 6144) for name in FLEET),
         ("instance-role.json", 10240),
         ("bucket.json", 20480),
         ("key.json", 32768),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ecsauth.aws.attempt import Attempt, Operation
 from ecsauth.cli import console, inputs, options, progress
-from ecsauth.deploy import policies
+from ecsauth.deploy import policies, ssm_documents
 from ecsauth.errors import DeniedError, ExitCode, UsageError
 from ecsauth.host import files
 
@@ -21,18 +21,22 @@ if TYPE_CHECKING:
     from ecsauth.deploy.policies import Policy, Values
 
 _TEMPLATE = "stack.yaml"
+# The parameters of the stack that name those who put objects, in the order of the bucket's policy.
+_PEOPLE = ("OperatorArn", "FleetRollArn", "FleetPromoteArn")
 _DEPLOY = "aws cloudformation deploy --template-file FILE --stack-name ecsauth --capabilities CAPABILITY_IAM"
 _NEEDS = (
-    "instance-role, operator and auditor need --bucket, --prefix and --kms-key; bucket needs --bucket, --kms-key and "
-    "--administrator; key needs --bucket, --administrator and --region; or --stack. instance-role-trust and stack need "
-    "none"
+    "instance-role, operator, auditor, fleet-roll and fleet-promote need --bucket, --prefix and --kms-key; bucket "
+    "needs --bucket, --kms-key and --administrator; key needs --bucket, --administrator and --region; fleet-read and "
+    "fleet-instance need --account and --region; or --stack. instance-role-trust and stack need none, nor do the "
+    "documents of Systems Manager, ssm-boot, ssm-status and ssm-doctor"
 )
 
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     names = (*policies.POLICIES, policies.STACK)
-    parser.add_argument("what", metavar="POLICY", choices=names, help=f"{_listed(names)}. {_NEEDS}")
+    choices = (*names, *ssm_documents.FILES)
+    parser.add_argument("what", metavar="POLICY", choices=choices, help=f"{_listed(names)}. {_NEEDS}")
     values = parser.add_argument_group("what it is filled with")
     values.add_argument("--stack", metavar="NAME", type=options.parsed(_stack), help="what this stack has made")
     given: tuple[tuple[str, str, Callable[[str], str], str], ...] = (
@@ -41,6 +45,12 @@ def add_arguments(parser: Parser) -> None:
         ("--account", "ACCOUNT", policies.account, "account of the bucket (default: that of the ARNs)"),
         ("--partition", "PARTITION", policies.partition, "default: that of the ARNs, or of the region"),
         ("--administrator", "ARN", policies.principal, "the role that may change bucket and key"),
+        (
+            "--documents",
+            "NAME",
+            policies.documents,
+            "what the names of the SSM documents begin with (default: the stack's name, else ecsauth)",
+        ),
     )
     for option, metavar, parse, text in given:
         values.add_argument(option, metavar=metavar, type=options.parsed(parse), help=text)
@@ -70,11 +80,26 @@ def _stack(text: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the policy. On an EcsauthError nothing is written."""
-    text, steps = _stack_text(arguments) if arguments.what == policies.STACK else _policy_text(arguments)
+    text, steps = _text(arguments)
     inputs.deliver(arguments.output, text.encode())
     for step in steps:
         console.say(f"hint: {step}")
     return ExitCode.OK
+
+
+def _text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
+    """Return what is printed, and hints for its deployment."""
+    if arguments.what == policies.STACK:
+        return _stack_text(arguments)
+    return _document_text(arguments) if arguments.what in ssm_documents.FILES else _policy_text(arguments)
+
+
+def _document_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
+    """Return a document of Systems Manager, byte for byte, and the hint that creates it."""
+    if arguments.stack:
+        raise UsageError("a stack with Fleet has created its documents: they are printed without --stack")
+    step = ssm_documents.creation(arguments.what, arguments.documents or ssm_documents.PREFIX, _file(arguments))
+    return files.read_policy(ssm_documents.FILES[arguments.what]), [_then(step, arguments)]
 
 
 def _stack_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
@@ -113,11 +138,13 @@ def _then(command: str, arguments: argparse.Namespace) -> str:
 
 def _hints_of_stack(policy: Policy, stack: Stack, values: Values, arguments: argparse.Namespace) -> list[str]:
     """Return the commands that remain if a stack has created the policy."""
+    if policy.is_fleet and stack.parameters.get("Fleet", "off") == "off":
+        return [f"stack {arguments.stack} has no fleet yet: deploy it with Fleet=on"]
     if not policy.output:
         return [] if _has_bucket_key(stack) else [f"stack {arguments.stack} has put it in force"]
     arn = stack.outputs.get(policy.output, "")
     known = arn if re.fullmatch(r"arn:[A-Za-z0-9:/+=,.@_-]+", arn) else policy.output
-    people = values.operators if policy is policies.POLICIES["operator"] else ()
+    people = [one for name in policy.people if (one := stack.parameters.get(name)) in values.operators]
     return [_then(policies.attachment(known, next(iter(people), None)), arguments)]
 
 
@@ -136,6 +163,7 @@ def _given(arguments: argparse.Namespace) -> Values:
         keys=tuple(arguments.kms_key),
         operators=tuple(arguments.operator),
         administrator=arguments.administrator,
+        documents=arguments.documents,
     )
 
 
@@ -183,12 +211,14 @@ def _made(stack: Stack, name: str) -> Values:
             "was it made by stack.yaml, and has its deployment ended?",
         )
     key = said(stack.outputs, "KeyArn", policies.key)
-    operator = said(stack.parameters, "OperatorArn", policies.principal)
+    people = (said(stack.parameters, parameter, policies.principal) for parameter in _PEOPLE)
     found: dict[str, Any] = {
         "region": said(stack.outputs, "Region", policies.region),
         "account": said(stack.outputs, "BucketOwner", policies.account),
         "bucket": said(stack.outputs, "BucketName", policies.bucket),
         "prefix": said(stack.outputs, "Prefix", policies.prefix),
         "administrator": said(stack.parameters, "AdministratorArn", policies.principal),
+        "documents": said(stack.outputs, "FleetDocuments", policies.documents),
     }
-    return policies.Values(keys=(key,) if key else (), operators=(operator,) if operator else (), **found)
+    operators = tuple(dict.fromkeys(one for one in people if one))
+    return policies.Values(keys=(key,) if key else (), operators=operators, **found)

@@ -1,0 +1,351 @@
+"""`ecsauth fleet roll`, `resume`, `halt` and `back`: a version in waves, and the way back."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from ecsauth.check import approve
+from ecsauth.cli import console, fleet_edges, logins, progress, publish
+from ecsauth.cli.inputs import read_path
+from ecsauth.command_hint import CommandHint
+from ecsauth.errors import ConflictError, DeniedError, EcsauthError, ExitCode, UsageError
+from ecsauth.fleet import waves
+from ecsauth.fleet.back import Withdrawal
+from ecsauth.fleet.commands import BOOT, STATUS, version_parameter
+from ecsauth.fleet.halt import halt
+from ecsauth.fleet.history import IN_PROGRESS, RESUMABLE, Candidate, RollState, Standing, derive, roll_id
+from ecsauth.fleet.ledger import Ledger
+from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms, find_unmanaged
+from ecsauth.publish import find_key, roll_back
+from ecsauth.publish import publish as publish_object
+from ecsauth.publish.review import CurrentObject, NewContent, PublishOutcome, Review
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from ecsauth.cli.fleet_edges import FleetConnection
+    from ecsauth.fleet.census import Scope
+    from ecsauth.fleet.history import Released
+    from ecsauth.fleet.instances import FleetInstance
+    from ecsauth.fleet.roll import FleetEdges, RollReport
+    from ecsauth.secret import SecretBytes
+
+_SKEW = 60
+# Instance IDs in a message.
+_MOST_NAMED = 10
+_STATUSES = {
+    RollOutcome.PROMOTED: ExitCode.OK,
+    RollOutcome.ROLLED: ExitCode.OK,
+    RollOutcome.HALTED: ExitCode.LAUNCH,
+    RollOutcome.STOPPED: ExitCode.CONFLICT,
+}
+
+
+class _Present(NamedTuple):
+    """The roll of the newest candidate as it is now."""
+
+    candidate: Optional[Candidate]
+    released: Released
+    standing: Standing
+    ledger: Optional[Ledger]
+
+
+def roll(arguments: argparse.Namespace) -> int:
+    """Check the file, put the candidate, and roll it out; return 7 if it was halted."""
+    fleet_edges.refuse_version(arguments)
+    if (arguments.file is None) == (arguments.version is None):
+        raise UsageError("takes a FILE, or --version V for a version that was released before")
+    fleet_edges.collect()
+    local = None if arguments.file is None else _checked(read_path(arguments.file), arguments.file, arguments)
+    with progress.waiting("looking at the fleet"):
+        connection = fleet_edges.connect(arguments)
+        edges, present = _edges(arguments, connection), _present(arguments, connection)
+        version_parameter(present.released.version)
+        _refuse_second(arguments, present)
+        new = local or _older(arguments, connection)
+        current = connection.store.read(arguments.uri)
+        if current.content == new.data:
+            return _unchanged(arguments, present)
+        scope = fleet_edges.scope(arguments, connection.store)
+        instances = edges.census.take(scope, with_reports=False)
+        _refuse_unmanaged(arguments, scope, instances)
+        candidate = _put(arguments, connection, new._replace(beside=present.released.version), current.content)
+        if candidate is None:
+            return _not_put(arguments, scope, instances)
+        return _run(arguments, edges, candidate, scope)
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    """Go on with the roll of the newest candidate; return 7 if it was halted."""
+    fleet_edges.refuse_version(arguments)
+    fleet_edges.collect()
+    with progress.waiting("looking at the fleet"):
+        connection = fleet_edges.connect(arguments)
+        present = _present(arguments, connection)
+        candidate, standing = present.candidate, present.standing
+        if candidate is not None and standing.state is RollState.PROMOTED:
+            console.say(f"nothing to do: candidate {candidate.version} is promoted already")
+            return _show(arguments, {"outcome": "promoted", "released": present.released.version})
+        if candidate is None or standing.state not in RESUMABLE:
+            raise DeniedError(
+                f"there is no roll of {arguments.uri} to go on with: its state is {standing.state.value}",
+                fleet_edges.command(arguments, "see", "status"),
+            )
+        if standing.of and standing.of != len(arguments.waves):
+            raise UsageError(
+                f"the roll has {standing.of} waves, and --waves has {len(arguments.waves)}",
+                "give the --waves with which it was begun",
+            )
+        edges = _edges(arguments, connection)
+        scope = fleet_edges.scope(arguments, connection.store)
+        return _run(arguments, edges, candidate, scope)
+
+
+def stop(arguments: argparse.Namespace) -> int:
+    """Halt the roll of the newest candidate: nothing begins on another instance."""
+    fleet_edges.refuse_version(arguments)
+    with progress.waiting("halting the roll"):
+        connection = fleet_edges.connect(arguments)
+        present = _present(arguments, connection)
+        if present.candidate is None or present.ledger is None or present.standing.state not in IN_PROGRESS:
+            console.say(f"nothing to halt: the state of the roll is {present.standing.state.value}")
+            return _show(arguments, {"halted": False, "cancelled": 0})
+        edges = _edges(arguments, connection, STATUS)
+        scope = fleet_edges.scope(arguments, connection.store)
+        cancelled = halt(edges, present.ledger, roll_id(arguments.uri, present.candidate.version), scope)
+    console.say(f"halted: {cancelled} commands cancelled; the released version is unchanged")
+    for hint in _ways_on(arguments):
+        console.say(f"hint: {hint}")
+    return _show(arguments, {"halted": True, "cancelled": cancelled})
+
+
+def back(arguments: argparse.Namespace) -> int:
+    """Withdraw the candidate where it runs; after its promotion, release the version before it again."""
+    fleet_edges.refuse_version(arguments)
+    fleet_edges.collect()
+    with progress.waiting("looking at the fleet"):
+        connection = fleet_edges.connect(arguments)
+        present = _present(arguments, connection)
+        candidate, state = present.candidate, present.standing.state
+        if candidate is None or present.ledger is None or state not in (*RESUMABLE, RollState.PROMOTED):
+            raise DeniedError(
+                f"there is no candidate of {arguments.uri} to withdraw: the state of the roll is {state.value}",
+                CommandHint(
+                    "a released version is replaced by", "ecsauth", "rollback", arguments.uri.object_uri, "VERSION"
+                ),
+            )
+        edges = _edges(arguments, connection)
+        scope = fleet_edges.scope(arguments, connection.store)
+        withdrawal = Withdrawal(edges, present.ledger, arguments.uri, candidate, scope)
+        if state is RollState.PROMOTED:
+            status = _release_again(arguments, candidate)
+            if status is not None:
+                return status
+            result = withdrawal.follow_released()
+        else:
+            result = withdrawal.withdraw()
+    console.say(str(result))
+    for each in result.failed[:_MOST_NAMED]:
+        console.warn(f"{each} did not go back")
+    _show(arguments, {"back": not result.failed, **result._asdict()})
+    return ExitCode.LAUNCH if result.failed else ExitCode.OK
+
+
+def _release_again(arguments: argparse.Namespace, candidate: Candidate) -> Optional[int]:
+    """Put the version that was released before the candidate; return an exit status if that was not to be done."""
+    if candidate.beside is None:
+        raise DeniedError(
+            "the version before the candidate is not known",
+            CommandHint("find it", "ecsauth", "history", arguments.uri.object_uri),
+        )
+    request = publish.request(arguments)
+    report = roll_back(candidate.beside, request, publish.services(arguments))
+    if report.outcome in (PublishOutcome.DECLINED, PublishOutcome.DRY_RUN):
+        return publish.finish(report, request, arguments.format)
+    return None
+
+
+def _checked(data: SecretBytes, name: str, arguments: argparse.Namespace) -> NewContent:
+    """Check an env-file as push does; raise InvalidError."""
+    findings = approve(data, name)
+    if arguments.check_login:
+        logins.Gate(refuses=arguments.check_login == "fail").check(data)
+    return NewContent(data, name, findings)
+
+
+def _older(arguments: argparse.Namespace, connection: FleetConnection) -> NewContent:
+    """Return the content of a version that was released before, checked."""
+    old = arguments.uri._replace(version_id=arguments.version)
+    checked = _checked(connection.store.read(old).content, str(old), arguments)
+    return checked._replace(origin=arguments.version)
+
+
+def _edges(arguments: argparse.Namespace, connection: FleetConnection, *kinds: str) -> FleetEdges:
+    """Return the edges with pinned documents; raise DeniedError if one is not the one of this ecsauth."""
+    documents = fleet_edges.pinned(arguments, connection.commands, kinds or (BOOT, STATUS))
+    return connection.edges._replace(documents=documents)
+
+
+def _present(arguments: argparse.Namespace, connection: FleetConnection) -> _Present:
+    """Return the roll of the newest candidate, derived from S3 and from the history of commands."""
+    released, candidate = connection.objects.released(), connection.objects.candidate()
+    if candidate is None:
+        return _Present(None, released, derive(None, released, ()), None)
+    names = [connection.edges.documents[kind].name for kind in (BOOT, STATUS)]
+    found = Ledger(connection.edges.run, roll_id(arguments.uri, candidate.version), names, candidate.at - _SKEW)
+    return _Present(candidate, released, derive(candidate, released, found.refresh()), found)
+
+
+def _refuse_second(arguments: argparse.Namespace, present: _Present) -> None:
+    """Raise ConflictError while another roll is in progress."""
+    if present.candidate is None or present.standing.state not in IN_PROGRESS:
+        return
+    wave = f", wave {present.standing.wave}/{present.standing.of}" if present.standing.of else ""
+    raise ConflictError(
+        f"a roll of {arguments.uri} is in progress: candidate {present.candidate.version}, "
+        f"{present.standing.state.value}{wave}",
+        *_ways_on(arguments),
+    )
+
+
+def _refuse_unmanaged(arguments: argparse.Namespace, scope: Scope, instances: Sequence[FleetInstance]) -> None:
+    """Raise DeniedError if a roll does not reach all instances; with --skip-unmanaged it leaves them out."""
+    if not instances:
+        raise DeniedError(f"there is no instance of {scope}", "is it the right one? give --cluster, or --targets")
+    unmanaged = find_unmanaged(instances)
+    if not unmanaged:
+        return
+    more = f" and {len(unmanaged) - _MOST_NAMED} more" if len(unmanaged) > _MOST_NAMED else ""
+    said = f"Systems Manager does not manage {', '.join(unmanaged[:_MOST_NAMED])}{more}"
+    if len(unmanaged) == len(instances):
+        raise DeniedError(
+            f"{said}, and no other instance of {scope}: a roll reaches none",
+            "without Systems Manager, push the file: instances take it by their timers; or refresh the instances of "
+            "the Auto Scaling group",
+        )
+    if not arguments.skip_unmanaged:
+        raise DeniedError(
+            f"{said}: a roll does not reach all instances of {scope}",
+            "let its agent run there, with the instance policy of iam/; or give --skip-unmanaged: these instances "
+            "follow by their timers after the promotion",
+        )
+    console.warn(f"{said}: left out, they follow by their timers after the promotion")
+
+
+def _put(
+    arguments: argparse.Namespace, connection: FleetConnection, new: NewContent, released: SecretBytes
+) -> Optional[Candidate]:
+    """Put the candidate unless another one was faster; return None if the operator declined, or for a dry run."""
+    services, uri = publish.services(arguments), connection.objects.candidate_uri
+    request = publish.request(arguments)._replace(uri=uri)
+    key = find_key(request, services, services.env_files.look(arguments.uri))
+    # What changes is shown against the released version; what is replaced is the candidate before.
+    before = CurrentObject(services.env_files.look(uri), released)
+    report = publish_object(Review(uri, new, before, key, is_unchanged=False), request, services)
+    if report.published is None:
+        return None
+    facts = report.published.version.facts
+    if report.published.is_superseded or facts.version_id is None:
+        raise ConflictError(f"{uri} has another version already", "somebody has begun another roll")
+    console.say(f"candidate {facts.version_id} is in S3")
+    return Candidate(facts.version_id, facts.last_modified, new.beside)
+
+
+def _not_put(arguments: argparse.Namespace, scope: Scope, instances: Sequence[FleetInstance]) -> int:
+    """Report a dry run, or that the operator has declined."""
+    if not arguments.dry_run:
+        return publish.declined(arguments.uri)
+    ends = [share.of(len(instances)) for share in arguments.waves]
+    console.say(f"nothing was put or sent: this was a dry run for {len(instances)} instances of {scope}")
+    for number, end in enumerate(ends, 1):
+        console.say(f"wave {number}/{len(ends)}: {end} instances have the candidate after it")
+    return _show(arguments, {"outcome": "dry run", "instances": len(instances), "waves": ends})
+
+
+def _unchanged(arguments: argparse.Namespace, present: _Present) -> int:
+    console.say(f"nothing to do, this is already {arguments.uri}, version {present.released.version}")
+    return _show(arguments, {"outcome": "unchanged", "released": present.released.version})
+
+
+def _run(arguments: argparse.Namespace, edges: FleetEdges, candidate: Candidate, scope: Scope) -> int:
+    terms = RollTerms(
+        uri=arguments.uri,
+        candidate=candidate,
+        scope=scope,
+        waves=arguments.waves,
+        limit=arguments.max_errors,
+        soak=arguments.soak,
+        concurrency=arguments.concurrency,
+        alarm=arguments.alarm,
+        promotes=not arguments.no_promote,
+    )
+    with _resumable(arguments):
+        report = Roll(terms, edges).run()
+    for each, reason in report.failed[:_MOST_NAMED]:
+        console.warn(f"{each}: {reason}")
+    if report.missed:
+        named = ", ".join(report.missed[:_MOST_NAMED])
+        console.warn(f"{len(report.missed)} instances were not reached: {named}")
+    console.say(_told(report))
+    if report.outcome is not RollOutcome.PROMOTED:
+        for hint in _ways_on(arguments):
+            console.say(f"hint: {hint}")
+    _show(arguments, _document(report))
+    return _STATUSES[report.outcome]
+
+
+def _told(report: RollReport) -> str:
+    if report.outcome is RollOutcome.PROMOTED:
+        return f"done: candidate {report.candidate} is released as version {report.released}"
+    if report.outcome is RollOutcome.ROLLED:
+        return f"done: all waves have candidate {report.candidate}; it is not promoted yet"
+    verb = "error: the roll is halted" if report.outcome is RollOutcome.HALTED else "error: the roll was stopped"
+    return f"{verb}: {report.reason}; the released version is unchanged"
+
+
+def _document(report: RollReport) -> dict[str, Any]:
+    return {
+        "outcome": report.outcome.value,
+        "roll": report.roll,
+        "candidate": report.candidate,
+        "released": report.released,
+        "reason": report.reason or None,
+        "waves": [{**count._asdict(), "waiting": count.waiting} for count in report.waves],
+        "failed": [{"instance": each, "reason": reason} for each, reason in report.failed],
+        "not_reached": list(report.missed),
+    }
+
+
+def _show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:
+    if arguments.format == "json":
+        console.show({"uri": str(arguments.uri), **document})
+    return ExitCode.OK
+
+
+def _ways_on(arguments: argparse.Namespace) -> tuple[CommandHint, ...]:
+    """Return the hints for a roll that stays as it is."""
+    words = []
+    if getattr(arguments, "waves", waves.WAVES) != waves.WAVES:
+        words = ["--waves", ",".join(map(str, arguments.waves))]
+    return (
+        fleet_edges.command(arguments, "go on", "resume", *words),
+        fleet_edges.command(arguments, "stop it", "halt"),
+        fleet_edges.command(arguments, "go back", "back"),
+    )
+
+
+@contextlib.contextmanager
+def _resumable(arguments: argparse.Namespace) -> Iterator[None]:
+    """Say how to go on after an interrupt or a fault: the roll stays as it is."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.say("the roll stays as it is: commands that were sent go on, and nothing else is sent")
+        for hint in _ways_on(arguments):
+            console.say(f"hint: {hint}")
+        raise
+    except EcsauthError as fault:
+        fault.hints = (*fault.hints, *_ways_on(arguments))
+        raise

@@ -1,0 +1,233 @@
+"""The history of a roll, as Run Command keeps it, and the state of the roll that follows from it.
+
+Nothing else is stored: the comment of each command names the roll and the wave, and the metadata of the S3 objects
+name the released version beside the candidate, and the candidate that a released version was copied from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ecsauth.aws_names import S3URI
+
+_ID_DIGITS = 12
+_OPEN = frozenset(("Pending", "InProgress", "Cancelling"))
+_CANCELLED = frozenset(("Cancelled", "Cancelling"))
+
+
+class Purpose(Enum):
+    """The purpose of a command.
+
+    WAVE brings a wave to the candidate, LOOK asks a wave how it is, HALT marks a halt, BACK withdraws the candidate.
+    """
+
+    WAVE = "wave"
+    LOOK = "look"
+    HALT = "halt"
+    BACK = "back"
+
+
+class Mark(NamedTuple):
+    """The meaning of a command's comment. `number` and `of` count the waves of the roll."""
+
+    roll: str
+    purpose: Purpose
+    number: int = 0
+    of: int = 0
+
+    def __str__(self) -> str:
+        wave = f" {self.number}/{self.of}" if self.of else ""
+        return f"ecsauth roll {self.roll} {self.purpose.value}{wave}"
+
+
+_MARK = re.compile(
+    rf"ecsauth roll ([0-9a-f]{{{_ID_DIGITS}}}) (?:(halt|back)|(wave|look) ([0-9]{{1,3}})/([0-9]{{1,3}}))"
+)
+
+
+def parse_mark(comment: str) -> Optional[Mark]:
+    """Return the mark in a comment, None if the command belongs to no roll."""
+    match = _MARK.fullmatch(comment)
+    if match is None:
+        return None
+    if match[2]:
+        return Mark(match[1], Purpose(match[2]))
+    return Mark(match[1], Purpose(match[3]), int(match[4]), int(match[5]))
+
+
+def roll_id(uri: S3URI, version: str) -> str:
+    """Return the ID of the roll that brings a candidate's version to the instances of an object."""
+    return hashlib.sha256(f"{uri.object_uri}\n{version}".encode()).hexdigest()[:_ID_DIGITS]
+
+
+class SentCommand(NamedTuple):
+    """A command as Run Command lists it. `at` is in seconds since the epoch; `alarms` are those that stopped it."""
+
+    id: str
+    comment: str
+    status: str
+    at: float
+    targets: int = 0
+    completed: int = 0
+    errors: int = 0
+    alarms: tuple[str, ...] = ()
+
+    @property
+    def mark(self) -> Optional[Mark]:
+        """The meaning of the comment, None if the command belongs to no roll."""
+        return parse_mark(self.comment)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the command has not ended."""
+        return self.status in _OPEN
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Tell whether somebody, or an alarm, has cancelled the command."""
+        return self.status in _CANCELLED or bool(self.alarms)
+
+
+def of_roll(commands: Iterable[SentCommand], roll: str) -> tuple[SentCommand, ...]:
+    """Return the commands of a roll, oldest first."""
+    own = [one for one in commands if one.mark is not None and one.mark.roll == roll]
+    return tuple(sorted(own, key=lambda each: each.at))
+
+
+class Candidate(NamedTuple):
+    """The newest version of the candidate, put at `at`. `beside` is the version that was released then, if known."""
+
+    version: str
+    at: int
+    beside: Optional[str] = None
+
+
+class Released(NamedTuple):
+    """The released version, put at `at`. `promoted_from` is the candidate that it is a copy of, if any."""
+
+    version: str
+    at: int
+    etag: str = ""
+    promoted_from: Optional[str] = None
+
+
+class RollState(str, Enum):
+    """The state of a roll."""
+
+    NONE = "none"
+    PREPARED = "prepared"
+    RUNNING = "running"
+    BETWEEN_WAVES = "between waves"
+    HALTED = "halted"
+    WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
+    PROMOTED = "promoted"
+
+
+IN_PROGRESS = frozenset((RollState.PREPARED, RollState.RUNNING, RollState.BETWEEN_WAVES))
+"""No other roll may begin in these states."""
+
+RESUMABLE = frozenset((*IN_PROGRESS, RollState.HALTED))
+"""A roll can go on from these states."""
+
+
+class Standing(NamedTuple):
+    """The state of a roll, the last wave that was begun, the number of waves, and the reason of a halt."""
+
+    state: RollState
+    wave: int = 0
+    of: int = 0
+    reason: str = ""
+
+
+def derive(candidate: Optional[Candidate], released: Optional[Released], commands: Sequence[SentCommand]) -> Standing:
+    """Return the state of the roll of the newest candidate; `commands` are those of this roll, oldest first."""
+    if candidate is None:
+        return Standing(RollState.NONE)
+    waves = [one.mark for one in commands if one.mark is not None and one.mark.purpose is Purpose.WAVE]
+    number, of = (waves[-1].number, waves[-1].of) if waves else (0, 0)
+    if released is not None and released.promoted_from == candidate.version:
+        return Standing(RollState.PROMOTED, number, of)
+    if is_superseded(candidate, released):
+        return Standing(RollState.SUPERSEDED, number, of)
+    state, reason = _by_commands(commands)
+    return Standing(state, number, of, reason)
+
+
+def is_superseded(candidate: Candidate, released: Optional[Released]) -> bool:
+    """Tell whether another version was released since the candidate was put."""
+    if released is None:
+        return True
+    if candidate.beside is not None:
+        return candidate.beside != released.version
+    # It was put without ecsauth. S3 gives whole seconds: in the same second, the candidate was probably put last.
+    return released.at > candidate.at
+
+
+def _by_commands(commands: Sequence[SentCommand]) -> tuple[RollState, str]:
+    marked = [(one.mark, one) for one in commands if one.mark is not None]
+    if not marked:
+        return RollState.PREPARED, ""
+    mark, last = marked[-1]
+    if mark.purpose is Purpose.BACK:
+        return RollState.WITHDRAWN, ""
+    if mark.purpose is Purpose.HALT:
+        return RollState.HALTED, "by fleet halt, or after too many errors"
+    if last.alarms:
+        return RollState.HALTED, f"by alarm {', '.join(sorted(last.alarms))}"
+    if last.is_cancelled:
+        return RollState.HALTED, "somebody has cancelled its command"
+    if any(one.is_open for _, one in marked):
+        return RollState.RUNNING, ""
+    return RollState.BETWEEN_WAVES, ""
+
+
+class Outcome(Enum):
+    """The outcome of a command on one instance."""
+
+    DONE = "done"
+    FAILED = "failed"
+    UNREACHED = "unreached"
+    NOT_RUN = "not run"
+    WAITING = "waiting"
+
+
+class Invocation(NamedTuple):
+    """A command on one instance. `code` is the exit status of the program, None if it has not ended."""
+
+    instance: str
+    outcome: Outcome
+    code: Optional[int] = None
+    output: str = ""
+
+
+# Systems Manager User Guide, "Understanding command statuses". Only Failed and ExecutionTimedOut are errors of the
+# instance that count; the others never ran there.
+_OUTCOMES = {
+    "success": Outcome.DONE,
+    "failed": Outcome.FAILED,
+    "timedout": Outcome.FAILED,
+    "executiontimedout": Outcome.FAILED,
+    "invalidplatform": Outcome.FAILED,
+    "accessdenied": Outcome.FAILED,
+    "deliverytimedout": Outcome.UNREACHED,
+    "undeliverable": Outcome.UNREACHED,
+    "cancelled": Outcome.NOT_RUN,
+    "canceled": Outcome.NOT_RUN,
+    "terminated": Outcome.NOT_RUN,
+}
+
+
+def outcome_of(status: str, details: str) -> Outcome:
+    """Return the outcome that a status of Run Command, and its details, stand for."""
+    for text in (details, status):
+        found = _OUTCOMES.get(text.replace(" ", "").lower())
+        if found is not None:
+            return found
+    return Outcome.WAITING

@@ -1,0 +1,71 @@
+"""What the commands of one roll did on each instance, read from the history of Run Command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ecsauth.fleet.commands import all_of
+from ecsauth.fleet.history import Outcome, Purpose, of_roll
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ecsauth.fleet.commands import RunCommand
+    from ecsauth.fleet.history import Invocation, SentCommand
+
+
+class _Entry(NamedTuple):
+    at: float
+    invocation: Invocation
+
+
+class Ledger:
+    """The results of one roll. Those of a command that has ended are read once.
+
+    `since` is when the candidate was put, in seconds since the epoch: no command of the roll is older.
+    """
+
+    def __init__(self, run: RunCommand, roll: str, documents: Sequence[str], since: int) -> None:
+        self._run = run
+        self._roll = roll
+        self._documents = documents
+        self._since = since
+        self._read: set[str] = set()
+        self._entries: dict[str, _Entry] = {}
+
+    def refresh(self) -> tuple[SentCommand, ...]:
+        """Return the commands of the roll, oldest first, and read the results of those that have ended."""
+        commands = of_roll(all_of(self._run, self._documents, self._since), self._roll)
+        for command in commands:
+            mark = command.mark
+            if mark is None or mark.purpose is not Purpose.WAVE or command.is_open or command.id in self._read:
+                continue
+            self.add(command.at, self._run.invocations(command.id))
+            self._read.add(command.id)
+        return commands
+
+    def add(self, at: float, invocations: Iterable[Invocation]) -> None:
+        """Take the results of a command that was sent at a time. Where it did not run, earlier results stay."""
+        for one in invocations:
+            before = self._entries.get(one.instance)
+            ran = one.outcome in (Outcome.DONE, Outcome.FAILED)
+            if before is None or (ran and before.at <= at):
+                self._entries[one.instance] = _Entry(at, one)
+
+    @property
+    def done(self) -> frozenset[str]:
+        """The instances on which the last command that ran was successful."""
+        return self._with(Outcome.DONE)
+
+    @property
+    def failed(self) -> frozenset[str]:
+        """The instances on which the last command that ran failed."""
+        return self._with(Outcome.FAILED)
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """The instances that may have the candidate: a command ran there, or may have run."""
+        return frozenset(self._entries)
+
+    def _with(self, outcome: Outcome) -> frozenset[str]:
+        return frozenset(each for each, entry in self._entries.items() if entry.invocation.outcome is outcome)

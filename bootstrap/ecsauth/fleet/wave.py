@@ -1,0 +1,214 @@
+"""One wave: send the commands, follow them, count the errors over all of them, and stop after too many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+
+from ecsauth.errors import EcsauthError, UnreachableError
+from ecsauth.fleet.commands import BATCH, CommandOrder, GoneError
+from ecsauth.fleet.history import Invocation, Outcome
+from ecsauth.fleet.waves import batches
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ecsauth.fleet.census import Census
+    from ecsauth.fleet.commands import DocumentPin, RunCommand
+    from ecsauth.fleet.history import SentCommand
+    from ecsauth.timing import Clock
+
+# Seconds between two looks at the commands: short at first, when a single instance is waited for.
+_POLLS = (1.0, 2.0, 3.0, 5.0)
+# Seconds after which a command must have ended: the time for its delivery, and the one of the document.
+_LONGEST = 3600.0
+# The clocks of this machine and of Systems Manager may differ by so many seconds.
+_SKEW = 300
+
+
+class WaveCount(NamedTuple):
+    """How many instances of a wave have which outcome."""
+
+    number: int
+    of: int
+    size: int
+    done: int = 0
+    failed: int = 0
+    unreached: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """The instances without an outcome yet."""
+        return max(0, self.size - self.done - self.failed - self.unreached)
+
+    def __str__(self) -> str:
+        unreached = f", {self.unreached} not reached" if self.unreached else ""
+        return (
+            f"wave {self.number}/{self.of}: {self.done} done, {self.failed} failed{unreached}, {self.waiting} waiting"
+        )
+
+
+class WaveOrder(NamedTuple):
+    """The command of a wave without its instances, and its limits.
+
+    `tolerated` errors do not stop it. At most `concurrency` instances run it at once. `with_output`: what the program
+    says is wanted.
+    """
+
+    template: CommandOrder
+    number: int
+    of: int
+    tolerated: int
+    concurrency: int
+    with_output: bool = False
+
+
+class WaveResult(NamedTuple):
+    """What became of a wave. `halted` is why it was stopped; `by_other` tells that somebody else has stopped it."""
+
+    invocations: dict[str, Invocation]
+    halted: str = ""
+    by_other: bool = False
+
+    def ids(self, outcome: Outcome) -> tuple[str, ...]:
+        """Return the instances with an outcome, sorted."""
+        return tuple(sorted(each for each, one in self.invocations.items() if one.outcome is outcome))
+
+
+class WaveRun:
+    """Carries out one wave. `show` gets the counts after each look; `sent` gets the ID of each command."""
+
+    def __init__(
+        self,
+        run: RunCommand,
+        census: Census,
+        clock: Clock,
+        show: Callable[[WaveCount], None],
+        sent: Callable[[str], None],
+    ) -> None:
+        self._run = run
+        self._census = census
+        self._clock = clock
+        self._show = show
+        self._sent = sent
+        self._open: dict[str, float] = {}
+        self._found: dict[str, Invocation] = {}
+        self._halted = ""
+        self._by_other = False
+
+    def run(self, order: WaveOrder, instances: Sequence[str]) -> WaveResult:
+        """Bring the instances of a wave to the version; raise UnreachableError and DeniedError."""
+        since = self._clock.wall() - _SKEW
+        waiting = [instances] if order.template.tag is not None else [*batches(instances, BATCH)]
+        window = max(1, order.concurrency // BATCH)
+        looks = 0
+        while (waiting and not self._halted) or self._open:
+            while waiting and len(self._open) < window and not self._halted:
+                self._send(order, waiting.pop(0))
+            if self._open:
+                self._clock.sleep(_POLLS[min(looks, len(_POLLS) - 1)])
+                looks += 1
+                self._look(order, since, len(instances))
+        self._show(self._count(order, len(instances), ()))
+        return WaveResult(self._found, self._halted, self._by_other)
+
+    def _send(self, order: WaveOrder, batch: Sequence[str]) -> None:
+        """Send the command to a batch; an instance that is gone meanwhile was not reached."""
+        template = order.template
+        left = max(0, order.tolerated - self._failed(()))
+        tag = template.tag
+        while batch:
+            try:
+                command = self._run.send(
+                    template._replace(
+                        instances=() if tag is not None else tuple(batch),
+                        concurrency=order.concurrency if tag is not None else min(order.concurrency, BATCH),
+                        max_errors=left,
+                    )
+                )
+            except GoneError:
+                online = self._census.online(batch)
+                if len(online) == len(batch):
+                    raise
+                lost = set(batch) - set(online)
+                self._found.update({each: Invocation(each, Outcome.UNREACHED) for each in lost})
+                batch = online
+            else:
+                self._sent(command)
+                self._open[command] = self._clock.now()
+                return
+
+    def _look(self, order: WaveOrder, since: int, size: int) -> None:
+        listed = {one.id: one for one in self._run.commands(order.template.document.name, since)}
+        for command in list(self._open):
+            if command in listed and not listed[command].is_open:
+                self._close(listed[command], with_output=order.with_output)
+            elif self._clock.now() - self._open[command] > _LONGEST:
+                raise UnreachableError(f"command {command} has not ended in {_LONGEST / 60:.0f} minutes")
+        running = [listed[each] for each in self._open if each in listed]
+        self._show(self._count(order, size, running))
+        if not self._halted and self._failed(running) > order.tolerated:
+            self._halted = _too_many(self._failed(running), order.tolerated)
+        if self._halted:
+            self._cancel(running)
+
+    def _close(self, command: SentCommand, *, with_output: bool) -> None:
+        """Take the results of a command that has ended."""
+        del self._open[command.id]
+        for one in self._run.invocations(command.id, with_output=with_output):
+            self._found[one.instance] = one
+        if command.is_cancelled and not self._halted:
+            by_alarm = f"alarm {', '.join(command.alarms)} stopped it"
+            self._halted = by_alarm if command.alarms else "somebody has cancelled its command"
+            self._by_other = not command.alarms
+
+    def _cancel(self, running: Sequence[SentCommand]) -> None:
+        for command in running:
+            if not command.is_cancelled:
+                try:
+                    self._run.cancel(command.id)
+                except EcsauthError:
+                    # It may have ended meanwhile. Its own limit of errors holds, too.
+                    continue
+
+    def _failed(self, running: Sequence[SentCommand]) -> int:
+        ended = sum(1 for one in self._found.values() if one.outcome is Outcome.FAILED)
+        return ended + sum(command.errors for command in running)
+
+    def _count(self, order: WaveOrder, size: int, running: Sequence[SentCommand]) -> WaveCount:
+        outcomes = [one.outcome for one in self._found.values()]
+        done = outcomes.count(Outcome.DONE) + sum(max(0, one.completed - one.errors) for one in running)
+        # A command by tag may reach more instances than were known.
+        size = max(size, sum(1 for one in outcomes if one is not Outcome.NOT_RUN))
+        return WaveCount(order.number, order.of, size, done, self._failed(running), outcomes.count(Outcome.UNREACHED))
+
+
+def _too_many(failed: int, tolerated: int) -> str:
+    return f"{failed} instance{'s' if failed > 1 else ''} failed, and {tolerated or 'none'} may"
+
+
+def ask(run: WaveRun, document: DocumentPin, comment: str, instances: Sequence[str]) -> WaveResult:
+    """Run a document that changes nothing on instances, and return what they answer."""
+    concurrency = max(BATCH, len(instances) // 10)
+    return run.run(
+        WaveOrder(CommandOrder(document, comment, {}), 1, 1, len(instances), concurrency, with_output=True), instances
+    )
+
+
+def waited(run: RunCommand, document: str, since: int, clock: Clock, commands: Sequence[str]) -> None:
+    """Wait until these commands, which somebody else has sent, have ended; raise UnreachableError."""
+    began, looks, left = clock.now(), 0, set(commands)
+    while left:
+        open_ones = {one.id for one in run.commands(document, since) if one.is_open}
+        left &= open_ones
+        if left and clock.now() - began > _LONGEST:
+            raise UnreachableError(f"command {min(left)} has not ended in {_LONGEST / 60:.0f} minutes")
+        if left:
+            clock.sleep(_POLLS[min(looks, len(_POLLS) - 1)])
+            looks += 1
+
+
+def description(result: Optional[Invocation]) -> str:
+    """Return why an instance failed, in words."""
+    if result is None or result.code is None:
+        return "its command did not end in time"
+    return f"ecsauth boot ended there with status {result.code}"
