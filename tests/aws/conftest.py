@@ -11,6 +11,8 @@ from aws_environment import OPERATOR, aws_environment
 from bucket import Bucket
 from ecsauth.aws.s3_get import InstanceStore
 from fetching import Instance
+from fleet_world import FleetWorld
+from forked_program import ForkedProgram
 from pushing import Operator
 
 if TYPE_CHECKING:
@@ -85,3 +87,27 @@ def settled(instance: Instance) -> Instance:
 def operator(operator_env: dict[str, str], tmp_path: Path, bucket: Bucket, s3_proxy: S3Proxy) -> Operator:
     """Give an operator."""
     return Operator(operator_env, tmp_path / "ecs.config", bucket, s3_proxy)
+
+
+@pytest.fixture(scope="session")
+def forked_program() -> Iterator[ForkedProgram]:
+    """Give the program as processes that cost little, for the instances of fleets."""
+    with ForkedProgram() as program:
+        yield program
+
+
+@pytest.fixture
+def fleet_world(
+    tmp_path: Path, s3_server: S3Server, s3_proxy: S3Proxy, metadata: MetadataService, forked_program: ForkedProgram
+) -> Iterator[FleetWorld]:
+    """Give Systems Manager, ECS and S3, without an instance yet."""
+    world = FleetWorld(tmp_path, s3_server, s3_proxy, metadata, forked_program)
+    with world.service:
+        yield world
+
+
+@pytest.fixture
+def fleet(fleet_world: FleetWorld) -> FleetWorld:
+    """Give six instances that run the released version."""
+    fleet_world.launch(6)
+    return fleet_world

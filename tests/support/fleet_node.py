@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from forked_program import ForkedProgram
 
-_DOCKER = Path(__file__).with_name("stand_in_docker.sh")
+_DOCKER = Path(__file__).resolve().parents[2] / "scripts" / "stand_in_docker" / "docker.sh"
 # Where the documents look for the program.
 _PROGRAM_FOLDERS = re.compile(r"(?<![\w/.$])/(?=(?:usr/local/bin|opt/ecsauth/bin|usr/bin)[\s;/])")
 INSTALLED = "usr/local/bin"

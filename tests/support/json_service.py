@@ -142,9 +142,12 @@ def violations(shape: Optional[Shape], value: Any, at: str = "input") -> Iterato
         yield from _violations_of(shape, value)
     elif shape is not None:
         yield from _limits(shape, value, at)
-        inner = value if isinstance(shape, ListShape) else value.values() if isinstance(shape, MapShape) else ()
-        for one in inner:
-            yield from violations(shape.member if isinstance(shape, ListShape) else shape.value, one, at)
+    if isinstance(shape, ListShape):
+        for one in value:
+            yield from violations(shape.member, one, at)
+    if isinstance(shape, MapShape):
+        for one in value.values():
+            yield from violations(shape.value, one, at)
 
 
 def _violations_of(shape: StructureShape, value: Any) -> Iterator[str]:
@@ -164,7 +167,8 @@ def _limits(shape: Shape, value: Any, at: str) -> Iterator[str]:
     if smallest is not None and size < smallest:
         yield f"Value at '{at}' failed to satisfy constraint: Member must have a size of at least {smallest}"
     pattern = shape.metadata.get("pattern")
-    if pattern is not None and isinstance(value, str) and re.search(pattern, value) is None:
+    # Java's classes of characters, which Python does not have, are of names only.
+    if pattern is not None and "\\p{" not in pattern and re.search(pattern, value) is None:
         yield f"Value at '{at}' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern}"
     if shape.metadata.get("enum") and value not in shape.metadata["enum"]:
         yield f"Value at '{at}' failed to satisfy constraint: Member must satisfy enum value set"
