@@ -90,6 +90,10 @@ class DeniedError(EcsauthError):
     exit_code = ExitCode.DENIED
 
 
+class AbsentError(DeniedError):
+    """Something that the command line names does not exist, although it could be looked for."""
+
+
 class NotYetError(DeniedError):
     """A denial that may be transient, for example a role that is not ready: retry until the deadline."""
 
@@ -149,9 +153,9 @@ class ConflictError(EcsauthError):
 
 # CPython, _threadmodule.c: the only message for a thread that the system refuses.
 _NO_THREAD = "can't start new thread"
-_MEMORY = "see what takes it (free -m), and what bounds this program: MemoryMax of its unit, ulimit -v"
-_THREADS = "see what bounds them: TasksMax of the unit, ulimit -u, pids.max of the container"
-_WHOLE = "is ecsauth installed as a whole, and can its files be read? install it again"
+_MEMORY = "check the free memory (free -m) and the limits of this program: MemoryMax= of its unit, ulimit -v"
+_THREADS = "check the limits of threads: TasksMax= of the unit, ulimit -u, pids.max of the container"
+_WHOLE = "the installation is incomplete, or its files cannot be read: install ecsauth again"
 # The error numbers of exhausted resources and of missing permissions. A connection that fails with one of them is a
 # fault of this machine, not of the server.
 SCARCE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC, errno.EIO))
@@ -164,7 +168,7 @@ def of_system(fault: BaseException, place: str = "") -> Optional[EcsauthError]:
     `place` is where the exception was raised; the message has it if the exception names no file.
     """
     if isinstance(fault, MemoryError):
-        return LocalError("this machine has too little memory left", _MEMORY)
+        return LocalError("this machine does not have enough memory", _MEMORY)
     if isinstance(fault, ImportError):
         return LocalError(f"cannot load {fault.name or fault.path or 'a module'}", _WHOLE)
     if isinstance(fault, RuntimeError):
@@ -184,18 +188,18 @@ def reason_of(fault: OSError) -> str:
 
 def no_thread(fault: RuntimeError) -> Optional[LocalError]:
     """Return the error for a thread that the system refused, None for any other exception."""
-    return LocalError("the system starts no thread", _THREADS) if str(fault) == _NO_THREAD else None
+    return LocalError("the system cannot start a thread", _THREADS) if str(fault) == _NO_THREAD else None
 
 
 def _of_runtime(fault: RuntimeError) -> Optional[LocalError]:
     # os.urandom, if neither the system call nor the device exists.
     if isinstance(fault, NotImplementedError) and "urandom" in str(fault):
-        return LocalError("the system gives no random numbers: there is neither getrandom nor /dev/urandom")
+        return LocalError("the system has no random numbers: getrandom and /dev/urandom do not exist")
     return no_thread(fault)
 
 
 def _of_call(fault: OSError, place: str) -> str:
-    return f"a call of the system failed{_at(place)}: {reason_of(fault)}"
+    return f"a system call failed{_at(place)}: {reason_of(fault)}"
 
 
 def _at(place: str) -> str:

@@ -116,7 +116,7 @@ def within(seconds: float, action: Callable[[], Result], make_error: Callable[[]
 def _add_recorded(error: UnreachableError, met: list[EcsauthError]) -> UnreachableError:
     """Add the last recorded fault, and the number of faults, to the timeout error."""
     if met:
-        times = f"{len(met)} faults before that, the last" if len(met) > 1 else "before that"
+        times = f"{len(met)} errors before that, the last" if len(met) > 1 else "before that"
         error.add(f"{times}: {met[-1].reason}")
         error.hints = tuple(dict.fromkeys((*met[-1].hints, *error.hints)))
         error.has_met = True
@@ -189,5 +189,5 @@ def parse(text: str) -> float:
     sizes = {name[0]: size for size, name in _UNITS}
     seconds = int(match[1]) * sizes[match[2] or "s"] if match else 0
     if not 0 < seconds <= _LONGEST:
-        raise UsageError("takes a span of time, as 90s, 15m, 12h or 7d")
+        raise UsageError("must be a duration, such as 90s, 15m, 12h or 7d")
     return float(seconds)

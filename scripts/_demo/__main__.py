@@ -127,10 +127,14 @@ class Story:
     def _cut_off(self, engine: DockerEngine, launch: tuple[str, ...]) -> None:
         """Stop S3 and the agent, and boot all the same."""
         with self._cloud.out_of_reach():
-            self._narrator.step("S3 cannot be reached, and the agent has stopped: the last good file is gone on with")
+            self._narrator.step("S3 cannot be reached, and the agent has stopped: boot uses the last verified file")
             self._narrator.run(self._cloud.instance, ("docker", "stop", "-t", "1", "ecs-agent"))
             self._boot(
-                "The instance boots again, on the last good file", "--deadline", "3", *launch, status=_STATUS_STALE
+                "The instance boots again, with the last verified file",
+                "--deadline",
+                "3",
+                *launch,
+                status=_STATUS_STALE,
             )
             self._show_agent(engine)
 

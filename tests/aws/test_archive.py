@@ -45,7 +45,8 @@ def test_publish(operator: Operator) -> None:
     (version,) = operator.bucket.versions(KEY)
     assert (done.status, done.out) == (0, f"{SHA256}\n")
     assert f"published {URI}, version {version}, encrypted with {operator.bucket.kms_key}" in done.err
-    assert "ecsauth 0.1.0, compiled for Python 3.9, 3.11, runs from sources on all others from 3.9 on\n" in done.err
+    runs_on = "compiled for Python 3.9, 3.11, runs from sources on all others from 3.9 on"
+    assert f"ecsauth 0.1.0, {runs_on}; read from --file\n" in done.err
     assert operator.bucket.get(KEY) == ARCHIVE
     expected = {
         "content-type": "application/octet-stream",
@@ -309,7 +310,8 @@ def test_build_and_publish_the_same_again(operator: Operator) -> None:
     first, second = (run_here("archive", "publish", URI, *options, env=operator.env) for _ in range(2))
     assert (first.status, second.status, first.out) == (0, 0, second.out)
     assert f"nothing to do, this is already {URI}" in second.err
-    assert "ecsauth 0.1.0, compiled for no Python, runs from sources on all from 3.9 on\n" in second.err
+    runs_on = "compiled for no Python, runs from sources on all from 3.9 on"
+    assert f"ecsauth 0.1.0, {runs_on}; built by this command\n" in second.err
     assert len(operator.bucket.versions(KEY)) == 1
 
 
@@ -329,6 +331,6 @@ def test_an_archive_with_the_sdk(operator: Operator) -> None:
     """One that an earlier ecsauth built is an archive, runs on its Pythons only, and is replaced by another."""
     done = publish(operator, WITH_SDK)
     assert done.status == 0
-    assert "ecsauth 0.1.0, for Python 3.9, 3.11\n" in done.err
+    assert "ecsauth 0.1.0, for Python 3.9, 3.11; read from --file\n" in done.err
     assert publish(operator, ARCHIVE).status == 0
     assert operator.bucket.get(KEY) == ARCHIVE

@@ -97,7 +97,7 @@ def test_deleted_version(instance: Instance) -> None:
     instance.server.s3.delete_object(Bucket="fleet", Key="prod/ecs.config", VersionId=newest)
     done = instance.install_here()
     assert done.status == 4
-    assert "it is older than the installed one, so somebody deleted the newer version" in done.err
+    assert "it is older than the installed version, so the newer version was deleted" in done.err
     assert instance.env_file.read_bytes() == STANDING
 
 
@@ -108,7 +108,7 @@ def test_several_doubts(settled: Instance) -> None:
     done = settled.install_here()
     assert done.status == 4
     assert "it is encrypted by S3 itself" in done.err
-    assert "it is older than the installed one" in done.err
+    assert "it is older than the installed version" in done.err
 
 
 @pytest.mark.parametrize("used", [0, 1])
@@ -139,7 +139,7 @@ def test_no_checksum(instance: Instance, headers: dict[str, str | None]) -> None
     instance.proxy.inject(faults.Headers(headers))
     done = instance.install_here()
     assert done.status == 0
-    assert f"warning: {instance.uri} carries no checksum that can be verified here" in done.err
+    assert f"warning: {instance.uri} has no checksum that can be verified here" in done.err
 
 
 def test_set(instance: Instance) -> None:
@@ -230,7 +230,7 @@ class TestBrokenState:
         settled.proxy.inject(faults.Headers({"Last-Modified": LONG_AGO}))
         done = settled.install_here()
         assert done.status == 4, done.err
-        assert "it is older than the installed one" in done.err
+        assert "it is older than the installed version" in done.err
         assert f"warning: {path} is damaged" in done.err
         assert path.with_name("state.json.damaged").read_bytes() == content
 
@@ -242,7 +242,7 @@ class TestBrokenState:
             each.write_bytes(content)
         done = settled.install_here()
         assert done.status == 0, done.err
-        assert "a new record begins: whether an older object" in done.err
+        assert "a new record: this run cannot tell whether" in done.err
         assert ["if-none-match" in request.headers for request in settled.proxy.requests] == [False]
         assert json.loads(path.read_bytes())["installed"]["facts"] == json.loads(good)["installed"]["facts"]
         assert "damaged" not in settled.install_here().err
@@ -269,7 +269,7 @@ def test_edited_by_hand(settled: Instance, edit: bytes | None) -> None:
         settled.env_file.write_bytes(edit)
     done = settled.install_here()
     assert done.status == 0
-    assert f"warning: {settled.env_file} is not as ecsauth left it: it is replaced" in done.err
+    assert f"warning: {settled.env_file} was changed after ecsauth installed it: boot replaces it" in done.err
     assert settled.env_file.read_bytes() == STANDING
     assert ["if-none-match" in request.headers for request in settled.proxy.requests] == [False]
     backup = settled.place / "ecs.config.before-ecsauth"
@@ -281,7 +281,7 @@ def test_opened_to_others(settled: Instance) -> None:
     settled.env_file.chmod(0o644)
     done = settled.install_here()
     assert done.status == 0
-    assert f"warning: {settled.env_file} is not as ecsauth left it: it is replaced" in done.err
+    assert f"warning: {settled.env_file} was changed after ecsauth installed it: boot replaces it" in done.err
     assert settled.env_file.stat().st_mode & 0o777 == 0o600
 
 

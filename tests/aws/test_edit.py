@@ -127,13 +127,13 @@ def test_nothing_changed(desk: Desk, script: str) -> None:
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("exit 3", "the editor ended with status 3: nothing was put"),
-        (f'sed -i {CHANGE} "$1"; exit 1', "the editor ended with status 1: nothing was put"),
+        ("exit 3", "the editor ended with status 3: nothing was uploaded"),
+        (f'sed -i {CHANGE} "$1"; exit 1', "the editor ended with status 1: nothing was uploaded"),
         ("kill -9 $$", "the editor ended with status "),
-        ('rm "$1"', "the editor left no file"),
-        ('rm "$1"; mkdir "$1"', "the editor left something that is no plain file"),
-        ('rm "$1"; ln -s /etc/passwd "$1"', "the editor left no file"),
-        ('rm "$1"; mkfifo "$1"', "the editor left something that is no plain file"),
+        ('rm "$1"', "the edited file cannot be opened"),
+        ('rm "$1"; mkdir "$1"', "the edited file is not a plain file"),
+        ('rm "$1"; ln -s /etc/passwd "$1"', "the edited file cannot be opened"),
+        ('rm "$1"; mkfifo "$1"', "the edited file is not a plain file"),
         ('head -c 300000 /dev/zero > "$1"', "the edited file is larger than 256 KiB"),
     ],
 )
@@ -152,7 +152,7 @@ def test_no_such_editor(desk: Desk, name: str, editor: str) -> None:
     done = desk.edit("true", **{name: editor})
     assert done.status == 6
     assert "the editor cannot be started" in done.err
-    assert "hint: see the variables VISUAL and EDITOR" in done.err
+    assert "hint: check the variables VISUAL and EDITOR" in done.err
 
 
 @pytest.mark.parametrize("editor", [f"sed -i -e {CHANGE}", f"LC_ALL=C sed -i -e '{CHANGE}'"])

@@ -203,8 +203,8 @@ def test_from_s3(exporter: Exporter, bucket: Bucket) -> None:
 @pytest.mark.parametrize(
     ("content", "registry", "said"),
     [
-        (b"=nothing\n", REGISTRY, "would not work: 1 error"),
-        (env_file(docker_io="canary-one"), "docker.io", "would not work: 1 error"),
+        (b"=nothing\n", REGISTRY, "is invalid: 1 error"),
+        (env_file(docker_io="canary-one"), "docker.io", "is invalid: 1 error"),
         (FILE, "other.example.com", "the agent sends no credential to other.example.com with this file"),
         (FILE.replace(b'"password"', b'"identitytoken"'), REGISTRY, "is a token"),
         (FILE.replace(b'"fleet"', b'"oauth2accesstoken"'), REGISTRY, "expires within hours"),

@@ -82,7 +82,7 @@ def test_file(tmp_path: Path) -> None:
     [
         (("instance-role",), "this policy needs --bucket and --prefix and --kms-key"),
         (("key", "--bucket", "b-1"), "this policy needs --administrator and --region"),
-        (("operator", *PLACE[:4], "--kms-key", "alias/x"), "--kms-key takes the key's full ARN"),
+        (("operator", *PLACE[:4], "--kms-key", "alias/x"), "--kms-key must be the full ARN of the key"),
         (("operator", *PLACE, "--region", "eu-west-1"), "cannot encrypt in eu-west-1"),
         (("operator", *PLACE, "--region", "nowhere"), "this is no region of aws"),
         (("operator", "--prefix", "prod/*"), "argument --prefix: takes a prefix"),

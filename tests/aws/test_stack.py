@@ -147,6 +147,21 @@ def test_second_deployment(deploy: Callable[..., Fleet], s3_server: S3Server) ->
     }
 
 
+def test_group(deploy: Callable[..., Fleet], s3_server: S3Server) -> None:
+    """With subnets, the second deployment makes an Auto Scaling group too, whose instances use the launch template."""
+    subnets = sorted(one["SubnetId"] for one in s3_server.client("ec2").describe_subnets()["Subnets"])
+    fleet = deploy(SubnetIds=",".join(subnets))
+    scaling = s3_server.client("autoscaling")
+    assert scaling.describe_auto_scaling_groups()["AutoScalingGroups"] == []
+    fleet.stack.update(ArchiveSha256="0" * 64, ArchiveVersionId="v")
+    outputs = fleet.stack.outputs
+    (group,) = scaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert group["AutoScalingGroupName"] == outputs["GroupName"]
+    assert group["LaunchTemplate"]["LaunchTemplateId"] == outputs["LaunchTemplateId"]
+    assert sorted(group["VPCZoneIdentifier"].split(",")) == subnets
+    assert [name for name in outputs if name.startswith("Next")] == ["NextRefresh"]
+
+
 def test_role_of_the_instance(deploy: Callable[..., Fleet], s3_server: S3Server, metadata: MetadataService) -> None:
     """With IAM switched on, what the profile's role may do is enough to boot, and not to read beside its prefix."""
     fleet = deploy()

@@ -8,6 +8,7 @@ also gives the bucket what moto's CloudFormation drops.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 def main(arguments: list[str]) -> None:
     """Run one command and print the answer as JSON, or as text with `--output text`."""
+    if "--region" in arguments:
+        place = arguments.index("--region")
+        os.environ["AWS_DEFAULT_REGION"] = arguments[place + 1]
+        del arguments[place : place + 2]
     service, operation, *rest = arguments
     if (service, operation) == ("cloudformation", "deploy"):
         _deploy(rest)

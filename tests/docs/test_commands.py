@@ -69,10 +69,12 @@ NOT_REPLAYED = {
     r"bash \.ci/run": "installs packages",
     r"python3 -m venv \S+": "needs the network for what follows",
     r"(\S*pip|pipx) install .*": "needs the network",
+    r"python3 -m pip wheel .*": "needs the network",
     r"git clone \S+": "needs the network",
     r"packer (init|build) .*": "needs Packer and an account; other tests run the script in it",
     r"aws imagebuilder .*": "needs an account; other tests run the lines of the component",
     r"docker (logs|ps|inspect) .*": "needs the agent",
+    r"docker (build|run) .*": "needs a base image; another test builds one and the image on it",
     r"systemctl .*|journalctl .*": "needs systemd",
     r"aws autoscaling .*|    --lifecycle-transition .*": "needs an Auto Scaling group; another test has a stand-in",
     r"aws (ecs list-container-instances|ec2 get-console-output|iam attach-role-policy|ssm start-session) .*": (

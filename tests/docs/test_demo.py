@@ -107,7 +107,7 @@ def test_with_docker_it_tells_everything(stage: Stage, engine: DockerEngine) -> 
         "it is the same container as before",
         "password changed",
         "agent registered in cluster demo",
-        "going on with the last good file",
+        "boot uses the last verified file",
         "agent registered in cluster demo",
         "A341",
     )

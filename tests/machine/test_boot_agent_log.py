@@ -71,7 +71,7 @@ def test_after_a_rotation(booted: Machine, canary: Canary) -> None:
     booted.put(auth_file(canary.password))
     done = booted.launch(variant=VARIANT)
     assert done.status == LAUNCH
-    assert "; what was there before is back\n" in done.err
+    assert "; the previous state is restored\n" in done.err
     assert "stand-in agent: exits with 1" in quoted(done.err)
     canary.assert_not_in(done.out + done.err, "the output")
     canary.assert_not_under(booted.folder)

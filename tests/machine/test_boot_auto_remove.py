@@ -29,8 +29,8 @@ def test_is_left_alone(passing: Machine) -> None:
     before = passing.standing()
     done = passing.launch()
     assert done.status == LAUNCH
-    assert "ecsauth: error: the running agent was started with --rm: once stopped it is gone" in done.err
-    assert "ecsauth: hint: stop it yourself, or give --force\n" in done.err
+    assert "ecsauth: error: the running agent was started with --rm: if it stops, docker deletes it" in done.err
+    assert "ecsauth: hint: stop the agent yourself, or replace it anyway: ecsauth boot " in done.err
     assert passing.standing() == before
     assert not passing.strays()
     assert passing.record() == State()
@@ -53,6 +53,6 @@ def test_gives_way_to_one_that_fails(passing: Machine) -> None:
     """With --force there is nothing to go back to, and that is said."""
     done = passing.launch("--force", variant="crashing")
     assert done.status == LAUNCH
-    assert "; there was nothing before to go back to\n" in done.err
+    assert "; there is no previous version to roll back to\n" in done.err
     assert list(passing.standing().agents) == [AGENT]
     assert not passing.standing().agents[AGENT].running or passing.state().rejected is not None

@@ -39,9 +39,9 @@ def test_new_version_in_an_outage(booted: Machine, answer: Answer) -> None:
     done = booted.launch("--wait=30")
     assert done.status == LAUNCH
     assert "ecsauth: error: the agent did not come up: it exited" in done.err
-    assert "; the previous env-file is back; the previous agent does not stay up: it exited" in done.err
-    assert ": it fails like the new one, so the version is not rejected" in done.err
-    assert "what was there before is back" not in done.err
+    assert "; the previous env-file is restored; the previous agent does not stay up: it exited" in done.err
+    assert ": it fails like the new agent, so the version is not rejected" in done.err
+    assert "the previous state is restored" not in done.err
     assert booted.state().rejected is None
     let_docker_give_up(booted)
     booted.docker.ecs_answers(Answer.REGISTERS)
@@ -99,8 +99,8 @@ def test_exit_5_is_final(booted: Machine) -> None:
     version = booted.put(SECOND)
     done = booted.launch(variant="exits-5")
     assert done.status == LAUNCH
-    assert "it exited with status 5, which no restart can mend" in done.err
-    assert "; what was there before is back\n" in done.err
+    assert "it exited with status 5, which a restart does not fix" in done.err
+    assert "; the previous state is restored\n" in done.err
     record = booted.state().rejected
     assert record is not None
     assert (record.facts.version_id, record.final, record.retry_after) == (version, True, None)
@@ -115,7 +115,7 @@ def test_exit_1_is_tried_again(booted: Machine) -> None:
     assert record is not None
     assert (record.final, record.retry_after) == (False, record.at + 600)
     done = booted.launch(variant="crashing")
-    assert "; it is tried again in " in done.err
+    assert "; boot retries it after " in done.err
     booted.write_state(booted.state()._replace(rejected=record._replace(retry_after=record.at)))
     assert "the agent did not come up: " in booted.launch(variant="crashing").err
     assert_up(booted, FIRST)
@@ -127,7 +127,7 @@ def test_no_cluster_for_both(booted: Machine) -> None:
     booted.docker.ecs_answers(Answer.NO_CLUSTER)
     done = booted.launch()
     assert done.status == LAUNCH
-    assert "it fails like the new one, so the version is not rejected" in done.err
+    assert "it fails like the new agent, so the version is not rejected" in done.err
     assert booted.state().rejected is None
 
 
@@ -140,9 +140,9 @@ def test_stopped_agent_beside_a_rejected_version(booted: Machine) -> None:
     let_docker_give_up(booted)
     done = booted.launch(variant="exits-5")
     assert done.status == LAUNCH
-    assert "was started before, but the agent did not come up: " in done.err
-    assert "; no agent was up, so version " in done.err
-    assert "was started again, and has registered\n" in done.err
+    assert "is rejected, because the agent did not come up: " in done.err
+    assert "; no agent was running, so version " in done.err
+    assert "was restarted, and has registered\n" in done.err
     assert booted.state().rejected == record
     assert_up(booted, FIRST)
 
@@ -155,6 +155,6 @@ def test_status_of_an_agent_between_two_starts(booted: Machine) -> None:
 
     def says() -> bool:
         done = program.run(*shows, env=booted.environment())
-        return "does not run: it exited with status 1, and docker starts it again" in done.out + done.err
+        return "does not run: it exited with status 1, and docker restarts it" in done.out + done.err
 
     booted.docker.wait_until(says, "the agent waits for its next start")

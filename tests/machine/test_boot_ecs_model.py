@@ -62,7 +62,7 @@ def test_what_is_waited_for_is_told(world: World) -> None:
 def assert_registered(world: World, offer: Offer, story: tuple[str, ...]) -> None:
     """Assert that a boot with ECS well ends with one agent that has registered, with the file that stands there."""
     said = boot(world, offer)
-    assert said is None or "was started before" in said, story
+    assert said is None or "is rejected, because the agent did not come up" in said, story
     assert list(world.docker.containers) == [NAME], story
     agent = world.docker.containers[NAME]
     assert agent.running, story
@@ -116,7 +116,7 @@ def test_two_boots_in_the_outage(world: World, start: Callable[[World], None], e
 def test_previous_agent_that_fails_alike(world: World, ecs: str) -> None:
     """The new version is not to blame for what the previous agent meets too: it is not rejected."""
     booted(world)
-    with pytest.raises(LaunchError, match="fails like the new one, so the version is not rejected"):
+    with pytest.raises(LaunchError, match="fails like the new agent, so the version is not rejected"):
         world.boot(Offer(2, ecs=ecs))
     assert world.disk.state().rejected is None
     assert world.boot(Offer(2)).outcome.value == "started"
@@ -125,10 +125,12 @@ def test_previous_agent_that_fails_alike(world: World, ecs: str) -> None:
 def test_previous_agent_that_stays_up(world: World) -> None:
     """A version that fails where the previous agent stays up is tried again after a pause, not before."""
     booted(world)
-    with pytest.raises(LaunchError, match=r"; what was there before is back$"):
+    with pytest.raises(LaunchError, match=r"; the previous state is restored$"):
         world.boot(Offer(2, "broken"))
     world.rest(FIRST_PAUSE - 1)
-    with pytest.raises(LaunchError, match=r"was started before, .*; it is tried again in 1 second$"):
+    with pytest.raises(
+        LaunchError, match=r"is rejected, because the agent did not come up: .*; boot retries it after 1 second$"
+    ):
         world.boot(Offer(2))
     assert world.docker.containers[NAME].version == "v1"
     world.rest(1)
@@ -138,10 +140,10 @@ def test_previous_agent_that_stays_up(world: World) -> None:
 def test_final(world: World) -> None:
     """A version whose agent exits with 5, and the previous one does not, is never tried again by itself."""
     booted(world)
-    with pytest.raises(LaunchError, match="status 5, which no restart can mend"):
+    with pytest.raises(LaunchError, match="status 5, which a restart does not fix"):
         world.boot(Offer(2, "terminal"))
     world.rest(10 * LONGEST_PAUSE)
-    with pytest.raises(LaunchError, match="was started before") as raised:
+    with pytest.raises(LaunchError, match="is rejected, because the agent did not come up") as raised:
         world.boot(Offer(2))
     assert "tried again" not in raised.value.message
     assert world.docker.containers[NAME].version == "v1"
@@ -150,7 +152,7 @@ def test_final(world: World) -> None:
 
 def test_final_at_the_first_boot(world: World) -> None:
     """With no agent to go back to there is none to lose: even after a 5 the next boot starts the stopped one."""
-    with pytest.raises(LaunchError, match="there was nothing before to go back to"):
+    with pytest.raises(LaunchError, match="there is no previous version to roll back to"):
         world.boot(Offer(1, "terminal"))
     world.docker.use_up()
     assert world.boot(Offer(1)).outcome.value == "started"
@@ -177,7 +179,8 @@ def test_stopped_agent_beside_a_rejected_version(world: World, agent: str, absen
     if absent:
         world.docker.containers.clear()
     with pytest.raises(
-        LaunchError, match=r"was started before, .*no agent was up, so version v1 was started again, and"
+        LaunchError,
+        match=r"is rejected, .*no agent was running, so version v1 was restarted, and",
     ):
         world.boot(Offer(2))
     assert (world.docker.containers[NAME].version, world.docker.containers[NAME].running) == ("v1", True)
@@ -188,7 +191,7 @@ def test_new_version_that_fails_beside_a_stopped_agent(world: World) -> None:
     """An agent that had stopped before the run is started again when the new version fails."""
     booted(world)
     world.docker.use_up()
-    with pytest.raises(LaunchError, match="what was there before is back"):
+    with pytest.raises(LaunchError, match="the previous state is restored"):
         world.boot(Offer(2, "broken"))
     assert (world.docker.containers[NAME].version, world.docker.containers[NAME].running) == ("v1", True)
 
@@ -197,7 +200,7 @@ def test_new_version_that_fails_beside_no_agent(world: World) -> None:
     """Where somebody has removed the agent, the version that last registered is started when the new one fails."""
     booted(world)
     world.docker.containers.clear()
-    with pytest.raises(LaunchError, match="no agent was up, so version v1 was started again, and has registered"):
+    with pytest.raises(LaunchError, match="no agent was running, so version v1 was restarted, and has registered"):
         world.boot(Offer(2, "broken"))
     assert (world.docker.containers[NAME].version, world.docker.containers[NAME].given) == ("v1", body(1))
 
@@ -205,7 +208,9 @@ def test_new_version_that_fails_beside_no_agent(world: World) -> None:
 def test_agent_in_docker_s_loop(world: World) -> None:
     """An agent that registered before and exits again and again is not rejected; a run after the outage starts it."""
     booted(world)
-    with pytest.raises(LaunchError, match="it registered with this version before, so the version is not rejected"):
+    with pytest.raises(
+        LaunchError, match="an agent registered with this version before, so the version is not rejected"
+    ):
         world.boot(Offer(1, ecs="refuses"))
     assert world.disk.state().rejected is None
     world.rest(USED_UP + 1, "refuses")
@@ -217,8 +222,8 @@ def test_what_is_said_of_a_previous_agent_that_exits(world: World) -> None:
     booted(world)
     with pytest.raises(LaunchError) as raised:
         world.boot(Offer(2, ecs="refuses"))
-    assert "the previous env-file is back; the previous agent does not stay up: it exited" in raised.value.message
-    assert "what was there before is back" not in raised.value.message
+    assert "the previous env-file is restored; the previous agent does not stay up: it exited" in raised.value.message
+    assert "the previous state is restored" not in raised.value.message
 
 
 def lose(world: World, *, cut: bool) -> None:
@@ -239,7 +244,9 @@ def test_lost_pre_image(world: World, start: Callable[[World], None], cut: bool)
     start(world)
     assert world.boot(Offer(2, "slow")).outcome.value == "pending"
     lose(world, cut=cut)
-    with pytest.raises(LaunchError, match="copy of the previous env-file is gone or damaged, so the env-file stays"):
+    with pytest.raises(
+        LaunchError, match="copy of the previous env-file is missing or damaged, so the env-file is not restored"
+    ):
         world.boot(Offer(2, "broken"))
     assert world.disk.env_file() == body(2)
     assert world.docker.containers[NAME].running
@@ -259,4 +266,4 @@ def test_damaged_verified_copy(world: World, number: int) -> None:
     world.disk.write_env_file(FOREIGN_FILE)
     with pytest.raises(UnreachableError) as raised:
         world.boot(Offer(None))
-    assert "the verified copy of the installed file is gone or damaged, so it is not gone on with" in raised.value.hints
+    assert "the last verified file is missing or damaged, so boot does not use it" in raised.value.hints

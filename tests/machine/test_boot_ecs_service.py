@@ -68,7 +68,7 @@ def boot(world: ServiceWorld, offer: Offer) -> Optional[str]:
 def assert_gets_there(world: ServiceWorld, story: tuple[str, ...]) -> None:
     """Assert that a boot with ECS well ends with a registered agent, and that the second version comes by itself."""
     said = boot(world, Offer(2))
-    assert said is None or "was started before" in said, story
+    assert said is None or "is rejected, because the agent did not come up" in said, story
     assert world.unit.running, story
     assert world.unit.given == world.disk.env_file(), story
     assert world.disk.state().in_progress is None, story
@@ -101,8 +101,8 @@ def test_previous_agent_that_fails_alike(world: ServiceWorld, ecs: str) -> None:
     booted(world)
     said = boot(world, Offer(2, ecs=ecs))
     assert said is not None
-    assert "; the previous env-file is back; the previous agent does not stay up: the service exited" in said
-    assert "fails like the new one, so the version is not rejected" in said
+    assert "; the previous env-file is restored; the previous agent does not stay up: the service exited" in said
+    assert "fails like the new agent, so the version is not rejected" in said
     assert world.disk.state().rejected is None
     assert world.boot(Offer(2)).outcome.value == "started"
 
@@ -110,9 +110,9 @@ def test_previous_agent_that_fails_alike(world: ServiceWorld, ecs: str) -> None:
 def test_previous_agent_that_stays_up(world: ServiceWorld) -> None:
     """A version that fails where the previous agent stays up is tried again after a pause, not before."""
     booted(world)
-    assert (boot(world, Offer(2, "broken")) or "").endswith("; what was there before is back")
+    assert (boot(world, Offer(2, "broken")) or "").endswith("; the previous state is restored")
     world.rest(FIRST_PAUSE - 1)
-    assert "it is tried again in 1 second" in (boot(world, Offer(2)) or "")
+    assert "boot retries it after 1 second" in (boot(world, Offer(2)) or "")
     assert world.unit.given == body(1)
     world.rest(1)
     assert world.boot(Offer(2)).outcome.value == "started"
@@ -121,11 +121,11 @@ def test_previous_agent_that_stays_up(world: ServiceWorld) -> None:
 def test_final(world: ServiceWorld) -> None:
     """A version whose agent exits with 5, and the previous one does not, is never tried again by itself."""
     booted(world)
-    assert "status 5, which no restart can mend" in (boot(world, Offer(2, "terminal")) or "")
+    assert "status 5, which a restart does not fix" in (boot(world, Offer(2, "terminal")) or "")
     world.rest(10 * LONGEST_PAUSE)
     said = boot(world, Offer(2))
     assert said is not None
-    assert "was started before" in said
+    assert "is rejected, because the agent did not come up" in said
     assert "tried again" not in said
     assert world.unit.given == body(1)
 
@@ -138,7 +138,7 @@ def test_stopped_service_beside_a_rejected_version(world: ServiceWorld, agent: s
     world.rest(121, "refuses")
     said = boot(world, Offer(2))
     assert said is not None
-    assert "no agent was up, so version v1 was started again, and has registered" in said
+    assert "no agent was running, so version v1 was restarted, and has registered" in said
     assert (world.unit.given, world.unit.running) == (body(1), True)
 
 
@@ -146,5 +146,5 @@ def test_new_version_that_fails_beside_a_stopped_service(world: ServiceWorld) ->
     """A service that had stopped before the run is started again when the new version fails."""
     booted(world)
     world.rest(121, "denies")
-    assert "what was there before is back" in (boot(world, Offer(2, "broken")) or "")
+    assert "the previous state is restored" in (boot(world, Offer(2, "broken")) or "")
     assert (world.unit.given, world.unit.running) == (body(1), True)

@@ -50,7 +50,7 @@ def no_daemon(machine: Machine) -> dict[str, str]:
     ("lack", "message"),
     [
         (no_docker, "docker is not installed\n"),
-        (no_daemon, "docker's daemon does not answer: Cannot connect to the Docker daemon at unix://"),
+        (no_daemon, "the docker daemon does not answer: Cannot connect to the Docker daemon at unix://"),
     ],
 )
 def test_no_docker(booted: Machine, lack: Callable[[Machine], dict[str, str]], message: str) -> None:
@@ -114,7 +114,7 @@ def test_agent_that_does_not_come_up(booted: Machine, variant: str, reason: str)
     assert done.status == LAUNCH
     assert "ecsauth: error: the agent did not come up: " in done.err
     assert reason in done.err
-    assert "; what was there before is back\n" in done.err
+    assert "; the previous state is restored\n" in done.err
     assert booted.standing().without_traces() == before.without_traces()
     rejected = booted.state().rejected
     assert rejected is not None
@@ -129,7 +129,7 @@ def test_rejected_version_is_left_alone(booted: Machine) -> None:
     before = booted.standing()
     done = booted.launch(variant="crashing")
     assert done.status == LAUNCH
-    assert f"version {version} was started before, but the agent did not come up" in done.err
+    assert f"version {version} is rejected, because the agent did not come up" in done.err
     assert booted.standing() == before
     assert booted.launch("--force", variant="crashing").status == LAUNCH
     assert "did not come up" in booted.launch("--force", variant="crashing").err
@@ -165,7 +165,7 @@ def test_broken_docker_run(booted: Machine) -> None:
     done = booted.boot(f"--image={stand_in_image.build_unstartable()}")
     assert done.status == LAUNCH
     assert "ecsauth: error: docker run failed: " in done.err
-    assert "; what was there before is back\n" in done.err
+    assert "; the previous state is restored\n" in done.err
     assert booted.standing().without_traces() == before.without_traces()
     assert booted.state().rejected is None
     assert not booted.strays()
@@ -175,7 +175,7 @@ def test_broken_docker_run_at_first_boot(machine: Machine) -> None:
     """With nothing before, no container is left."""
     done = machine.boot(f"--image={stand_in_image.build_unstartable()}")
     assert done.status == LAUNCH
-    assert "there was nothing before to go back to" in done.err
+    assert "there is no previous version to roll back to" in done.err
     assert machine.standing().agents == {}
     assert not machine.strays()
 
@@ -185,7 +185,7 @@ def test_crash_at_first_boot(machine: Machine) -> None:
     version = machine.put(FIRST)
     done = machine.launch(variant="crashing")
     assert done.status == LAUNCH
-    assert "there was nothing before to go back to" in done.err
+    assert "there is no previous version to roll back to" in done.err
     after = machine.standing()
     assert after.env_file is not None
     assert after.env_file.content == FIRST
@@ -285,7 +285,7 @@ def test_agent_of_another_cluster(booted: Machine) -> None:
     before = booted.standing()
     done = booted.launch()
     assert done.status == LAUNCH
-    assert "the running agent is in cluster demo, the env-file says other: with its saved state" in done.err
+    assert "the running agent is in cluster demo, but the env-file has other: an agent with saved state" in done.err
     assert booted.standing() == before
     assert not booted.strays()
 
@@ -333,7 +333,7 @@ def test_another_cluster_with_state_and_no_volume_of_ours(machine: Machine, tmp_
     machine.put(auth_file("second-password", cluster="other"))
     done = machine.launch()
     assert done.status == LAUNCH
-    assert f"the running agent keeps its state in {tmp_path}, where a new one looks in /var/lib/ecs/data" in done.err
+    assert f"the running agent saves its state in {tmp_path}, the new agent in /var/lib/ecs/data" in done.err
     assert machine.launch("--abandon-tasks").status == 0
     assert machine.docker.introspect("/v1/metadata")["Cluster"] == "other"
 
@@ -345,7 +345,7 @@ def test_tasks_of_an_agent_whose_file_turns_checkpoints_off(machine: Machine) ->
     before = machine.standing()
     done = machine.launch()
     assert done.status == LAUNCH
-    said = "with this env-file an agent keeps no state (ECS_CHECKPOINT is false), and the running one has 1 task"
+    said = "with this env-file the new agent saves no state (ECS_CHECKPOINT is false), and the running agent has 1 task"
     assert said in done.err
     assert machine.standing() == before
 
@@ -383,7 +383,7 @@ def test_agent_that_would_lose_its_tasks(machine: Machine) -> None:
     before = machine.standing()
     done = machine.launch()
     assert done.status == LAUNCH
-    assert "the running agent keeps no state (ECS_DATADIR is not set) and has 1 task: " in done.err
+    assert "the running agent saves no state (ECS_DATADIR is not set) and has 1 task: " in done.err
     assert machine.standing() == before
     assert machine.launch("--abandon-tasks").status == 0
     assert list(machine.standing().agents) == [AGENT]

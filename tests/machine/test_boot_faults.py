@@ -184,7 +184,7 @@ def test_denial_that_does_not_settle(fresh: Instance) -> None:
     assert tried, done.err
     assert int(tried[1]) == len(fresh.proxy.requests)
     assert done.err.splitlines()[-1] == (
-        f"ecsauth: hint: look closer: ecsauth doctor {fresh.uri} --kms-key {fresh.key} --launch none "
+        f"ecsauth: hint: find the cause: ecsauth doctor {fresh.uri} --kms-key {fresh.key} --launch none "
         f"--file {fresh.env_file} --state-dir {fresh.state_place}"
     )
     assert len(fresh.proxy.requests) > 3

@@ -77,7 +77,7 @@ def assert_ends_well(world: World, told: Told, number: int) -> None:
     offer = Offer(number, allow_older=number < told.newest)
     rejected = world.disk.state().rejected
     if rejected is not None and rejected.facts == facts(number) and runs_another(world, number):
-        with pytest.raises(LaunchError, match="was started before"):
+        with pytest.raises(LaunchError, match="is rejected, because the agent did not come up"):
             world.boot(offer)
         assert runs_another(world, number), told.story
         world.rest(LONGEST_PAUSE)
@@ -124,7 +124,7 @@ def assert_goes_back(world: World, told: Told) -> None:
     world.stand(told.standing)
     with pytest.raises(LaunchError) as raised:
         world.boot(Offer(5, "broken"))
-    if "there was nothing before to go back to" in raised.value.message:
+    if "there is no previous version to roll back to" in raised.value.message:
         assert told.story[0] == nothing.__name__, told.story
         return
     state, agent = world.disk.state(), world.docker.containers[NAME]

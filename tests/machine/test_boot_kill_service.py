@@ -88,7 +88,7 @@ def assert_ends_well(world: ServiceWorld, told: Told, number: int) -> None:
     offer = Offer(number, allow_older=number < told.newest)
     rejected = world.disk.state().rejected
     if rejected is not None and rejected.facts == facts(number) and runs_another(world, number):
-        with pytest.raises(LaunchError, match="was started before"):
+        with pytest.raises(LaunchError, match="is rejected, because the agent did not come up"):
             world.boot(offer)
         assert world.unit.running, told.story
         world.rest(LONGEST_PAUSE)
@@ -129,7 +129,7 @@ def test_killed_and_then_a_version_that_fails(world: ServiceWorld, start: Callab
         world.stand(told.standing)
         with pytest.raises(LaunchError) as raised:
             world.boot(Offer(5, "broken"))
-        if "there was nothing before to go back to" in raised.value.message:
+        if "there is no previous version to roll back to" in raised.value.message:
             assert start in {nothing, empty}, told.story
             assert not world.unit.running, told.story
             continue

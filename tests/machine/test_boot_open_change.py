@@ -120,7 +120,7 @@ def test_killed_with_the_predecessor_still_parked(world: World) -> None:
     killed(world, Offer(2), before=lambda: world.disk.state().verified == world.disk.state().applied == facts(2))
     assert len(world.docker.containers) == 2
     killed(world, Offer(3), before=lambda: world.disk.state().in_progress == facts(3))
-    with pytest.raises(LaunchError, match="what was there before is back"):
+    with pytest.raises(LaunchError, match="the previous state is restored"):
         world.boot(Offer(4, "broken"))
     (agent,) = world.docker.containers.values()
     assert (agent.version, agent.given, agent.running) == ("v2", body(2), True)

@@ -31,7 +31,7 @@ def test_goes_on(booted: Machine, name: str) -> None:
     (warning,) = (line for line in done.err.splitlines() if "last good" in line)
     assert warning.startswith("ecsauth: warning: ")
     assert reason in warning
-    assert warning.endswith(": going on with the last good file, which S3 confirmed 3 hours ago")
+    assert warning.endswith(": boot uses the last verified file, which S3 confirmed 3 hours ago")
     assert booted.standing() == before
     assert booted.record() == recorded
     assert_recovers(booted, SECOND)
@@ -145,7 +145,7 @@ def test_rejected_with_nothing_before(machine: Machine) -> None:
     agent = machine.standing().agents[AGENT]
     done = during_outage(machine, variant="crashing")
     assert done.status == LAUNCH
-    assert "was started before, but the agent did not come up" in done.err
+    assert "is rejected, because the agent did not come up" in done.err
     assert machine.standing().agents[AGENT].container_id == agent.container_id
 
 

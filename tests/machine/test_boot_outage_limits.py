@@ -30,8 +30,8 @@ def test_too_old(booted: Machine, agent: str) -> None:
     before, recorded = booted.standing(), booted.record()
     done = during_outage(booted, "--max-stale=2h")
     assert done.status == UNREACHABLE
-    assert "ecsauth: hint: the file that is here was last confirmed 1" in done.err
-    assert "longer than --max-stale allows" in done.err
+    assert "ecsauth: hint: the S3 confirmed the last verified file 1" in done.err
+    assert "and --max-stale allows " in done.err
     assert booted.standing() == before
     assert booted.record() == recorded
     assert during_outage(booted, "--max-stale=4h").status == STALE
@@ -72,7 +72,7 @@ def test_other_terms(booted: Machine, which: str) -> None:
     with refusing(booted):
         done = program.run(*on_other_terms(booted, which), env=booted.environment())
     assert done.status == UNREACHABLE, done.err
-    (hint,) = (line for line in done.err.splitlines() if "the file that is here" in line)
+    (hint,) = (line for line in done.err.splitlines() if "the last verified file" in line)
     assert hint.startswith("ecsauth: hint: ")
     assert TERMS[which] in hint
     assert booted.standing() == before
@@ -185,8 +185,8 @@ def test_good_file_without_its_copy(machine: Machine) -> None:
     assert machine.env_file.read_bytes() == FIRST
 
 
-NONE_KNOWN = "no file was installed and proved good here before, to go on with"
-COPY_GONE = "the verified copy of the installed file is gone or damaged, so it is not gone on with"
+NONE_KNOWN = "there is no last verified file on this instance"
+COPY_GONE = "the last verified file is missing or damaged, so boot does not use it"
 
 
 @pytest.mark.parametrize(

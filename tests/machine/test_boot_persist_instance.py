@@ -125,8 +125,9 @@ def test_units_are_sound(persisted: Instance) -> None:
     done = persisted.run("systemd-analyze", "verify", "--man=no", *(f"{FOLDER}/{name}" for name in UNITS))
     assert (done.out, done.err) == ("", "")
     text = persisted.systemctl("cat", *UNITS, "ecs.service")
-    assert "AWS_ENDPOINT_URL_S3=http://127.0.0.1:9000" in text
-    assert not [word for word in ("first-password", "NO_PROXY", "SECRET", "TOKEN") if word in text]
+    kept = (persisted.read("/var/lib/ecsauth/persisted.json") or b"").decode()
+    assert '"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9000"' in kept
+    assert not [word for word in ("first-password", "NO_PROXY", "SECRET", "TOKEN") if word in text + kept]
 
 
 def test_unchanged_refresh(persisted: Instance) -> None:
@@ -191,7 +192,7 @@ def test_program_that_others_could_change(persisted: Instance) -> None:
     persisted.run("chmod", "o+w", program)
     done = persist(persisted, "--max-stale=7d")
     persisted.run("chmod", "o-w", program)
-    assert (done.status, f"{program} can be changed by others" in done.err) == (LOCAL, True), done.err
+    assert (done.status, f"{program} is writable for other users" in done.err) == (LOCAL, True), done.err
     assert unit_files(persisted) == before
     assert persisted.s3.operations == []
 
@@ -206,9 +207,11 @@ def test_dry_run(persisted: Instance) -> None:
     wanted = [f"{FOLDER}/{name}" for name in (units.GATE, units.FETCH, units.VERIFY, units.REFRESH, units.TIMER)]
     assert all(f"ecsauth: would write {path}" in done.err for path in wanted), done.err
     assert f"would start the units at each boot: systemctl enable --quiet {' '.join(ENABLED)}" in done.err
-    assert f"would start the units that go on from here: systemctl --no-block start {units.TIMER}" in done.err
+    assert f"would start the units: systemctl --no-block start {units.TIMER}" in done.err
     lines = [line for line in boot(persisted, "--dry-run").err.splitlines() if "would" in line]
-    assert lines == [f"ecsauth: would write {wanted[0]}, which holds the service back until a checked file is there"]
+    assert lines == [
+        f"ecsauth: would write {wanted[0]}, which blocks the service until a validated env-file is installed"
+    ]
     assert unit_files(persisted) == ""
     assert persist(persisted, "--dry-run", "--format=json").document["units"] == wanted
     assert unit_files(persisted) == ""
@@ -267,8 +270,8 @@ def test_reboot_without_s3(persisted: Instance) -> None:
     assert persisted.reboot() == "running"
     assert [wait_ended(persisted, name) for name in (units.FETCH, units.VERIFY)] == [STALE, STALE]
     assert persisted.show(units.FETCH, "Result") == "success"
-    assert "going on with the last good file" in said(persisted, units.FETCH, "--priority=warning")
-    assert "it stays, as S3 could not be asked" in said(persisted, units.VERIFY)
+    assert "boot uses the last verified file" in said(persisted, units.FETCH, "--priority=warning")
+    assert "not changed, because S3 is unreachable" in said(persisted, units.VERIFY)
     assert_agent_has(persisted, FIRST)
     assert starts(persisted) == 1
     persisted.s3.start()
@@ -299,11 +302,11 @@ def test_changed_to_what_the_agent_does_not_bear(persisted: Instance) -> None:
     assert_agent_has(persisted, FIRST)
     assert (recorded(persisted, "rejected"), persisted.read(instances.ENV_FILE)) == (version, FIRST)
     error = said(persisted, units.VERIFY, "--priority=err")
-    assert f"(version {version}); what was there before is back" in error
+    assert f"(version {version}); the previous state is restored" in error
     assert "third-password" not in said(persisted, units.VERIFY)
     before = starts(persisted)
     assert refresh(persisted) == LAUNCH
-    assert "was started before" in said(persisted, units.REFRESH, "--priority=err")
+    assert "is rejected, because the agent did not come up" in said(persisted, units.REFRESH, "--priority=err")
     assert starts(persisted) == before
 
 
@@ -311,7 +314,7 @@ def test_unpersist(persisted: Instance) -> None:
     """Units and gate go, with their failures; file and agent stay; the next boot is as if they had never been."""
     persisted.s3.inject(ACCESS_DENIED)
     assert refresh(persisted) == DENIED
-    assert "the installed file stays as it is, and the agent too" in said(persisted, units.REFRESH)
+    assert "the installed env-file and the agent are unchanged" in said(persisted, units.REFRESH)
     persisted.s3.heal()
     before = started(persisted)
     done = persisted.run("ecsauth", "unpersist")
@@ -347,7 +350,9 @@ def test_denied_until_it_is_allowed(instance: Instance) -> None:
     assert instance.show("ecs", "ActiveState") == "inactive"
     assert refresh(instance) == DENIED
     assert "S3 denies access" in said(instance, units.REFRESH, "--priority=err")
-    assert "no checked file was ever installed here, so no agent is started" in said(instance, units.REFRESH)
+    assert "no validated env-file was ever installed on this instance, so boot does not start an agent" in said(
+        instance, units.REFRESH
+    )
     instance.s3.heal()
     assert refresh(instance) == OK
     assert_agent_has(instance, FIRST)

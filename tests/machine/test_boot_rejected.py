@@ -46,7 +46,7 @@ def failed(machine: Machine) -> Machine:
     """Give an instance whose first agent has crashed."""
     done = machine.launch(variant="crashing")
     assert done.status == LAUNCH, done.err
-    assert "; there was nothing before to go back to\n" in done.err
+    assert "; there is no previous version to roll back to\n" in done.err
     return machine
 
 
@@ -65,8 +65,8 @@ def test_left_alone_before_its_time(failed: Machine, docker_calls: Recorder) -> 
     env = failed.environment(PATH=docker_calls.path("/usr/bin:/bin"))
     done = failed.launch(variant="crashing", env=env)
     assert done.status == LAUNCH
-    assert f"version {record.facts.version_id} was started before, but the agent did not come up: " in done.err
-    assert re.search(r"; it is tried again in (9|10) minutes\n", done.err)
+    assert f"version {record.facts.version_id} is rejected, because the agent did not come up: " in done.err
+    assert re.search(r"; boot retries it after (9|10) minutes\n", done.err)
     assert {call.argv[0] for call in docker_calls.calls()} == LOOKS
     after = failed.standing()
     assert after.env_file == before.env_file
@@ -81,13 +81,13 @@ def test_tried_again_after_it(failed: Machine) -> None:
         done = failed.launch(variant="crashing")
         assert done.status == LAUNCH
         assert "the agent did not come up: " in done.err
-        assert "was started before" not in done.err
+        assert "is rejected, because the agent did not come up" not in done.err
         assert (rejected(failed).tries, rest(failed)) == (tries, FIRST_REST * 2 ** (tries - 1))
         assert list(failed.standing().agents) == [AGENT]
     pass_time(failed, tries=20)
     assert failed.launch(variant="crashing").status == LAUNCH
     assert (rejected(failed).tries, rest(failed)) == (21, LONGEST_REST)
-    assert re.search(r"; it is tried again in [56] hours\n", failed.launch(variant="crashing").err)
+    assert re.search(r"; boot retries it after [56] hours\n", failed.launch(variant="crashing").err)
 
 
 def in_the_way() -> LoopbackServer:

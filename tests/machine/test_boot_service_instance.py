@@ -34,7 +34,7 @@ def test_first_boot(instance: Instance) -> None:
     instance.user_data(user_data(instance))
     assert instance.boot() == "running"
     assert instance.read("/root/status") == b"0\n"
-    assert b"the service starts when cloud-init has ended" in (instance.read("/root/words") or b"")
+    assert b"the service starts after cloud-init" in (instance.read("/root/words") or b"")
     assert_agent_has(instance, FIRST)
     first = started(instance)
     done = boot(instance)
@@ -72,7 +72,7 @@ def test_file_that_the_agent_does_not_bear(running: Instance, options: tuple[str
     assert_agent_has(running, FIRST)
     after = started(running)
     done = boot(running)
-    assert (done.status, "was started before" in done.err) == (LAUNCH, True), done.err
+    assert (done.status, "is rejected, because the agent did not come up" in done.err) == (LAUNCH, True), done.err
     assert started(running) == after
 
 

@@ -47,9 +47,9 @@ def test_any_call(walk: FaultWalk) -> None:
     ("point", "status", "message"),
     [
         pytest.param(
-            Point("clone3", 1, "EAGAIN"), LOCAL, "the system starts no thread", id="no thread for the identity"
+            Point("clone3", 1, "EAGAIN"), LOCAL, "the system cannot start a thread", id="no thread for the identity"
         ),
-        pytest.param(Point("clone3", 2, "EAGAIN"), LOCAL, "the system starts no thread", id="no thread for S3"),
+        pytest.param(Point("clone3", 2, "EAGAIN"), LOCAL, "the system cannot start a thread", id="no thread for S3"),
         pytest.param(Point("flock", 1, "ENOLCK"), LOCAL, "cannot lock {state}/lock: no locks", id="no lock"),
         pytest.param(
             Point("getrandom", 1, "EIO"),

@@ -93,7 +93,7 @@ def test_the_lock_keeps_other_runs_out(disk: LocalDisk, place: Path) -> None:
     """While another process holds the lock a run waits for its time, and no longer, and says what it waits for."""
     with disk.locked(1):
         began = time.monotonic()
-        with pytest.raises(UnreachableError, match=r"another ecsauth holds .*/lock"), disk.locked(0.3):
+        with pytest.raises(UnreachableError, match=r"another ecsauth has locked .*/lock"), disk.locked(0.3):
             pass
         assert 0.3 <= time.monotonic() - began < 60
     with disk.locked(0):

@@ -29,10 +29,12 @@ def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.F
 @pytest.mark.parametrize(
     ("answering", "message"),
     [
-        pytest.param("echo '{\"container_id\":'", f"container {NAME} is none that can be read", id="cut off"),
-        pytest.param("", f"container {NAME} is none that can be read", id="nothing"),
+        pytest.param(
+            "echo '{\"container_id\":'", f"cannot parse docker's answer about the container {NAME}", id="cut off"
+        ),
+        pytest.param("", f"cannot parse docker's answer about the container {NAME}", id="nothing"),
         pytest.param("echo 'first'; echo 'a plugin' >&2; echo 'no space' >&2; exit 1", f"{NAME}: no space$", id="last"),
-        pytest.param("exit 1", f"{NAME}: it gave no reason$", id="mute"),
+        pytest.param("exit 1", f"{NAME}: no reason given$", id="mute"),
     ],
     indirect=["answering"],
 )

@@ -107,9 +107,9 @@ def test_well(settled: Machine) -> None:
         assert shown[name].startswith("ok  "), shown[name]
     assert skipped.startswith("skipped  docker, "), skipped
     assert "engine: needs docker" in skipped
-    assert "ended well; S3 confirmed the file " in shown["last-run"]
+    assert "succeeded; S3 confirmed the file " in shown["last-run"]
     assert "arn:aws:sts::" in shown["caller"]
-    assert "ecsInstanceRole, credentials hold for " in shown["role"]
+    assert "ecsInstanceRole, credentials valid for " in shown["role"]
     assert f"{REGION}, account {ACCOUNT}" in shown["region"]
     assert f"fleet belongs to account {ACCOUNT}" in shown["bucket"]
     assert f"it is encrypted with {settled.key}" in shown["kms-key"]
@@ -128,7 +128,7 @@ def test_causes_and_fixes_end_it(settled: Machine) -> None:
         f"fix: ecsauth push FILE s3://fleet/prod/ecs.config --kms-key {settled.key} "
         f"--bucket-owner {ACCOUNT} --region {REGION}"
     )
-    assert why == "is the URI right? else push it"
+    assert why == "check the URI, or push the file"
 
 
 def test_colours_at_a_terminal(settled: Machine) -> None:
@@ -158,7 +158,7 @@ def test_sts_is_silent(settled: Machine) -> None:
     """Where STS cannot be asked, as from a private subnet, that is no failure."""
     settled.proxy.inject(faults.Reset(), operation="GetCallerIdentity")
     found = checks(settled)
-    assert_line(found["caller"], Line("skipped", "STS does not say whose the credentials are"))
+    assert_line(found["caller"], Line("skipped", "STS did not name the owner of the credentials"))
     assert doctor(settled).status == 0
 
 
@@ -220,16 +220,16 @@ METADATA: dict[str, tuple[Behaviour, str, Line, str]] = {
     "silent": (
         Behaviour.SILENT,
         "metadata",
-        Line("failed", "does not answer", "hop limit has to be 2: aws ec2 modify-instance-metadata-options"),
+        Line("failed", "does not answer", "hop limit must be 2: aws ec2 modify-instance-metadata-options"),
         "role",
     ),
     "forbidden": (
         Behaviour.TOKEN_FORBIDDEN,
         "metadata",
-        Line("failed", "refused a token with 403", "--http-endpoint enabled"),
+        Line("failed", "refuses a token with 403", "--http-endpoint enabled"),
         "region",
     ),
-    "version 1": (Behaviour.TOKEN_ABSENT, "metadata", Line("failed", "knows no version 2"), "role"),
+    "version 1": (Behaviour.TOKEN_ABSENT, "metadata", Line("failed", "does not support IMDSv2"), "role"),
     "broken": (Behaviour.BROKEN, "metadata", Line("failed", "failed with 500", "try again"), "role"),
     "no role": (
         Behaviour.NO_ROLE,
@@ -240,7 +240,7 @@ METADATA: dict[str, tuple[Behaviour, str, Line, str]] = {
     "role failed": (
         Behaviour.ROLE_FAILED,
         "role",
-        Line("failed", "gives no credentials (AssumeRoleUnauthorizedAccess)", "trust policy"),
+        Line("failed", "has no credentials (AssumeRoleUnauthorizedAccess)", "trust policy"),
         "bucket",
     ),
 }
@@ -270,7 +270,7 @@ def test_metadata_refused(settled: Machine) -> None:
 def test_expired_credentials(settled: Machine) -> None:
     """Credentials of the role that have expired are told by their own date."""
     settled.metadata.instance = Instance(lifetime_s=-3600)
-    assert_line(checks(settled)["role"], Line("failed", "have expired 60 minutes ago", "is the clock right?"))
+    assert_line(checks(settled)["role"], Line("failed", "expired 60 minutes ago", "check the clock"))
 
 
 def test_everything_is_given(settled: Machine) -> None:
@@ -361,13 +361,15 @@ def kms_denied_head_hidden(machine: Machine) -> None:
 BY_POLICY = "s3:GetObject with an explicit deny in a resource-based policy"
 READ = ("HeadObject", "GetObject")
 ABSENT = Line(
-    "failed", f"there is no s3://fleet/{OBJECT}", "push it: ecsauth push FILE s3://fleet/prod/ecs.config --kms-key arn:"
+    "failed",
+    f"there is no s3://fleet/{OBJECT}",
+    "push the file: ecsauth push FILE s3://fleet/prod/ecs.config --kms-key arn:",
 )
-DENIED = Line("failed", "is there, but the role may not read it", f"allow s3:GetObject on arn:aws:s3:::fleet/{OBJECT}")
+DENIED = Line("failed", "exists, but the role may not read it", f"allow s3:GetObject on arn:aws:s3:::fleet/{OBJECT}")
 FOREIGN = Line("failed", f"fleet belongs to another account than {ACCOUNT}", "--bucket-owner")
 KMS = Line("failed", "KMS denies the use of the key", "kms:Decrypt")
 S3: dict[str, tuple[Change, str, Line]] = {
-    "no bucket": (no_bucket, "bucket", Line("failed", "fleet does not exist", "is its name right?")),
+    "no bucket": (no_bucket, "bucket", Line("failed", "fleet does not exist", "check the name of the bucket")),
     "foreign owner": (foreign, "bucket", FOREIGN),
     "foreign owner, no list": (foreign_and_closed, "object", FOREIGN),
     "absent": (put_elsewhere, "object", ABSENT),
@@ -378,12 +380,12 @@ S3: dict[str, tuple[Change, str, Line]] = {
     "denied or absent": (
         without_list,
         "object",
-        Line("failed", "it is not there, or the role may not read it", "aws s3api head-object"),
+        Line("failed", "the object does not exist, or the role may not read it", "aws s3api head-object"),
     ),
     "denied by the bucket's policy": (
         lambda it: without_list(it, message=denied(BY_POLICY)),
         "object",
-        Line("failed", "the bucket's policy, or a VPC endpoint's, denies it", "does it demand TLS"),
+        Line("failed", "the policy of the bucket or of a VPC endpoint denies it", "requires TLS"),
     ),
     "portal": (
         inject(faults.Page()),
@@ -442,11 +444,11 @@ def test_other_key(settled: Machine) -> None:
     places = (f"--file={settled.env_file}", f"--state-dir={settled.state_place}", f"--kms-key={OTHER_KEY}")
     done = run_here("doctor", settled.uri, *places, "--launch=none", env=settled.environment())
     assert done.status == FAILED
-    assert f"it is encrypted with {settled.key}, which is not a key given with --kms-key" in done.out
+    assert f"it is encrypted with {settled.key}, but --kms-key allows only" in done.out
     assert done.err == ""
     cause, fix = done.out.splitlines()[-2:]
     assert cause.startswith("cause: kms-key: it is encrypted with ")
-    assert fix.startswith("fix: after a change of keys push the file again")
+    assert fix.startswith("fix: after a change of keys, push the file again")
 
 
 def test_version_that_is_not_there(settled: Machine) -> None:
@@ -527,15 +529,19 @@ def linked(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("change", "name", "expected"),
     [
-        (opened, "file", Line("failed", f"0640, {OWNER}: others can read", "chmod 600")),
+        (opened, "file", Line("failed", f"0640, {OWNER}: its mode is not 0600", "chmod 600")),
         (
             removed,
             "file",
-            Line("failed", "where ecsauth had put one", "boot: ecsauth boot s3://fleet/prod/ecs.config --kms-key arn:"),
+            Line(
+                "failed",
+                "although ecsauth installed it",
+                "boot: ecsauth boot s3://fleet/prod/ecs.config --kms-key arn:",
+            ),
         ),
-        (broken, "file", Line("failed", "1 error", "see: ecsauth check /")),
+        (broken, "file", Line("failed", "1 error", "list the errors: ecsauth check /")),
         (linked, "file", Line("failed", "is a symbolic link", "remove it")),
-        (shared, "directory", Line("failed", "can be written by others", "chmod go-w")),
+        (shared, "directory", Line("failed", "is writable for other users", "chmod go-w")),
     ],
 )
 def test_file_faults(settled: Machine, change: Change, name: str, expected: Line) -> None:
@@ -551,7 +557,7 @@ def test_changed_by_hand(settled: Machine) -> None:
     changed(settled)
     assert_line(
         checks(settled)["file"],
-        Line("warning", "it was changed since ecsauth put it there", "boot: ecsauth boot s3://"),
+        Line("warning", "it was changed after ecsauth installed it", "boot: ecsauth boot s3://"),
     )
 
 
@@ -562,7 +568,7 @@ def test_facts_of_the_record(settled: Machine) -> None:
     assert_line(found["file"], Line("ok", f"{settled.env_file}, 0600"))
     for name in ("docker", "agent", "ordering"):
         assert_line(found[name], Line("skipped"))
-    assert_line(found["agent"], Line("skipped", "boot was told --launch none"))
+    assert_line(found["agent"], Line("skipped", "boot runs with --launch none"))
     status = run_here("status", f"--state-dir={settled.state_place}", env=settled.environment())
     assert f"ok       file         {settled.env_file}, 0600" in status.out
 
@@ -584,7 +590,8 @@ def test_agent(booted: Machine) -> None:
     assert_line(found["agent"], Line("ok", "registered in demo"))
     booted.docker.call("stop", AGENT)
     assert_line(
-        checks(booted, "--launch=docker")["agent"], Line("failed", "does not run", "see: docker logs ecs-agent")
+        checks(booted, "--launch=docker")["agent"],
+        Line("failed", "does not run", "read the log of the agent: docker logs ecs-agent"),
     )
     found = checks(booted, "--launch=docker", DOCKER_HOST=f"unix://{booted.folder}/no.sock")
     assert_line(found["docker"], Line("failed", "there is no ", "systemctl start docker"))
@@ -601,7 +608,7 @@ def test_deadline(settled: Machine) -> None:
     done = doctor(settled, "--deadline=2", f"--region={REGION}", f"--bucket-owner={ACCOUNT}", **env)
     assert time.monotonic() - began < 60
     assert done.status == FAILED
-    assert "there was no time left (give a longer --deadline)" in done.out
+    assert "the deadline has passed (allow more time: ecsauth doctor" in done.out
 
 
 def test_changes_nothing(settled: Machine, watch: Callable[..., Watched], tmp_path: Path) -> None:

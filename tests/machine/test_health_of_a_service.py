@@ -42,7 +42,7 @@ def test_healthy(running: Instance) -> None:
     assert shown["environment"].endswith("the service was started after the file was installed")
     assert "demo as arn:aws:ecs:" in shown["cluster"]
     found = lines(running, "doctor", expected=DISAGREE)
-    assert "the gate is there, and ecs.service starts after user data" in found["ordering"]
+    assert "the gate is installed, and ecs.service starts after user data" in found["ordering"]
     assert f"{units.TIMER} is active" in found["timer"]
     assert found["agent"].startswith("ok  ")
     # The instance has a stand-in of docker's service, and no docker.
@@ -75,9 +75,9 @@ def test_held_back(instance: Instance) -> None:
     instance.user_data(f"#!/bin/sh\n{instance.command('--deadline=6')}\n")
     instance.boot()
     shown = lines(instance, "status", expected=DISAGREE)
-    assert "a condition of its unit, as the gate's, does not hold" in shown["agent"]
+    assert "a condition of its unit is not met, such as that of the gate" in shown["agent"]
     assert "with status 4: cannot get " in shown["last-run"]
     found = lines(instance, "doctor", instance.uri, expected=DISAGREE)
-    assert "the gate holds ecs.service back: no checked file is there: boot: ecsauth boot " in found["ordering"]
+    assert "the gate blocks ecs.service: no validated env-file is installed: boot: ecsauth boot " in found["ordering"]
     assert found["object"].startswith("failed ") or found["bucket"].startswith("failed ")
     assert instance.read(instances.ENV_FILE) in (None, b"")

@@ -69,7 +69,7 @@ def test_program_without_its_files(wheel: Path, tmp_path: Path) -> None:
         archive.extractall(tmp_path / "site", [name for name in archive.namelist() if "/iam/" not in name])
     done = _run(tmp_path / "site", tmp_path)
     assert (done.returncode, done.stdout) == (6, "")
-    assert "this program came without its policies" in done.stderr
+    assert "this program was installed without its policies" in done.stderr
 
 
 def test_unreadable_file(wheel: Path, tmp_path: Path) -> None:

@@ -60,9 +60,9 @@ def test_healthy(booted: Machine) -> None:
     shown = lines(done)
     assert list(shown) == ["last-run", "file", "version", "object", "agent", "environment", "cluster"]
     assert all(line.startswith("ok  ") for line in shown.values())
-    assert f"{booted.env_file}, 0600, root, as ecsauth left it" in shown["file"]
+    assert f"{booted.env_file}, 0600, root, unchanged since ecsauth installed it" in shown["file"]
     assert f"{installed.facts.version_id} of {booted.uri}, installed " in shown["version"]
-    assert shown["agent"].endswith(f"made from version {installed.facts.version_id}")
+    assert shown["agent"].endswith(f"created from version {installed.facts.version_id}")
     assert "demo as arn:aws:ecs:" in shown["cluster"]
     assert "0 tasks" in shown["cluster"]
     assert (traces(booted), booted.standing()) == (before, standing)
@@ -155,14 +155,14 @@ def failed(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (edited, {"file": "it was changed since", "environment": "in 1 variable: ECS_ENGINE_AUTH_DATA"}),
+        (edited, {"file": "it was changed after", "environment": "in 1 variable: ECS_ENGINE_AUTH_DATA"}),
         (removed, {"file": "there is no "}),
-        (opened, {"file": "0644, root: it was opened to others"}),
+        (opened, {"file": "0644, root: its mode is not 0600"}),
         (stopped, {"agent": "does not run: it exited with status ", "cluster": "does not answer"}),
         (gone, {"agent": "there is neither a container ecs-agent nor a service", "cluster": "does not answer"}),
-        (by_hand, {"agent": "not made by ecsauth"}),
-        (other_version, {"agent": "made from another version", "environment": "ECS_ENGINE_AUTH_DATA"}),
-        (other_cluster, {"cluster": "somebody-elses, but the file says demo"}),
+        (by_hand, {"agent": "not created by ecsauth"}),
+        (other_version, {"agent": "created from another version", "environment": "ECS_ENGINE_AUTH_DATA"}),
+        (other_cluster, {"cluster": "somebody-elses, but the env-file has demo"}),
         (rejected, {"rejected": "exited", "last-run": "with status 7"}),
         (failed, {"last-run": "with status 4: cannot get "}),
     ],
@@ -200,7 +200,7 @@ def test_told_to_start_no_agent(bare_machine: Machine) -> None:
     assert run_here(*boot, env=bare_machine.environment()).status == 0
     done = status(bare_machine)
     assert (done.status, done.err) == (0, ""), done.out
-    assert "boot was told to start none" in lines(done)["agent"]
+    assert "boot runs with --launch none" in lines(done)["agent"]
     edited(bare_machine)
     said = fix(status(bare_machine)).split()[1:]
     assert f"--region {REGION} --launch none" in " ".join(said)
@@ -212,7 +212,7 @@ def test_told_to_start_no_agent(bare_machine: Machine) -> None:
     ("fault", "outcome", "said"),
     [
         (faults.ACCESS_DENIED, "denied", "S3 denies access (Forbidden)"),
-        (faults.NO_SUCH_KEY, "absent", "has no such object or version any more"),
+        (faults.NO_SUCH_KEY, "absent", "no longer exists in S3"),
         (faults.INTERNAL_ERROR, "unreachable", "S3 asks to come back later"),
         (faults.Reset(), "unreachable", "the connection broke"),
     ],

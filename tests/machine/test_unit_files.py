@@ -107,7 +107,7 @@ def test_the_gate_of_upstart(files: UnitFiles, folder: Path) -> None:
 def test_an_override_of_somebody_else(files: UnitFiles, folder: Path) -> None:
     """What somebody else has written for upstart stays, and is named."""
     (folder / units.UPSTART_GATE).write_text("manual\n")
-    with pytest.raises(LocalError, match="is not ecsauth's"):
+    with pytest.raises(LocalError, match="was not written by ecsauth"):
         files.write(units.upstart_gate("/var/lib/ecsauth/checked"))
     assert (folder / units.UPSTART_GATE).read_text() == "manual\n"
 
@@ -149,7 +149,7 @@ def test_a_directory_that_others_can_change(files: UnitFiles, folder: Path, mode
         pytest.skip("needs root")
     folder.chmod(mode)
     os.chown(folder, owner, 0)
-    with pytest.raises(LocalError, match=r"can be written by others|belongs to another user"):
+    with pytest.raises(LocalError, match=r"is writable for other users|belongs to another user"):
         files.write(UNIT)
     assert not (folder / UNIT.name).exists()
 

@@ -278,7 +278,7 @@ def test_proxy(tmp_path: Path, canary: Canary) -> None:
         ("refusing", "the proxy refuses (407)"),
         ("absent", "the proxy refuses the connection"),
         ("unresolvable", "the proxy's name does not resolve"),
-        ("of another kind", "HTTPS_PROXY is no URL of an HTTP proxy"),
+        ("of another kind", "HTTPS_PROXY is not the URL of an HTTP proxy"),
     ],
 )
 def test_faults_of_proxies(tmp_path: Path, canary: Canary, proxy: str, detail: str) -> None:

@@ -124,6 +124,7 @@ class Stack:
             "Fn::If": lambda value: self.resolve(value[1] if self.holds(value[0]) else value[2]),
             "Fn::Equals": lambda value: self.resolve(value[0]) == self.resolve(value[1]),
             "Fn::Not": lambda value: not self.resolve(value[0]),
+            "Fn::And": lambda value: all(map(self.resolve, value)),
             "Fn::Split": lambda value: self.resolve(value[1]).split(value[0]),
             "Fn::Select": lambda value: self.resolve(value[1])[int(value[0])],
             "Fn::Base64": self.resolve,

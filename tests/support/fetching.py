@@ -55,9 +55,11 @@ class Instance(Machine):
         return run_here(*self.boot_arguments("--launch=none", *options), env=self.environment(**env))
 
     def traces(self) -> dict[str, Trace]:
-        """Return everything in both places, the places themselves included, but for the record of the last failure."""
+        """Return everything in both places, and the places, but for the report and the record of the last failure."""
         places = [place for place in (self.place, self.state_place) if place.exists()]
         found = {str(path): trace(path) for place in places for path in (place, *place.iterdir())}
+        # It tells the time of the run, whatever came of that.
+        found.pop(str(self.state_place / "report.json"), None)
         record, state_place = str(self.state_place / "state.json"), str(self.state_place)
         if record in found:
             found[record] = Trace(states.to_json(self.record()), found[record].mode, found[record].owner, 0, 0)

@@ -117,6 +117,28 @@ def test_check_loads_no_sdk(tmp_path: Path) -> None:
     assert not loaded & (SDK | SLOW | IO - {"fcntl"})
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "./ecs.config"),
+        ("boot", "s3://fleet/k", f"--kms-key=arn:aws:kms:eu-west-1:{'1' * 12}:key/k", "--launch=none", "--dry-run"),
+        ("status", "--state-dir=state", "--file=ecs.config"),
+        ("doctor", "--state-dir=state", "--file=ecs.config", "--launch=none", "--deadline=1"),
+    ],
+    ids=lambda each: each[0],
+)
+def test_environments_are_not_read(arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither an instance nor a `check` of a path reads ecsauth.toml, or loads what reads it."""
+    monkeypatch.chdir(tmp_path)
+    # To look for it would be an error.
+    monkeypatch.setenv("ECSAUTH_CONFIG", "/nowhere/ecsauth.toml")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    (tmp_path / "ecs.config").write_text("ECS_CLUSTER=x\n")
+    code = f"from ecsauth.cli.main import main\nmain({list(arguments)!r})"
+    none = "assert not [name for name in sys.modules if name.startswith('ecsauth.cli.environment')]"
+    assert not _loaded_by(f"{code}\n{none}") & {"tomllib", "tomli"}
+
+
 @pytest.mark.parametrize("name", [name for name in MODULES if name != ENTRY])
 def test_imports_go_down(name: str) -> None:
     """Each module imports its own room and those below, not even for types another one."""
@@ -235,8 +257,9 @@ LATE = {
     "ecsauth.cli.persist": {"ecsauth.cli"},
     "ecsauth.cli.main": {"ecsauth.cli", "ecsauth.cli.findings"},
     "ecsauth.cli.findings": {"ecsauth.check.excerpt"},
+    "ecsauth.cli.inputs": {"ecsauth.cli", "ecsauth.host.private_directory"},
+    "ecsauth.cli.environment_names": {"ecsauth.cli"},
     "ecsauth.host.origin": {"ecsauth.host.commands"},
-    "ecsauth.cli.inputs": {"ecsauth.host.private_directory"},
     "ecsauth.check.rules": {"ecsauth.check.rules", "ecsauth.check.rules.rule"},
     "ecsauth.cli.commands.which": {"ecsauth.registry.keys"},
 }

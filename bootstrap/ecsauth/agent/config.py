@@ -53,9 +53,9 @@ def _region_fault(external: str, region: str, *, region_elsewhere: bool) -> tupl
     if not region and config_values.is_on(_EXTERNAL, {_EXTERNAL: external}):
         return _EXTERNAL, "true without AWS_DEFAULT_REGION"
     if region and not trim_space(region):
-        return _REGION, "nothing but white space, which leaves the agent without a region"
+        return _REGION, "only white space, so the agent has no region"
     if not region and not region_elsewhere:
-        return _REGION, "no region from anywhere"
+        return _REGION, "the agent has no region"
     return None, ""
 
 
@@ -174,7 +174,7 @@ def _ports(variable: Variable, elements: tuple[_Element, ...]) -> Effect:
     if not others:
         return _TAKEN
     warned = any(kind is not JsonKind.NULL for kind in others)
-    return lost("an element is no port from 0 to 65535 and becomes port 0", warned=warned)
+    return lost("an element is not a port from 0 to 65535 and becomes port 0", warned=warned)
 
 
 def _texts(variable: Variable, elements: tuple[_Element, ...]) -> Effect:
@@ -196,7 +196,7 @@ def _networks(_variable: Variable, elements: tuple[_Element, ...]) -> Effect:
     """Return the effect of decoding into []cniTypes.IPNet: net.ParseCIDR reads every element, also null."""
     if all(kind is JsonKind.STRING and _is_cidr(text) for kind, text in elements):
         return _TAKEN
-    return fatal("an element of the list is no CIDR block")
+    return fatal("an element of the list is not a CIDR block")
 
 
 _LISTS = {"port": _ports, "text": _texts, "cidr": _networks}

@@ -97,7 +97,11 @@ def _exact(value: str, only: str) -> Effect:
     if parse_bool(value) is False:
         return Effect(ConfigVerdict.QUIET, effective=False, default=False)
     return Effect(
-        ConfigVerdict.QUIET, effective=False, default=False, lost=True, reason=f"only {only}, exactly, turns it on"
+        ConfigVerdict.QUIET,
+        effective=False,
+        default=False,
+        lost=True,
+        reason=f"only the exact value {only} turns it on",
     )
 
 

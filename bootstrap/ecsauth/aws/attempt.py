@@ -12,22 +12,29 @@ if TYPE_CHECKING:
 class AwsService(NamedTuple):
     """A service: its name, its VPC endpoint for a private subnet, and the thing whose region it must have.
 
-    `foreign` is the message if something else answers with a page of its own.
+    `foreign` is the message if something else answers with a page of its own. `prefix` is that of its actions in IAM.
     """
 
     name: str
     endpoint: str
     region_of: str
     foreign: str
+    prefix: str = ""
 
 
 _INTERFACE = "an interface endpoint"
 S3 = AwsService("S3", "a gateway endpoint", "the bucket", "what answers is not S3")
-CLOUDFORMATION = AwsService("CloudFormation", _INTERFACE, "the stack", "what answers is not CloudFormation")
+CLOUDFORMATION = AwsService(
+    "CloudFormation", _INTERFACE, "the stack", "what answers is not CloudFormation", "cloudformation"
+)
 SECRETS_MANAGER = AwsService("Secrets Manager", _INTERFACE, "the secret", "what answers is not Secrets Manager")
-SYSTEMS_MANAGER = AwsService("Systems Manager", _INTERFACE, "the fleet", "what answers is not Systems Manager")
-ECS = AwsService("ECS", _INTERFACE, "the cluster", "what answers is not ECS")
 STS = AwsService("STS", _INTERFACE, "the bucket", "what answers is not STS")
+AUTO_SCALING = AwsService("Auto Scaling", _INTERFACE, "the stack", "the answer is not from Auto Scaling", "autoscaling")
+EC2 = AwsService("EC2", _INTERFACE, "the subnets", "the answer is not from EC2", "ec2")
+ECS = AwsService("ECS", _INTERFACE, "the cluster", "the answer is not from ECS", "ecs")
+IAM = AwsService("IAM", _INTERFACE, "the account", "the answer is not from IAM", "iam")
+SSM = AwsService("Systems Manager", _INTERFACE, "the AMI", "the answer is not from Systems Manager", "ssm")
+SYSTEMS_MANAGER = SSM._replace(region_of="the instances")
 
 
 class Operation(Enum):
@@ -52,8 +59,19 @@ class Operation(Enum):
     CREATE_SECRET = "create secret"  # noqa: S105 - as above
     UPDATE_SECRET = "update secret"  # noqa: S105 - as above
     ASK_CALLER = "find out whose the credentials are"
-    LIST_CLUSTER = "list the instances of cluster"
-    DESCRIBE_CLUSTER = "describe the instances of cluster"
+    CREATE_STACK = "create stack"
+    UPDATE_STACK = "update stack"
+    READ_EVENTS = "read the events of stack"
+    READ_TEMPLATE = "read the template of stack"
+    LOOK_AT_CLUSTER = "look at ECS cluster"
+    CREATE_CLUSTER = "create ECS cluster"
+    LIST_INSTANCES = "list the container instances of ECS cluster"
+    LOOK_AT_GROUP = "look at Auto Scaling group"
+    LOOK_AT_SUBNETS = "look at subnets"
+    LOOK_AT_TYPE = "look at instance type"
+    LOOK_AT_IMAGE = "look up the AMI in parameter"
+    SIMULATE = "simulate the rights of"
+    DESCRIBE_INSTANCES = "describe the container instances of ECS cluster"
     DESCRIBE_NODES = "ask Systems Manager about the instances"
     READ_INVENTORY = "read the reports of the instances"
     LOOK_AT_DOCUMENT = "look at document"
@@ -64,8 +82,7 @@ class Operation(Enum):
 
 
 _SERVICES = {
-    Operation.LIST_CLUSTER: ECS,
-    Operation.DESCRIBE_CLUSTER: ECS,
+    Operation.DESCRIBE_INSTANCES: ECS,
     Operation.DESCRIBE_NODES: SYSTEMS_MANAGER,
     Operation.READ_INVENTORY: SYSTEMS_MANAGER,
     Operation.LOOK_AT_DOCUMENT: SYSTEMS_MANAGER,
@@ -80,6 +97,18 @@ _SERVICES = {
     Operation.CREATE_SECRET: SECRETS_MANAGER,
     Operation.UPDATE_SECRET: SECRETS_MANAGER,
     Operation.ASK_CALLER: STS,
+    Operation.CREATE_STACK: CLOUDFORMATION,
+    Operation.UPDATE_STACK: CLOUDFORMATION,
+    Operation.READ_EVENTS: CLOUDFORMATION,
+    Operation.READ_TEMPLATE: CLOUDFORMATION,
+    Operation.LOOK_AT_CLUSTER: ECS,
+    Operation.CREATE_CLUSTER: ECS,
+    Operation.LIST_INSTANCES: ECS,
+    Operation.LOOK_AT_GROUP: AUTO_SCALING,
+    Operation.LOOK_AT_SUBNETS: EC2,
+    Operation.LOOK_AT_TYPE: EC2,
+    Operation.LOOK_AT_IMAGE: SSM,
+    Operation.SIMULATE: IAM,
 }
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ecsauth.aws.attempt import Attempt, Operation
 from ecsauth.aws.paced import PacedCalls
+from ecsauth.command_hint import CommandHint
+from ecsauth.errors import DeniedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,15 +30,18 @@ class EcsClusters:
 
         Raises DeniedError (also if there is no such cluster) and UnreachableError.
         """
-        listing, what = Attempt(Operation.LIST_CLUSTER, cluster), Attempt(Operation.DESCRIBE_CLUSTER, cluster)
+        listing, what = Attempt(Operation.LIST_INSTANCES, cluster), Attempt(Operation.DESCRIBE_INSTANCES, cluster)
+        known = {"ClusterNotFoundException": lambda: _absent(cluster)}
         found: dict[str, bool] = {}
-        pages = self._calls.pages("list_container_instances", listing, "nextToken", cluster=cluster, maxResults=_PAGE)
+        pages = self._calls.pages(
+            "list_container_instances", listing, known, "nextToken", cluster=cluster, maxResults=_PAGE
+        )
         for page in pages:
-            arns = page.get("containerInstanceArns", [])
+            arns = list(page.get("containerInstanceArns", ()))
             if not arns:
                 continue
             answer = self._calls.call(
-                "describe_container_instances", what, cluster=cluster, containerInstances=list(arns)
+                "describe_container_instances", what, known, cluster=cluster, containerInstances=arns
             )
             for one in answer.get("containerInstances", ()):
                 # One that is deregistered meanwhile has no ID left.
@@ -44,3 +49,11 @@ class EcsClusters:
                     found[one["ec2InstanceId"]] = bool(one.get("agentConnected"))
             tell(f"listing the instances of cluster {cluster}", len(found), 0)
         return found
+
+
+def _absent(cluster: str) -> DeniedError:
+    return DeniedError(
+        f"there is no ECS cluster {cluster} in this account and region",
+        CommandHint("is --region right, and the profile? see", "aws", "ecs", "list-clusters"),
+        "or name another one: --cluster NAME",
+    )

@@ -30,8 +30,11 @@ _ASKING = {
     "sts": Operation.ASK_CALLER,
     "cloudformation": Operation.LOOK_AT_STACK,
     "secretsmanager": Operation.LOOK_AT_SECRET,
-    "ecs": Operation.LIST_CLUSTER,
-    "ssm": Operation.LIST_COMMANDS,
+    "autoscaling": Operation.LOOK_AT_GROUP,
+    "ec2": Operation.LOOK_AT_SUBNETS,
+    "ecs": Operation.LOOK_AT_CLUSTER,
+    "iam": Operation.SIMULATE,
+    "ssm": Operation.LOOK_AT_IMAGE,
 }
 
 

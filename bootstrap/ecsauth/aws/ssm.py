@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ecsauth.aws.attempt import Attempt, Operation
-from ecsauth.aws.paced import PacedCalls, ServiceAnswerError
+from ecsauth.aws.paced import PacedCalls
 from ecsauth.aws.refusals import foreign
 from ecsauth.errors import DeniedError
 from ecsauth.fleet.commands import DocumentPin, GoneError
@@ -18,6 +18,7 @@ from ecsauth.status.instance_report import INVENTORY_TYPE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from ecsauth.aws.paced import Refusals
     from ecsauth.fleet.census import Tag, Tell
     from ecsauth.fleet.commands import CommandOrder
     from ecsauth.timing import Clock
@@ -87,13 +88,17 @@ class ManagedNodes:
 
     def _described(self, filters: list[dict[str, Any]]) -> Iterator[Any]:
         what = Attempt(Operation.DESCRIBE_NODES)
-        return self._calls.pages("describe_instance_information", what, Filters=filters, MaxResults=_PAGE)
+        return self._calls.pages(
+            "describe_instance_information", what, {}, "NextToken", Filters=filters, MaxResults=_PAGE
+        )
 
     def _reports_of(self, instances: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         found: dict[str, Mapping[str, Any]] = {}
         pages = self._calls.pages(
             "get_inventory",
             Attempt(Operation.READ_INVENTORY),
+            {},
+            "NextToken",
             Filters=[{"Key": "AWS:InstanceInformation.InstanceId", "Values": list(instances), "Type": "Equal"}],
             ResultAttributes=[{"TypeName": INVENTORY_TYPE}],
             MaxResults=_PAGE,
@@ -122,13 +127,10 @@ class SsmCommands:
 
     def pin(self, name: str, sha256: str) -> DocumentPin:
         """Return the document with its version; raise DeniedError if there is none, or if its content is another."""
-        what = Attempt(Operation.LOOK_AT_DOCUMENT, name)
-        try:
-            found = self._calls.call("describe_document", what, Name=name).get("Document", {})
-        except ServiceAnswerError as fault:
-            if fault.code in _NO_DOCUMENT:
-                raise DeniedError(f"there is no document {name} in this account and region", _DEPLOY) from None
-            raise
+        absent = DeniedError(f"there is no document {name} in this account and region", _DEPLOY)
+        known = dict.fromkeys(_NO_DOCUMENT, lambda: absent)
+        answer = self._calls.call("describe_document", Attempt(Operation.LOOK_AT_DOCUMENT, name), known, Name=name)
+        found = answer.get("Document", {})
         if found.get("Hash", "").lower() != sha256:
             raise _changed(name)
         return DocumentPin(name, str(found.get("DocumentVersion", "$DEFAULT")), sha256)
@@ -136,28 +138,22 @@ class SsmCommands:
     def send(self, order: CommandOrder) -> str:
         """Send a command and return its ID; raise GoneError, DeniedError and UnreachableError."""
         document, what = order.document, Attempt(Operation.SEND_COMMAND, order.document.name)
-        try:
-            answer = self._calls.call(
-                "send_command",
-                what,
-                DocumentName=document.name,
-                DocumentVersion=document.version,
-                DocumentHash=document.sha256,
-                DocumentHashType="Sha256",
-                Comment=order.comment,
-                Parameters={name: [value] for name, value in order.parameters.items()},
-                TimeoutSeconds=_DELIVERY,
-                MaxConcurrency=str(order.concurrency),
-                MaxErrors=str(order.max_errors),
-                **_targets(order),
-                **_alarm(order.alarm),
-            )
-        except ServiceAnswerError as fault:
-            if fault.code in _GONE:
-                raise GoneError(fault.message, *fault.hints) from None
-            if fault.code in _NO_DOCUMENT:
-                raise _changed(document.name) from None
-            raise
+        answer = self._calls.call(
+            "send_command",
+            what,
+            _refusals(document.name),
+            DocumentName=document.name,
+            DocumentVersion=document.version,
+            DocumentHash=document.sha256,
+            DocumentHashType="Sha256",
+            Comment=order.comment,
+            Parameters={name: [value] for name, value in order.parameters.items()},
+            TimeoutSeconds=_DELIVERY,
+            MaxConcurrency=str(order.concurrency),
+            MaxErrors=str(order.max_errors),
+            **_targets(order),
+            **_alarm(order.alarm),
+        )
         found = answer.get("Command", {}).get("CommandId")
         if not found:
             raise foreign(what)
@@ -168,7 +164,12 @@ class SsmCommands:
         after = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(since))
         filters = [{"key": "DocumentName", "value": document}, {"key": "InvokedAfter", "value": after}]
         pages = self._calls.pages(
-            "list_commands", Attempt(Operation.LIST_COMMANDS, document), Filters=filters, MaxResults=_PAGE
+            "list_commands",
+            Attempt(Operation.LIST_COMMANDS, document),
+            {},
+            "NextToken",
+            Filters=filters,
+            MaxResults=_PAGE,
         )
         return tuple(_sent(one) for page in pages for one in page.get("Commands", ()))
 
@@ -177,6 +178,8 @@ class SsmCommands:
         pages = self._calls.pages(
             "list_command_invocations",
             Attempt(Operation.LIST_RESULTS, command),
+            {},
+            "NextToken",
             CommandId=command,
             MaxResults=_PAGE,
             Details=True,
@@ -187,7 +190,16 @@ class SsmCommands:
 
     def cancel(self, command: str) -> None:
         """Cancel a command. Where it runs already it goes on; it does not begin anywhere else."""
-        self._calls.call("cancel_command", Attempt(Operation.CANCEL_COMMAND, command), CommandId=command)
+        self._calls.call("cancel_command", Attempt(Operation.CANCEL_COMMAND, command), {}, CommandId=command)
+
+
+def _refusals(document: str) -> Refusals:
+    """Return the errors for what SendCommand refuses: instances that are gone, a document that has changed."""
+    gone = "Systems Manager refuses the command: one of its instances is stopped or gone"
+    return {
+        **dict.fromkeys(_GONE, lambda: GoneError(gone)),
+        **dict.fromkeys(_NO_DOCUMENT, lambda: _changed(document)),
+    }
 
 
 def _targets(order: CommandOrder) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def kept(environment: Mapping[str, str], mounts: Iterable[Mount]) -> Kept:
         above = posixpath.normpath(destination)
         if source and posixpath.commonpath((directory, above)) == above:
             return Kept(posixpath.normpath(posixpath.join(source, posixpath.relpath(directory, above))))
-    return Kept("", f"{directory} is in its container only")
+    return Kept("", f"{directory} exists only in its container")
 
 
 def _lack(environment: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-NO_REASON = "it gave no reason"
+NO_REASON = "no reason given"
 _LONGEST = 600
 _GAP = " … "
 # Patterns stay texts until a command fails: every boot would pay a millisecond for what it compiles.

@@ -10,6 +10,7 @@ from ecsauth.boot.agent_state import VARIABLES
 from ecsauth.boot.docker_plan import WantedContainer
 from ecsauth.boot.health import AgentVerdict, Health
 from ecsauth.boot.plan import Step
+from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.errors import LaunchError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ecsauth.envfile import Reading
 
 _REMOVE_SET_ASIDE = Step(
-    "remove the agent that a finished run had parked", ("docker", "rm", "--force", docker_plan.PREVIOUS_NAME)
+    "remove the previous agent of an earlier run", ("docker", "rm", "--force", docker_plan.PREVIOUS_NAME)
 )
 
 
@@ -197,8 +198,8 @@ def _refuse_to_stop(container: Container, wanted: WantedContainer, agent: Agent,
         health.refuse_another_cluster(agent.registration(), terms.cluster, container.kept)
     if container.auto_remove and not terms.force:
         raise LaunchError(
-            "the running agent was started with --rm: once stopped it is gone, and there is no way back",
-            "stop it yourself, or give --force",
+            "the running agent was started with --rm: if it stops, docker deletes it, and a rollback cannot restore it",
+            CommandHint("stop the agent yourself, or replace it anyway", "ecsauth", "boot", S3URI, "--force"),
         )
     if keeps_on or terms.abandon_tasks:
         return
@@ -207,14 +208,14 @@ def _refuse_to_stop(container: Container, wanted: WantedContainer, agent: Agent,
         running = "may have tasks" if tasks is None else f"has {tasks} task{'s' if tasks > 1 else ''}"
         raise LaunchError(
             f"{_why_lost(container.kept, wanted.kept)} {running}: stopping it would lose them",
-            "stop the tasks first, or give --abandon-tasks",
+            CommandHint("stop the tasks first, or lose them", "ecsauth", "boot", S3URI, "--abandon-tasks"),
         )
 
 
 def _why_lost(kept: Kept, wanted: Kept) -> str:
     """Return the first half of the message: why the wanted agent does not find the state of the running one."""
     if kept.lack:
-        return f"the running agent keeps no state ({kept.lack}) and"
+        return f"the running agent saves no state ({kept.lack}) and"
     if wanted.lack:
-        return f"with this env-file an agent keeps no state ({wanted.lack}), and the running one"
-    return f"the running agent keeps its state in {kept.place}, where a new one looks in {wanted.place}, and"
+        return f"with this env-file the new agent saves no state ({wanted.lack}), and the running agent"
+    return f"the running agent saves its state in {kept.place}, the new agent in {wanted.place}, and the running agent"

@@ -122,7 +122,7 @@ class Container(NamedTuple):
 def image(text: str) -> str:
     """Return `text` if docker reads it as an image name and not as a flag; else raise UsageError."""
     if not text or text.startswith("-") or not text.isprintable() or " " in text:
-        raise UsageError("--image takes the name of an image, as registry.example.com/agent:1 or agent@sha256:…")
+        raise UsageError("--image must be the name of an image, such as registry.example.com/agent:1 or agent@sha256:…")
     return text
 
 
@@ -190,7 +190,7 @@ def plan(
         return Plan(prepare, (run,))
     if agent is None or unverified or agent.auto_remove or (set_aside is not None and not agent.running):
         return _plan_with_set_aside(prepare, run, agent, set_aside, finish)
-    forget = (Step("remove an agent parked by an earlier run", _REMOVE_SET_ASIDE),) if set_aside is not None else ()
+    forget = (Step("remove the previous agent of an earlier run", _REMOVE_SET_ASIDE),) if set_aside is not None else ()
     stops = agent.container_id if agent.running else None
     return Plan(prepare, (*forget, *_set_aside(agent), run), _restore_agent(agent), finish, previous=True, stops=stops)
 
@@ -217,9 +217,9 @@ def _awsvpc_flags(wanted: WantedContainer) -> Command:
 
 def _repair(agent: Container) -> tuple[Step, ...]:
     """Return the steps that an agent with the right version and flags still needs."""
-    policy = (Step("let docker restart the agent again", _restart_policy(_RESTART)),) if _was_interrupted(agent) else ()
+    policy = (Step("allow docker to restart the agent", _restart_policy(_RESTART)),) if _was_interrupted(agent) else ()
     # docker restarts it ten times, with a growing delay. Our own start is immediate and resets docker's count.
-    stop = (Step("stop the agent, which exits again and again", _stop(NAME), QUICK + _STOP_GRACE),)
+    stop = (Step("stop the agent, which is in a crash loop", _stop(NAME), QUICK + _STOP_GRACE),)
     start = () if agent.running and not agent.restarting else (Step("start the agent", ("docker", "start", NAME)),)
     # The policy last: if a rollback is killed before, the missing policy tells the next run to start the agent.
     return (*(stop if agent.restarting else ()), *start, *policy)
@@ -233,9 +233,13 @@ def _set_aside(agent: Container) -> tuple[Step, ...]:
     policy = _restart_policy(agent.restart_policy)
     stop = Step("stop the running agent", _stop(NAME), QUICK + _STOP_GRACE, undo=_STOP_AND_START)
     return (
-        Step("keep docker from restarting it", _no_restart(NAME), undo=(policy,)),
+        Step("prevent docker from restarting it", _no_restart(NAME), undo=(policy,)),
         *((stop,) if agent.running else ()),
-        Step("park it", ("docker", "rename", NAME, PREVIOUS_NAME), undo=(("docker", "rename", PREVIOUS_NAME, NAME),)),
+        Step(
+            "rename it, for a rollback",
+            ("docker", "rename", NAME, PREVIOUS_NAME),
+            undo=(("docker", "rename", PREVIOUS_NAME, NAME),),
+        ),
     )
 
 
@@ -247,12 +251,12 @@ def _plan_with_set_aside(
     finish: tuple[Step, ...],
 ) -> Plan:
     """Plan the removal of `agent`, if any. A rollback restores the agent that was set aside, if any."""
-    leftover = (Step("remove the agent, which is not gone back to", _REMOVE),) if agent is not None else ()
+    leftover = (Step("remove the agent, which a rollback does not restore", _REMOVE),) if agent is not None else ()
     stops = next((found.container_id for found in (agent, set_aside) if found is not None and found.running), None)
     if set_aside is None:
         return Plan(prepare, (*leftover, run), stops=stops)
-    still = (Step("stop the parked agent", _stop(PREVIOUS_NAME), QUICK + _STOP_GRACE),) if set_aside.running else ()
-    hold = Step("keep docker from restarting the parked agent", _no_restart(PREVIOUS_NAME))
+    still = (Step("stop the previous agent", _stop(PREVIOUS_NAME), QUICK + _STOP_GRACE),) if set_aside.running else ()
+    hold = Step("prevent docker from restarting the previous agent", _no_restart(PREVIOUS_NAME))
     return Plan(
         prepare, (*leftover, hold, *still, run), _restore_set_aside(set_aside), finish, previous=True, stops=stops
     )

@@ -27,9 +27,9 @@ def last_verified(fault: UnreachableError, demand: Demand, disk: Disk, state: St
     """
     good = _find(disk, state)
     if good is None:
-        lack = "no file was installed and proved good here before, to go on with"
+        lack = "there is no last verified file on this instance"
         if state.installed is not None and state.in_progress is None:
-            lack = "the verified copy of the installed file is gone or damaged, so it is not gone on with"
+            lack = "the last verified file is missing or damaged, so boot does not use it"
         raise UnreachableError(fault.message, *fault.hints, lack)
     installed, data = good
     age = now - _confirmed(installed, state)
@@ -105,18 +105,18 @@ def _unfit(installed: Installed, demand: Demand, age: int) -> Optional[str]:
     """
     source = installed.source
     if source.uri != str(demand.uri):
-        return f"the file that is here came from {source.uri}, so it is not gone on with"
+        return f"the last verified file came from {source.uri}, so boot does not use it"
     if installed.facts.kms_key not in demand.kms_keys:
-        return "the file that is here was encrypted with a key that --kms-key does not name, so it is not gone on with"
+        return "the last verified file was encrypted with a key that --kms-key does not name, so boot does not use it"
     if demand.bucket_owner not in (None, source.bucket_owner):
-        return "the file that is here was accepted from another account (--bucket-owner), so it is not gone on with"
+        return "the last verified file came from another account than --bucket-owner, so boot does not use it"
     if source.env_file != demand.env_file or source.settings != tuple(str(one) for one in demand.settings):
-        return "the file that is here was made with another --file or --set, so it is not gone on with"
+        return "the last verified file was installed with another --file or --set, so boot does not use it"
     if demand.max_stale is not None and age < 0:
         return (
-            f"by this machine's clock the file that is here was last confirmed {-age} s in the future: its age is not "
-            "known, and --max-stale limits it"
+            f"by this machine's clock S3 confirmed the last verified file {-age} s in the future: its age is "
+            "unknown, and --max-stale limits it"
         )
     if demand.max_stale is not None and age > demand.max_stale:
-        return f"the file that is here was last confirmed {age} s ago, longer than --max-stale allows"
+        return f"S3 confirmed the last verified file {age} s ago, and --max-stale allows {demand.max_stale:.0f} s"
     return None

@@ -92,7 +92,7 @@ class Demand(NamedTuple):
     withdraw: bool = False
 
 
-class Known(NamedTuple):
+class Present(NamedTuple):
     """What this instance has: the state, the env-file, whether it was edited, and what of it can be used again."""
 
     state: State
@@ -140,7 +140,7 @@ class Intake:
         source = self._source(identity)
         edited = present is None or present != verified
         reusable = _reusable(state, source) if not edited and not self._demand.force else None
-        known = Known(state, present, edited, reusable)
+        known = Present(state, present, edited, reusable)
 
         def get(uri: S3URI, unless: Optional[ObjectFacts]) -> Optional[Fetched]:
             self._tell(f"fetching {uri}")
@@ -157,7 +157,7 @@ class Intake:
         is_released = state.installed is not None and state.installed.ahead is None
         return self._released(get(self._demand.uri, reusable if is_released else None), known, source)
 
-    def _released(self, fetched: Optional[Fetched], known: Known, source: Source) -> Accepted:
+    def _released(self, fetched: Optional[Fetched], known: Present, source: Source) -> Accepted:
         """Return the released version; `fetched` is None if it is the installed one."""
         if fetched is not None:
             self._note_edit(known)
@@ -177,7 +177,7 @@ class Intake:
             return None
         return ahead
 
-    def _stay(self, ahead: Ahead, known: Known, source: Source, get: _Get) -> Accepted:
+    def _stay(self, ahead: Ahead, known: Present, source: Source, get: _Get) -> Accepted:
         """Return the candidate that is installed, unless the released object has another version than before."""
         fetched = get(self._demand.uri, ahead.released)
         if fetched is not None and not fetched.facts.is_same_object(ahead.released):
@@ -193,7 +193,7 @@ class Intake:
             self._warn(f"candidate {installed.facts.identity} cannot be read again: {fault.message}")
             return self._released(get(self._demand.uri, None), known, source)
 
-    def _take(self, version: str, known: Known, source: Source, get: _Get) -> Accepted:
+    def _take(self, version: str, known: Present, source: Source, get: _Get) -> Accepted:
         """Return the candidate of that version ID.
 
         The released object is read as well: its present version is the one that does not end the candidate.
@@ -216,7 +216,7 @@ class Intake:
             return Accepted(known.reusable, known.present, source, is_new=False, ahead=ahead)
         return self._candidate(version, ahead, known, source, get)
 
-    def _candidate(self, version: str, ahead: Ahead, known: Known, source: Source, get: _Get) -> Accepted:
+    def _candidate(self, version: str, ahead: Ahead, known: Present, source: Source, get: _Get) -> Accepted:
         uri = candidate.uri_of(self._demand.uri, version)
         fetched = get(uri, None)
         if fetched is None:
@@ -224,9 +224,9 @@ class Intake:
         self._note_edit(known)
         return self._accept(fetched, source, known.state, uri)._replace(ahead=ahead)
 
-    def _note_edit(self, known: Known) -> None:
+    def _note_edit(self, known: Present) -> None:
         if known.edited and known.state.installed is not None and known.state.in_progress is None:
-            self._warn(f"{self._demand.env_file} is not as ecsauth left it: it is replaced")
+            self._warn(f"{self._demand.env_file} was changed after ecsauth installed it: boot replaces it")
 
     def _identify(self, deadline: Deadline) -> Identity:
         region, owner = self._demand.region, self._demand.bucket_owner
@@ -252,14 +252,14 @@ class Intake:
         doubts = trust.distrust(facts, pins, predecessor)
         if doubts:
             reasons = "; ".join(doubt.reason for doubt in doubts)
-            raise DeniedError(f"{uri} is not to be trusted: {reasons}", *(doubt.hint for doubt in doubts))
+            raise DeniedError(f"{uri} failed the verification: {reasons}", *(doubt.hint for doubt in doubts))
 
     def _accept(self, fetched: Fetched, source: Source, state: State, of: Optional[S3URI] = None) -> Accepted:
         """Verify and validate the released object or the candidate `of`."""
         uri = of or self._demand.uri
         self._verify(fetched.facts, uri, None if of else _predecessor(state, uri))
         if fetched.facts.checksum is None:
-            self._warn(f"{uri} carries no checksum that can be verified here: push it again to give it one")
+            self._warn(f"{uri} has no checksum that can be verified here: push it again to add one")
         data = SecretBytes(overrides.apply(fetched.body, self._demand.settings))
         findings = approve(data, str(uri))
         self._lap("check")
@@ -289,4 +289,4 @@ def _predecessor(state: State, uri: S3URI) -> Optional[ObjectFacts]:
 
 
 def _unasked() -> DeniedError:
-    return DeniedError("S3 answered that the object has not changed, but was not asked that")
+    return DeniedError("S3 answered an unconditional request with 304 Not Modified")

@@ -72,7 +72,7 @@ def judge(container: Optional[Container], answer: Optional[Registration], cluste
     An agent that has registered is healthy, even if it was restarted often in the months before.
     """
     if container is None:
-        return AgentVerdict(Health.FAILED, "its container is gone")
+        return AgentVerdict(Health.FAILED, "its container no longer exists")
     if not container.running:
         return _exited(container)
     if answer is not None and (answered := by_its_answer(answer, cluster)).health is not Health.PENDING:
@@ -82,7 +82,7 @@ def judge(container: Optional[Container], answer: Optional[Registration], cluste
     if container.restart_count >= CRASH_LOOP:
         return _exits_again(container)
     if container.restarting:
-        return AgentVerdict(Health.PENDING, f"it exited with status {container.exit_code}, and docker starts it again")
+        return AgentVerdict(Health.PENDING, f"it exited with status {container.exit_code}, and docker restarts it")
     return by_its_answer(answer, cluster)
 
 
@@ -92,7 +92,7 @@ def judge_previous(container: Optional[Container], answer: Optional[Registration
     PENDING means that it is up. Its cluster is not compared with the env-file's: it was started with another file.
     """
     if container is None:
-        return AgentVerdict(Health.FAILED, "its container is gone")
+        return AgentVerdict(Health.FAILED, "its container no longer exists")
     if not container.running:
         return _exited(container)
     if container.restarting or container.restart_count > exits:
@@ -104,7 +104,7 @@ def judge_previous(container: Optional[Container], answer: Optional[Registration
 
 def _exited(container: Container) -> AgentVerdict:
     final = container.exit_code == TERMINAL
-    word = ", which no restart can mend" if final else ""
+    word = ", which a restart does not fix" if final else ""
     return AgentVerdict(Health.FAILED, f"it exited with status {container.exit_code}{word}", final)
 
 
@@ -122,7 +122,7 @@ def by_its_answer(answer: Optional[Registration], cluster: str) -> AgentVerdict:
     if answer is None:
         return AgentVerdict(Health.PENDING, "it does not answer on 127.0.0.1:51678 yet")
     if not same_cluster(answer.cluster, cluster):
-        reason = f"it is in cluster {answer.cluster}, not in {cluster} as the env-file says"
+        reason = f"it is in cluster {answer.cluster}, but the env-file has {cluster}"
         return AgentVerdict(Health.FAILED, reason, final=True)
     if answer.container_instance is None:
         return AgentVerdict(Health.PENDING, "it answers, but has not registered yet")
@@ -136,12 +136,12 @@ def refuse_another_cluster(running: Optional[Registration], cluster: str, kept: 
     """
     if running is None or same_cluster(running.cluster, cluster):
         return
-    state = "its saved state" if kept is not None else "a saved state, which it may have,"
+    unsure = "" if kept is not None else ", which this agent may have,"
     place = kept.place if kept is not None else PLACE
     raise LaunchError(
-        f"the running agent is in cluster {running.cluster}, the env-file says {cluster}: with {state} an "
-        "agent that is told another cluster exits",
-        f"replace the instance, or stop the agent, remove {place} and boot again",
+        f"the running agent is in cluster {running.cluster}, but the env-file has {cluster}: an agent with saved "
+        f"state{unsure} exits if its cluster changes",
+        f"replace the instance, or stop the agent, remove {place} and run boot again",
     )
 
 

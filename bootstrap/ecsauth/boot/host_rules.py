@@ -64,7 +64,7 @@ def steps(all_rules: tuple[HostRule, ...], missing: tuple[HostRule, ...]) -> tup
     """
     lacking = {rule.check for rule in missing}
     anew = tuple(rule for rule in all_rules if rule.above in lacking and rule.check not in lacking)
-    away = tuple(Step(f"make anew: {rule.step.why}", rule.step.undo[0], undo=(rule.step.command,)) for rule in anew)
+    away = tuple(Step(f"make again: {rule.step.why}", rule.step.undo[0], undo=(rule.step.command,)) for rule in anew)
     return (*away, *(rule.step for rule in all_rules if rule in missing or rule in anew))
 
 
@@ -76,7 +76,7 @@ def _is_true(variables: Mapping[str, str], name: str) -> bool:
 def _route_localnet() -> HostRule:
     """Return the sysctl without which the kernel drops a packet from a container to 127.0.0.1."""
     step = Step(
-        "let containers be routed to the agent on the loopback interface",
+        "allow containers to reach the agent on the loopback interface",
         ("sysctl", "-w", f"{_ROUTE_LOCALNET}=1"),
         undo=(("sysctl", "-w", f"{_ROUTE_LOCALNET}=0"),),
     )
@@ -91,7 +91,7 @@ def _localhost_filter() -> HostRule:
     """
     match = ("--dst", _LOOPBACK, "!", "--src", _LOOPBACK, "-m", "conntrack", "!", "--ctstate")
     rule = (*match, "RELATED,ESTABLISHED,DNAT", "-j", "DROP")
-    return _inserted(_V4, "keep others out of the loopback network, which is routed now", rule)
+    return _inserted(_V4, "block other hosts from the loopback network, which is now routed", rule)
 
 
 def _closed_port(program: Command, bridge: str) -> list[HostRule]:
@@ -103,7 +103,7 @@ def _closed_port(program: Command, bridge: str) -> list[HostRule]:
     drop = (*_INTROSPECTION, "!", "-i", "lo", "-j", "DROP")
     accept = (*_INTROSPECTION, "-i", bridge, "-j", "ACCEPT")
     closed = _inserted(program, f"close the agent's introspection port to other hosts ({version})", drop)
-    opened = _inserted(program, f"leave it open to containers ({version})", accept)
+    opened = _inserted(program, f"keep the introspection port open to containers ({version})", accept)
     return [closed, opened._replace(above=closed.check)]
 
 
@@ -112,8 +112,13 @@ def _task_role_routes() -> tuple[HostRule, ...]:
     dnat = (*_TASK_ROLES, "-j", "DNAT", "--to-destination", f"127.0.0.1:{_CREDENTIALS_PORT}")
     redirect = (*_TASK_ROLES, "-j", "REDIRECT", "--to-ports", _CREDENTIALS_PORT)
     return (
-        _rule(_V4, "lead tasks to the agent for their roles", ("nat", "-A", "PREROUTING"), dnat),
-        _rule(_V4, "lead tasks on the host's network to the agent for their roles", ("nat", "-A", "OUTPUT"), redirect),
+        _rule(_V4, "route tasks to the agent for role credentials", ("nat", "-A", "PREROUTING"), dnat),
+        _rule(
+            _V4,
+            "route tasks on the host's network to the agent for role credentials",
+            ("nat", "-A", "OUTPUT"),
+            redirect,
+        ),
     )
 
 

@@ -29,11 +29,11 @@ _UNDO = 60.0
 _WATCHED = 20.0
 # Seconds after which the exit status of an agent in a crash loop is known.
 _STATUS_SHOWS = 5.0
-_ALL_IS_BACK = "what was there before is back"
+_ALL_IS_BACK = "the previous state is restored"
 _FILE_IS = {
-    RollbackTarget.FILE: "the previous env-file is back; ",
+    RollbackTarget.FILE: "the previous env-file is restored; ",
     RollbackTarget.NOTHING: "",
-    RollbackTarget.LOST: "the kept copy of the previous env-file is gone or damaged, so the env-file stays as it is; ",
+    RollbackTarget.LOST: "the copy of the previous env-file is missing or damaged, so the env-file is not restored; ",
 }
 
 
@@ -191,9 +191,9 @@ class Launch:
         previous = self._watch()
         told = self._result(target, previous)
         if tried is None and target is RollbackTarget.NOTHING and not self.plan.previous:
-            told = "it registered with this version before, so the version is not rejected"
+            told = "an agent registered with this version before, so the version is not rejected"
         elif tried is not None and previous is not None and clears(self._disk, state, fault.verdict, previous):
-            told += ": it fails like the new one, so the version is not rejected"
+            told += ": it fails like the new agent, so the version is not rejected"
         what = f"the agent did not come up: {fault.message}{which}; {told}"
         return FailedAgentError(fault.verdict, what, *fault.hints, log=said)
 
@@ -283,16 +283,20 @@ class Launch:
         if previous is None:
             return {
                 RollbackTarget.LOST: file.rstrip("; "),
-                RollbackTarget.NOTHING: "there was nothing before to go back to",
+                RollbackTarget.NOTHING: "there is no previous version to roll back to",
             }.get(target, _ALL_IS_BACK)
         if previous.health is Health.FAILED:
             return f"{file}the previous agent does not stay up: {previous.reason}"
         if not previous.seen:
-            return f"{file}the previous agent was not seen to run: {previous.reason}"
+            return f"{file}the state of the previous agent is unknown: {previous.reason}"
         if previous.health is Health.QUEUED:
-            return f"{file}the service is queued"
-        back = f"{file}the previous agent is back" if target is RollbackTarget.LOST else _ALL_IS_BACK
-        return back if previous.health is Health.REGISTERED else f"{back}, but {previous.reason}"
+            return f"{file}the start of the service is queued"
+        back = f"{file}the previous agent is restored" if target is RollbackTarget.LOST else _ALL_IS_BACK
+        return (
+            back
+            if previous.health is Health.REGISTERED
+            else f"{back}; the previous agent is pending: {previous.reason}"
+        )
 
     def _failed_agent_log(self) -> tuple[str, ...]:
         """Return the end of the failed agent's log, masked.

@@ -48,13 +48,13 @@ def revive(fault: LaunchError, disk: Disk, clock: Clock, launcher: Launcher, *, 
         verdict = _start(launch, disk, clock, state, good)
     except FailedAgentError as again:
         alike = isinstance(fault, FailedAgentError) and clears(disk, disk.state(), fault.verdict, again.verdict)
-        like = ": it fails like the new one, so the version is not rejected" if alike else ""
-        fault.add(f"version {version} was started again, but its agent does not stay up: {again.verdict.reason}{like}")
+        like = ": it fails like the new agent, so the version is not rejected" if alike else ""
+        fault.add(f"version {version} was restarted, but its agent does not stay up: {again.verdict.reason}{like}")
     except EcsauthError as trouble:
         if trouble.message != fault.message:
             fault.add(f"the version that registered last cannot be started: {trouble.message}")
     else:
-        fault.add(f"no agent was up, so version {version} was started again, {_RESULTS[verdict.health]}")
+        fault.add(f"no agent was running, so version {version} was restarted, {_RESULTS[verdict.health]}")
 
 
 def _start(launch: Launch, disk: Disk, clock: Clock, state: State, good: Accepted) -> AgentVerdict:

@@ -10,13 +10,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
 from ecsauth import envfile, timing
-from ecsauth.boot import candidate, fallback, install, rejection, restart
+from ecsauth.boot import fallback, install, promotion, rejection, restart
 from ecsauth.boot.fetch import Intake
 from ecsauth.boot.health import Health
 from ecsauth.boot.install import RollbackTarget
 from ecsauth.boot.launch import Launch, Terms, tell_nobody
 from ecsauth.boot.outcome import BootOutcome, BootReport
 from ecsauth.boot.state import PRIVATE, Failure
+from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.errors import DeniedError, EcsauthError, InvalidError, LaunchError, LocalError, UnreachableError
 from ecsauth.timing import Clock, Deadline
 
@@ -165,7 +166,7 @@ class Boot:
         installed = state.installed
         if not accepted.is_new and installed is not None and installed.ahead != accepted.ahead:
             return state._replace(installed=installed._replace(ahead=accepted.ahead)), accepted
-        promoted = None if self._request.demand.force else candidate.promoted(self._edges.disk, state, accepted)
+        promoted = None if self._request.demand.force else promotion.promoted(self._edges.disk, state, accepted)
         if promoted is None:
             return state, accepted
         self._is_promoted = True
@@ -196,7 +197,7 @@ class Boot:
                 raise
             accepted = fallback.last_verified(fault, demand, edges.disk, state, edges.clock.wall())
             ago = timing.in_words(accepted.stale_for or 0)
-            self._warn(f"{fault.message}: going on with the last good file, which S3 confirmed {ago} ago")
+            self._warn(f"{fault.message}: boot uses the last verified file, which S3 confirmed {ago} ago")
             return accepted
 
     def _launch(self, accepted: Accepted, state: State, *, revives: bool = False) -> Optional[Launch]:
@@ -246,11 +247,11 @@ class Boot:
         left = rejection.seconds_left(rejected, self._edges.clock.wall())
         if left == 0 or (launch is not None and not self._has_other(launch, state)):
             return state
-        when = "" if left is None else f"; it is tried again in {timing.in_words(left)}"
+        when = "" if left is None else f"; boot retries it after {timing.in_words(left)}"
         raise LaunchError(
-            f"version {rejected.facts.identity} was started before, but the agent did not come up: "
+            f"version {rejected.facts.identity} is rejected, because the agent did not come up: "
             f"{rejected.reason}{when}",
-            "push a mended file, or try this one again with --force",
+            CommandHint("push a fixed file, or retry this version", "ecsauth", "boot", S3URI, "--force"),
         )
 
     def _has_other(self, launch: Launch, state: State) -> bool:
@@ -292,9 +293,9 @@ class Boot:
         except LocalError:
             has_file = False
         if has_file:
-            return "the installed file stays as it is" + ("" if self._edges.starter is None else ", and the agent too")
-        what = "there is nothing to start an agent with" if self._edges.starter is None else "no agent is started"
-        return f"no checked file was ever installed here, so {what}"
+            return f"the installed env-file {'is' if self._edges.starter is None else 'and the agent are'} unchanged"
+        what = "an agent has no env-file" if self._edges.starter is None else "boot does not start an agent"
+        return f"no validated env-file was ever installed on this instance, so {what}"
 
     def _record(self, fault: EcsauthError) -> None:
         """Record the failure of this run, for `status`."""

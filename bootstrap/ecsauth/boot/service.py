@@ -82,7 +82,9 @@ def plan(service: Service, *, is_right: bool, previous: bool) -> Plan:
     if is_right or (service.booting and service.queued and not service.running):
         # The boot of the machine has queued it: it starts after this run and reads the file.
         return Plan(steps=enable, restore=(back,), previous=previous)
-    forgive = (Step("forget its failure", ("systemctl", "reset-failed", UNIT)),) if service.failed else ()
+    forgive = (
+        (Step("clear the failed state of the service", ("systemctl", "reset-failed", UNIT)),) if service.failed else ()
+    )
     start = Step(f"{'restart' if service.running else 'start'} the service", _systemctl("restart"))
     return Plan(steps=(*enable, *forgive, start), restore=(back,), previous=previous)
 
@@ -99,13 +101,13 @@ def judge(service: Service, before: Service) -> AgentVerdict:
         return AgentVerdict(Health.FAILED, said, final=service.exit_status == TERMINAL)
     if service.running:
         is_old = before.running and service.started == before.started
-        return AgentVerdict(Health.PENDING, "the service has not been started anew yet" if is_old else "")
+        return AgentVerdict(Health.PENDING, "the service has not restarted yet" if is_old else "")
     if service.queued or service.looping:
         return AgentVerdict(Health.PENDING, "the service is about to start")
     if service.stopping:
-        return AgentVerdict(Health.PENDING, f"the service is ending: it exited with status {service.exit_status}")
+        return AgentVerdict(Health.PENDING, f"the service is stopping: it exited with status {service.exit_status}")
     if service.held_back:
-        return AgentVerdict(Health.FAILED, "the service is held back: a condition of its unit does not hold")
+        return AgentVerdict(Health.FAILED, "the service does not start: a condition of its unit is not met")
     return _exited(service, "the service has stopped")
 
 
@@ -117,14 +119,14 @@ def judge_previous(service: Service, before: Service) -> AgentVerdict:
     if service.failed:
         return _exited(service, "the service failed")
     if service.looping:
-        said = f"the service exited with status {service.exit_status}, and systemd starts it again"
+        said = f"the service exited with status {service.exit_status}, and systemd restarts it"
         return AgentVerdict(Health.FAILED, said, final=service.exit_status == TERMINAL)
     return judge(service, before)
 
 
 def _exited(service: Service, what: str) -> AgentVerdict:
     final = service.exit_status == TERMINAL
-    word = ", which no restart can mend" if final else ""
+    word = ", which a restart does not fix" if final else ""
     return AgentVerdict(Health.FAILED, f"{what}: it exited with status {service.exit_status}{word}", final)
 
 
@@ -235,7 +237,7 @@ class ServiceMode:
             return verdict, None
         container = self._container()
         if container is not None and container == self._old_container:
-            return verdict._replace(reason="the container of the agent of before still runs"), None
+            return verdict._replace(reason="the container of the previous agent still runs"), None
         registration = self._agent.registration()
         verdict = health.by_its_answer(registration, self._cluster)
         return self._unless_looping(verdict, container), registration
@@ -268,7 +270,7 @@ class ServiceMode:
         if container is not None and container not in self._of_failed:
             self._containers.add(container)
         if len(self._containers) > 1:
-            return AgentVerdict(Health.FAILED, "the agent exited, and the service starts it again")
+            return AgentVerdict(Health.FAILED, "the agent exited, and the service restarts it")
         registration = self._agent.registration()
         if registration is not None and registration.container_instance is not None:
             return AgentVerdict(Health.REGISTERED)

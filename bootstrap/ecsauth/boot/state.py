@@ -12,6 +12,7 @@ import json
 from typing import Any, NamedTuple, Optional, get_args, get_origin, get_type_hints
 
 from ecsauth.boot.trust import ObjectFacts
+from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.errors import DamagedError, LocalError
 from ecsauth.timing import Moment  # noqa: TC001 - the annotations are read
 
@@ -161,7 +162,7 @@ def from_json(data: bytes, path: str = "the record") -> State:
         if schema > _SCHEMA:
             raise LocalError(
                 f"{path} was written by a newer ecsauth (schema {schema})",
-                "install that version again: this one does not know what its record protects from",
+                "install that version again: this version cannot check all conditions in the record",
             )
         if not document.keys() >= _ALWAYS_RECORDED:
             raise ValueError
@@ -171,8 +172,8 @@ def from_json(data: bytes, path: str = "the record") -> State:
         state: State = _record(State, document)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise DamagedError(
-            f"{path} is damaged: it holds no record of ecsauth",
-            "run ecsauth boot: it keeps the file aside, and goes on with the second copy or with a new record",
+            f"{path} is damaged: it is not a record of ecsauth",
+            CommandHint("keep the damaged file, and use its second copy or a new record", "ecsauth", "boot", S3URI),
         ) from None
     return state
 

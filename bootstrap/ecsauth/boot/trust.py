@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Optional
 
-from ecsauth.command_hint import S3URI, CommandHint
+from ecsauth.command_hint import FILE, KEY, S3URI, CommandHint
 from ecsauth.errors import UsageError
 
 # aws:kms:dsse is dual-layer encryption under the same kind of key (S3 User Guide, "SSE-KMS" and "DSSE-KMS").
@@ -54,7 +54,7 @@ def account(text: str) -> str:
     """Return `text` if it is an AWS account ID; raise UsageError."""
     if re.fullmatch(r"[0-9]{12}", text):
         return text
-    raise UsageError("takes an AWS account ID, twelve digits")
+    raise UsageError("must be an AWS account ID, twelve digits")
 
 
 def key_arn(text: str) -> str:
@@ -63,11 +63,13 @@ def key_arn(text: str) -> str:
         return text
     if "alias/" in text:
         raise UsageError(
-            "--kms-key takes the key's full ARN: an alias can be pointed at another key, and an instance cannot "
-            "resolve it without a further permission",
-            "find the ARN with: aws kms describe-key --key-id ALIAS --query KeyMetadata.Arn",
+            "--kms-key must be the full ARN of the key: an alias can change to another key, and an instance cannot "
+            "resolve it without another permission",
+            CommandHint(
+                "find the ARN", "aws", "kms", "describe-key", "--key-id", "ALIAS", "--query", "KeyMetadata.Arn"
+            ),
         )
-    raise UsageError("--kms-key takes the key's full ARN, arn:aws:kms:REGION:ACCOUNT:key/ID")
+    raise UsageError("--kms-key must be the full ARN of the key, arn:aws:kms:REGION:ACCOUNT:key/ID")
 
 
 class Distrust(NamedTuple):
@@ -87,20 +89,25 @@ def distrust(facts: ObjectFacts, pins: Pins, installed: Optional[ObjectFacts]) -
 
 
 def _wrong_encryption(facts: ObjectFacts, kms_keys: tuple[str, ...]) -> Optional[Distrust]:
-    push = "push the file again with --kms-key, and let the bucket's policy deny every other encryption"
+    push = CommandHint(
+        "deny every other encryption in the bucket policy, and push the file again",
+        *("ecsauth", "push", FILE, S3URI, "--kms-key", KEY),
+    )
     if facts.encryption is None:
-        return Distrust("it is not encrypted, so anybody who may write to the bucket may have put it", push)
+        return Distrust(
+            "it is not encrypted, so every principal that can write to the bucket could have written it", push
+        )
     if facts.encryption not in KMS_ENCRYPTIONS:
         return Distrust(
-            f"it is encrypted by S3 itself ({facts.encryption}), not with a KMS key, so anybody who may write to the "
-            "bucket may have put it",
+            f"it is encrypted by S3 itself ({facts.encryption}), not with a KMS key, so every principal that can "
+            "write to the bucket could have written it",
             push,
         )
     if facts.kms_key not in kms_keys:
         return Distrust(
-            f"it is encrypted with {facts.kms_key or 'a key that S3 does not name'}, which is not a key given "
-            f"with --kms-key ({', '.join(kms_keys)})",
-            "after a change of keys push the file again, or name both: --kms-key OLD --kms-key NEW",
+            f"it is encrypted with {facts.kms_key or 'a key that S3 does not name'}, but "
+            f"--kms-key allows only {', '.join(kms_keys)}",
+            "after a change of keys, push the file again, or give both keys: --kms-key OLD --kms-key NEW",
         )
     return None
 
@@ -111,8 +118,8 @@ def _wrong_version(facts: ObjectFacts, pins: Pins) -> Optional[Distrust]:
     if pins.version_id in (None, version):
         return None
     return Distrust(
-        f"S3 answered with version {version}, not with the one asked for",
-        CommandHint("see the versions", "ecsauth", "history", S3URI),
+        f"S3 returned version {version}, not the requested version {pins.version_id}",
+        CommandHint("list the versions", "ecsauth", "history", S3URI),
     )
 
 
@@ -123,6 +130,9 @@ def _too_old(facts: ObjectFacts, pins: Pins, installed: Optional[ObjectFacts]) -
     if pins.version_id is not None or pins.allow_older:
         return None
     return Distrust(
-        "it is older than the installed one, so somebody deleted the newer version",
-        "to go back on purpose push the old file again, which makes it the newest version, or give --allow-older",
+        "it is older than the installed version, so the newer version was deleted",
+        CommandHint(
+            "to roll back, push the old file again, which makes it the newest version, or accept this older object",
+            *("ecsauth", "boot", S3URI, "--allow-older"),
+        ),
     )

@@ -36,7 +36,7 @@ _LOCKS = 235
 # bug, usage, invalid, denied, local, conflict: the same run would fail again.
 _FINAL = "1 2 3 4 6 9"
 
-_RELOAD = Step("have systemd read its units again", ("systemctl", "daemon-reload"))
+_RELOAD = Step("reload the units of systemd", ("systemctl", "daemon-reload"))
 
 
 class UnitFile(NamedTuple):
@@ -99,7 +99,7 @@ def enabling(made: Units) -> tuple[Step, ...]:
 
 def starting(names: tuple[str, ...]) -> tuple[Step, ...]:
     """Return the step that starts the units. It does not wait, because the units wait for the lock of this run."""
-    start = Step("start the units that go on from here", ("systemctl", "--no-block", "start", *names))
+    start = Step("start the units", ("systemctl", "--no-block", "start", *names))
     return (start,) if names else ()
 
 
@@ -113,7 +113,7 @@ def deactivation(names: tuple[str, ...]) -> tuple[Step, ...]:
 def forgetting() -> tuple[Step, ...]:
     """Return the steps after the files are removed. Without them systemd would list a failed unit for ever."""
     # A pattern, because the command fails for the name of a unit that systemd has not loaded.
-    return (_RELOAD, Step("forget failures of units that are gone", ("systemctl", "reset-failed", "ecsauth-*")))
+    return (_RELOAD, Step("clear the failed state of removed units", ("systemctl", "reset-failed", "ecsauth-*")))
 
 
 def gate(marker: str, env_file: str) -> UnitFile:
@@ -124,7 +124,7 @@ def gate(marker: str, env_file: str) -> UnitFile:
     data contains it.
     """
     text = f"""\
-{SIGNATURE}: without a checked file the agent would join the cluster "default"
+{SIGNATURE}: without an env-file the agent joins the cluster "default"
 [Unit]
 ConditionPathExists={units_quoting.path(marker)}
 ConditionPathExists={units_quoting.path(env_file)}
@@ -136,8 +136,9 @@ def upstart_gate(marker: str) -> UnitFile:
     """Return the gate for upstart, /etc/init/ecs.override: the first Amazon Linux AMIs have no systemd."""
     units_quoting.path(marker)
     text = f"""\
-{SIGNATURE} --launch service. The job starts by itself at the end of the boot, file or no file, and
-# without one the agent joins the cluster "default". This marker is made when a checked file has been installed.
+{SIGNATURE} --launch service. The job starts by itself at the end of the boot, with or without an
+# env-file; without one the agent joins the cluster "default". ecsauth creates this marker after it has installed a
+# validated env-file.
 # Replaces the stanza of /etc/init/ecs.conf, whose command comes last.
 pre-start script
     if [ ! -e {shlex.quote(marker)} ]; then
@@ -166,14 +167,14 @@ def _fetch(order: UnitSpec) -> UnitFile:
 
 
 def _verify(order: UnitSpec) -> UnitFile:
-    description = "See that the ECS agent has started with the env-file and registered"
+    description = "Verify that the ECS agent has started with the env-file and registered"
     unit = (*_AFTER_ECS, *_start_limit(order, "service"))
     return _service(order, VERIFY, description, unit, "service", retried=True, install=_INSTALL)
 
 
 def _refresh(order: UnitSpec) -> UnitFile:
     ordering = (*_NETWORK, *_REFRESH_ORDER[order.mode])
-    description = "Look for a new env-file of the ECS agent"
+    description = "Fetch a new env-file of the ECS agent from S3"
     return _service(order, REFRESH, description, ordering, order.mode, retried=False, install=())
 
 
@@ -182,15 +183,15 @@ def _timer(order: UnitSpec) -> UnitFile:
     lines = (
         *_header(TIMER),
         "[Unit]",
-        "Description=Look for a new env-file of the ECS agent from time to time",
+        "Description=Fetch a new env-file of the ECS agent from S3 at intervals",
         "",
         "[Timer]",
-        "# Counted from the start of the timer, then from each run. Not OnBootSec=: where that time",
-        "# is over when the timer is enabled, the first run would come at once, beside the one that enables it.",
-        "# No Persistent=: it is about OnCalendar= only.",
+        "# Counted from the start of the timer, then from each run. Not OnBootSec=: if that time has passed when the",
+        "# timer is enabled, the first run would start at once, beside the run that enables the timer.",
+        "# No Persistent=: it has an effect on OnCalendar= only.",
         "OnActiveSec=15min",
         "OnUnitActiveSec=15min",
-        "# Machines that were started together do not ask S3 together.",
+        "# Machines that started at the same time do not request the object at the same time.",
         f"{jitter}=5min",
         "",
         "[Install]",
@@ -200,30 +201,30 @@ def _timer(order: UnitSpec) -> UnitFile:
 
 
 _NETWORK = (
-    "# S3 is asked when the network is up. Wants=, not Requires=: without a network the last good file is taken.",
+    "# S3 needs the network. Wants=, not Requires=: without a network, boot uses the last verified file.",
     "Wants=network-online.target",
     "After=network-online.target",
 )
 _BEFORE_ECS = (
     *_NETWORK,
-    "# ecs.service reads the file when it starts. This unit only fetches it: one that is ordered before the service",
-    "# and waits for the agent would wait for itself. An ordering holds nothing back when this fails: the service then",
-    "# starts with the file that is there, and the condition that boot --launch service gave it asks for one.",
+    "# ecs.service reads the file when it starts. This unit only fetches it: a unit that is ordered before the service",
+    "# and waits for the agent would wait for itself. If this unit fails, the ordering does not stop the service: it",
+    "# starts with the installed file, and the condition of boot --launch service requires that there is one.",
     "Before=ecs.service",
 )
 _DOCKER = (
-    "# docker's daemon is asked, and runs the agent.",
+    "# The docker daemon runs the agent.",
     "Wants=docker.service",
     "After=docker.service",
 )
 _AFTER_DOCKER = (*_NETWORK, *_DOCKER)
 _AFTER_ECS = (
     *_NETWORK,
-    "# The agent is looked at when its service was started; on ECS-optimized AMIs after cloud-final.service.",
-    "# No Requires=: it would fail with the service's first failed start, though a later one may succeed.",
+    "# The agent is verified after its service has started; on ECS-optimized AMIs that is after cloud-final.service.",
+    "# No Requires=: this unit would fail with the first failed start of the service, but a later start may succeed.",
     "After=ecs.service cloud-final.service",
     "# multi-user.target would wait for this unit, and cloud-final.service waits for that target on Debian and Ubuntu:",
-    "# a circle. Without the default dependencies the target does not wait.",
+    "# a cycle. Without the default dependencies the target does not wait.",
     "DefaultDependencies=no",
     "Requires=sysinit.target",
     "After=sysinit.target basic.target",
@@ -233,26 +234,26 @@ _AFTER_ECS = (
 _REFRESH_ORDER = {
     "docker": _DOCKER,
     "service": (
-        "# Not ordered against ecs.service, which it restarts for a new file: a service ordered after this unit would",
-        "# start when it has ended, and this unit waits for the start.",
+        "# Not ordered against ecs.service, which this unit restarts for a new file: a service ordered after this unit",
+        "# would start only after it has ended, and this unit waits for that start.",
     ),
-    "none": ("# Not ordered against ecs.service: the file is whole at every instant, whoever reads it.",),
+    "none": ("# Not ordered against ecs.service: the file is complete at every instant.",),
 }
 _INSTALL = ("", "[Install]", "WantedBy=multi-user.target")
 _PROTECTION = (
-    "# A dump of its memory would put passwords on the disk.",
+    "# A core dump would write passwords to the disk.",
     "LimitCORE=0",
 )
 _LOCKED = (
-    "# What no part of it needs. Not confined further: it writes below /etc, and starts docker, systemctl, sysctl and",
-    "# iptables, which load kernel modules and, under SELinux, change their domain (NoNewPrivileges= would forbid it).",
+    "# The program does not need these. No further limits: it writes below /etc, and starts docker, systemctl, sysctl",
+    "# and iptables. They load kernel modules and, with SELinux, change their domain, which NoNewPrivileges= forbids.",
     "LockPersonality=yes",
     "RestrictRealtime=yes",
 )
 
 
 def _header(name: str) -> tuple[str, ...]:
-    return (f"{SIGNATURE} --persist, which overwrites it. For changes of yours: systemctl edit {name}",)
+    return (f"{SIGNATURE} --persist, which overwrites this file. To change the unit: systemctl edit {name}",)
 
 
 def _service(
@@ -276,11 +277,11 @@ def _service(
         "Type=oneshot",
         "SyslogIdentifier=ecsauth",
         f"ExecStart={units_quoting.command_line(order.program, arguments)}",
-        "# 8: S3 was unreachable, and the agent has the last good file. Nothing has failed; the timer goes on asking.",
+        "# 8: S3 was unreachable, and the agent has the last verified file. That is not a failure; the timer retries.",
         "SuccessExitStatus=8",
         *(_retries(order) if retried else _BY_TIMER),
-        "# More than the program gives itself. When stopped it puts back what it has begun: the commands that it runs",
-        "# for that are not ended with it.",
+        "# Longer than the limits of the program. When it is stopped, it rolls back; KillMode=mixed does not end the",
+        "# commands of that rollback.",
         f"TimeoutStartSec={_seconds(order, launch)}",
         f"TimeoutStopSec={_STOP_SECONDS}",
         "KillMode=mixed",
@@ -291,7 +292,7 @@ def _service(
     return UnitFile(name, "\n".join(lines) + "\n")
 
 
-_BY_TIMER = ("# Tried again by the timer.",)
+_BY_TIMER = ("# The timer retries.",)
 
 
 def _seconds(order: UnitSpec, launch: str) -> int:
@@ -306,10 +307,10 @@ def _restarts(version: Optional[int]) -> bool:
 
 def _retries(order: UnitSpec) -> tuple[str, ...]:
     if not _restarts(order.systemd):
-        return ("# Tried again by the timer: this systemd refuses Restart= of a oneshot service.",)
+        return ("# The timer retries: this systemd refuses Restart= of a oneshot service.",)
     return (
-        "# Tried again for what may pass: S3 unreachable (5), the agent not up (7). Not for what stays as it is: a bug",
-        "# (1), the command line (2), the file (3), a denial (4), this machine (6), a conflict (9).",
+        "# Transient failures are retried: S3 unreachable (5), the agent not up (7). Others are not: a bug (1), the",
+        "# command line (2), an invalid file (3), a denial (4), this machine (6), a conflict (9).",
         "Restart=on-failure",
         f"RestartSec={_RESTART_SECONDS}",
         f"RestartPreventExitStatus={_FINAL}",
@@ -322,7 +323,7 @@ def _start_limit(order: UnitSpec, launch: str) -> tuple[str, ...]:
         return ()
     interval = (_TRIES + 1) * (_seconds(order, launch) + _RESTART_SECONDS)
     return (
-        "# So many tries in a row, then the timer goes on alone.",
+        "# After this number of tries only the timer retries.",
         f"StartLimitIntervalSec={interval}",
         f"StartLimitBurst={_TRIES}",
     )
@@ -331,13 +332,11 @@ def _start_limit(order: UnitSpec, launch: str) -> tuple[str, ...]:
 def _notes(version: Optional[int]) -> tuple[str, ...]:
     if _restarts(version):
         return ()
-    known = "systemd's version is not known" if version is None else f"systemd {version} is older than {_RESTARTS}"
-    retries = (
-        f"{known}: a oneshot service cannot be restarted on failure, so that after a failed boot the timer is next"
-    )
+    known = "the version of systemd is unknown" if version is None else f"systemd {version} is older than {_RESTARTS}"
+    retries = f"{known}: it cannot restart a oneshot service, so after a failed boot only the timer retries"
     if version is None or version >= _JITTERS:
         return (retries,)
     return (
         retries,
-        f"systemd {version} is older than {_JITTERS}: each machine's timer has one delay, not a new one a run",
+        f"systemd {version} is older than {_JITTERS}: each timer has one random delay, not a new one for each run",
     )

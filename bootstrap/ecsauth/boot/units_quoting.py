@@ -20,16 +20,16 @@ _UNSAFE_IN_PROGRAM = "\"'\\%$"
 def command_line(program: tuple[str, ...], arguments: tuple[str, ...]) -> str:
     """Return the value of `ExecStart=`; raise UsageError for a word that cannot be written there."""
     if not program or not program[0].startswith("/"):
-        raise UsageError("a unit starts a program by its absolute path")
+        raise UsageError("a unit needs the absolute path of the program")
     if any(character in _UNSAFE_IN_PROGRAM for character in program[0]):
-        raise UsageError("systemd starts no program with a quote, backslash, percent or dollar sign in its path")
+        raise UsageError("systemd cannot start a program with a quote, backslash, percent or dollar sign in its path")
     return " ".join(map(_exec_word, (*program, *arguments)))
 
 
 def path(text: str) -> str:
     """Return the value of `ConditionPathExists=`, which takes no quotes; raise UsageError."""
     if not text.startswith("/") or text.endswith(("\\", " ", "\t")) or ".." in text.split("/"):
-        raise UsageError("a condition takes an absolute path that ends in no white space and no backslash")
+        raise UsageError("a condition of a unit needs an absolute path that does not end in white space or a backslash")
     _refuse_controls(text)
     return text.replace("%", "%%")
 
@@ -48,4 +48,4 @@ def _quoted(text: str) -> str:
 
 def _refuse_controls(text: str) -> None:
     if re.search(_CONTROLS, text):
-        raise UsageError("a control character, or a byte that is not UTF-8, cannot be written to a unit")
+        raise UsageError("a unit cannot contain a control character, or a byte that is not UTF-8")

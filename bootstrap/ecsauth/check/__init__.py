@@ -35,7 +35,7 @@ def approve(data: bytes, subject: str) -> tuple[Finding, ...]:
     errors = sum(1 for finding in findings if finding.severity is Severity.ERROR)
     if errors:
         raise InvalidError(
-            f"{subject} would not work: {errors} error{'s' if errors > 1 else ''}",
+            f"{subject} is invalid: {errors} error{'s' if errors > 1 else ''}",
             findings=findings,
             subject=subject,
             content=data,

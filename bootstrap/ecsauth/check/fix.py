@@ -68,7 +68,7 @@ def _refuse(findings: list[Finding]) -> NoReturn:
     findings = [by_hand(finding) for finding in findings]
     first = findings[0]
     place = "" if first.line is None else f"line {first.line}: "
-    message = f"cannot be mended without a guess: {place}{first.message}"
+    message = f"cannot be fixed automatically: {place}{first.message}"
     raise InvalidError(message, *first.fix.splitlines(), findings=tuple(findings))
 
 

@@ -125,9 +125,9 @@ def _without_doubles(kind: str, members: list[tuple[str, Member]], text: str) ->
             found = [entry.credential for entry in alone.entries]
             if credentials.setdefault(registry, found) != found:
                 raise InvalidError(
-                    f"cannot be mended without a guess: {_named(key)}: two entries with different credentials are this"
-                    " registry",
-                    "delete the one that is not to be used",
+                    f"cannot be fixed automatically: {_named(key)}: two entries of this registry have different"
+                    " credentials",
+                    "delete the wrong entry",
                 )
         kept.setdefault(registry, (key, member))
     return list(kept.values())
@@ -139,9 +139,9 @@ def _refuse_changes(before: tuple[Entry, ...], after: tuple[Entry, ...]) -> None
     for host, registries in old.items():
         if new.get(host) != registries:
             raise InvalidError(
-                f"cannot be mended without a guess: {_named(host)}: mending a name would change which credentials other"
-                " images of this host get",
-                "write the names of its entries as they stand in the images",
+                f"cannot be fixed automatically: {_named(host)}: a fixed name would change the credentials of other"
+                " images of this host",
+                "write each registry as it is in the names of the images",
             )
 
 

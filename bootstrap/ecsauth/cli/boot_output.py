@@ -45,12 +45,12 @@ def show(report: BootReport, arguments: argparse.Namespace, beside: Beside) -> N
     if report.forgotten is not None:
         console.say(_FORGOTTEN if report.forgotten else f"warning: {_NOT_FORGOTTEN}")
     if report.reason:
-        look = CommandHint("the agent stays as it is; run the same command to look again, or", "ecsauth", "status")
+        look = CommandHint("the agent keeps running; check it", "ecsauth", "status")
         console.say(f"hint: {hints.completed(look, hints.known(arguments))}")
     if report.outcome is BootOutcome.QUEUED and arguments.persist:
-        console.say(f"hint: {units.VERIFY} then sees it register: journalctl -u {units.VERIFY}")
+        console.say(f"hint: {units.VERIFY} verifies later that the agent registers: journalctl -u {units.VERIFY}")
     elif report.outcome is BootOutcome.QUEUED:
-        console.say("hint: run the same command after the start to see it register, or give --persist")
+        console.say("hint: after the start run the same command to verify that the agent registers, or give --persist")
 
 
 def _outcome(report: BootReport, arguments: argparse.Namespace) -> str:
@@ -60,11 +60,11 @@ def _outcome(report: BootReport, arguments: argparse.Namespace) -> str:
     if report.outcome is BootOutcome.PROMOTED:
         return "the candidate of this instance was released; the agent has the same bytes and was not restarted"
     if report.outcome is BootOutcome.UNCHANGED:
-        return "nothing has changed" if report.accepted.stale_for is None else "it stays, as S3 could not be asked"
+        return "nothing has changed" if report.accepted.stale_for is None else "not changed, because S3 is unreachable"
     if report.outcome is BootOutcome.INSTALLED:
         return f"installed as {arguments.file}"
     if report.outcome is BootOutcome.QUEUED:
-        return f"installed as {arguments.file}; the service starts when cloud-init has ended"
+        return f"installed as {arguments.file}; the service starts after cloud-init"
     if report.outcome is BootOutcome.PENDING:
         return f"installed and started, but not registered within {arguments.wait:.0f} s: {report.reason}"
     who = report.registration

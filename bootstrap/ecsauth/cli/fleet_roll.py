@@ -1,25 +1,21 @@
-"""`ecsauth fleet roll`, `resume`, `halt` and `back`: a version in waves, and the way back."""
+"""`ecsauth fleet roll` and `resume`: a version in waves, and its promotion."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ecsauth.check import approve
-from ecsauth.cli import console, fleet_edges, logins, progress, publish
+from ecsauth.cli import console, fleet_edges, fleet_present, logins, progress, publish
+from ecsauth.cli.fleet_present import MOST_NAMED, RollInS3
 from ecsauth.cli.inputs import read_path
-from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ConflictError, DeniedError, EcsauthError, ExitCode, UsageError
-from ecsauth.fleet import waves
-from ecsauth.fleet.back import Withdrawal
-from ecsauth.fleet.commands import BOOT, STATUS, version_parameter
-from ecsauth.fleet.halt import halt
-from ecsauth.fleet.history import IN_PROGRESS, RESUMABLE, Candidate, RollState, Standing, derive, roll_id
-from ecsauth.fleet.ledger import Ledger
+from ecsauth.fleet.commands import version_parameter
+from ecsauth.fleet.history import IN_PROGRESS, RESUMABLE, Candidate, RollState
 from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms, find_unmanaged
-from ecsauth.publish import find_key, roll_back
+from ecsauth.publish import find_key
 from ecsauth.publish import publish as publish_object
-from ecsauth.publish.review import CurrentObject, NewContent, PublishOutcome, Review
+from ecsauth.publish.review import CurrentObject, NewContent, Review
 
 if TYPE_CHECKING:
     import argparse
@@ -27,29 +23,16 @@ if TYPE_CHECKING:
 
     from ecsauth.cli.fleet_edges import FleetConnection
     from ecsauth.fleet.census import Scope
-    from ecsauth.fleet.history import Released
     from ecsauth.fleet.instances import FleetInstance
     from ecsauth.fleet.roll import FleetEdges, RollReport
     from ecsauth.secret import SecretBytes
 
-_SKEW = 60
-# Instance IDs in a message.
-_MOST_NAMED = 10
 _STATUSES = {
     RollOutcome.PROMOTED: ExitCode.OK,
     RollOutcome.ROLLED: ExitCode.OK,
     RollOutcome.HALTED: ExitCode.LAUNCH,
     RollOutcome.STOPPED: ExitCode.CONFLICT,
 }
-
-
-class _Present(NamedTuple):
-    """The roll of the newest candidate as it is now."""
-
-    candidate: Optional[Candidate]
-    released: Released
-    standing: Standing
-    ledger: Optional[Ledger]
 
 
 def roll(arguments: argparse.Namespace) -> int:
@@ -61,7 +44,7 @@ def roll(arguments: argparse.Namespace) -> int:
     local = None if arguments.file is None else _checked(read_path(arguments.file), arguments.file, arguments)
     with progress.waiting("looking at the fleet"):
         connection = fleet_edges.connect(arguments)
-        edges, present = _edges(arguments, connection), _present(arguments, connection)
+        edges, present = fleet_present.edges(arguments, connection), fleet_present.present(arguments, connection)
         version_parameter(present.released.version)
         _refuse_second(arguments, present)
         new = local or _older(arguments, connection)
@@ -83,11 +66,11 @@ def resume(arguments: argparse.Namespace) -> int:
     fleet_edges.collect()
     with progress.waiting("looking at the fleet"):
         connection = fleet_edges.connect(arguments)
-        present = _present(arguments, connection)
+        present = fleet_present.present(arguments, connection)
         candidate, standing = present.candidate, present.standing
         if candidate is not None and standing.state is RollState.PROMOTED:
             console.say(f"nothing to do: candidate {candidate.version} is promoted already")
-            return _show(arguments, {"outcome": "promoted", "released": present.released.version})
+            return fleet_present.show(arguments, {"outcome": "promoted", "released": present.released.version})
         if candidate is None or standing.state not in RESUMABLE:
             raise DeniedError(
                 f"there is no roll of {arguments.uri} to go on with: its state is {standing.state.value}",
@@ -98,73 +81,9 @@ def resume(arguments: argparse.Namespace) -> int:
                 f"the roll has {standing.of} waves, and --waves has {len(arguments.waves)}",
                 "give the --waves with which it was begun",
             )
-        edges = _edges(arguments, connection)
+        edges = fleet_present.edges(arguments, connection)
         scope = fleet_edges.scope(arguments, connection.store)
         return _run(arguments, edges, candidate, scope)
-
-
-def stop(arguments: argparse.Namespace) -> int:
-    """Halt the roll of the newest candidate: nothing begins on another instance."""
-    fleet_edges.refuse_version(arguments)
-    with progress.waiting("halting the roll"):
-        connection = fleet_edges.connect(arguments)
-        present = _present(arguments, connection)
-        if present.candidate is None or present.ledger is None or present.standing.state not in IN_PROGRESS:
-            console.say(f"nothing to halt: the state of the roll is {present.standing.state.value}")
-            return _show(arguments, {"halted": False, "cancelled": 0})
-        edges = _edges(arguments, connection, STATUS)
-        scope = fleet_edges.scope(arguments, connection.store)
-        cancelled = halt(edges, present.ledger, roll_id(arguments.uri, present.candidate.version), scope)
-    console.say(f"halted: {cancelled} commands cancelled; the released version is unchanged")
-    for hint in _ways_on(arguments):
-        console.say(f"hint: {hint}")
-    return _show(arguments, {"halted": True, "cancelled": cancelled})
-
-
-def back(arguments: argparse.Namespace) -> int:
-    """Withdraw the candidate where it runs; after its promotion, release the version before it again."""
-    fleet_edges.refuse_version(arguments)
-    fleet_edges.collect()
-    with progress.waiting("looking at the fleet"):
-        connection = fleet_edges.connect(arguments)
-        present = _present(arguments, connection)
-        candidate, state = present.candidate, present.standing.state
-        if candidate is None or present.ledger is None or state not in (*RESUMABLE, RollState.PROMOTED):
-            raise DeniedError(
-                f"there is no candidate of {arguments.uri} to withdraw: the state of the roll is {state.value}",
-                CommandHint(
-                    "a released version is replaced by", "ecsauth", "rollback", arguments.uri.object_uri, "VERSION"
-                ),
-            )
-        edges = _edges(arguments, connection)
-        scope = fleet_edges.scope(arguments, connection.store)
-        withdrawal = Withdrawal(edges, present.ledger, arguments.uri, candidate, scope)
-        if state is RollState.PROMOTED:
-            status = _release_again(arguments, candidate)
-            if status is not None:
-                return status
-            result = withdrawal.follow_released()
-        else:
-            result = withdrawal.withdraw()
-    console.say(str(result))
-    for each in result.failed[:_MOST_NAMED]:
-        console.warn(f"{each} did not go back")
-    _show(arguments, {"back": not result.failed, **result._asdict()})
-    return ExitCode.LAUNCH if result.failed else ExitCode.OK
-
-
-def _release_again(arguments: argparse.Namespace, candidate: Candidate) -> Optional[int]:
-    """Put the version that was released before the candidate; return an exit status if that was not to be done."""
-    if candidate.beside is None:
-        raise DeniedError(
-            "the version before the candidate is not known",
-            CommandHint("find it", "ecsauth", "history", arguments.uri.object_uri),
-        )
-    request = publish.request(arguments)
-    report = roll_back(candidate.beside, request, publish.services(arguments))
-    if report.outcome in (PublishOutcome.DECLINED, PublishOutcome.DRY_RUN):
-        return publish.finish(report, request, arguments.format)
-    return None
 
 
 def _checked(data: SecretBytes, name: str, arguments: argparse.Namespace) -> NewContent:
@@ -182,23 +101,7 @@ def _older(arguments: argparse.Namespace, connection: FleetConnection) -> NewCon
     return checked._replace(origin=arguments.version)
 
 
-def _edges(arguments: argparse.Namespace, connection: FleetConnection, *kinds: str) -> FleetEdges:
-    """Return the edges with pinned documents; raise DeniedError if one is not the one of this ecsauth."""
-    documents = fleet_edges.pinned(arguments, connection.commands, kinds or (BOOT, STATUS))
-    return connection.edges._replace(documents=documents)
-
-
-def _present(arguments: argparse.Namespace, connection: FleetConnection) -> _Present:
-    """Return the roll of the newest candidate, derived from S3 and from the history of commands."""
-    released, candidate = connection.objects.released(), connection.objects.candidate()
-    if candidate is None:
-        return _Present(None, released, derive(None, released, ()), None)
-    names = [connection.edges.documents[kind].name for kind in (BOOT, STATUS)]
-    found = Ledger(connection.edges.run, roll_id(arguments.uri, candidate.version), names, candidate.at - _SKEW)
-    return _Present(candidate, released, derive(candidate, released, found.refresh()), found)
-
-
-def _refuse_second(arguments: argparse.Namespace, present: _Present) -> None:
+def _refuse_second(arguments: argparse.Namespace, present: RollInS3) -> None:
     """Raise ConflictError while another roll is in progress."""
     if present.candidate is None or present.standing.state not in IN_PROGRESS:
         return
@@ -206,7 +109,7 @@ def _refuse_second(arguments: argparse.Namespace, present: _Present) -> None:
     raise ConflictError(
         f"a roll of {arguments.uri} is in progress: candidate {present.candidate.version}, "
         f"{present.standing.state.value}{wave}",
-        *_ways_on(arguments),
+        *fleet_present.ways_on(arguments),
     )
 
 
@@ -217,8 +120,8 @@ def _refuse_unmanaged(arguments: argparse.Namespace, scope: Scope, instances: Se
     unmanaged = find_unmanaged(instances)
     if not unmanaged:
         return
-    more = f" and {len(unmanaged) - _MOST_NAMED} more" if len(unmanaged) > _MOST_NAMED else ""
-    said = f"Systems Manager does not manage {', '.join(unmanaged[:_MOST_NAMED])}{more}"
+    more = f" and {len(unmanaged) - MOST_NAMED} more" if len(unmanaged) > MOST_NAMED else ""
+    said = f"Systems Manager does not manage {', '.join(unmanaged[:MOST_NAMED])}{more}"
     if len(unmanaged) == len(instances):
         raise DeniedError(
             f"{said}, and no other instance of {scope}: a roll reaches none",
@@ -261,12 +164,12 @@ def _not_put(arguments: argparse.Namespace, scope: Scope, instances: Sequence[Fl
     console.say(f"nothing was put or sent: this was a dry run for {len(instances)} instances of {scope}")
     for number, end in enumerate(ends, 1):
         console.say(f"wave {number}/{len(ends)}: {end} instances have the candidate after it")
-    return _show(arguments, {"outcome": "dry run", "instances": len(instances), "waves": ends})
+    return fleet_present.show(arguments, {"outcome": "dry run", "instances": len(instances), "waves": ends})
 
 
-def _unchanged(arguments: argparse.Namespace, present: _Present) -> int:
+def _unchanged(arguments: argparse.Namespace, present: RollInS3) -> int:
     console.say(f"nothing to do, this is already {arguments.uri}, version {present.released.version}")
-    return _show(arguments, {"outcome": "unchanged", "released": present.released.version})
+    return fleet_present.show(arguments, {"outcome": "unchanged", "released": present.released.version})
 
 
 def _run(arguments: argparse.Namespace, edges: FleetEdges, candidate: Candidate, scope: Scope) -> int:
@@ -283,16 +186,16 @@ def _run(arguments: argparse.Namespace, edges: FleetEdges, candidate: Candidate,
     )
     with _resumable(arguments):
         report = Roll(terms, edges).run()
-    for each, reason in report.failed[:_MOST_NAMED]:
+    for each, reason in report.failed[:MOST_NAMED]:
         console.warn(f"{each}: {reason}")
     if report.missed:
-        named = ", ".join(report.missed[:_MOST_NAMED])
+        named = ", ".join(report.missed[:MOST_NAMED])
         console.warn(f"{len(report.missed)} instances were not reached: {named}")
     console.say(_told(report))
     if report.outcome is not RollOutcome.PROMOTED:
-        for hint in _ways_on(arguments):
+        for hint in fleet_present.ways_on(arguments):
             console.say(f"hint: {hint}")
-    _show(arguments, _document(report))
+    fleet_present.show(arguments, _document(report))
     return _STATUSES[report.outcome]
 
 
@@ -318,24 +221,6 @@ def _document(report: RollReport) -> dict[str, Any]:
     }
 
 
-def _show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:
-    if arguments.format == "json":
-        console.show({"uri": str(arguments.uri), **document})
-    return ExitCode.OK
-
-
-def _ways_on(arguments: argparse.Namespace) -> tuple[CommandHint, ...]:
-    """Return the hints for a roll that stays as it is."""
-    words = []
-    if getattr(arguments, "waves", waves.WAVES) != waves.WAVES:
-        words = ["--waves", ",".join(map(str, arguments.waves))]
-    return (
-        fleet_edges.command(arguments, "go on", "resume", *words),
-        fleet_edges.command(arguments, "stop it", "halt"),
-        fleet_edges.command(arguments, "go back", "back"),
-    )
-
-
 @contextlib.contextmanager
 def _resumable(arguments: argparse.Namespace) -> Iterator[None]:
     """Say how to go on after an interrupt or a fault: the roll stays as it is."""
@@ -343,9 +228,9 @@ def _resumable(arguments: argparse.Namespace) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         console.say("the roll stays as it is: commands that were sent go on, and nothing else is sent")
-        for hint in _ways_on(arguments):
+        for hint in fleet_present.ways_on(arguments):
             console.say(f"hint: {hint}")
         raise
     except EcsauthError as fault:
-        fault.hints = (*fault.hints, *_ways_on(arguments))
+        fault.hints = (*fault.hints, *fleet_present.ways_on(arguments))
         raise

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
+from ecsauth.boot import docker_plan
 from ecsauth.cli import options
 from ecsauth.command_hint import FILE, KEY, S3URI, CommandHint
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ecsauth.boot.state import State
 
@@ -19,7 +20,8 @@ _ON_INSTANCE = frozenset({"boot", "doctor", "status"})
 class Known(NamedTuple):
     """The known values of the object and the paths on this machine; an empty value is unknown or the default.
 
-    `on_instance`: this is an instance, so its profile does not exist on the operator's machine.
+    `of_boot` are the other options of this boot. `on_instance`: this is an instance, so its profile does not exist on
+    the operator's machine.
     """
 
     uri: str = ""
@@ -31,6 +33,7 @@ class Known(NamedTuple):
     env_file: str = ""
     state_dir: str = ""
     settings: tuple[str, ...] = ()
+    of_boot: tuple[tuple[str, ...], ...] = ()
     file: str = ""
     on_instance: bool = False
 
@@ -50,10 +53,22 @@ def known(arguments: argparse.Namespace, state: Optional[State] = None) -> Known
         env_file=_unless(options.ENV_FILE, given.get("file")) if on_instance else "",
         state_dir=_unless(options.STATE_DIRECTORY, given.get("state_dir")),
         settings=tuple(given.get("set") or ()),
+        of_boot=tuple(_of_boot(given)) if given.get("command") == "boot" else (),
         file="" if on_instance else str(given.get("file") or ""),
         on_instance=on_instance,
     )
     return found if state is None else _with_record(found, state)
+
+
+def _of_boot(given: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Yield the options, each with its value, that another run of this boot needs as well."""
+    if given["image"] != docker_plan.IMAGE:
+        yield ("--image", given["image"])
+    if given["check_login"]:
+        yield ("--check-login", given["check_login"])
+    for name in ("awsvpc", "no_host_rules", "abandon_tasks", "rollback_on_timeout", "persist"):
+        if given[name]:
+            yield (f"--{name.replace('_', '-')}",)
 
 
 def _unless(default: str, value: Optional[str]) -> str:
@@ -130,19 +145,24 @@ def completed(hint: str, it: Known) -> str:
     """Return the hint; if it is a command, with the known values in it."""
     if not isinstance(hint, CommandHint):
         return hint
-    program, command, *words = hint.words
+    program, command, *_ = hint.words
     uri = it.uri if command in _ON_INSTANCE else it.uri.partition("?")[0]
     one_key = _one_key(it)
     filled = {S3URI: uri, KEY: one_key[0] if one_key else "", FILE: it.file}
     hint = hint.filled({word: value for word, value in filled.items() if value})
+    if command == "doctor" and S3URI in hint.words:
+        # Without an object it examines the recorded one, if there is one.
+        hint = CommandHint(hint.why, *(word for word in hint.words if word != S3URI))
     if program == "aws":
         takes = _OF_AWS.get(command, (_REGION, _ELSEWHERE))
         it = it._replace(region=_region_of(hint.words) or it.region)
     else:
         # Without an object `doctor` examines the recorded one, with its owner and its keys.
-        name = "status" if command == "doctor" and not words else command
+        name = "status" if hint.words == ("ecsauth", "doctor") else command
         takes = TAKES.get(name, ()) if program == "ecsauth" else ()
     more = [word for name, values in takes if name not in hint.words for value in values(it) for word in (name, value)]
+    if program == "ecsauth" and command == "boot":
+        more += [word for option in it.of_boot if option[0] not in hint.words for word in option]
     return hint.extended(*more)
 
 

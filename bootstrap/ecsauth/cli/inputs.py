@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Optional
 from ecsauth import aws_names
 from ecsauth.cli import console, options, progress
 from ecsauth.cli.console import printable
-from ecsauth.errors import DeniedError, LocalError, UsageError
+from ecsauth.errors import DeniedError, EcsauthError, LocalError, UsageError
 from ecsauth.host import files
 
 if TYPE_CHECKING:
@@ -67,6 +67,24 @@ def read(file: str, arguments: argparse.Namespace) -> SecretBytes:
     """Return the bytes of a path, of an S3URI, or of standard input; raise an EcsauthError."""
     if not _is_s3_uri(file):
         return read_path(file)
+    if isinstance(file, options.EnvironmentURI):
+        return _read_environment(file, arguments)
+    return _read_uri(file, arguments)
+
+
+def _read_environment(file: options.EnvironmentURI, arguments: argparse.Namespace) -> SecretBytes:
+    """Return the bytes of an environment's object, with the options of that environment, also in the hints."""
+    arguments = options.with_defaults(arguments, file.options)
+    try:
+        return _read_uri(file, arguments)
+    except EcsauthError as fault:
+        from ecsauth.cli import hints  # for a fault only
+
+        fault.hints = hints.all_completed(fault.hints, hints.known(arguments))
+        raise
+
+
+def _read_uri(file: str, arguments: argparse.Namespace) -> SecretBytes:
     uri = aws_names.parse(file)
     with progress.waiting(f"reading {uri}"):
         fetched = _fetched(uri, arguments)
@@ -92,7 +110,8 @@ def _fetched(uri: S3URI, arguments: argparse.Namespace) -> Optional[Fetched]:
         return got(SignedS3(signer, region or metadata.MetadataService().identity(_SECONDS).region), uri)
     with translated(what):
         client = OperatorClients(arguments.profile, region).s3()
-    return Objects(client).get(uri)
+    # Only an environment says who owns the bucket: these commands have no such option.
+    return Objects(client, getattr(arguments, "bucket_owner", None)).get(uri)
 
 
 _SECONDS = 30.0

@@ -10,6 +10,7 @@ from ecsauth.boot.docker import ContainerStarter
 from ecsauth.boot.plan import QUICK
 from ecsauth.boot.service import UNIT, ServiceStarter, Supervisor
 from ecsauth.cli import options
+from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.errors import UsageError
 from ecsauth.host import files as host_files
 from ecsauth.host import programs, supervisor
@@ -77,7 +78,9 @@ def _refuse_other_places(arguments: argparse.Namespace) -> None:
     if os.path.abspath(arguments.file) != options.ENV_FILE:
         raise UsageError(
             f"the service reads {options.ENV_FILE}, not the file that --file names",
-            "leave out --file, or give --launch docker or none",
+            CommandHint(
+                "leave out --file, or start the agent by docker", "ecsauth", "boot", S3URI, "--launch", "docker"
+            ),
         )
     host_files.refuse_sticky_way(os.path.abspath(arguments.state_dir))
 

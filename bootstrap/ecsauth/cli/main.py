@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Optional
 
 from ecsauth import archive
-from ecsauth.cli import console, process
+from ecsauth.cli import console, options, process
 from ecsauth.cli.parser import make_parser
 from ecsauth.errors import EcsauthError, ExitCode, LaunchError, LocalError, UsageError, of_system
 
@@ -58,6 +58,10 @@ def _run(argv: Optional[Sequence[str]]) -> int:
     try:
         process.stop()
         process.catch()
+        if options.may_name_environment(arguments) and not archive.is_running():
+            from ecsauth.cli import environment_names  # for such a word only, and not in the boot archive
+
+            environment_names.resolve(arguments)
         status: int = arguments.run(arguments)
         sys.stdout.flush()
     except EcsauthError as fault:

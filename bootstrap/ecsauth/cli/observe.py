@@ -95,7 +95,7 @@ def _container(container: Optional[Container], environment: Optional[dict[str, S
     # docker reports a container that it will restart as running.
     running = container.running and not container.restarting
     why = f": it exited with status {container.exit_code}"
-    why += ", and docker starts it again" if container.restarting else ""
+    why += ", and docker restarts it" if container.restarting else ""
     return Runs(
         RunsAs.CONTAINER,
         running=running,
@@ -109,9 +109,9 @@ def _container(container: Optional[Container], environment: Optional[dict[str, S
 
 
 def _as_service(service: Service, installed: Optional[Installed], now: int, moment: Moment) -> Runs:
-    why = ": a condition of its unit, as the gate's, does not hold" if service.held_back else ""
+    why = ": a condition of its unit is not met, such as that of the gate" if service.held_back else ""
     why = f": it failed with status {service.exit_status}" if service.failed else why
-    why = f": it exited with status {service.exit_status}, and systemd starts it again" if service.looping else why
+    why = f": it exited with status {service.exit_status}, and systemd restarts it" if service.looping else why
     why = ": it is about to start" if service.queued else why
     installed_at = installed.moment if installed is not None else None
     return Runs(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, NoReturn, Optional, TypeVar, Union
 
 from ecsauth import aws_names
 from ecsauth.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from ecsauth.aws_names import S3URI
 
 Value = TypeVar("Value")
 
@@ -19,6 +21,11 @@ ENV_FILE = "/etc/ecs/ecs.config"
 STATE_DIRECTORY = "/var/lib/ecsauth"
 LAUNCH_MODES = ("service", "docker", "none")
 _DAY = 24 * 3600
+# The name of an environment in ecsauth.toml: no word with a slash, a point or a colon, as paths and URIs have them.
+ENVIRONMENT_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+# The boot archive of an environment is beside its env-file.
+ARCHIVE = "ecsauth"
+A_FILE = "a path, an S3URI, an environment, or - for standard input"
 # How argparse begins its message about them.
 _UNKNOWN = "unrecognized arguments:"
 # What looks like a command, and what looks like an option. Any other word may be a secret in a wrong place. A short
@@ -175,9 +182,70 @@ def add_launch(parser: argparse._ActionsContainer, help_text: str) -> None:
     parser.add_argument("--launch", choices=(*LAUNCH_MODES, "auto"), default="auto", help=help_text)
 
 
-def add_uri(parser: Parser, form: str = "s3://bucket/key") -> None:
-    """Add the S3URI that a command works on."""
-    parser.add_argument("uri", metavar="S3URI", type=parsed(aws_names.parse), help=form)
+class EnvironmentName(NamedTuple):
+    """The name of an environment in place of an S3 URI; `version` is empty, or `?versionId=V` as in the URI."""
+
+    name: str
+    version: str = ""
+
+
+def environment_name(text: str) -> Optional[EnvironmentName]:
+    """Return the text as the name of an environment, None if it cannot be one."""
+    name, mark, version = text.partition("?versionId=")
+    return EnvironmentName(name, mark + version) if re.fullmatch(ENVIRONMENT_NAME, name) else None
+
+
+def uri_or_name(text: str) -> Union[S3URI, EnvironmentName]:
+    """Return the S3 URI or the environment that an argument names; raise UsageError."""
+    return environment_name(text) or aws_names.parse(text)
+
+
+def add_uri(parser: Parser, form: str = "s3://bucket/key", *, beside: str = "") -> None:
+    """Add the S3URI that an operator's command works on. `beside`: see `take_names`."""
+    parser.add_argument("uri", metavar="S3URI", type=parsed(uri_or_name), help=f"{form}, or an environment")
+    take_name(parser, "uri", NameUse(beside, ("kms_key", "bucket_owner", "region", "profile")))
+
+
+class NameUse(NamedTuple):
+    """What an argument makes of the name of an environment.
+
+    `beside`: the object with this name, beside the env-file, is meant instead of the env-file.
+    `fill`: the options of the command that get the values of the environment, unless they are given.
+    """
+
+    beside: str = ""
+    fill: tuple[str, ...] = ()
+
+
+def take_name(parser: Parser, argument: str, use: Optional[NameUse] = None) -> None:
+    """Let an argument take the name of an environment instead of an S3 URI."""
+    parser.set_defaults(takes_names={**(parser.get_default("takes_names") or {}), argument: use or NameUse()})
+
+
+def may_name_environment(arguments: argparse.Namespace) -> bool:
+    """Tell whether an argument can be the name of an environment, so that ecsauth.toml has to be read."""
+    values = [getattr(arguments, name) for name in getattr(arguments, "takes_names", ())]
+    words = [word for value in values for word in (value if isinstance(value, list) else [value])]
+    return any(isinstance(one, EnvironmentName) or (isinstance(one, str) and environment_name(one)) for one in words)
+
+
+class EnvironmentURI(str):
+    """The S3 URI of an environment, in place of a FILE; `options` are its other values, for this FILE alone."""
+
+    __slots__ = ("options",)
+    options: Mapping[str, str]
+
+    def __new__(cls, uri: str, options: Mapping[str, str]) -> EnvironmentURI:  # noqa: PYI034 - a subclass is not meant
+        """Make the URI."""
+        made = super().__new__(cls, uri)
+        made.options = options
+        return made
+
+
+def with_defaults(arguments: argparse.Namespace, values: Mapping[str, str]) -> argparse.Namespace:
+    """Return the arguments with these values for the options that were not given."""
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    return argparse.Namespace(**{**vars(arguments), **values, **given})
 
 
 def add_dialect(parser: Parser) -> None:

@@ -81,10 +81,20 @@ COMMANDS = {
         "ecsauth rollback s3://bucket/prod/ecs.config VERSION",
         S3,
     ),
+    "env": (
+        "list the environments of ecsauth.toml: names for S3 URIs",
+        "ecsauth env",
+        S3,
+    ),
     "fleet": (
         "see which instance runs which version; roll out in waves",
         "ecsauth fleet status s3://bucket/prod/ecs.config",
         FLEET,
+    ),
+    "init": (
+        "set up an AWS account, from the stack to a running instance",
+        "ecsauth init ecs.config --administrator arn:aws:iam::111122223333:role/Admin --subnets default",
+        PLATFORM,
     ),
     "export": (
         "store a registry credential in AWS Secrets Manager",

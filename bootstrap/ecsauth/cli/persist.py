@@ -113,8 +113,8 @@ def _version(systemd: Systemd) -> Optional[int]:
         return systemd.version()
     except LaunchError as fault:
         raise LaunchError(
-            f"--persist needs systemd, which would run its units: {fault.message}",
-            "without it leave out --persist, and run the same command at each boot and from cron",
+            f"--persist needs systemd: {fault.message}",
+            "without systemd, leave out --persist, and run the same command at each boot and from cron",
         ) from None
 
 
@@ -130,7 +130,7 @@ class Beside(NamedTuple):
 def beside(change: Optional[UnitChange], gate: Optional[str]) -> Beside:
     """Describe the change of the units, and the gate that is written."""
     gates = () if gate is None else (gate,)
-    lines = [f"write {path}, which holds the service back until a checked file is there" for path in gates]
+    lines = [f"write {path}, which blocks the service until a validated env-file is installed" for path in gates]
     if change is None:
         return Beside(before=tuple(lines), units=gates)
     files, steps = UnitFiles(), (*change.stop, *change.steps)

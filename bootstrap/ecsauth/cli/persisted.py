@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ecsauth.agent.names import holds_secret, names_user
 from ecsauth.cli import options
+from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.errors import LocalError, UsageError
 from ecsauth.host.private_directory import PrivateDirectory
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _NAME = "persisted.json"
 _SCHEMA = 1
 _PRIVATE = 0o600
+_AGAIN = ("ecsauth", "boot", S3URI, "--persist")
 # The options that may stand beside --as-persisted: those of a single run, and where the arguments are kept.
 _BESIDE = frozenset(
     {
@@ -59,8 +61,8 @@ def refuse_secrets(environment: tuple[tuple[str, str], ...]) -> None:
     for name, value in environment:
         if holds_secret(name, value) or names_user(value):
             raise UsageError(
-                f"{name} holds a password, which boot --persist does not keep on disk",
-                f"put it into a file that is 0600, and name that by EnvironmentFile= with systemctl edit: {name}",
+                f"{name} has a password in it, which boot --persist must not keep on disk",
+                f"write {name} to a file with mode 0600, and add that file as EnvironmentFile= with systemctl edit",
             )
 
 
@@ -91,7 +93,7 @@ def read(state_directory: str) -> Persisted:
     place, where = PrivateDirectory(state_directory, mode=0o700), path(state_directory)
     data = place.read(_NAME)
     if data is None:
-        raise LocalError(f"there is no {where}: boot --persist has not run here", "run ecsauth boot --persist first")
+        raise LocalError(f"there is no {where}: boot --persist has not run here", CommandHint("keep them", *_AGAIN))
     if place.mode(_NAME) != _PRIVATE:
         raise LocalError(f"other users can read {where}", f"chmod 600 {where}")
     try:
@@ -102,7 +104,7 @@ def read(state_directory: str) -> Persisted:
         environment = tuple((_text(name), _text(value)) for name, value in document["environment"].items())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise LocalError(
-            f"{where} is damaged: the arguments of boot cannot be read from it", "run ecsauth boot --persist again"
+            f"{where} is damaged: the arguments of boot cannot be read from it", CommandHint("keep them again", *_AGAIN)
         ) from None
     return Persisted(words, environment)
 
@@ -112,7 +114,7 @@ def resolved(arguments: argparse.Namespace, add_arguments: Callable[[options.Par
 
     The kept variables are set in the environment, unless this run has its own.
     """
-    parser = options.Parser(prog="ecsauth boot")
+    parser = options.Parser(prog=f"ecsauth {arguments.command}")
     add_arguments(parser)
     parser.set_defaults(command=arguments.command, run=arguments.run)
     _refuse_others(arguments, parser.parse_args(["--as-persisted"]))
@@ -133,7 +135,7 @@ def _refuse_others(arguments: argparse.Namespace, defaults: argparse.Namespace) 
             option = "an S3URI" if name == "uri" else f"--{name.replace('_', '-')}"
             raise UsageError(
                 f"--as-persisted takes no {option}: the kept arguments count",
-                "to change them run ecsauth boot --persist with all arguments",
+                CommandHint("to change them run", *_AGAIN),
             )
 
 

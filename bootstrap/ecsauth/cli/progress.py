@@ -205,7 +205,7 @@ def waiting(what: str) -> Iterator[None]:
             yield
         finally:
             _lines[-1].text = outer
-    elif not _is_possible():
+    elif not is_possible():
         yield
     else:
         with _shown(_Line(sys.stderr.fileno(), what)):
@@ -238,7 +238,7 @@ def _shown(line: _Line) -> Iterator[None]:
         _lines.pop()
 
 
-def _is_possible() -> bool:
+def is_possible() -> bool:
     """Tell whether standard error is a terminal on which a line can be erased."""
     stream = sys.stderr
     return not stream.closed and stream.isatty() and os.environ.get("TERM") != "dumb"

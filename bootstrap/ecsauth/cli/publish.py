@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from ecsauth.aws.attempt import Operation, at
 from ecsauth.cli import console, options, pins
@@ -51,16 +51,20 @@ def env_files(arguments: argparse.Namespace) -> S3VersionStore:
 
 def services(arguments: argparse.Namespace) -> Services:
     """Return the AWS services for a command that puts; raise as `env_files`."""
+    clients, client = _connect(arguments)
+    return services_of(clients, client, arguments.uri.bucket, arguments.bucket_owner)
+
+
+def services_of(clients: OperatorClients, client: S3Client, bucket: str, owner: Optional[str]) -> Services:
+    """Return the AWS services for puts into one bucket."""
     from ecsauth.aws.identity import caller, full_key
     from ecsauth.aws.s3 import ObjectKind
     from ecsauth.aws.s3_operator import BucketSettings, S3VersionStore
 
-    clients, client = _connect(arguments)
-    owner = arguments.bucket_owner
     return Services(
         env_files=S3VersionStore(client, owner),
         archives=S3VersionStore(client, owner, ObjectKind("boot archive", boot_archive.LONGEST)),
-        bucket=BucketSettings(client, arguments.uri.bucket, owner),
+        bucket=BucketSettings(client, bucket, owner),
         resolve_key=lambda key: full_key(key, lambda: clients.client("kms"))[0],
         caller=lambda: caller(lambda: clients.client("sts")),
         sleep=SystemClock().sleep,

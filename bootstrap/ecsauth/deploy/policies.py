@@ -319,7 +319,7 @@ def parameters(values: Values) -> dict[str, str]:
 def with_defaults(template: str, defaults: Mapping[str, str]) -> str:
     """Return the template with other defaults; raise UsageError for a parameter that it does not have."""
     before, heading, rest = template.partition(_HEADING)
-    text = "".join(itertools.takewhile(lambda line: not line[0].isalpha(), rest.splitlines(keepends=True)))
+    text = _parameter_lines(rest)
     found = {match[1]: match[0] for match in _PARAMETER.finditer(text)}
     missing = [name for name in defaults if name not in found]
     if missing:
@@ -328,6 +328,17 @@ def with_defaults(template: str, defaults: Mapping[str, str]) -> str:
     for name, default in defaults.items():
         changed = changed.replace(found[name], _with_default(found[name], default))
     return before + heading + changed + rest[len(text) :]
+
+
+def parameter_names(template: str) -> frozenset[str]:
+    """Return the names of the parameters that the template has."""
+    lines = _parameter_lines(template.partition(_HEADING)[2])
+    return frozenset(match[1] for match in _PARAMETER.finditer(lines))
+
+
+def _parameter_lines(rest: str) -> str:
+    """Return the lines of the parameters from the text after their heading."""
+    return "".join(itertools.takewhile(lambda line: not line[0].isalpha(), rest.splitlines(keepends=True)))
 
 
 def _with_default(parameter: str, default: str) -> str:

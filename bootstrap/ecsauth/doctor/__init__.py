@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Callable, Generic, NamedTuple, Optional, TypeVar, Union, overload
 
+from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.errors import EcsauthError, UnreachableError
 from ecsauth.status.judgement import CheckOutcome, Diagnosis, blame, skipped
 from ecsauth.timing import Deadline, within
@@ -197,7 +198,12 @@ def _result(
     if cause is not None:
         return ProbeResult(skipped(f"needs {cause}")._replace(needs=cause))
     if left < _SHORTEST:
-        return ProbeResult(skipped("there was no time left", "give a longer --deadline"))
+        return ProbeResult(
+            skipped(
+                "the deadline has passed",
+                CommandHint("allow more time", "ecsauth", "doctor", S3URI, "--deadline", "120"),
+            )
+        )
     values = [ended[probe].result.value for probe in (*check.takes, *check.hears)]
     try:
         found = within(

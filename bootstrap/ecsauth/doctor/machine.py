@@ -27,8 +27,8 @@ CLOUD_FINAL = "cloud-final.service"
 _OLDEST_PYTHON = (3, 9)
 _OLDEST_SDK = (1, 36)
 _BOOT = CommandHint("boot", "ecsauth", "boot", S3URI)
-_LOG = CommandHint("see", "docker", "logs", "ecs-agent")
-_JOURNAL = CommandHint("see", "journalctl", "-u", "ecs")
+_LOG = CommandHint("read the log of the agent", "docker", "logs", "ecs-agent")
+_JOURNAL = CommandHint("read the log of the service", "journalctl", "-u", "ecs")
 _MOST_CODES = 5
 
 
@@ -65,19 +65,21 @@ def file(
     """Judge the env-file. `installed` tells whether ecsauth has installed one, `verified` is its verified copy."""
     if placed is None or data is None:
         if installed:
-            return failed(f"there is no {path}, where ecsauth had put one", _BOOT)
+            return failed(f"there is no {path}, although ecsauth installed it", _BOOT)
         return warning(f"there is no {path} yet", _BOOT)
     what = f"{path}, {placed.mode:04o}, {placed.owner_name}"
     if placed.mode != PRIVATE:
-        return failed(f"{what}: others can read or change it", f"chmod 600 {shlex.quote(path)}")
+        return failed(
+            f"{what}: its mode is not 0600, so other users may read or change it", f"chmod 600 {shlex.quote(path)}"
+        )
     found = check(data)
     errors = tuple(finding for finding in found if finding.severity is Severity.ERROR)
     if errors:
-        fix = CommandHint("push a mended file; see", "ecsauth", "check", path)
+        fix = CommandHint("push a fixed file; list the errors", "ecsauth", "check", path)
         return failed(f"{what}: {_counted(errors, 'error')}", fix)
     what = f"{what}, {_counted(found, 'finding')}" if found else what
     if verified is not None and data != verified:
-        return warning(f"{what}: it was changed since ecsauth put it there", _BOOT)
+        return warning(f"{what}: it was changed after ecsauth installed it", _BOOT)
     return ok(what)
 
 
@@ -104,11 +106,11 @@ def agent(runs: Runs, answer: Optional[Registration], cluster: Optional[str], *,
     verdict = by_its_answer(answer, cluster or answer.cluster)
     if verdict.health is Health.FAILED:
         if runs.kept is not None and runs.kept.lack:
-            why = f"the agent keeps no state ({runs.kept.lack}), so it takes another cluster"
+            why = f"the agent saves no state ({runs.kept.lack}), so it can change its cluster"
             return failed(verdict.reason, CommandHint(why, *_BOOT.words))
-        return failed(verdict.reason, "replace the instance: with its saved state an agent told another cluster exits")
+        return failed(verdict.reason, "replace the instance: an agent with saved state exits if its cluster changes")
     if verdict.health is Health.PENDING:
-        return warning(verdict.reason, CommandHint("can it reach ECS? see", "docker", "logs", "ecs-agent"))
+        return warning(verdict.reason, CommandHint("check that the agent can reach ECS", "docker", "logs", "ecs-agent"))
     return ok(f"registered in {answer.cluster}, {answer.agent_version}")
 
 
@@ -116,14 +118,14 @@ def ordering(order: ServiceOrdering) -> Diagnosis:
     """Judge whether the service can start before a validated env-file is installed."""
     if GATE not in order.drop_ins:
         return warning(
-            f"ecs.service starts whether a checked file is there or not ({GATE} is not in effect)",
-            CommandHint("boot, which puts the gate there", "ecsauth", "boot", S3URI, "--launch", "service"),
+            f"ecs.service starts even without a validated env-file ({GATE} is not in effect)",
+            CommandHint("install the gate", "ecsauth", "boot", S3URI, "--launch", "service"),
         )
     if order.is_marked is False:
-        return warning("the gate holds ecs.service back: no checked file is there", _BOOT)
+        return warning("the gate blocks ecs.service: no validated env-file is installed", _BOOT)
     if CLOUD_FINAL not in order.after:
-        return ok("the gate is there; ecs.service does not wait for user data")
-    return ok("the gate is there, and ecs.service starts after user data")
+        return ok("the gate is installed; ecs.service does not wait for user data")
+    return ok("the gate is installed, and ecs.service starts after user data")
 
 
 def timer(shown: Optional[Timer]) -> Diagnosis:
@@ -131,10 +133,10 @@ def timer(shown: Optional[Timer]) -> Diagnosis:
     if shown is None:
         return skipped("needs systemd")
     if not shown.loaded:
-        persist = CommandHint("boot with the units that look for one", "ecsauth", "boot", S3URI, "--persist")
-        return warning(f"there is no {TIMER}: a new password arrives with the next boot only", persist)
+        persist = CommandHint("install the timer", "ecsauth", "boot", S3URI, "--persist")
+        return warning(f"there is no {TIMER}: a new password is installed only by the next boot", persist)
     if not shown.active:
-        return failed(f"{TIMER} is not active", f"systemctl enable --now {TIMER}")
+        return failed(f"{TIMER} is not active", CommandHint("start the timer", "systemctl", "enable", "--now", TIMER))
     return ok(f"{TIMER} is active" + (f", next run {shown.next_run}" if shown.next_run else ""))
 
 
@@ -144,7 +146,9 @@ _ODD, _TOO_FAR = 5, 300
 _OK, _NOT_FOUND, _SERVER_ERROR = 200, 404, 500
 # Instead of a status: no answer in time; the service is switched off by the environment.
 SILENT, OFF = 0, -1
-_GIVE_BOTH = "give --region and --bucket-owner"
+_WITH_REGION = ("ecsauth", "doctor", S3URI, "--region", "REGION")
+_WITH_OWNER = ("ecsauth", "doctor", S3URI, "--bucket-owner", "ACCOUNT")
+_GIVE_BOTH = (*_WITH_REGION, "--bucket-owner", "ACCOUNT")
 _OPTIONS = ("aws", "ec2", "modify-instance-metadata-options", "--instance-id", INSTANCE)
 
 
@@ -187,29 +191,35 @@ def metadata(answer: Metadata, *, instead: str = "") -> Diagnosis:
 
 def _metadata(answer: Metadata) -> Diagnosis:
     if answer.token == OFF:
-        return failed("is switched off by AWS_EC2_METADATA_DISABLED", f"unset it, or {_GIVE_BOTH}")
+        return failed(
+            "is switched off by AWS_EC2_METADATA_DISABLED",
+            CommandHint("unset it, or give the region and the account", *_GIVE_BOTH),
+        )
     if answer.token == SILENT:
         return failed(
             "does not answer",
             CommandHint(
-                f"elsewhere than on EC2 {_GIVE_BOTH}; in a container the hop limit has to be 2",
+                "outside of EC2 give --region and --bucket-owner; in a container the hop limit must be 2",
                 *(*_OPTIONS, "--http-put-response-hop-limit", "2"),
             ),
         )
     if answer.token >= _SERVER_ERROR:
-        return failed(f"failed with {answer.token}", "try again; if it lasts, stop and start the instance")
+        return failed(f"failed with {answer.token}", "try again; if the error remains, stop and start the instance")
     if answer.token == _NOT_FOUND:
-        return failed("knows no version 2", "does something else answer at its address, as a proxy of credentials?")
+        return failed(
+            "does not support IMDSv2",
+            "check whether another program answers at its address, such as a credential proxy",
+        )
     if answer.token != _OK:
         return failed(
-            f"refused a token with {answer.token}", CommandHint("enable it", *_OPTIONS, "--http-endpoint", "enabled")
+            f"refuses a token with {answer.token}", CommandHint("enable it", *_OPTIONS, "--http-endpoint", "enabled")
         )
     if answer.version1 == _OK:
         return warning(
-            "answers, version 1 too: whoever makes a program here send a request gets the role's credentials",
-            CommandHint("switch that off", *_OPTIONS, "--http-tokens", "required"),
+            "answers, also with IMDSv1: a forged request of a program here can read the role's credentials",
+            CommandHint("require IMDSv2", *_OPTIONS, "--http-tokens", "required"),
         )
-    return ok("answers, version 2 only")
+    return ok("answers, only with IMDSv2")
 
 
 def role(found: Role, now: int) -> Diagnosis:
@@ -225,26 +235,28 @@ def role(found: Role, now: int) -> Diagnosis:
         )
     if found.code != "Success":
         return failed(
-            f"{found.name} gives no credentials ({found.code or 'no reason given'})",
-            "its trust policy has to let ec2.amazonaws.com assume it",
+            f"{found.name} has no credentials ({found.code or 'no reason given'})",
+            "its trust policy must allow ec2.amazonaws.com to assume it",
         )
     if found.expires is None:
         return ok(f"{found.name}")
     left = found.expires - now
     if left <= 0:
         return failed(
-            f"the credentials of {found.name} have expired {timing.in_words(-left)} ago",
-            "is the clock right? see time; else attach the role again",
+            f"the credentials of {found.name} expired {timing.in_words(-left)} ago",
+            "check the clock (line time); if it is right, attach the role again",
         )
-    return ok(f"{found.name}, credentials hold for {timing.in_words(left)}")
+    return ok(f"{found.name}, credentials valid for {timing.in_words(left)}")
 
 
 def region(name: Optional[str], owner: Optional[str]) -> Diagnosis:
     """Judge the region, and the account that must own the bucket."""
     if name is None:
-        return failed("is not known", "give --region, the bucket's region")
+        return failed("unknown", CommandHint("give the region of the bucket", *_WITH_REGION))
     if owner is None:
-        return failed(f"{name}, but the account that owns the bucket is not known", "give --bucket-owner")
+        return failed(
+            f"{name}, but the account that owns the bucket is unknown", CommandHint("give that account", *_WITH_OWNER)
+        )
     return ok(f"{name}, account {owner}")
 
 
@@ -260,7 +272,7 @@ def time(offsets: tuple[Offset, ...]) -> Diagnosis:
     off = offsets[0]
     by = abs(off.seconds)
     said = f"{timing.in_words(by)} {'ahead of' if off.seconds > 0 else 'behind'} {off.of}"
-    fix = "start chronyd, and see: chronyc tracking"
+    fix = "start chronyd, then check the clock: chronyc tracking"
     if by > _TOO_FAR:
         return failed(said, fix)
     if by > _ODD:
@@ -270,4 +282,4 @@ def time(offsets: tuple[Offset, ...]) -> Diagnosis:
 
 def caller(arn: Optional[str]) -> Diagnosis:
     """Report the owner of the credentials. STS provides it, but `boot` does not need STS."""
-    return skipped("STS does not say whose the credentials are") if arn is None else ok(arn)
+    return skipped("STS did not name the owner of the credentials") if arn is None else ok(arn)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from ecsauth import timing
 from ecsauth.boot import trust
 from ecsauth.command_hint import FILE, KEY, CommandHint
+from ecsauth.command_hint import S3URI as OBJECT
 from ecsauth.status.judgement import failed, ok, warning
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 _FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 405
 # S3's words for such a denial, in lower case (IAM User Guide, "Troubleshoot access denied error messages").
 _OF_POLICY = ("explicit deny in a resource-based policy", "vpc endpoint policy")
-_ANOTHER = (
-    "if that is meant give --bucket-owner, else choose another bucket: whoever owns this one could feed a configuration"
+_ANOTHER = CommandHint(
+    "use another bucket, because the owner of this one controls the env-file; if that is intended, give the owner",
+    *("ecsauth", "doctor", OBJECT, "--bucket-owner", "ACCOUNT"),
 )
 
 
@@ -73,7 +75,7 @@ def bucket(answers: BucketAnswers, uri: S3URI, owner: str, region: str) -> Diagn
     """Judge the bucket: whether it exists, its region, its owner."""
     owned, listing, anyone = answers
     if owned.status == _NOT_FOUND or (listing is not None and listing.status == _NOT_FOUND):
-        return failed(f"{uri.bucket} does not exist", "is its name right?")
+        return failed(f"{uri.bucket} does not exist", "check the name of the bucket")
     if owned.is_ok or (listing is not None and listing.is_ok):
         return _in_region(uri, owner, owned.region, region)
     told = listing or owned
@@ -82,7 +84,7 @@ def bucket(answers: BucketAnswers, uri: S3URI, owner: str, region: str) -> Diagn
     if anyone is not None and anyone.is_ok:
         return _foreign(uri, owner)
     verdict = _in_region(uri, owner, owned.region, region)
-    return verdict._replace(said=f"{uri.bucket} exists; the role may not list it, which boot does not need")
+    return verdict._replace(said=f"{uri.bucket} exists; the role may not list it, and boot does not need that")
 
 
 def key(answers: ObjectAnswers, uri: S3URI, owner: str, now: int) -> Diagnosis:
@@ -90,14 +92,17 @@ def key(answers: ObjectAnswers, uri: S3URI, owner: str, now: int) -> Diagnosis:
     owned = answers.owned
     if owned.is_ok and owned.facts is not None:
         age = timing.in_words(now - owned.facts.last_modified)
-        return ok(f"version {owned.facts.identity}, put {age} ago")
+        return ok(f"version {owned.facts.identity}, uploaded {age} ago")
     if owned.status == _NOT_FOUND:
         return _absent(uri)
     if owned.status == _GONE:
-        return failed("this version is a delete marker: the object was deleted", "push it again")
+        return failed(
+            "this version is a delete marker: the object was deleted",
+            CommandHint("push the file again", "ecsauth", "push", FILE, uri.object_uri),
+        )
     told = answers.got or owned
     if "kms" in told.reason.lower() or told.is_ok:
-        return ok("it is there")
+        return ok("the object exists")
     if not told.is_denial:
         return failed(told.meaning or f"S3 answers {told.status}", told.fix)
     return _denied(answers, told.reason.lower(), uri, owner)
@@ -117,7 +122,9 @@ def kms(got: ProbeAnswer, facts: Optional[ObjectFacts], pins: Optional[Pins]) ->
         return ok("the object can be read")
     if pins is None:
         said = f"the object can be read; it is encrypted with {facts.kms_key or facts.encryption or 'nothing'}"
-        return warning(said, "give --kms-key to compare that with the key that is meant")
+        return warning(
+            said, CommandHint("compare it with the expected key", "ecsauth", "doctor", OBJECT, "--kms-key", KEY)
+        )
     doubts = trust.distrust(facts, pins, None)
     if doubts:
         return failed("; ".join(doubt.reason for doubt in doubts), doubts[0].hint)
@@ -126,7 +133,10 @@ def kms(got: ProbeAnswer, facts: Optional[ObjectFacts], pins: Optional[Pins]) ->
 
 def _in_region(uri: S3URI, owner: str, there: Optional[str], region: str) -> Diagnosis:
     if there is not None and there != region:
-        return warning(f"{uri.bucket} is in {there}, not in {region}", f"give --region {there}")
+        return warning(
+            f"{uri.bucket} is in {there}, not in {region}",
+            CommandHint("use the region of the bucket", "ecsauth", "doctor", OBJECT, "--region", there),
+        )
     return ok(f"{uri.bucket} belongs to account {owner}")
 
 
@@ -136,7 +146,7 @@ def _foreign(uri: S3URI, owner: str) -> Diagnosis:
 
 def _absent(uri: S3URI) -> Diagnosis:
     what = f"version {uri.version_id} of {uri.object_uri}" if uri.version_id else str(uri)
-    push = CommandHint("is the URI right? else push it", "ecsauth", "push", FILE, uri.object_uri)
+    push = CommandHint("check the URI, or push the file", "ecsauth", "push", FILE, uri.object_uri)
     return failed(f"there is no {what}", push)
 
 
@@ -151,9 +161,9 @@ def _denied(answers: ObjectAnswers, reason: str, uri: S3URI, owner: str) -> Diag
         return _foreign(uri, owner)
     if any(text in reason for text in _OF_POLICY):
         return failed(
-            "the bucket's policy, or a VPC endpoint's, denies it",
+            "the policy of the bucket or of a VPC endpoint denies it",
             CommandHint(
-                "does it demand TLS, an address or an endpoint? see the endpoints' policies, and the bucket's",
+                "check whether the policy of the bucket or of an endpoint requires TLS, an address or an endpoint",
                 *("aws", "s3api", "get-bucket-policy", "--bucket", uri.bucket),
             ),
         )
@@ -162,12 +172,14 @@ def _denied(answers: ObjectAnswers, reason: str, uri: S3URI, owner: str) -> Diag
     action = "s3:GetObjectVersion" if uri.version_id else "s3:GetObject"
     grant = f"allow {action} on arn:aws:s3:::{uri.bucket}/{uri.key} in the role's policy"
     if (listing is not None and listing.is_ok) or "s3:getobject" in reason:
-        return failed("the object is there, but the role may not read it", f"{grant}; does the bucket's deny it?")
+        return failed(
+            "the object exists, but the role may not read it", f"{grant}; check that the bucket policy does not deny it"
+        )
     return failed(
-        "S3 denies access and does not say why: it is not there, or the role may not read it",
+        "S3 denies access without a reason: the object does not exist, or the role may not read it",
         CommandHint(
-            f"if it is there, {grant}; does the bucket's policy, or a VPC endpoint's, deny it, as without TLS? look "
-            "from elsewhere",
+            f"if it exists, {grant}; check that no policy of the bucket or of a VPC endpoint denies it, for "
+            "example without TLS; try from another machine",
             *("aws", "s3api", "head-object", "--bucket", uri.bucket, "--key", uri.key),
         ),
     )

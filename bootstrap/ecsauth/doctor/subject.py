@@ -96,9 +96,9 @@ class ExaminedInstance(NamedTuple):
     def starts_none(self) -> str:
         """Why no agent is expected, by --launch or the state; empty if ecsauth starts one."""
         if self.request.launch == "none":
-            return "--launch none does without it"
+            return "not needed with --launch none"
         told = self.request.launch == "auto" and self.state is not None and self.state.leaves_agent
-        return "boot was told --launch none, which does without it" if told else ""
+        return "not needed: boot runs with --launch none" if told else ""
 
     def gives_credentials(self) -> bool:
         """Tell whether the role's credentials are not used."""

@@ -64,7 +64,7 @@ def refuse_long_blanks(authored: bytes) -> None:
     if run is not None:
         line = len(re.split(_LINE_END, text[: run.start()]))
         raise InvalidError(
-            f"line {line}: more than {LONGEST_BLANK} blanks in a row: python-dotenv takes too long over them",
+            f"line {line}: more than {LONGEST_BLANK} blanks in a row: python-dotenv would need too long to read them",
             "remove them",
         )
 
@@ -93,7 +93,7 @@ def write(authored: bytes, bindings: Iterable[AuthoredVariable]) -> Written:
 def _difference(binding: AuthoredVariable, text: str) -> str:
     """Return what was removed from the authored line for docker, empty if nothing; never a value."""
     if binding.value is None:
-        return "left out, for it has no value"
+        return "left out, because it has no value"
     before, _, after = text.partition("=")
     gone = [what for pattern, what in _BEFORE_VALUE if re.match(pattern, before)]
     value, meant = after.strip(GO_SPACE), binding.value.reveal()
@@ -112,7 +112,9 @@ def _name(binding: AuthoredVariable) -> str:
     """Return the name; raise InvalidError if docker would read it differently. `check` finds other faults in it."""
     name = binding.name
     if "=" in name or "\n" in name or "\r" in name or name.startswith("#"):
-        raise InvalidError(f"line {binding.line}: a name that an env-file cannot hold", "write the name without quotes")
+        raise InvalidError(
+            f"line {binding.line}: a name that an env-file cannot contain", "write the name without quotes"
+        )
     return name
 
 
@@ -130,7 +132,7 @@ def _one_line(binding: AuthoredVariable) -> str:
             return value.replace("\r", " ").replace("\n", " ")
     raise InvalidError(
         f"line {binding.line}: {shown(binding.name) or _UNNAMED} has a value over several lines, which an env-file"
-        " cannot hold",
+        " cannot contain",
         "write it on one line",
     )
 

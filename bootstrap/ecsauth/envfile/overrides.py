@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ecsauth import envfile
 from ecsauth.agent.names import holds_secret, looks_secret
+from ecsauth.command_hint import FILE, S3URI, CommandHint
 from ecsauth.errors import UsageError
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -32,14 +33,14 @@ def setting(text: str) -> Setting:
     """Parse `NAME=VALUE`; raise UsageError if it is invalid or may be a secret. The message never has the value."""
     name, equals, value = text.partition("=")
     if not equals or not re.fullmatch(_NAME, name):
-        raise UsageError("--set takes NAME=VALUE, with a name of letters, digits and underscores")
+        raise UsageError("--set must be NAME=VALUE, with a name of letters, digits and underscores")
     if holds_secret(name) or looks_secret(value):
         raise UsageError(
-            f"--set does not take {name}: it stands in user data, where others can read it",
-            "put it in the env-file and push that",
+            f"--set must not have {name}: others can read it in user data",
+            CommandHint("write it to the env-file and push the file", "ecsauth", "push", FILE, S3URI),
         )
     if not value.isprintable() or value != value.strip() or len(text.encode("utf-8", "replace")) > _LONGEST:
-        raise UsageError(f"--set {name}: the value has to be one line of printable text without spaces at its ends")
+        raise UsageError(f"--set {name}: the value must be one line of printable text without spaces at its ends")
     return Setting(name, value)
 
 

@@ -52,7 +52,7 @@ class RollTerms(NamedTuple):
     promotes: bool = True
 
 
-class Objects(Protocol):
+class FleetObjects(Protocol):
     """The released object and its candidate."""
 
     def released(self) -> Released:
@@ -73,7 +73,7 @@ class FleetEdges(NamedTuple):
 
     census: Census
     run: RunCommand
-    objects: Objects
+    objects: FleetObjects
     clock: Clock
     documents: Mapping[str, DocumentPin]
     tell: Callable[[str], None]

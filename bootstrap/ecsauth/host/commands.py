@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Optional
 
 from ecsauth.boot.command_error import cause_of, lacks_rights
 from ecsauth.boot.plan import Ended
+from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.errors import LaunchError, reason_of
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ _KEPT = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCK
 # sysctl and iptables are in sbin, which a PATH may lack.
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 _INSTEAD = {
-    "docker": "install it, or use --launch none to install the env-file only",
-    "systemctl": "is systemd this machine's init? if not, give --launch docker or --launch none",
+    "docker": CommandHint("install docker, or install only the env-file", "ecsauth", "boot", S3URI, "--launch", "none"),
+    "systemctl": CommandHint(
+        "on a machine without systemd, start the agent by docker", "ecsauth", "boot", S3URI, "--launch", "docker"
+    ),
 }
 
 
@@ -90,7 +93,7 @@ def _name(command: Command) -> str:
 def _hints(text: str) -> tuple[str, ...]:
     lowered = text.lower()
     if "toomanyrequests" in lowered:
-        return ("the registry limits pulls: pull the image into the AMI",)
+        return ("the registry limits the rate of pulls: add the image to the AMI",)
     if "manifest unknown" in lowered or "not found" in lowered or "no such host" in lowered:
-        return ("is the image's name right, and can this machine reach its registry? see --image",)
+        return ("check the name of the image (--image), and that this machine can reach its registry",)
     return ()

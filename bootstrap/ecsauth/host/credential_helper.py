@@ -42,7 +42,7 @@ _KEPT = frozenset(
     }
 )
 _KEPT_PREFIXES = ("LC_", "XDG_", "PASSWORD_STORE_", "AWS_")
-_RUN_IT = "run it by hand to see why:"
+_RUN_IT = "run it yourself to see the reason:"
 
 
 class _TooLateError(LocalError):
@@ -115,15 +115,15 @@ def _found(helper: str) -> str:
     """Return the program's path. Like docker, ignore a program that is found by a relative PATH."""
     if not re.fullmatch(_NAME, helper):
         raise LocalError(
-            "the name of a credential helper is none: it has to be of letters, digits, dots and dashes",
-            f"credsStore and credHelpers name a program on PATH without its {_PREFIX}",
+            "invalid name of a credential helper: only letters, digits, dots and dashes are allowed",
+            f"credsStore and credHelpers have the name of a program on PATH, without {_PREFIX}",
         )
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     program = shutil.which(_PREFIX + helper, path=os.pathsep.join(filter(os.path.isabs, folders)))
     if program is None:
         raise LocalError(
             f"{_PREFIX}{helper} is not installed, or not on PATH",
-            "import where docker login was run, or log in without the helper: docker --config DIRECTORY login",
+            "import on the machine of docker login, or log in without the helper: docker --config DIRECTORY login",
         )
     return program
 
@@ -170,7 +170,7 @@ def _said(child: subprocess.Popen[bytes], helper: str, end: float) -> bytes:
 
 def _too_late(helper: str) -> _TooLateError:
     return _TooLateError(
-        f"{_PREFIX}{helper} did not answer in time", "does it wait for a password? unlock its keychain first"
+        f"{_PREFIX}{helper} did not answer in time", "it may wait for a password: unlock its keychain first"
     )
 
 
@@ -193,5 +193,6 @@ def _failed(helper: str, verb: str, status: int, hint: str) -> LocalError:
 
 def _rubbish(helper: str, verb: str, wanted: str) -> LocalError:
     return LocalError(
-        f"{_PREFIX}{helper} {verb} answered with something that is not {wanted}", "is this docker's credential helper?"
+        f"{_PREFIX}{helper} {verb} did not answer with {wanted}",
+        "check that this program is a credential helper of docker",
     )

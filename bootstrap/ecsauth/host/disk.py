@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Optional
 
 from ecsauth.boot import state as states
 from ecsauth.boot.state import State
+from ecsauth.command_hint import CommandHint
 from ecsauth.errors import DamagedError, LocalError, UnreachableError
 from ecsauth.host import files
 from ecsauth.host.private_directory import PrivateDirectory, write_private
@@ -61,7 +62,7 @@ class LocalDisk:
     def state(self) -> State:
         """Return the recorded state; raise DamagedError if it cannot be parsed.
 
-        If the record is damaged, its second copy is used. A missing record was never written, or was removed.
+        If the record is damaged, its second copy. A missing record was never written, or was removed.
         """
         data = self._own.read(_RECORD)
         if data is None:
@@ -99,10 +100,10 @@ class LocalDisk:
             self._own.write(_ASIDE, data)
             second = self._second()
             self._own.write(_RECORD, None if second is None else states.to_json(second))
-            told = f"{damage.message}; it is kept as {self._path(_ASIDE)}, and "
+            told = f"{damage.message}; it is kept as {self._path(_ASIDE)}, and boot uses "
             if second is not None:
-                return told + "its second copy is used"
-            return told + "a new record begins: whether an older object is put in place of a newer one is not known"
+                return told + "its second copy"
+            return told + "a new record: this run cannot tell whether the object is older than the installed version"
         return None
 
     def _second(self) -> Optional[State]:
@@ -185,7 +186,8 @@ def _lock(descriptor: int, path: str, seconds: float) -> None:
         except BlockingIOError:
             if time.monotonic() >= end:
                 raise UnreachableError(
-                    f"another ecsauth holds {path} and did not end in time", "see what it waits for: ps -C ecsauth"
+                    f"another ecsauth has locked {path} and did not end in time",
+                    CommandHint("find that process", "ps", "-C", "ecsauth"),
                 ) from None
             time.sleep(_POLL)
         except OSError as fault:

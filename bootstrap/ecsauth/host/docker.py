@@ -17,6 +17,7 @@ from ecsauth.boot.agent_state import Mount
 from ecsauth.boot.command_error import cause_of, lacks_rights
 from ecsauth.boot.docker import Found
 from ecsauth.boot.docker_plan import Container
+from ecsauth.command_hint import CommandHint
 from ecsauth.errors import LaunchError
 from ecsauth.secret import Secret
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from ecsauth.boot.agent_state import Kept
     from ecsauth.boot.plan import Command, Ended
 
+_START = CommandHint("start docker", "systemctl", "start", "docker")
+_INSTALL = CommandHint("install docker and start it", "systemctl", "start", "docker")
+_JOURNAL = CommandHint("read the log of docker", "journalctl", "-u", "docker", "-n", "20")
 _LOOK = 30.0
 _UPDATE = ("docker", "update")
 # Seconds between the tries of an update. docker restarts an agent after 0.1 s, and doubles the delay each time.
@@ -75,10 +79,10 @@ class Docker:
         """Return the daemon's version; raise LaunchError if docker is absent or the daemon does not answer."""
         done = self._call(("docker", "version", "--format", "{{.Server.Version}}"), _LOOK)
         if done.status:
-            message = f"docker's daemon does not answer: {cause_of(done.err)}"
+            message = f"the docker daemon does not answer: {cause_of(done.err)}"
             if lacks_rights(done.err):
                 raise LaunchError(message).for_want_of_root(is_root=os.geteuid() == 0)
-            raise LaunchError(message, "start it: systemctl start docker", "see why: journalctl -u docker -n 20")
+            raise LaunchError(message, _START, _JOURNAL)
         return done.out.strip()
 
     def agent(self) -> Optional[Container]:
@@ -141,7 +145,7 @@ def _document(done: Ended, name: str) -> Any:
     try:
         return json.loads(done.out)
     except ValueError:
-        raise LaunchError(f"docker's answer about the container {name} is none that can be read") from None
+        raise LaunchError(f"cannot parse docker's answer about the container {name}") from None
 
 
 _SOCKET = "/var/run/docker.sock"
@@ -164,7 +168,7 @@ def knock(where: str, seconds: float) -> None:
             refusal = LaunchError(f"permission denied on {where}")
             raise refusal.for_want_of_root(is_root=os.geteuid() == 0) from None
         except FileNotFoundError:
-            raise LaunchError(f"there is no {where}", "install docker and start it: systemctl start docker") from None
+            raise LaunchError(f"there is no {where}", _INSTALL) from None
         except OSError as fault:
             reason = os.strerror(fault.errno or 0).lower() if fault.errno else "no answer"
-            raise LaunchError(f"cannot connect to {where}: {reason}", "start it: systemctl start docker") from None
+            raise LaunchError(f"cannot connect to {where}: {reason}", _START) from None

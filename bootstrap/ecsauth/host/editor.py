@@ -29,7 +29,7 @@ _PATIENCE_S = 2.0
 _FOR_A_SHELL = frozenset("|&;<>()$`\\*?[#~=%\n")
 # The exit statuses of a shell if there is no such command.
 _ABSENT = (126, 127)
-_VARIABLES = "see the variables VISUAL and EDITOR"
+_VARIABLES = "check the variables VISUAL and EDITOR"
 
 
 def edit(path: str) -> None:
@@ -52,7 +52,7 @@ def edit(path: str) -> None:
     if status in _ABSENT:
         raise LocalError("the editor cannot be started", _VARIABLES)
     if status:
-        raise LocalError(f"the editor ended with status {status}: nothing was put")
+        raise LocalError(f"the editor ended with status {status}: nothing was uploaded")
 
 
 def _command(editor: str, path: str) -> list[str]:
@@ -109,18 +109,18 @@ class ScratchFile:
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as fault:
-            raise LocalError(f"the editor left no file: {_reason(fault)}") from None
+            raise LocalError(f"the edited file cannot be opened: {_reason(fault)}") from None
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise LocalError("the editor left something that is no plain file")
+                raise LocalError("the edited file is not a plain file")
             with open(descriptor, "rb", closefd=False) as file:
                 data = file.read(LARGEST + 1)
         except OSError as fault:
-            raise LocalError(f"cannot read what the editor left: {_reason(fault)}") from None
+            raise LocalError(f"cannot read the edited file: {_reason(fault)}") from None
         finally:
             close(descriptor)
         if len(data) > LARGEST:
-            raise LocalError(f"the edited file is larger than {LARGEST // 1024} KiB: it is no env-file")
+            raise LocalError(f"the edited file is larger than {LARGEST // 1024} KiB: it is not an env-file")
         return SecretBytes(data)
 
 
@@ -246,7 +246,7 @@ def _remove(folder: str) -> None:
                 _overwrite(os.path.join(place, name))
     shutil.rmtree(folder, ignore_errors=True)
     if os.path.lexists(folder):
-        raise LocalError(f"cannot remove {folder}, which holds the env-file: remove it by hand")
+        raise LocalError(f"cannot remove {folder}, which contains the env-file: remove it yourself")
 
 
 def _overwrite(path: str) -> None:

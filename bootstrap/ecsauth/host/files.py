@@ -14,7 +14,7 @@ from ecsauth.errors import InvalidError, LocalError
 from ecsauth.secret import SecretBytes
 
 
-def read_env_file(path: str, otherwise: str = "it is no env-file") -> SecretBytes:
+def read_env_file(path: str, otherwise: str = "it is not an env-file") -> SecretBytes:
     """Return the file's bytes; `-` means standard input. `otherwise` is the message for a file that is too large.
 
     Raises LocalError if it cannot be read, InvalidError if it is larger than 256 KiB.
@@ -44,7 +44,7 @@ def refuse_shared(path: str, found: os.stat_result) -> None:
     if found.st_uid not in (0, os.geteuid()):
         raise LocalError(f"the directory {path} belongs to another user", f"chown root {path}")
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise LocalError(f"the directory {path} can be written by others than its owner", f"chmod go-w {path}")
+        raise LocalError(f"the directory {path} is writable for other users", f"chmod go-w {path}")
 
 
 def refuse_open_way(path: str) -> None:
@@ -71,7 +71,7 @@ def refuse_open_way(path: str) -> None:
                 # The caller has opened this path, so an automount has happened already: this is the mounted directory.
                 at, above = here, found
                 continue
-            _refuse_foreign(f"the link {here}, on the way to {path},", found)
+            _refuse_foreign(f"the link {here} in {path}", found)
             target = os.readlink(here)
             if target.startswith("/"):
                 at, above = "/", os.stat("/")
@@ -97,26 +97,28 @@ def refuse_sticky_way(path: str) -> None:
         except FileNotFoundError:
             continue
         except OSError as fault:
-            raise local("look at", at, fault) from None
+            raise local("access", at, fault) from None
         if mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise LocalError(f"{at}, above {path}, is not only root's to write in", "name a place that is")
+            raise LocalError(
+                f"{at}, above {path}, is writable for other users", "use a directory that only root can write"
+            )
 
 
 def _refuse_open(above: str, path: str, found: os.stat_result) -> None:
     _refuse_foreign(f"{above}, above {path},", found)
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
-        raise LocalError(f"{above}, above {path}, can be written by others than its owner", f"chmod go-w {above}")
+        raise LocalError(f"{above}, above {path}, is writable for other users", f"chmod go-w {above}")
 
 
 def _refuse_foreign(what: str, found: os.stat_result) -> None:
     if found.st_uid not in (0, os.geteuid()):
-        raise LocalError(f"{what} belongs to another user", "name a place that only root can change")
+        raise LocalError(f"{what} belongs to another user", "use a path that only root can change")
 
 
 def refuse_unusual(path: str, found: os.stat_result) -> None:
     """Refuse anything but a plain file of this user: nothing else is read or replaced."""
     if not stat.S_ISREG(found.st_mode):
-        raise LocalError(f"{path} is not a plain file", "move it away: only plain files are replaced")
+        raise LocalError(f"{path} is not a plain file", "move it away: ecsauth replaces only plain files")
     if found.st_uid not in (0, os.geteuid()):
         raise LocalError(f"{path} belongs to another user", f"chown root {path}, or move it away")
 
@@ -137,7 +139,7 @@ def local(verb: str, path: str, fault: OSError, elsewhere: str = "") -> LocalErr
         errno.EPERM: elsewhere,
         errno.ENOSPC: "free some space: nothing was changed",
         errno.EDQUOT: "free some space: nothing was changed",
-        errno.EROFS: elsewhere or "the file system is mounted read-only: remount it, or name another place with --file",
+        errno.EROFS: elsewhere or "the file system is mounted read-only: remount it, or use another path with --file",
     }
     hint = hints.get(fault.errno or 0)
     error = LocalError(
@@ -163,6 +165,6 @@ def read_policy(name: str) -> str:
         except (OSError, UnicodeDecodeError):
             break
     raise LocalError(
-        f"{name} is not there, or cannot be read: this program came without its policies",
-        "use an installed ecsauth, or a clone of its repository",
+        f"{name} is missing or cannot be read: this program was installed without its policies",
+        "install ecsauth with pip, or use a clone of its repository",
     )

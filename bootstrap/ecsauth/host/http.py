@@ -112,7 +112,7 @@ class RegistryClient:
 
     def _reply(self, ask: Ask, deadline: Deadline) -> Reply:
         left = deadline.left()
-        timeout = NoAnswer(Failing.SILENT, f"gives no complete answer within {self._seconds:g} s")
+        timeout = NoAnswer(Failing.SILENT, f"did not answer completely within {self._seconds:g} s")
         if left < _SHORTEST_TRY:
             return timeout
         exchange = _Exchange(ask, self._environment, self._contexts, left)
@@ -182,14 +182,14 @@ class _Exchange:
     def run(self) -> Reply:
         """Return the answer, or the reason why there is none; raise nothing."""
         if self._proxy is not None and not self._proxy.host:
-            return NoAnswer(Failing.SILENT, f"cannot be asked: {self._proxy.detail}")
+            return NoAnswer(Failing.SILENT, f"cannot be reached: {self._proxy.detail}")
         try:
             self._connection = self._connect()
         except OSError as fault:
             if fault.errno in SCARCE and not isinstance(fault, ssl.SSLError):
-                return NoAnswer(Failing.SILENT, f"cannot be asked: {reason_of(fault)}")
+                return NoAnswer(Failing.SILENT, f"cannot be reached: {reason_of(fault)}")
             folder = self._contexts.folder(self._ask.certificates)
-            detail = f"cannot be asked: a certificate or key in {folder} cannot be read"
+            detail = f"cannot be reached: a certificate or key in {folder} cannot be read"
             return NoAnswer(Failing.UNTRUSTED, detail)
         with contextlib.closing(self._connection):
             try:
@@ -257,13 +257,13 @@ class _Exchange:
         if isinstance(fault, ConnectionRefusedError):
             return self._broken("refuses the connection") if self._proxy is None else _proxy_refuses("the connection")
         if isinstance(fault, (ConnectionError, http.client.IncompleteRead)):
-            return self._broken("breaks the connection")
+            return self._broken("closes the connection")
         if isinstance(fault, OSError):
             words = str(fault.args[0]) if fault.args and self._proxy else ""
             if words.startswith(_TUNNEL):
                 return _proxy_refuses(f"({words[len(_TUNNEL) :][:3]})")
             return NoAnswer(Failing.SILENT, f"cannot be reached: {os.strerror(fault.errno or 0).lower()}")
-        return NoAnswer(Failing.NOT_HTTP, "does not answer in HTTP")
+        return NoAnswer(Failing.NOT_HTTP, "does not answer with HTTP")
 
     def _broken(self, detail: str) -> NoAnswer:
         """Return that the connection broke. If the proxy closed it, nothing is known of the server behind it."""
@@ -276,12 +276,12 @@ def _proxy_refuses(what: str) -> NoAnswer:
 
 def _tls_failure(fault: ssl.SSLError) -> NoAnswer:
     if isinstance(fault, ssl.SSLCertVerificationError):
-        return NoAnswer(Failing.UNTRUSTED, f"shows a certificate that does not hold: {_lowered(fault.verify_message)}")
+        return NoAnswer(Failing.UNTRUSTED, f"has an invalid certificate: {_lowered(fault.verify_message)}")
     if isinstance(fault, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return NoAnswer(Failing.BROKEN, "breaks off the TLS handshake")
+        return NoAnswer(Failing.BROKEN, "closes the connection in the TLS handshake")
     if fault.reason in _PLAIN:
-        return NoAnswer(Failing.NOT_TLS, "does not speak TLS")
-    return NoAnswer(Failing.UNTRUSTED, f"fails in TLS: {(fault.reason or 'no reason').replace('_', ' ').lower()}")
+        return NoAnswer(Failing.NOT_TLS, "does not use TLS")
+    return NoAnswer(Failing.UNTRUSTED, f"has a TLS error: {(fault.reason or 'no reason').replace('_', ' ').lower()}")
 
 
 def _lowered(text: str) -> str:

@@ -20,7 +20,7 @@ OLDEST = (3, 9)
 _FIRST, _LAST = 9, 40
 _PROBE = "import sys; print(sys.executable, *sys.version_info[:2], sep='\\n')"
 _PROBE_SECONDS, _COMPILE_SECONDS = 30.0, 600.0
-_HINT = "name a Python from 3.9 on, as --python python3.9 or --python /usr/bin/python3.9, or leave it out"
+_HINT = "use Python 3.9 or newer, such as --python python3.9 or --python /usr/bin/python3.9, or leave out --python"
 
 
 class Interpreter(NamedTuple):
@@ -62,7 +62,7 @@ def compiled(interpreter: Interpreter, program: str, files: Mapping[str, bytes])
         return CompiledPart(**answer)
     except (EOFError, TypeError, ValueError):
         # The program has failed, or the interpreter is not a Python.
-        raise LocalError(f"{interpreter.path} does not compile the modules", _HINT) from None
+        raise LocalError(f"{interpreter.path} cannot compile the modules", _HINT) from None
 
 
 def _one_each(pythons: Any) -> tuple[Interpreter, ...]:
@@ -75,10 +75,10 @@ def _one_each(pythons: Any) -> tuple[Interpreter, ...]:
 
 def _required(name: str) -> Interpreter:
     if shutil.which(name) is None:
-        raise LocalError(f"there is no {name} to compile with", _HINT)
+        raise LocalError(f"{name} is not installed, or not on PATH", _HINT)
     python = _look(name)
     if python is None:
-        raise LocalError(f"{name} is no Python from 3.9 on", _HINT)
+        raise LocalError(f"{name} is not Python 3.9 or newer", _HINT)
     return python
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ecsauth.boot.command_error import cause_of
 from ecsauth.boot.health import Registration
+from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.errors import LaunchError, LocalError, UnreachableError
 from ecsauth.timing import within
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _CHECK = 15.0
 _IPV6 = "/proc/sys/net/ipv6"
-_HINT = "where tasks have no roles of their own, leave the rules out: --no-host-rules"
+_HINT = CommandHint("if no task has a role, leave out the rules", "ecsauth", "boot", S3URI, "--no-host-rules")
 
 
 class HostRules:

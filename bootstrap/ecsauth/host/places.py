@@ -17,7 +17,7 @@ def look(path: str) -> Optional[Placed]:
     except FileNotFoundError:
         return None
     except OSError as fault:
-        refusal = LocalError(f"cannot look at {path}: {os.strerror(fault.errno or 0).lower()}")
+        refusal = LocalError(f"cannot access {path}: {os.strerror(fault.errno or 0).lower()}")
         if isinstance(fault, PermissionError):
             refusal.for_want_of_root(is_root=os.geteuid() == 0)
         raise refusal from None

@@ -67,7 +67,9 @@ class PrivateDirectory:
                 return None
             except OSError as fault:
                 if fault.errno == errno.ELOOP:
-                    raise LocalError(f"{path} is a symbolic link", "remove it: only plain files are replaced") from None
+                    raise LocalError(
+                        f"{path} is a symbolic link", "remove it: ecsauth replaces only plain files"
+                    ) from None
                 raise files.local("read", path, fault) from None
         try:
             return _contents(descriptor, path)
@@ -95,7 +97,7 @@ class PrivateDirectory:
         except FileNotFoundError:
             return states.PRIVATE
         except OSError as fault:
-            raise files.local("look at", path, fault) from None
+            raise files.local("access", path, fault) from None
 
     def write(self, name: str, data: Optional[bytes], mode: int = states.PRIVATE) -> None:
         """Replace the file in one step, or remove it (None); raise LocalError with the old file still in place."""
@@ -119,7 +121,7 @@ class PrivateDirectory:
             try:
                 names = os.listdir(directory)
             except OSError as fault:
-                raise files.local("look into", self.path, fault) from None
+                raise files.local("list", self.path, fault) from None
             for leftover in names:
                 if leftover.startswith(_temporary_prefix(name)):
                     with contextlib.suppress(OSError):
@@ -132,7 +134,7 @@ class PrivateDirectory:
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as fault:
-            raise files.local("look at", self.path, fault) from None
+            raise files.local("access", self.path, fault) from None
         return True
 
 
@@ -150,7 +152,7 @@ def write_private(path: str, data: bytes, mode: int = states.PRIVATE) -> None:
         finally:
             files.close(directory)
     except OSError as fault:
-        raise files.local("write", path, fault, "name another file") from None
+        raise files.local("write", path, fault, "use another file") from None
 
 
 def _remove_leftovers(directory: int, name: str) -> None:
@@ -172,7 +174,7 @@ def _looked_at(descriptor: int, path: str) -> os.stat_result:
     try:
         return os.fstat(descriptor)
     except OSError as fault:
-        raise files.local("look at", path, fault) from None
+        raise files.local("access", path, fault) from None
 
 
 def _make(path: str, mode: int) -> None:
@@ -222,5 +224,5 @@ def _contents(descriptor: int, path: str) -> SecretBytes:
     while chunk := os.read(descriptor, _LONGEST + 1 - len(data)):
         data += chunk
         if len(data) > _LONGEST:
-            raise LocalError(f"{path} is larger than {_LONGEST} bytes", "it is no env-file: move it away")
+            raise LocalError(f"{path} is larger than {_LONGEST} bytes", "it is not an env-file: move it away")
     return SecretBytes(data)

@@ -35,10 +35,10 @@ def find(scheme: str, host: str, port: int, environment: Mapping[str, str]) -> O
         parts = urllib.parse.urlsplit(text if "://" in text else f"http://{text}")
         proxy_port = parts.port or _PORTS.get(parts.scheme, _PORT)
     except ValueError:
-        return Proxy("", detail=f"{scheme.upper()}_PROXY is no URL")
+        return Proxy("", detail=f"{scheme.upper()}_PROXY is not a URL")
     host_is_clean = parts.netloc.isascii() and parts.netloc.isprintable() and " " not in parts.netloc
     if parts.scheme != "http" or not parts.hostname or not host_is_clean:
-        return Proxy("", detail=f"{scheme.upper()}_PROXY is no URL of an HTTP proxy")
+        return Proxy("", detail=f"{scheme.upper()}_PROXY is not the URL of an HTTP proxy")
     if parts.username is None:
         return Proxy(parts.hostname, proxy_port)
     pair = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from ecsauth.boot.command_error import cause_of
 from ecsauth.boot.service import JOB, UNIT, Service, Supervisor
+from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.errors import LaunchError
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ class Systemd:
         shown = self.show(UNIT, _PROPERTIES)
         if shown.get("LoadState") != "loaded":
             raise LaunchError(
-                f"there is no {UNIT} on this machine that systemd could start ({shown.get('LoadState', 'unknown')})",
-                "give --launch docker where the agent is to run without it",
-                "has it just been installed? run: systemctl daemon-reload",
+                f"systemd on this machine has no {UNIT} ({shown.get('LoadState', 'unknown')})",
+                CommandHint("start the agent by docker", "ecsauth", "boot", S3URI, "--launch", "docker"),
+                CommandHint("if the unit was installed just now", "systemctl", "daemon-reload"),
             )
         active, sub = shown.get("ActiveState", ""), shown.get("SubState", "")
         return Service(
@@ -71,7 +72,8 @@ class Systemd:
         done = self._call(("systemctl", "show", unit, f"--property={properties}"), _LOOK)
         if done.status:
             raise LaunchError(
-                f"systemd does not answer: {cause_of(done.err)}", "is it this machine's init? see: systemctl status"
+                f"systemd does not answer: {cause_of(done.err)}",
+                CommandHint("check that systemd runs on this machine", "systemctl", "status"),
             )
         pairs = (line.partition("=") for line in done.out.splitlines())
         return {name: value for name, equals, value in pairs if equals}
@@ -114,7 +116,9 @@ class Upstart:
         """Return the state of the job. upstart shows only whether it runs."""
         done = self._call(("initctl", "status", JOB), _LOOK)
         if done.status:
-            raise LaunchError(f"upstart does not answer: {cause_of(done.err)}", f"see: initctl status {JOB}")
+            raise LaunchError(
+                f"upstart does not answer: {cause_of(done.err)}", CommandHint("check the job", "initctl", "status", JOB)
+            )
         running = "start/running" in done.out
         pid = done.out.rpartition("process ")[2].strip()
         return Service(Supervisor.UPSTART, running, _started(pid) if running else 0.0, queued="start/" in done.out)

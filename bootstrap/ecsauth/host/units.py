@@ -55,7 +55,10 @@ class UnitFiles:
             return False
         place, file = self._place(unit.name)
         if unit.name == units.UPSTART_GATE and place.read(file) and not self.is_written_by_ecsauth(unit.name):
-            raise LocalError(f"{self.path(unit.name)} is not ecsauth's", "move it away, or take its stanzas elsewhere")
+            raise LocalError(
+                f"{self.path(unit.name)} was not written by ecsauth",
+                "move the file away, or move its stanzas to another file",
+            )
         place.sweep(file)
         place.write(file, unit.text.encode(), _PUBLIC)
         return True
@@ -79,7 +82,7 @@ class UnitFiles:
         except FileNotFoundError:
             return ()
         except OSError as fault:
-            raise files.local("look into", self._directory, fault) from None
+            raise files.local("list", self._directory, fault) from None
         gate = (units.GATE,) if os.path.lexists(self.path(units.GATE)) else ()
         return (*filter(self.is_written_by_ecsauth, found), *gate)
 
@@ -95,7 +98,7 @@ _PROBE = (
     "if importlib.util.find_spec('botocore'):\n"
     "    print(os.path.dirname(os.path.abspath(ecsauth.__file__)))\n"
 )
-_HINT = "install ecsauth where only root can write, as in a virtual environment of root's below /opt"
+_HINT = "install ecsauth where only root can write, for example in a virtual environment below /opt"
 
 
 def absolute_argv() -> tuple[str, ...]:
@@ -151,9 +154,7 @@ def _refuse_borrowed(package: str) -> None:
     except (OSError, subprocess.TimeoutExpired):
         raise LocalError(f"{sys.executable} cannot be run again", _HINT) from None
     if done.returncode or done.stdout.rstrip("\n") != package:
-        raise LocalError(
-            "this program is found by PYTHONPATH or the directory it was started in only, which a unit has not", _HINT
-        )
+        raise LocalError("this program needs PYTHONPATH or the working directory, which a unit does not have", _HINT)
 
 
 def _refuse_changeable(path: str) -> None:
@@ -162,8 +163,8 @@ def _refuse_changeable(path: str) -> None:
     try:
         found = os.stat(path)
     except OSError as fault:
-        raise files.local("look at", path, fault) from None
+        raise files.local("access", path, fault) from None
     if found.st_uid not in (0, os.geteuid()):
         raise LocalError(f"{path} belongs to another user, and a unit would run it as root", _HINT)
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise LocalError(f"{path} can be changed by others than its owner, and a unit would run it as root", _HINT)
+        raise LocalError(f"{path} is writable for other users, and a unit would run it as root", _HINT)

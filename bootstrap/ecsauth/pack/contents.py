@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 from typing import NamedTuple, Optional
 
@@ -14,13 +15,17 @@ from ecsauth.pack.strip import stripped
 # All other commands are for operators, and need the SDK.
 COMMANDS = ("boot", "status", "doctor", "check", "which", "explain", "verify", "unpersist", "help")
 _ENTRIES = ("ecsauth.cli.main", "ecsauth.cli.parser", *(f"ecsauth.cli.commands.{name}" for name in COMMANDS))
+# What reads ecsauth.toml: a file of operators, which must not decide what an instance does.
+_OF_OPERATORS = "ecsauth.cli.environment"
 # Packages that only the operator's commands need.
 _SDK = frozenset({"boto3", "botocore"})
 _LICENSE = "LICENSE"
+# What hatch_build.py adds to the wheel of a release. It is no module, so that no archive contains an archive.
+_CARRIED, _CARRIED_SUMS = "ecsauth/boot_archive/ecsauth", "ecsauth/boot_archive/SHA256SUMS"
 
 
 class Contents(NamedTuple):
-    """The package's files by path, with the text of modules stripped; modules that were left out for the SDK."""
+    """The package's files by path, with the text of modules stripped; modules that only operators need, left out."""
 
     files: dict[str, bytes]
     left_out: tuple[str, ...]
@@ -50,6 +55,20 @@ def licence() -> bytes:
     raise _incomplete(_LICENSE)
 
 
+def carried() -> Optional[bytes]:
+    """Return the boot archive that the wheel of a release carries, None if there is none; raise LocalError."""
+    try:
+        content, sums = _read(_CARRIED), _read(_CARRIED_SUMS)
+    except OSError:
+        return None
+    if sums.split()[:1] != [hashlib.sha256(content).hexdigest().encode()]:
+        raise LocalError(
+            "the boot archive of this installation is damaged: its SHA-256 is not the one of the release",
+            "install ecsauth again, with pip",
+        )
+    return content
+
+
 def program(name: str) -> str:
     """Return the text of a module of this room that runs as a separate program; raise LocalError."""
     return _read(f"ecsauth/pack/{name}.py").decode()
@@ -71,7 +90,7 @@ class _Tree:
         self._needs_sdk: dict[str, bool] = {}
 
     def closure(self) -> tuple[set[str], set[str]]:
-        """Return all modules that the entry modules import, and those left out because they import the SDK."""
+        """Return all modules that the entry modules import, and those left out because only operators need them."""
         carried: set[str] = set()
         left_out: set[str] = set()
         wanted = set(_ENTRIES)
@@ -79,7 +98,7 @@ class _Tree:
             name = wanted.pop()
             if name in carried or not self._is_module(name):
                 continue
-            if self._is_of_sdk(name):
+            if name.startswith(_OF_OPERATORS) or self._is_of_sdk(name):
                 left_out.add(name)
                 continue
             carried.add(name)

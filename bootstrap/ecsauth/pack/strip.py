@@ -1,4 +1,4 @@
-"""Remove comments, docstrings and the imports for types from a module.
+"""Remove comments, docstrings, types of functions and the imports for types from a module.
 
 Each line of code keeps its number, so that messages stay correct.
 """
@@ -22,6 +22,8 @@ def stripped(text: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             _blank_docstring(node, lines)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            _blank_types(node, lines)
     return "\n".join(lines) + "\n"
 
 
@@ -43,6 +45,31 @@ def _blank_docstring(
     _blank(first, lines)
     if len(node.body) == 1 and not isinstance(node, ast.Module):
         lines[first.lineno - 1] = f"{indent}pass"
+
+
+def _blank_types(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str]) -> None:
+    """Remove the types of a function's parameters and of its result. Those of a class stay: they may be its fields."""
+    of = node.args
+    named = [*of.posonlyargs, *of.args, *of.kwonlyargs, *(one for one in (of.vararg, of.kwarg) if one is not None)]
+    found = [(one.annotation, ":") for one in named if one.annotation is not None]
+    found += [(node.returns, "->")] if node.returns is not None else []
+    # The last first, so that the columns of the others stay correct.
+    for annotation, mark in sorted(found, key=lambda one: (one[0].lineno, one[0].col_offset), reverse=True):
+        _blank_type(annotation, mark, lines)
+
+
+def _blank_type(annotation: ast.expr, mark: str, lines: list[str]) -> None:
+    first, last = annotation.lineno - 1, (annotation.end_lineno or annotation.lineno) - 1
+    # ast counts bytes.
+    rest = lines[last].encode()[annotation.end_col_offset :].decode()
+    start = lines[first].encode()[: annotation.col_offset].decode()
+    if mark not in start:
+        # The type is alone on its line, in brackets of its own.
+        return
+    for number in range(first, last + 1):
+        lines[number] = ""
+    # What follows belongs to the line of the first bracket: a line break would end the statement.
+    lines[first] = start[: start.rindex(mark)].rstrip() + rest
 
 
 def _is_for_types(node: ast.stmt) -> bool:

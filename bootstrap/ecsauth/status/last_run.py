@@ -20,12 +20,12 @@ def last_run(state: Optional[State], why: Optional[Unreadable], now: int) -> Dia
     """Return the diagnosis of the last run; `why` is the reason if its record cannot be read."""
     if why is not None or state is None:
         reason = "the record is not readable" if why is not None and why.needs_root else why.reason if why else ""
-        return skipped(reason or "none is recorded here", why.fix if why is not None else "")
+        return skipped(reason or "no run is recorded", why.fix if why is not None else "")
     if state.failure is not None:
         failure = state.failure
         said = f"failed {timing.in_words(now - failure.at)} ago with status {failure.status}: {failure.message}"
         return warning(said, BOOT)
     if state.installed is None:
-        return skipped("none is recorded here")
+        return skipped("no run is recorded")
     confirmed = max(state.confirmed_at, state.installed.at)
-    return ok(f"ended well; S3 confirmed the file {timing.in_words(now - confirmed)} ago")
+    return ok(f"succeeded; S3 confirmed the file {timing.in_words(now - confirmed)} ago")

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from ecsauth.secret import Secret
     from ecsauth.status.observed import S3, File, Observed, Unreadable
 
-_LOG = CommandHint("see", "docker", "logs", "ecs-agent")
+_LOG = CommandHint("read the log of the agent", "docker", "logs", "ecs-agent")
 _FIRST = CommandHint("boot", "ecsauth", "boot", S3URI)
-_DOCTOR = CommandHint("look closer", "ecsauth", "doctor")
+_DOCTOR = CommandHint("find the cause", "ecsauth", "doctor")
 _PUSH = CommandHint("push the file again", "ecsauth", "push", FILE, S3URI)
 # The fix if `boot` does not start the agent (`--launch none`).
-_START = "start it as it is started here: boot was told --launch none"
+_START = "start the agent yourself: boot runs with --launch none"
 _RESTART = f"re{_START}"
 _NONE = "there is neither a container ecs-agent nor a service"
 _NO_NAME = "a variable with an unusual name"
@@ -118,23 +118,23 @@ def _file(file: File) -> Topic:
         return Topic("file", f"there is no {file.path}", agrees=False, fix=BOOT, grade=CheckOutcome.FAILED)
     what = f"{file.path}, {file.placed.mode:04o}, {file.placed.owner_name}"
     if file.verified is None:
-        return Topic("file", f"{what}: it was not put there by ecsauth", agrees=False, fix=BOOT)
+        return Topic("file", f"{what}: ecsauth did not install it", agrees=False, fix=BOOT)
     if file.data != file.verified:
-        return Topic("file", f"{what}: it was changed since ecsauth put it there", agrees=False, fix=BOOT)
+        return Topic("file", f"{what}: it was changed after ecsauth installed it", agrees=False, fix=BOOT)
     if file.placed.mode != PRIVATE:
-        return Topic("file", f"{what}: it was opened to others", agrees=False, fix=BOOT, grade=CheckOutcome.FAILED)
-    return Topic("file", f"{what}, as ecsauth left it")
+        return Topic("file", f"{what}: its mode is not 0600", agrees=False, fix=BOOT, grade=CheckOutcome.FAILED)
+    return Topic("file", f"{what}, unchanged since ecsauth installed it")
 
 
 def _recorded(seen: Observed) -> Iterator[Topic]:
     state = seen.state
     if seen.state_unreadable is not None or state is None:
         why = seen.state_unreadable
-        yield _not_readable("version", "what ecsauth has recorded", why) if why else _nothing()
+        yield _not_readable("version", "the record of ecsauth", why) if why else _nothing()
         return
     yield _version(state.installed, state, seen) if state.installed is not None else _nothing()
     if state.in_progress is not None:
-        said = f"to version {state.in_progress.identity} is open: its agent was not seen to register"
+        said = f"to version {state.in_progress.identity} is not complete: its agent has not registered"
         yield Topic("change", said, agrees=False, fix=BOOT)
     if state.rejected is not None:
         yield _rejected(state, seen.now)
@@ -147,14 +147,19 @@ def _last_run(seen: Observed) -> Topic:
 
 
 def _nothing() -> Topic:
-    return Topic("version", "ecsauth has installed nothing here", agrees=False, fix=_FIRST)
+    return Topic("version", "ecsauth has not installed an env-file", agrees=False, fix=_FIRST)
 
 
 def _version(installed: Installed, state: State, seen: Observed) -> Topic:
     of = f"{installed.facts.identity} of {installed.source.uri}"
     if installed.source.env_file != seen.file.path:
         place = installed.source.env_file
-        return Topic("version", f"{of} was installed as {place}", agrees=False, fix=f"give --file {place}")
+        return Topic(
+            "version",
+            f"{of} was installed as {place}",
+            agrees=False,
+            fix=CommandHint("compare that file", "ecsauth", "status", "--file", place),
+        )
     ahead = f", a candidate, {candidate.in_words(installed.ahead)}" if installed.ahead is not None else ""
     confirmed = f", confirmed by S3 {_ago(seen.now, max(state.confirmed_at, installed.at))}"
     return Topic("version", f"{of}{ahead}, installed {_ago(seen.now, installed.at)}{confirmed}")
@@ -164,7 +169,7 @@ def _previous(seen: Observed) -> Iterator[Topic]:
     """Tell which other versions have bytes on this disk: a credential that was revoked may be in them."""
     pre_image = instance_report.pre_image(seen.state, seen.on_disk) if seen.state is not None else None
     found = [f"the previous env-file, version {pre_image}"] if pre_image is not None else []
-    found += ["the env-file from before ecsauth"] if seen.on_disk.backup else []
+    found += ["the env-file that the first boot replaced"] if seen.on_disk.backup else []
     if found:
         yield Topic("on-disk", f"{' and '.join(found)}: boot --forget-previous removes it")
 
@@ -173,17 +178,17 @@ def _rejected(state: State, now: int) -> Topic:
     rejected = state.rejected
     if rejected is None:
         raise AssertionError("asked only where a version was rejected")
-    said = f"version {rejected.facts.identity} was tried {_ago(now, rejected.at)}: {rejected.reason}"
+    said = f"version {rejected.facts.identity} was rejected {_ago(now, rejected.at)}: {rejected.reason}"
     left = rejection.seconds_left(rejected, now)
     if left is None:
-        said += "; it is not tried again by itself"
+        said += "; boot does not retry it"
     else:
-        said += f"; it is tried again in {timing.in_words(left)}" if left else "; it is tried again by the next run"
+        said += f"; boot retries it after {timing.in_words(left)}" if left else "; the next run of boot retries it"
     return Topic(
         "rejected",
         said,
         agrees=False,
-        fix=CommandHint("push a mended file, or try this one again", *BOOT.words, "--force"),
+        fix=CommandHint("push a fixed file, or retry this version", *BOOT.words, "--force"),
     )
 
 
@@ -193,11 +198,11 @@ def _s3(s3: S3, seen: Observed) -> Topic:
     version = s3.facts.identity if s3.facts is not None else ""
     said, fix = {
         Remote.NEWER: (f"S3 has a newer version, {version}", BOOT),
-        Remote.OLDER: (f"S3 has an older version, {version}: somebody deleted the newer one", _PUSH),
-        Remote.ABSENT: ("S3 has no such object or version any more", _PUSH),
+        Remote.OLDER: (f"S3 has an older version, {version}: the newer version was deleted", _PUSH),
+        Remote.ABSENT: ("the object or version no longer exists in S3", _PUSH),
         Remote.DENIED: (s3.reason, _DOCTOR),
         Remote.UNREACHABLE: (s3.reason, _DOCTOR),
-    }.get(s3.remote, (s3.reason or "S3 was not asked: it is not known for what", _why_unknown(seen)))
+    }.get(s3.remote, (s3.reason or "S3 was not queried: the object is unknown", _why_unknown(seen)))
     is_failed = s3.remote in (Remote.OLDER, Remote.ABSENT, Remote.DENIED)
     grade = CheckOutcome.FAILED if is_failed else None
     if s3.remote is Remote.UNKNOWN and seen.state_unreadable is not None and seen.state_unreadable.needs_root:
@@ -216,11 +221,11 @@ def _runs(seen: Observed) -> Topic:
     runs = seen.runs
     is_ours_to_start = _starts_agent(seen)
     if runs.unreadable is not None and not is_ours_to_start:
-        return Topic("agent", f"none was looked for ({runs.unreadable.reason}), as boot was told to start none")
+        return Topic("agent", f"not examined ({runs.unreadable.reason}): boot runs with --launch none")
     if runs.unreadable is not None:
-        return _not_readable("agent", "what runs it", runs.unreadable)
+        return _not_readable("agent", "the state of the agent", runs.unreadable)
     if runs.way is None and not is_ours_to_start:
-        return Topic("agent", "there is none, and boot was told to start none")
+        return Topic("agent", "there is no agent: boot runs with --launch none")
     if runs.way is None:
         return Topic("agent", _NONE, agrees=False, fix=BOOT, grade=CheckOutcome.FAILED)
     what = "service" if runs.way is RunsAs.SERVICE else f"container {docker_plan.NAME}"
@@ -230,13 +235,13 @@ def _runs(seen: Observed) -> Topic:
     if runs.way is RunsAs.SERVICE:
         return Topic("agent", what)
     if not runs.is_ours and not is_ours_to_start:
-        return Topic("agent", f"{what}, started by others, as boot was told to start none")
+        return Topic("agent", f"{what}, not started by ecsauth: boot runs with --launch none")
     if not runs.is_ours:
-        return Topic("agent", f"{what}, not made by ecsauth", agrees=False, fix=BOOT)
+        return Topic("agent", f"{what}, not created by ecsauth", agrees=False, fix=BOOT)
     installed = seen.state.installed if seen.state is not None else None
     if installed is not None and runs.version not in _labels(seen):
-        return Topic("agent", f"{what}, made from another version, {runs.version}", agrees=False, fix=BOOT)
-    return Topic("agent", f"{what}, made from version {runs.version}")
+        return Topic("agent", f"{what}, created from another version, {runs.version}", agrees=False, fix=BOOT)
+    return Topic("agent", f"{what}, created from version {runs.version}")
 
 
 def _labels(seen: Observed) -> frozenset[str]:
@@ -282,12 +287,12 @@ def _environment(seen: Observed) -> Iterator[Topic]:
 def _answer(seen: Observed) -> Topic:
     answer, wanted = seen.answer, cluster(seen)
     if answer is None and seen.runs.way is None and not _starts_agent(seen):
-        return Topic("cluster", "no agent has joined one")
+        return Topic("cluster", "no agent has joined a cluster")
     if answer is None:
         fix = _LOG if seen.runs.running else _start(seen)
         return Topic("cluster", "the agent does not answer on 127.0.0.1:51678", False, fix, CheckOutcome.FAILED)
     if wanted is not None and not same_cluster(answer.cluster, wanted):
-        said = f"{answer.cluster}, but the file says {wanted}"
+        said = f"{answer.cluster}, but the env-file has {wanted}"
         return Topic("cluster", said, agrees=False, fix=_take_another_cluster(seen), grade=CheckOutcome.FAILED)
     if answer.container_instance is None:
         return Topic("cluster", f"{answer.cluster}, but the agent has not registered", agrees=False, fix=_LOG)

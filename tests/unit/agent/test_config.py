@@ -39,7 +39,7 @@ def test_recorded_case(comparer: Any, case: dict[str, Any]) -> None:
     assert comparer.disagreement(case) is None
 
 
-_BLANK = "nothing but white space, which leaves the agent without a region"
+_BLANK = "only white space, so the agent has no region"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_an_agent_without_a_region(external: str, region: str, faults: dict[str,
 def test_no_region_from_anywhere() -> None:
     """Without a metadata service the file has to name the region."""
     outcome = effect("AWS_DEFAULT_REGION", "", {}, region_elsewhere=False)
-    assert (outcome.verdict, outcome.reason) == (ConfigVerdict.FATAL, "no region from anywhere")
+    assert (outcome.verdict, outcome.reason) == (ConfigVerdict.FATAL, "the agent has no region")
     assert effect("AWS_DEFAULT_REGION", "", {}).verdict is not ConfigVerdict.FATAL
 
 

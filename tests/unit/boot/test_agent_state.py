@@ -29,12 +29,15 @@ DATA = Mount("/var/lib/ecs/data", "/data")
             {"ECS_DATADIR": "/data", "ECS_CHECKPOINT": "f"}, [DATA], Kept("", "ECS_CHECKPOINT is false"), id="off"
         ),
         pytest.param({"ECS_CHECKPOINT": "false"}, [DATA], Kept("", "ECS_DATADIR is not set"), id="off, and no place"),
-        pytest.param({"ECS_DATADIR": "/data"}, [], Kept("", "/data is in its container only"), id="no mount"),
+        pytest.param({"ECS_DATADIR": "/data"}, [], Kept("", "/data exists only in its container"), id="no mount"),
         pytest.param(
-            {"ECS_DATADIR": "/database"}, [DATA], Kept("", "/database is in its container only"), id="same beginning"
+            {"ECS_DATADIR": "/database"},
+            [DATA],
+            Kept("", "/database exists only in its container"),
+            id="same beginning",
         ),
         pytest.param(
-            {"ECS_DATADIR": "/data"}, [Mount("", "/data")], Kept("", "/data is in its container only"), id="memory"
+            {"ECS_DATADIR": "/data"}, [Mount("", "/data")], Kept("", "/data exists only in its container"), id="memory"
         ),
     ],
 )
@@ -65,7 +68,7 @@ def test_is_found_by(one: Kept, other: Kept, answer: bool) -> None:
         ({}, PLACE),
         ({"ECS_CHECKPOINT": "false"}, Kept("", "ECS_CHECKPOINT is false")),
         ({"ECS_DATADIR": ""}, Kept("", "ECS_DATADIR is empty")),
-        ({"ECS_DATADIR": "/own"}, Kept("", "/own is in its container only")),
+        ({"ECS_DATADIR": "/own"}, Kept("", "/own exists only in its container")),
         ({"ECS_DATADIR": "/log"}, Kept("/var/log/ecs")),
     ],
 )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FILE = b"ECS_CLUSTER=prod\n"
 BY_ECS_INIT = Kept("/var/lib/ecs/data")
 NO_CHECKPOINT = Kept("", "ECS_CHECKPOINT is false")
-SAVED, PERHAPS = "with its saved state an agent", "with a saved state, which it may have, an agent"
+SAVED, PERHAPS = "an agent with saved state exits", "an agent with saved state, which this agent may have, exits"
 
 
 class Runs:

@@ -25,18 +25,18 @@ TERMINAL = LOOPING._replace(exit_code=5, restart_count=1)
         pytest.param(RUNNING, None, Health.PENDING, "does not answer", id="silent"),
         pytest.param(RUNNING, WAITING, Health.PENDING, "not registered", id="answers, not registered"),
         pytest.param(RUNNING._replace(restart_count=2), None, Health.PENDING, "does not answer", id="two restarts"),
-        pytest.param(None, REGISTERED, Health.FAILED, "gone", id="another agent answers"),
-        pytest.param(None, None, Health.FAILED, "gone", id="gone"),
+        pytest.param(None, REGISTERED, Health.FAILED, "no longer exists", id="another agent answers"),
+        pytest.param(None, None, Health.FAILED, "no longer exists", id="gone"),
         pytest.param(RUNNING._replace(running=False, exit_code=1), None, Health.FAILED, "status 1", id="exited"),
         pytest.param(
             RUNNING._replace(running=False), REGISTERED, Health.FAILED, "status 0", id="exited, other answers"
         ),
-        pytest.param(RUNNING._replace(exit_code=5, restart_count=1), None, Health.FAILED, "no restart", id="terminal"),
+        pytest.param(
+            RUNNING._replace(exit_code=5, restart_count=1), None, Health.FAILED, "a restart does not fix", id="terminal"
+        ),
         pytest.param(RUNNING._replace(restart_count=3), None, Health.FAILED, "exited 3 times", id="crash loop"),
         pytest.param(RUNNING._replace(restart_count=3), WAITING, Health.FAILED, "3 times", id="crash loop, answers"),
-        pytest.param(
-            LOOPING._replace(restart_count=1), None, Health.PENDING, "starts it again", id="between two starts"
-        ),
+        pytest.param(LOOPING._replace(restart_count=1), None, Health.PENDING, "restarts it", id="between two starts"),
         pytest.param(LOOPING, None, Health.FAILED, "3 times, last with status 1", id="crash loop, between two starts"),
         pytest.param(RUNNING, REGISTERED._replace(cluster="test"), Health.FAILED, "in cluster test", id="cluster"),
         pytest.param(RUNNING, WAITING._replace(cluster="test"), Health.FAILED, "in cluster test", id="cluster, early"),
@@ -79,7 +79,7 @@ def test_what_is_final(container: Container | None, answer: Registration | None,
         pytest.param(LOOPING, None, Health.FAILED, "it exited with status 1", id="waits for its next start"),
         pytest.param(RUNNING._replace(restart_count=3), None, Health.FAILED, "exited 3 times", id="has exited since"),
         pytest.param(LOOPING._replace(running=False), None, Health.FAILED, "status 1", id="stopped"),
-        pytest.param(None, None, Health.FAILED, "gone", id="gone"),
+        pytest.param(None, None, Health.FAILED, "no longer exists", id="gone"),
     ],
 )
 def test_previous(container: Container | None, answer: Registration | None, health: Health, reason: str) -> None:

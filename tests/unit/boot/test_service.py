@@ -83,17 +83,23 @@ def test_way_back(service: Service, previous: bool, restore: list[str]) -> None:
     [
         pytest.param(AGAIN, RUNNING, Health.PENDING, "", id="started anew: its answer counts"),
         pytest.param(AGAIN._replace(restarts=9), RUNNING, Health.PENDING, "", id="runs, after restarts of long ago"),
-        pytest.param(RUNNING, RUNNING, Health.PENDING, "not been started anew", id="the old one still runs"),
+        pytest.param(RUNNING, RUNNING, Health.PENDING, "not restarted yet", id="the old one still runs"),
         pytest.param(RUNNING._replace(running=False, queued=True), RUNNING, Health.PENDING, "about", id="stopping"),
         pytest.param(STOPPED._replace(queued=True), STOPPED, Health.PENDING, "about to start", id="queued"),
         pytest.param(STOPPED._replace(looping=True, exit_status=1), STOPPED, Health.PENDING, "about", id="once down"),
         pytest.param(
             STOPPED._replace(looping=True, exit_status=1, restarts=3), STOPPED, Health.FAILED, "3 times", id="loop"
         ),
-        pytest.param(STOPPED._replace(failed=True, exit_status=5), STOPPED, Health.FAILED, "no restart", id="terminal"),
+        pytest.param(
+            STOPPED._replace(failed=True, exit_status=5),
+            STOPPED,
+            Health.FAILED,
+            "a restart does not fix",
+            id="terminal",
+        ),
         pytest.param(STOPPED._replace(failed=True, exit_status=1), RUNNING, Health.FAILED, "status 1", id="failed"),
         pytest.param(STOPPED._replace(stopping=True, exit_status=1), RUNNING, Health.PENDING, "status 1", id="ending"),
-        pytest.param(STOPPED._replace(held_back=True), STOPPED, Health.FAILED, "held back", id="held back"),
+        pytest.param(STOPPED._replace(held_back=True), STOPPED, Health.FAILED, "does not start", id="held back"),
         pytest.param(STOPPED, STOPPED, Health.FAILED, "has stopped: it exited with status 0", id="by somebody"),
     ],
 )

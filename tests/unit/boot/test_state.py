@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from ecsauth.boot import state as states
-from ecsauth.boot.state import Failure, Installed, Rejected, Source, State
+from ecsauth.boot.state import Ahead, Failure, Installed, Rejected, Source, State
 from ecsauth.boot.trust import ObjectFacts
 from ecsauth.errors import DamagedError, LocalError
 from ecsauth.timing import Moment
@@ -25,15 +25,31 @@ SOURCE = Source("s3://b/k", "111122223333", (KEY,), "/etc/ecs/ecs.config", ("ECS
 INSTALLED = Installed(FACTS, SOURCE, 2000, Moment("boot", 12.5))
 REJECTED = Rejected(FACTS, "plan", "it exited with status 1", 3000, 2, 3600)
 FULL = State(FACTS, INSTALLED, INSTALLED, FACTS, FACTS, REJECTED, 0o640, True, 2500, Failure(2600, 4, "denied"))
-TOLD = FULL._replace(on_terms=SOURCE, leaves_agent=True, region="eu-west-1", had_file=True)
+TOLD = FULL._replace(
+    on_terms=SOURCE, leaves_agent=True, region="eu-west-1", had_file=True, agent_label="v0", pre_image_of="v0"
+)
+AHEAD = Ahead(FACTS, 1000, 2000)
 FINAL = State(installed=INSTALLED._replace(sha256="00"), rejected=REJECTED._replace(retry_after=None, final=True))
 
 # All that a state may leave out.
 OPTIONAL = {
     *("in_progress", "previous", "installed", "applied", "verified", "rejected", "failure", "on_terms", "region"),
-    *("had_file", "moment", "sha256", "retry_after", "version_id", "encryption", "kms_key", "checksum"),
+    *(
+        "agent_label",
+        "ahead",
+        "had_file",
+        "moment",
+        "pre_image_of",
+        "sha256",
+        "retry_after",
+        "version_id",
+        "encryption",
+        "kms_key",
+        "checksum",
+    ),
 }
-WHOLE = TOLD._replace(installed=INSTALLED._replace(sha256="00"), previous=INSTALLED._replace(sha256="00"))
+OF_ALL = INSTALLED._replace(sha256="00", ahead=AHEAD)
+WHOLE = TOLD._replace(installed=OF_ALL, previous=OF_ALL)
 
 _texts = st.text(max_size=20)
 _optional = st.one_of(st.none(), _texts)
@@ -41,7 +57,8 @@ _facts = st.builds(ObjectFacts, _texts, st.integers(), _optional, _optional, _op
 _lists = st.lists(_texts, max_size=3).map(tuple)
 _sources = st.builds(Source, _texts, _texts, _lists, _texts, _lists, _texts)
 _moments = st.one_of(st.none(), st.builds(Moment, _texts, st.floats(allow_nan=False, allow_infinity=False)))
-_installed = st.one_of(st.none(), st.builds(Installed, _facts, _sources, st.integers(), _moments, _optional))
+_ahead = st.one_of(st.none(), st.builds(Ahead, _facts, st.integers(), st.integers()))
+_installed = st.one_of(st.none(), st.builds(Installed, _facts, _sources, st.integers(), _moments, _optional, _ahead))
 _when = st.one_of(st.none(), st.integers())
 _rejected = st.one_of(
     st.none(), st.builds(Rejected, _facts, _texts, _texts, st.integers(), st.integers(), _when, st.booleans())
@@ -52,6 +69,7 @@ _states = st.builds(
     State,
     *(_maybe, _installed, _installed, _maybe, _maybe, _rejected, st.integers(), st.booleans(), st.integers()),
     *(_failures, st.one_of(st.none(), _sources), st.booleans(), _optional, st.one_of(st.none(), st.booleans())),
+    *(_optional, _optional),
 )
 _json = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), _texts),
@@ -245,6 +263,7 @@ def test_a_change_in_one_place_is_damage_or_of_the_same_types(place: tuple[Any, 
 def test_what_is_left_out(path: tuple[str, ...]) -> None:
     """Only what some earlier version did not record, or S3 did not say, may be missing."""
     later = {"agent_before", "confirmed_at", "failure", "on_terms", "leaves_agent", "region", "had_file"}
+    later |= {"agent_label", "ahead", "pre_image_of"}
     later |= {"moment", "sha256", "plan", "tries", "retry_after", "final"}
     later |= {"version_id", "encryption", "kms_key", "checksum"}
     document = copy.deepcopy(DOCUMENT)

@@ -46,12 +46,14 @@ def test_believes(facts: ObjectFacts, pins: Pins, installed: ObjectFacts | None)
         pytest.param(GOOD._replace(encryption="AES256"), PINS, None, r"\(AES256\)", id="SSE-S3 that names the key"),
         pytest.param(GOOD._replace(encryption="aws:fsx"), PINS, None, r"\(aws:fsx\)", id="unknown encryption"),
         pytest.param(GOOD._replace(encryption="AWS:KMS"), PINS, None, r"\(AWS:KMS\)", id="never another case"),
-        pytest.param(GOOD._replace(kms_key=OTHER_KEY), PINS, None, "not a key given", id="another key"),
-        pytest.param(GOOD._replace(kms_key=KEY.upper()), PINS, None, "not a key given", id="keys are not case-folded"),
-        pytest.param(GOOD._replace(kms_key=KEY[:-1]), PINS, None, "not a key given", id="part of the key"),
+        pytest.param(GOOD._replace(kms_key=OTHER_KEY), PINS, None, "--kms-key allows only", id="another key"),
+        pytest.param(
+            GOOD._replace(kms_key=KEY.upper()), PINS, None, "--kms-key allows only", id="keys are not case-folded"
+        ),
+        pytest.param(GOOD._replace(kms_key=KEY[:-1]), PINS, None, "--kms-key allows only", id="part of the key"),
         pytest.param(GOOD._replace(kms_key=None), PINS, None, "a key that S3 does not name", id="no key named"),
-        pytest.param(GOOD, Pins(()), None, "not a key given", id="no pin is no trust"),
-        pytest.param(GOOD, Pins((KEY,), "v2"), None, "version v1, not with the one", id="another version"),
+        pytest.param(GOOD, Pins(()), None, "--kms-key allows only", id="no pin is no trust"),
+        pytest.param(GOOD, Pins((KEY,), "v2"), None, "version v1, not the requested version", id="another version"),
         pytest.param(GOOD._replace(version_id=None), Pins((KEY,), "v2"), None, "version null", id="no versions"),
         pytest.param(GOOD, PINS, GOOD._replace(last_modified=1001), "older than the installed", id="older"),
     ],
@@ -88,8 +90,8 @@ def test_takes_full_key_arns(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("alias/ecs", "alias can be pointed"),
-        ("arn:aws:kms:eu-west-1:111122223333:alias/ecs", "alias can be pointed"),
+        ("alias/ecs", "alias can change"),
+        ("arn:aws:kms:eu-west-1:111122223333:alias/ecs", "alias can change"),
         ("1234abcd-12ab-34cd-56ef-1234567890ab", "full ARN"),
         ("", "full ARN"),
         ("*", "full ARN"),

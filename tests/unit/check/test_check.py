@@ -199,8 +199,8 @@ def test_any_bytes_are_read(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ("=nothing\n", "ecs.config would not work: 1 error"),
-        ("=nothing\n# MY_PASSWORD=x\n", "ecs.config would not work: 2 errors"),
+        ("=nothing\n", "ecs.config is invalid: 1 error"),
+        ("=nothing\n# MY_PASSWORD=x\n", "ecs.config is invalid: 2 errors"),
     ],
 )
 def test_a_refusal_counts_the_errors(lines: str, told: str) -> None:

@@ -126,7 +126,7 @@ def test_what_is_mended(text: str, mended: str | None) -> None:
         (_auth("docker", "{'a.b':{}}"), "line 2: ECS_ENGINE_AUTH_DATA"),
         (
             _auth("dockercfg", '{"auths":{"a.b":{"auth":"x"}}}'),
-            "guess: line 2: a.b: the auth value has the wrong padding",
+            "automatically: line 2: a.b: the auth value has the wrong padding",
         ),
         (_auth("docker", f'{{{_ONE},"https://reg.example.com":{{"username":"o"}}}}'), "https://reg.example.com"),
         (
@@ -135,7 +135,7 @@ def test_what_is_mended(text: str, mended: str | None) -> None:
         ),
         (
             _auth("docker", '{"HTTPS://a.b":{"username":"u","password":"p"},"a.b/x/":{"username":"v","password":"q"}}'),
-            "a.b: mending a name would change",
+            "a.b: a fixed name would change",
         ),
     ],
 )
@@ -143,7 +143,7 @@ def test_what_is_refused_is_named(text: str, named: str) -> None:
     """The exception names line, variable or registry, and has the findings with their places in the file."""
     with pytest.raises(InvalidError) as raised:
         _canonical(text)
-    assert raised.value.message.startswith("cannot be mended without a guess: ")
+    assert raised.value.message.startswith("cannot be fixed automatically: ")
     assert named in raised.value.message
     assert raised.value.hints
     found = check(text.encode())

@@ -119,7 +119,7 @@ def test_names_that_nothing_reads(line: str, code: str) -> None:
     ("line", "code"),
     [
         pytest.param('ECS_AVAILABLE_LOGGING_DRIVERS=["jsonfile"]', "V220", id="unknown driver"),
-        pytest.param('ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES=["10.0.0.0"]', "V220", id="no CIDR block"),
+        pytest.param('ECS_AWSVPC_ADDITIONAL_LOCAL_ROUTES=["10.0.0.0"]', "V220", id="not a CIDR block"),
         pytest.param('ECS_CONTAINER_INSTANCE_TAGS={"a":1}', "V220", id="tag that is no text"),
         pytest.param("ECS_EXTERNAL=true", "V220", id="external without a region"),
         pytest.param("ECS_IMAGE_PULL_BEHAVIOR=never", "V221", id="unknown word, silently"),

@@ -266,7 +266,7 @@ def test_fix_that_would_have_to_guess(style: str, file: Path) -> None:
     ended = run_here("check", "--fix", file.name, "--format", style, env=ENVIRONMENT)
     assert ended.status == 3
     assert "A324" in ended.out + ended.err
-    assert "ecsauth: error: nothing was written: cannot be mended without a guess: line 3: " in ended.err
+    assert "ecsauth: error: nothing was written: cannot be fixed automatically: line 3: " in ended.err
     assert as_written(file) == before
     assert SECRET not in ended.out + ended.err
 
@@ -425,7 +425,7 @@ def test_fix_of_several_files(services: tuple[str, ...], file: Path) -> None:
     file.write_bytes(BROKEN)
     ended = run_here("check", "--fix", file.name, *services, env=ENVIRONMENT)
     assert ended.status == 3
-    assert "ecsauth: error: ecs.config: nothing was written: cannot be mended without a guess" in ended.err
+    assert "ecsauth: error: ecs.config: nothing was written: cannot be fixed automatically" in ended.err
     assert "ecsauth: wrote hub, 0600\n" in ended.err
     assert b"index.docker.io" in (file.parent / "hub").read_bytes()
     assert file.read_bytes() == BROKEN

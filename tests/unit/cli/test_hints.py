@@ -44,7 +44,7 @@ def _without_region(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-DOCTOR, HISTORY = CommandHint("look closer", "ecsauth", "doctor", S3URI), ("ecsauth", "history", URI)
+DOCTOR, HISTORY = CommandHint("find the cause", "ecsauth", "doctor", S3URI), ("ecsauth", "history", URI)
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,13 @@ def _exit(arguments: list[str]) -> int:
     return raised.value.code
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(*arguments: str, without_environments: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the program; in an empty folder, with no ecsauth.toml of this machine's user, if the folder is given."""
+    lacks = {} if without_environments is None else {"XDG_CONFIG_HOME": str(without_environments), "ECSAUTH_CONFIG": ""}
     return subprocess.run(
         [sys.executable, "-m", "ecsauth", *arguments],
+        cwd=without_environments,
+        env={**os.environ, **lacks},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -144,7 +148,7 @@ def test_help_command(arguments: tuple[str, ...], same: tuple[str, ...]) -> None
         (("archive", SECRET), "unknown command (choose from build, publish)"),
         (("push", "x"), "ecsauth push has no subcommands"),
         (("iam", "instance-role", SECRET), "ecsauth iam instance-role has no subcommands"),
-        (("A999",), "there is no rule of that code"),
+        (("A999",), "no rule has this code"),
         ((SECRET,), "unknown command"),
     ],
     ids=" ".join,
@@ -204,8 +208,6 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "reason"),
     [
         pytest.param(["check"], "FILE", id="no file"),
-        pytest.param(["boot", "s3://bucket/key"], "--kms-key", id="no key pin"),
-        pytest.param(["boot", "--kms-key", KEY], "S3URI", id="no URI"),
         pytest.param(["check", "x", "--region"], "expected one argument", id="option without its value"),
         pytest.param(["check", "x", "--form", "json"], "unrecognized arguments: --form", id="no abbreviations"),
         pytest.param(["--versio"], "unrecognized arguments: --versio", id="no abbreviations of the first options"),
@@ -230,8 +232,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         pytest.param(["boot", SECRET, "--kms-key", KEY], "not an S3 URI", id="no URI form"),
         pytest.param(["boot", f"s3://u:{SECRET}@b/key", "--kms-key", KEY], "bucket name", id="user information"),
         pytest.param(["boot", f"s3://bucket/key?versionId=%{SECRET}", "--kms-key", KEY], "version ID", id="version"),
-        pytest.param(["push", "x", SECRET], "not an S3 URI", id="push to no URI"),
-        pytest.param(["pull", SECRET], "not an S3 URI", id="pull from no URI"),
+        pytest.param(["push", "x", f"{SECRET}."], "not an S3 URI", id="push to what is no name either"),
+        pytest.param(["pull", f"./{SECRET}"], "not an S3 URI", id="pull from a path"),
         pytest.param(["history", "s3://bucket/key", "--limit", SECRET], "takes a number from 1", id="limit"),
         pytest.param(["rollback", "s3://bucket/key", f"{SECRET}!"], "ID of a version", id="no version"),
         pytest.param(["push", "x", "s3://bucket/key", "--bucket-owner", SECRET], "account ID", id="owner"),
@@ -252,7 +254,7 @@ def test_usage_faults(arguments: list[str], reason: str, capsys: pytest.CaptureF
     ("arguments", "reason"),
     [
         pytest.param(
-            [*BOOT, "--set", f"ECS_ENGINE_AUTH_DATA={SECRET}"], "does not take ECS_ENGINE_AUTH_DATA", id="auth"
+            [*BOOT, "--set", f"ECS_ENGINE_AUTH_DATA={SECRET}"], "must not have ECS_ENGINE_AUTH_DATA", id="auth"
         ),
         pytest.param([*BOOT, "--set", SECRET], "NAME=VALUE", id="no assignment"),
         pytest.param([*BOOT, "--set", f"A={SECRET}\n"], "--set A", id="more than a line"),
@@ -261,11 +263,16 @@ def test_usage_faults(arguments: list[str], reason: str, capsys: pytest.CaptureF
         pytest.param(["history", f"s3://bucket/key?versionId={SECRET}"], "all versions", id="history of a version"),
         pytest.param(["pull", "s3://bucket/key", "--reveal", "-o", SECRET], "give one of them", id="pull twice"),
         pytest.param(["diff", "-", "-"], "only one of both", id="diff of standard input"),
+        pytest.param(["boot", "s3://bucket/key"], "required: --kms-key", id="no key pin"),
+        pytest.param(["boot", "--kms-key", KEY], "required: S3URI", id="no URI"),
+        pytest.param([*BOOT[:1], "s3://b00/k?versionId=v", *BOOT[2:], "--withdraw"], "pinned", id="pinned"),
+        pytest.param(["push", "x", SECRET], "not an S3 URI", id="push to no URI"),
+        pytest.param(["pull", SECRET], "not an S3 URI", id="pull from no URI"),
     ],
 )
-def test_usage_faults_found_later(arguments: list[str], reason: str) -> None:
+def test_usage_faults_found_later(arguments: list[str], reason: str, tmp_path: Path) -> None:
     """What only the command can tell is a usage fault as well, and just as silent about values."""
-    done = _run(*arguments, "--format", "json")
+    done = _run(*arguments, "--format", "json", without_environments=tmp_path)
     assert done.returncode == 2
     assert f"ecsauth: error: {reason}" in done.stderr or reason in done.stderr.splitlines()[0]
     assert SECRET not in done.stdout + done.stderr

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHA256 = "0123456789abcdef" * 4
 OPERATOR = "arn:aws:iam::111122223333:role/Operator"
+SUBNETS = {"SubnetIds": "subnet-12345678,subnet-0123456789abcdef0"}
 ENDPOINT = {"VpcId": "vpc-12345678", "RouteTableIds": "rtb-12345678,rtb-0123456789abcdef0"}
 CONTEXT = "kms:EncryptionContext:aws:s3:arn"
 
@@ -75,7 +76,7 @@ def test_no_file_is_left_out() -> None:
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.partition)
 def test_partition(place: Place) -> None:
     """Nothing of another partition's names is left in what is made in one."""
-    stack = Stack({"ArchiveSha256": SHA256, **ENDPOINT}, place)
+    stack = Stack({"ArchiveSha256": SHA256, **SUBNETS, **ENDPOINT}, place)
     made = json.dumps([stack.properties(name) for name in stack.template["Resources"]] + [stack.outputs()])
     assert set(re.findall(r"arn:(aws[a-z-]*):", made)) == {place.partition}
     suffixes = set(re.findall(r"\bs3\.[a-z0-9-]+\.(amazonaws\.com(?:\.cn)?)", made))
@@ -242,6 +243,9 @@ BREAKS_OUT = ("'x", '"x', "$(x)", "`x`", "a b", "a;b", "a&b", "a\nb", "x\n", "a*
         ),
         ("OperatorArn", ["", OPERATOR], ["Operator", "arn:aws:sts::111122223333:assumed-role/Operator/me"]),
         ("InstanceType", ["t3.small", "u-6tb1.metal", "m7i-flex.large"], ["", "t3"]),
+        ("SubnetIds", ["", SUBNETS["SubnetIds"]], ["subnet-12345678,", "subnet-1234567 8", ",", "vpc-12345678"]),
+        ("InstanceCount", ["0", "1", "9999"], ["", "-1", "1.5", "10000"]),
+        ("MaxInstanceCount", ["", "12"], ["-1", "10000"]),
         ("VpcId", ["", "vpc-12345678"], ["vpc", "subnet-12345678"]),
         ("RouteTableIds", ["", ENDPOINT["RouteTableIds"]], ["rtb-12345678,", "rtb-1234567 8", ","]),
         ("BucketKey", ["off", "on", "leaving"], ["", "true"]),
@@ -266,7 +270,11 @@ def test_every_parameter_is_bounded() -> None:
     assert {name for name, one in parameters.items() if "Default" not in one} == {"AdministratorArn"}
 
 
-@pytest.mark.parametrize("given", [{}, {"ArchiveSha256": SHA256}], ids=["first", "then"])
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"ArchiveSha256": SHA256}, {"ArchiveSha256": SHA256, **SUBNETS}],
+    ids=["first", "then", "with a group"],
+)
 def test_next_commands_are_such_of_the_api(given: dict[str, str]) -> None:
     """Each command that an output shows has an operation and options that there are, and leaves the file open."""
     outputs = Stack(given).outputs()
@@ -298,6 +306,35 @@ def test_a_group_is_rolled_on() -> None:
     template = f"LaunchTemplateId={outputs['LaunchTemplateId']},Version={outputs['LaunchTemplateVersion']}"
     assert template in made
     assert template in update
+
+
+@pytest.mark.parametrize(
+    ("given", "has_group"),
+    [({}, False), (SUBNETS, False), ({"ArchiveSha256": SHA256}, False), ({"ArchiveSha256": SHA256, **SUBNETS}, True)],
+)
+def test_a_group_needs_subnets_and_the_archive(given: dict[str, str], has_group: bool) -> None:
+    """There is no Auto Scaling group before its instances can boot, and none without subnets."""
+    stack = Stack(given)
+    assert stack.has("Group") is has_group
+    assert ("GroupName" in stack.outputs(), "NextRefresh" in stack.outputs()) == (has_group, has_group)
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"),
+    [({}, ("1", "1")), ({"InstanceCount": "3"}, ("3", "3")), ({"MaxInstanceCount": "9"}, ("1", "9"))],
+)
+def test_size_of_the_group(given: dict[str, str], sizes: tuple[str, str]) -> None:
+    """The group has the given bounds and no desired capacity, which an update would put back."""
+    made = Stack({"ArchiveSha256": SHA256, **SUBNETS, **given}).properties("Group")
+    assert (made["MinSize"], made["MaxSize"]) == sizes
+    assert "DesiredCapacity" not in made
+    assert made["VPCZoneIdentifier"] == SUBNETS["SubnetIds"].split(",")
+    assert made["LaunchTemplate"]["Version"] == "1"
+
+
+def test_an_update_replaces_no_instance() -> None:
+    """The group has no update policy: an update of the stack ends no task."""
+    assert "UpdatePolicy" not in cloudformation.read()["Resources"]["Group"]
 
 
 def test_is_deployed_as_it_is() -> None:

@@ -313,8 +313,8 @@ def test_any_word_is_itself_or_refused(word: str) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--set", "ECS_ENGINE_AUTH_DATA=hunter2"], "--set does not take ECS_ENGINE_AUTH_DATA"),
-        (["--set", "MY_TOKEN=hunter2"], "--set does not take MY_TOKEN"),
+        (["--set", "ECS_ENGINE_AUTH_DATA=hunter2"], "--set must not have ECS_ENGINE_AUTH_DATA"),
+        (["--set", "MY_TOKEN=hunter2"], "--set must not have MY_TOKEN"),
         (["--set", "ECS_CLUSTER=hunter2'x"], "--set has a character that is not safe"),
         (["--set", "ECS_CLUSTER=hunter2${x}"], "--set has a character that is not safe"),
         (["--image", "hunter2`id`"], "--image has a character that is not safe"),
@@ -329,7 +329,7 @@ def test_any_word_is_itself_or_refused(word: str) -> None:
         (["--python", "python3.11"], "--python goes with --archive"),
         (["--endpoint-url", "http://hunter2"], "takes https://HOST"),
         (["--bucket-owner", "hunter2"], "twelve digits"),
-        (["--max-stale", "hunter2"], "a span of time"),
+        (["--max-stale", "hunter2"], "must be a duration"),
     ],
 )
 def test_refused_on_the_command_line(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -215,16 +215,16 @@ def test_time() -> None:
     over.set()
     assert found["a"].said.startswith("no answer within")
     assert found["b"].said.startswith("no answer within")
-    assert found["c"] == skipped("there was no time left", "give a longer --deadline")
+    assert found["c"] == skipped("the deadline has passed", "allow more time: ecsauth doctor S3URI --deadline 120")
 
 
 @pytest.mark.parametrize(
     ("answer", "outcome", "said"),
     [
-        (Metadata(200, 401), CheckOutcome.OK, "version 2 only"),
-        (Metadata(200, 200), CheckOutcome.WARNING, "version 1 too"),
-        (Metadata(403, 401), CheckOutcome.FAILED, "refused a token with 403"),
-        (Metadata(404, 200), CheckOutcome.FAILED, "knows no version 2"),
+        (Metadata(200, 401), CheckOutcome.OK, "only with IMDSv2"),
+        (Metadata(200, 200), CheckOutcome.WARNING, "also with IMDSv1"),
+        (Metadata(403, 401), CheckOutcome.FAILED, "refuses a token with 403"),
+        (Metadata(404, 200), CheckOutcome.FAILED, "does not support IMDSv2"),
         (Metadata(503), CheckOutcome.FAILED, "failed with 503"),
         (Metadata(SILENT), CheckOutcome.FAILED, "does not answer"),
         (Metadata(OFF), CheckOutcome.FAILED, "switched off by AWS_EC2_METADATA_DISABLED"),
@@ -242,9 +242,9 @@ def test_metadata(answer: Metadata, outcome: CheckOutcome, said: str) -> None:
 @pytest.mark.parametrize(
     ("role", "outcome", "said"),
     [
-        (Role("r", "Success", 100_000 + 7200), CheckOutcome.OK, "r, credentials hold for 2 hours"),
+        (Role("r", "Success", 100_000 + 7200), CheckOutcome.OK, "r, credentials valid for 2 hours"),
         (Role("r", "Success"), CheckOutcome.OK, "r"),
-        (Role("r", "Success", 100_000 - 7200), CheckOutcome.FAILED, "have expired 2 hours ago"),
+        (Role("r", "Success", 100_000 - 7200), CheckOutcome.FAILED, "expired 2 hours ago"),
         (Role("r", "AssumeRoleUnauthorizedAccess"), CheckOutcome.FAILED, "(AssumeRoleUnauthorizedAccess)"),
         (Role(None), CheckOutcome.FAILED, "no role is attached"),
     ],
@@ -342,11 +342,11 @@ def test_machine(verdict: Diagnosis, outcome: CheckOutcome) -> None:
 @pytest.mark.parametrize(
     ("kept", "fix"),
     [
-        (None, "replace the instance: with its saved state"),
-        (Kept("/var/lib/ecs/data"), "replace the instance: with its saved state"),
+        (None, "replace the instance: an agent with saved state"),
+        (Kept("/var/lib/ecs/data"), "replace the instance: an agent with saved state"),
         (
             Kept("", "ECS_DATADIR is not set"),
-            "the agent keeps no state (ECS_DATADIR is not set), so it takes another cluster: ecsauth boot S3URI",
+            "the agent saves no state (ECS_DATADIR is not set), so it can change its cluster: ecsauth boot S3URI",
         ),
     ],
 )

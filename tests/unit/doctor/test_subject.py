@@ -98,8 +98,8 @@ def test_credentials(profile: Optional[str], environment: Mapping[str, str], sai
         (examined(supervisor=Supervisor.SYSTEMD), "", True),
         (examined(supervisor=Supervisor.SYSTEMD, launch="docker"), "", False),
         (examined(launch="service"), "", True),
-        (examined(launch="none"), "--launch none does without it", True),
-        (examined(State(leaves_agent=True)), "boot was told --launch none, which does without it", True),
+        (examined(launch="none"), "not needed with --launch none", True),
+        (examined(State(leaves_agent=True)), "not needed: boot runs with --launch none", True),
         (examined(State(leaves_agent=True), launch="docker"), "", False),
     ],
 )

@@ -53,7 +53,7 @@ def test_the_last_of_a_name_counts() -> None:
     """A name that comes twice is written once, in its last place; one that ends without a value not at all."""
     assert _write(b"A_B=1\nA_C=2\nA_B=3\n").data == b"\nA_C=2\nA_B=3\n"
     written = _write(b"A_B=1\nA_B\n")
-    assert written == Written(SecretBytes(), ((2, "A_B: left out, for it has no value"),))
+    assert written == Written(SecretBytes(), ((2, "A_B: left out, because it has no value"),))
 
 
 def test_json_over_several_lines_is_joined() -> None:
@@ -67,12 +67,12 @@ def test_json_over_several_lines_is_joined() -> None:
 @pytest.mark.parametrize(
     ("authored", "message"),
     [
-        ("A_B='1\nhunter2'\n", "line 1: A_B has a value over several lines, which an env-file cannot hold"),
+        ("A_B='1\nhunter2'\n", "line 1: A_B has a value over several lines, which an env-file cannot contain"),
         ('\nhunter2="1\\nhunter2"\n', "line 2: a variable has a value over several lines"),
         ("ECS_ENGINE_AUTH_DATA='{\n\"a.b'\n", "line 1: ECS_ENGINE_AUTH_DATA has a value over several lines"),
-        ("'A=hunter2'=1\n", "line 1: a name that an env-file cannot hold"),
-        ("'A\nhunter2'=1\n", "line 1: a name that an env-file cannot hold"),
-        ("'#hunter2'=1\n", "line 1: a name that an env-file cannot hold"),
+        ("'A=hunter2'=1\n", "line 1: a name that an env-file cannot contain"),
+        ("'A\nhunter2'=1\n", "line 1: a name that an env-file cannot contain"),
+        ("'#hunter2'=1\n", "line 1: a name that an env-file cannot contain"),
     ],
 )  # fmt: skip
 def test_what_no_line_can_hold_is_refused(authored: str, message: str) -> None:

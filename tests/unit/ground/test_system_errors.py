@@ -28,17 +28,17 @@ _IO = OSError(errno.EIO, "a library's own words")
 @pytest.mark.parametrize(
     ("trouble", "kind", "message"),
     [
-        (MemoryError(), LocalError, "this machine has too little memory left"),
-        (RuntimeError("can't start new thread"), LocalError, "the system starts no thread"),
+        (MemoryError(), LocalError, "this machine does not have enough memory"),
+        (RuntimeError("can't start new thread"), LocalError, "the system cannot start a thread"),
         (
             NotImplementedError("/dev/urandom (or equivalent) not found"),
             LocalError,
-            "the system gives no random numbers",
+            "the system has no random numbers",
         ),
         (ModuleNotFoundError("No module named 'x'", name="x"), LocalError, "cannot load x"),
         (ImportError("libssl.so.3: cannot map", name="_ssl"), LocalError, "cannot load _ssl"),
         (OSError(errno.EIO, "x", "/etc/ecs"), LocalError, "cannot use /etc/ecs: input/output error"),
-        (_IO, LocalError, "a call of the system failed (at here.py:1): input/output error"),
+        (_IO, LocalError, "a system call failed (at here.py:1): input/output error"),
         (
             ConnectionResetError(errno.ECONNRESET, "x"),
             UnreachableError,
@@ -104,7 +104,7 @@ def test_what_no_edge_has_translated(capsys: pytest.CaptureFixture[str], style: 
     """It is a fault of this machine all the same, for people and for programs, with its place."""
     assert main([*_BOOT, "--launch=none", "--file=ecs.config", f"--format={style}"]) == 6
     out, err = capsys.readouterr()
-    assert re.search(r"error: a call of the system failed \(at .*boot\.py:\d+.*\): no such file or directory\n", err)
+    assert re.search(r"error: a system call failed \(at .*boot\.py:\d+.*\): no such file or directory\n", err)
     assert "bug" not in err
     assert not out or json.loads(out)["status"] == 6
     assert bool(out) is (style == "json")

@@ -208,7 +208,7 @@ def test_an_earlier_step_that_used_the_time_is_told() -> None:
     ("met", "told"),
     [
         (["broke"], "no answer; before that: broke"),
-        (["refused", "broke"], "no answer; 2 faults before that, the last: broke"),
+        (["refused", "broke"], "no answer; 2 errors before that, the last: broke"),
     ],
 )
 def test_what_was_met_before_the_silence_is_told(met: list[str], told: str) -> None:

@@ -20,8 +20,8 @@ BASIC = "Basic Ym9iOmNhbmFyeS1wYXNzd29yZA=="
 TOKEN = "canary-token"
 SILENCE = NoAnswer(Failing.SILENT, "does not answer")
 REFUSED = NoAnswer(Failing.BROKEN, "refuses the connection")
-NOT_TLS = NoAnswer(Failing.NOT_TLS, "does not speak TLS")
-BAD_CERTIFICATE = NoAnswer(Failing.UNTRUSTED, "shows a certificate that does not hold: self-signed certificate")
+NOT_TLS = NoAnswer(Failing.NOT_TLS, "does not use TLS")
+BAD_CERTIFICATE = NoAnswer(Failing.UNTRUSTED, "has an invalid certificate: self-signed certificate")
 WELCOME = RegistryAnswer(200, (("Content-Type", "application/json"),), b"{}")
 GIVES = RegistryAnswer(200, (("Content-Type", "application/json"),), b'{"token": "canary-token", "expires_in": 60}')
 WEB_SITE = RegistryAnswer(200, (("Content-Type", "text/html"),), b"<html>")
@@ -262,7 +262,7 @@ def test_anonymous_pulls(replies: list[Reply], expected: LoginVerdict) -> None:
 
 @pytest.mark.parametrize("reply", [REFUSED, NOT_TLS])
 def test_without_tls_on_this_machine(reply: Reply) -> None:
-    """A registry on loopback that does not speak TLS is asked without, and its credential goes there so."""
+    """A registry on loopback that does not use TLS is asked without, and its credential goes there so."""
     told = tell(reply, ASKS_BASIC, WELCOME, registry="127.0.0.1:5000")
     assert told.result.verdict is LoginVerdict.OK
     assert told.sent[1:] == [("GET http://127.0.0.1:5000/v2/", None), ("GET http://127.0.0.1:5000/v2/", BASIC)]

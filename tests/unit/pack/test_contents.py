@@ -24,6 +24,8 @@ OF_SDK = {
     "ecsauth.aws.sdk_credentials",
     "ecsauth.aws.session",
 }
+# What the operators' ecsauth.toml is read by.
+OF_OPERATORS = {"ecsauth.cli.environment_names"}
 ROOMS_OF_OPERATORS = ("deploy", "pack", "publish")
 
 
@@ -41,7 +43,14 @@ def test_commands_are_those_of_an_instance() -> None:
 
 def test_what_is_left_out() -> None:
     """What would bring the SDK is known by name, so that nothing goes missing by an import more."""
-    assert set(_contents().left_out) == OF_SDK
+    assert set(_contents().left_out) == OF_SDK | OF_OPERATORS
+
+
+def test_environments_of_operators_are_left_out() -> None:
+    """Nothing in the archive reads ecsauth.toml, or TOML at all."""
+    for path, data in _contents().files.items():
+        assert not path.startswith(("ecsauth/cli/environment", "ecsauth/cli/toml_places")), path
+        assert b"tomllib" not in data, path
 
 
 @pytest.mark.parametrize("room", ROOMS_OF_OPERATORS)

@@ -1,4 +1,4 @@
-"""A module without comments, docstrings and imports for types: the same code, on the same lines."""
+"""A module without comments, docstrings and what is for types: the same code, on the same lines."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"
         ("if TYPE_CHECKING:\n    import x\n\n    import y\nz = 1\n", "\n\n\n\nz = 1\n"),
         ("if TYPE_CHECKING:\n    X = 1\nelse:\n    X = 2\n", "if TYPE_CHECKING:\n    X = 1\nelse:\n    X = 2\n"),
         ("if CHECKING:\n    x = 1\n", "if CHECKING:\n    x = 1\n"),
+        (
+            "def f(a: int, *b: 'é', c: str = ':', **d: X) -> None:\n    e: int = 1\n",
+            "def f(a, *b, c = ':', **d):\n    e: int = 1\n",
+        ),
+        (
+            "def f(\n    a: dict[\n        str, int\n    ] = {},\n) -> list[\n    int\n]:\n    return a\n",
+            "def f(\n    a = {},\n\n\n):\n\n\n    return a\n",
+        ),
+        ("class C(NamedTuple):\n    a: int = 1\n", "class C(NamedTuple):\n    a: int = 1\n"),
+        ("f = lambda a, b=1: a\n", "f = lambda a, b=1: a\n"),
     ],
 )
 def test_stripped(text: str, expected: str) -> None:
@@ -41,10 +51,14 @@ def _is_for_types(node: ast.stmt) -> bool:
 
 
 def _without_docstrings(text: str) -> list[tuple[Any, ...]]:
-    """Return the statements with their lines, without docstrings, what stands in for one, and imports for types."""
+    """Return the statements with their lines, without docstrings, what stands in for one, and what is for types."""
     tree = ast.parse(text)
     tree.body = [node for node in tree.body if not _is_for_types(node)]
     for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
             first = node.body[0] if node.body else None
             is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)

@@ -55,11 +55,11 @@ def test_all_agree() -> None:
     said = {topic.name: topic.said for topic in report.topics(WELL)}
     assert odd(WELL) == {}
     assert said == {
-        "last-run": "ended well; S3 confirmed the file 5 minutes ago",
-        "file": "/etc/ecs/ecs.config, 0600, root, as ecsauth left it",
+        "last-run": "succeeded; S3 confirmed the file 5 minutes ago",
+        "file": "/etc/ecs/ecs.config, 0600, root, unchanged since ecsauth installed it",
         "version": "v1 of s3://b/k, installed 2 hours ago, confirmed by S3 5 minutes ago",
         "object": "S3 has the same version",
-        "agent": "container ecs-agent, running for 116 minutes, made from version v1",
+        "agent": "container ecs-agent, running for 116 minutes, created from version v1",
         "environment": "equals the file",
         "cluster": f"prod as {ANSWER.container_instance}, Amazon ECS Agent - v1, 2 tasks",
     }
@@ -77,13 +77,18 @@ def given(**changes: str) -> dict[str, Secret]:
         pytest.param(
             WELL._replace(file=FILE._replace(data=SecretBytes(DATA + b"A=1\n"))),
             "file",
-            "it was changed since",
+            "it was changed after",
             "boot again",
             id="1",
         ),
         (WELL._replace(file=FILE._replace(placed=None, data=None)), "file", f"there is no {PLACE}", "boot again"),
-        (WELL._replace(file=FILE._replace(placed=Placed(0o644, 0))), "file", "0644, root: it was opened", "boot again"),
-        (WELL._replace(file=FILE._replace(verified=None)), "file", "it was not put there by ecsauth", "boot again"),
+        (
+            WELL._replace(file=FILE._replace(placed=Placed(0o644, 0))),
+            "file",
+            "0644, root: its mode is not 0600",
+            "boot again",
+        ),
+        (WELL._replace(file=FILE._replace(verified=None)), "file", "ecsauth did not install it", "boot again"),
         (
             WELL._replace(file=FILE._replace(data=None, unreadable=ROOT)),
             "file",
@@ -96,37 +101,42 @@ def given(**changes: str) -> dict[str, Secret]:
             "the directory /etc/ecs can be written",
             "chmod",
         ),
-        (WELL._replace(state=State()), "version", "ecsauth has installed nothing here", "boot: ecsauth boot S3URI"),
+        (WELL._replace(state=State()), "version", "ecsauth has not installed an env-file", "boot: ecsauth boot S3URI"),
         (
             WELL._replace(state=None, state_unreadable=ROOT),
             "version",
-            "what ecsauth has recorded is not readable",
+            "the record of ecsauth is not readable",
             "run as root",
         ),
         (
             WELL._replace(file=FILE._replace(path="/other")),
             "version",
             f"was installed as {PLACE}",
-            f"give --file {PLACE}",
+            f"compare that file: ecsauth status --file {PLACE}",
         ),
-        (WELL._replace(state=STATE._replace(in_progress=OTHER)), "change", "to version v2 is open", "boot again"),
+        (
+            WELL._replace(state=STATE._replace(in_progress=OTHER)),
+            "change",
+            "to version v2 is not complete",
+            "boot again",
+        ),
         (
             WELL._replace(state=STATE._replace(rejected=REJECTED)),
             "rejected",
-            "version v2 was tried 60 seconds ago: it exited with status 1; it is tried again in 20 minutes",
-            "push a mended file, or try this one again: ecsauth boot S3URI --force",
+            "version v2 was rejected 60 seconds ago: it exited with status 1; boot retries it after 20 minutes",
+            "push a fixed file, or retry this version: ecsauth boot S3URI --force",
         ),
         (
             WELL._replace(state=STATE._replace(rejected=REJECTED._replace(retry_after=None, final=True))),
             "rejected",
-            "it exited with status 1; it is not tried again by itself",
-            "push a mended file, or try this one again: ecsauth boot S3URI --force",
+            "it exited with status 1; boot does not retry it",
+            "push a fixed file, or retry this version: ecsauth boot S3URI --force",
         ),
         (
             WELL._replace(state=STATE._replace(rejected=REJECTED._replace(retry_after=10**12))),
             "rejected",
-            "it exited with status 1; it is tried again by the next run",
-            "push a mended file, or try this one again: ecsauth boot S3URI --force",
+            "it exited with status 1; the next run of boot retries it",
+            "push a fixed file, or retry this version: ecsauth boot S3URI --force",
         ),
         (
             WELL._replace(
@@ -146,44 +156,49 @@ def given(**changes: str) -> dict[str, Secret]:
         (
             WELL._replace(s3=S3(Remote.ABSENT)),
             "object",
-            "has no such object",
+            "no longer exists in S3",
             "push the file again: ecsauth push FILE S3URI",
         ),
         (
             WELL._replace(s3=S3(Remote.DENIED, reason="S3 denies access")),
             "object",
             "S3 denies access",
-            "look closer: ecsauth doctor",
+            "find the cause: ecsauth doctor",
         ),
         (
             WELL._replace(s3=S3(Remote.UNREACHABLE, reason="no answer")),
             "object",
             "no answer",
-            "look closer: ecsauth doctor",
+            "find the cause: ecsauth doctor",
         ),
         (
             WELL._replace(s3=S3(Remote.UNKNOWN), state=None, state_unreadable=ROOT),
             "object",
-            "was not asked",
+            "was not queried",
             "run as root",
         ),
-        (WELL._replace(s3=S3(Remote.UNKNOWN), state=State()), "object", "was not asked", "boot: ecsauth boot S3URI"),
+        (WELL._replace(s3=S3(Remote.UNKNOWN), state=State()), "object", "was not queried", "boot: ecsauth boot S3URI"),
         (
             WELL._replace(s3=S3(Remote.UNKNOWN, reason="the region is malformed")),
             "object",
             "region",
-            "look closer: ecsauth doctor",
+            "find the cause: ecsauth doctor",
         ),
         (WELL._replace(runs=Runs(None)), "agent", "there is neither a container ecs-agent nor a service", "boot again"),
-        (WELL._replace(runs=Runs(None, unreadable=ROOT)), "agent", "what runs it is not readable", "run as root"),
+        (
+            WELL._replace(runs=Runs(None, unreadable=ROOT)),
+            "agent",
+            "the state of the agent is not readable",
+            "run as root",
+        ),
         (
             WELL._replace(runs=Runs(RunsAs.CONTAINER, not_running=": it exited with status 5")),
             "agent",
             "container ecs-agent does not run: it exited with status 5",
             "boot again",
         ),
-        (WELL._replace(runs=RUNS._replace(is_ours=False)), "agent", "not made by ecsauth", "boot again"),
-        (WELL._replace(runs=RUNS._replace(version="v0")), "agent", "made from another version, v0", "boot again"),
+        (WELL._replace(runs=RUNS._replace(is_ours=False)), "agent", "not created by ecsauth", "boot again"),
+        (WELL._replace(runs=RUNS._replace(version="v0")), "agent", "created from another version, v0", "boot again"),
         (
             WELL._replace(runs=RUNS._replace(environment=given(ECS_CLUSTER="x", ECS_ENGINE_AUTH_DATA=""))),
             "environment",
@@ -221,17 +236,22 @@ def given(**changes: str) -> dict[str, Secret]:
             "in 1 variable: ECS_CLUSTER",
             "boot again",
         ),
-        (WELL._replace(answer=None), "cluster", "the agent does not answer", "see: docker logs ecs-agent"),
+        (
+            WELL._replace(answer=None),
+            "cluster",
+            "the agent does not answer",
+            "read the log of the agent: docker logs ecs-agent",
+        ),
         (
             WELL._replace(answer=ANSWER._replace(container_instance=None)),
             "cluster",
             "prod, but the agent has not registered",
-            "see: docker logs ecs-agent",
+            "read the log of the agent: docker logs ecs-agent",
         ),
         (
             WELL._replace(answer=ANSWER._replace(cluster="default")),
             "cluster",
-            "default, but the file says prod",
+            "default, but the env-file has prod",
             "replace the instance",
         ),
         (
@@ -239,13 +259,13 @@ def given(**changes: str) -> dict[str, Secret]:
                 answer=ANSWER._replace(cluster="default"), runs=RUNS._replace(kept=Kept("/var/lib/ecs/data"))
             ),
             "cluster",
-            "default, but the file says prod",
+            "default, but the env-file has prod",
             "replace the instance",
         ),
         (
             WELL._replace(answer=ANSWER._replace(cluster="default"), runs=RUNS._replace(kept=Kept("", "not set"))),
             "cluster",
-            "default, but the file says prod",
+            "default, but the env-file has prod",
             "boot again",
         ),
     ],
@@ -358,8 +378,8 @@ STOPPED = Runs(RunsAs.SERVICE, not_running=": it failed with status 1")
 @pytest.mark.parametrize(
     ("runs", "answer", "said"),
     [
-        (Runs(None), None, "there is none, and boot was told to start none"),
-        (RUNS._replace(is_ours=False, version=""), ANSWER, "started by others, as boot was told to start none"),
+        (Runs(None), None, "there is no agent: boot runs with --launch none"),
+        (RUNS._replace(is_ours=False, version=""), ANSWER, "not started by ecsauth: boot runs with --launch none"),
         (SERVICE, ANSWER, "service, running for"),
     ],
     ids=["none", "container", "service"],
@@ -378,7 +398,7 @@ def test_docker_is_not_asked_for_an_agent_of_others() -> None:
     seen = TOLD._replace(runs=Runs(None, unreadable=Unreadable("docker does not answer")), answer=None)
     assert odd(seen) == {}
     said = {topic.name: topic.said for topic in report.topics(seen)}["agent"]
-    assert said == "none was looked for (docker does not answer), as boot was told to start none"
+    assert said == "not examined (docker does not answer): boot runs with --launch none"
     assert set(odd(seen._replace(state=STATE))) == {"agent", "cluster"}
 
 
@@ -386,7 +406,7 @@ def test_stopped_though_told_to_start_none() -> None:
     """One that is there and does not run is a trouble, and another boot would not mend it."""
     found = odd(TOLD._replace(runs=STOPPED, answer=None))
     assert set(found) == {"agent", "cluster"}
-    assert {topic.fix for topic in found.values()} == {"start it as it is started here: boot was told --launch none"}
+    assert {topic.fix for topic in found.values()} == {"start the agent yourself: boot runs with --launch none"}
 
 
 @pytest.mark.parametrize(
@@ -397,6 +417,6 @@ def test_stopped_though_told_to_start_none() -> None:
 def test_restarted_by_others(runs: Runs) -> None:
     """Nor would another boot restart an agent that is not its own and has not read the file."""
     found = odd(TOLD._replace(runs=runs))
-    assert {topic.fix for topic in found.values()} == {"restart it as it is started here: boot was told --launch none"}
+    assert {topic.fix for topic in found.values()} == {"restart the agent yourself: boot runs with --launch none"}
     assert set(odd(TOLD._replace(runs=runs, state=STATE))) >= set(found)
     assert odd(WELL._replace(runs=runs))["environment"].fix == "boot again: ecsauth boot S3URI"

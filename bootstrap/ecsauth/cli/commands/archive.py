@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ecsauth.cli import console, inputs, options, progress, publish
@@ -29,6 +30,14 @@ _PROGRAM = 0o755
 _NAME = "the boot archive"
 
 
+class _Source(Enum):
+    """Where a published archive comes from, for messages."""
+
+    FILE = "read from --file"
+    RELEASE = "the archive of this release"
+    BUILT = "built by this command"
+
+
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -43,27 +52,28 @@ def add_arguments(parser: Parser) -> None:
         "publish",
         fill=_fill_publish,
         help="put it into S3, encrypted with a KMS key",
-        description="Build the boot archive and put it into S3, encrypted with a KMS key.",
+        description="Put the boot archive into S3, encrypted with a KMS key. A release has one; otherwise it is built.",
         epilog="example:\n  ecsauth archive publish s3://bucket/prod/ecsauth",
     )
 
 
 def _fill_build(parser: Parser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", default=_FILE, help=f"what to write (default: {_FILE})")
-    _add_pythons(parser)
+    add_pythons(parser)
     options.add_format(parser)
 
 
 def _fill_publish(parser: Parser) -> None:
-    options.add_uri(parser)
-    parser.add_argument("--file", metavar="FILE", help="an archive that was built before (default: build one)")
-    _add_pythons(parser)
+    options.add_uri(parser, "s3://bucket/key", beside=options.ARCHIVE)
+    parser.add_argument("--file", metavar="FILE", help="an archive that was built before")
+    add_pythons(parser)
     publish.add_arguments(parser, "the one that the bucket encrypts with")
     options.add_aws(parser)
     options.add_format(parser)
 
 
-def _add_pythons(parser: Parser) -> None:
+def add_pythons(parser: Parser) -> None:
+    """Add the options of `built`."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--python",
@@ -84,7 +94,7 @@ def _build(arguments: argparse.Namespace) -> int:
     """Build, and write the archive in one step."""
     file = arguments.output
     _refuse(file)
-    content = _built(arguments)
+    content = built(arguments)
     archive = boot_archive.read(content, _NAME)
     _write(file, content)
     if arguments.format == "json":
@@ -116,7 +126,7 @@ def _write(file: str, content: bytes) -> None:
     write_private(path, content, _PROGRAM)
 
 
-def _built(arguments: argparse.Namespace) -> bytes:
+def built(arguments: argparse.Namespace) -> bytes:
     """Return an archive for the requested Pythons; show the progress on a terminal."""
     with progress.waiting("collecting the modules of the boot archive"):
         found = contents.contents(origin.commit())
@@ -145,12 +155,7 @@ def _compiled(modules: dict[str, bytes], names: list[str] | None) -> tuple[Compi
 def _publish(arguments: argparse.Namespace) -> int:
     """Publish the archive, unless the object has the same content already."""
     publish.refuse_version(arguments)
-    if arguments.file is None:
-        content, name = _built(arguments), _NAME
-    elif arguments.python or arguments.no_compile:
-        raise UsageError("--file names an archive that is built already: give no --python and no --no-compile")
-    else:
-        content, name = _read(arguments.file), arguments.file
+    content, name, source = _chosen(arguments)
     archive = boot_archive.read(content, name)
     request = _request(arguments)
     with progress.waiting(f"publishing {request.uri}"):
@@ -158,10 +163,29 @@ def _publish(arguments: argparse.Namespace) -> int:
     if report.outcome is PublishOutcome.DECLINED:
         return publish.declined(request.uri)
     if arguments.format == "json":
-        console.show(_document(report, archive, dry_run=request.dry_run))
+        console.show({**_document(report, archive, dry_run=request.dry_run), "source": source.name.lower()})
     else:
-        _tell(report, archive)
+        _tell(report, archive, source)
     return ExitCode.OK
+
+
+def _chosen(arguments: argparse.Namespace) -> tuple[bytes, str, _Source]:
+    """Return the archive to publish, its name and its source: the file, the archive of the release, or a new one."""
+    has_options = bool(arguments.python or arguments.no_compile)
+    if arguments.file is not None:
+        if has_options:
+            raise UsageError("--file names an archive that is built already: give no --python and no --no-compile")
+        return _read(arguments.file), arguments.file, _Source.FILE
+    content, source = carried_or_built(arguments)
+    return content, _NAME, source
+
+
+def carried_or_built(arguments: argparse.Namespace) -> tuple[bytes, _Source]:
+    """Return the archive of the release, unless there is none or options ask to build one, and its source."""
+    carried = None if arguments.python or arguments.no_compile else contents.carried()
+    if carried is not None:
+        return carried, _Source.RELEASE
+    return built(arguments), _Source.BUILT
 
 
 def _request(arguments: argparse.Namespace) -> PublishRequest:
@@ -213,7 +237,7 @@ def _document(report: PublishReport, archive: BootArchive, *, dry_run: bool) -> 
     }
 
 
-def _tell(report: PublishReport, archive: BootArchive) -> None:
+def _tell(report: PublishReport, archive: BootArchive, source: _Source) -> None:
     """Report the result. Unless it was a dry run, the SHA-256, which user data needs, goes to standard output."""
     _warn(report.warnings())
     uri = report.review.uri
@@ -222,5 +246,5 @@ def _tell(report: PublishReport, archive: BootArchive) -> None:
         return
     done = "published" if report.published else "nothing to do, this is already"
     said = f"{done} {uri}, {publish.version_and_key(report.version)}"
-    console.say(f"{said}: ecsauth {archive.version}, {archive.runs_on}")
+    console.say(f"{said}: ecsauth {archive.version}, {archive.runs_on}; {source.value}")
     sys.stdout.write(f"{archive.sha256}\n")

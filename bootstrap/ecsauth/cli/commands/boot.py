@@ -48,30 +48,34 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "uri", metavar="S3URI", nargs="?", type=options.parsed(aws_names.parse), help="s3://bucket/key[?versionId=V]"
     )
-    _add_trust(parser.add_argument_group("what has to hold of the object"))
+    _add_trust(parser.add_argument_group("conditions on the object"))
     _add_candidate(parser.add_argument_group("a candidate, beside the released object"))
     file = parser.add_argument_group("the env-file")
-    file.add_argument("--file", metavar="PATH", default=_ENV_FILE, help=f"where it is installed (default: {_ENV_FILE})")
+    file.add_argument("--file", metavar="PATH", default=_ENV_FILE, help=f"path of the env-file (default: {_ENV_FILE})")
     file.add_argument(
-        "--set", metavar="NAME=VALUE", action="append", default=[], help="set a variable that is no secret"
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="set a variable that is not secret"
     )
     file.add_argument("--state-dir", metavar="PATH", default=_STATE_DIRECTORY, help=f"default: {_STATE_DIRECTORY}")
     _add_agent(parser.add_argument_group("the agent"))
     running = parser.add_argument_group("this run")
     seconds = options.parsed(options.seconds)
-    running.add_argument("--deadline", metavar="SECONDS", type=seconds, default=120.0, help="for S3 (default: 120)")
-    running.add_argument("--wait", metavar="SECONDS", type=seconds, default=60.0, help="for the agent (default: 60)")
+    running.add_argument(
+        "--deadline", metavar="SECONDS", type=seconds, default=120.0, help="time limit for S3 (default: 120)"
+    )
+    running.add_argument(
+        "--wait", metavar="SECONDS", type=seconds, default=60.0, help="time limit for the agent (default: 60)"
+    )
     options.add_check_login(running, "a new file is installed")
     running.add_argument(
-        "--persist", action="store_true", help="go on at every boot and from a timer, by systemd units"
+        "--persist", action="store_true", help="run again at every boot and from a timer, by systemd units"
     )
     running.add_argument("--as-persisted", action="store_true", help="take all arguments that boot --persist has kept")
     running.add_argument(
         "--forget-previous", action="store_true", help="remove the previous env-file once the new one is verified"
     )
-    running.add_argument("--force", action="store_true", help="start anew, and try a rejected version again")
+    running.add_argument("--force", action="store_true", help="restart the agent, and retry a rejected version")
     running.add_argument(
-        "--dry-run", action="store_true", help="fetch, prove and check; print the plan, change nothing"
+        "--dry-run", action="store_true", help="fetch, verify and validate; print the plan, change nothing"
     )
     running.add_argument(
         "--log-format",
@@ -86,12 +90,12 @@ def add_arguments(parser: Parser) -> None:
 def _add_trust(group: argparse._ArgumentGroup) -> None:
     pins.add_keys(group, required=False)
     pins.add_owner_of_instance(group)
-    group.add_argument("--allow-older", action="store_true", help="take an object older than the installed one")
+    group.add_argument("--allow-older", action="store_true", help="accept an object older than the installed version")
     group.add_argument(
         "--max-stale",
         metavar="TIME",
         type=options.parsed(timing.parse),
-        help="how long a file is gone on with that S3 cannot confirm, as 12h or 7d (default: for ever)",
+        help="maximum age of the last verified file if S3 is unreachable, such as 12h or 7d (default: no limit)",
     )
 
 
@@ -114,19 +118,25 @@ def _add_candidate(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_agent(group: argparse._ArgumentGroup) -> None:
-    options.add_launch(group, "how it is started (default: auto, as a service where there is one, else by docker)")
+    options.add_launch(group, "how to start the agent (default: auto: as a service if there is one, else by docker)")
     group.add_argument(
         "--image",
         default=docker_plan.IMAGE,
         type=options.parsed(docker_plan.image),
         help=f"default: {docker_plan.IMAGE}",
     )
-    group.add_argument("--awsvpc", action="store_true", help="docker: for tasks with network interfaces of their own")
+    group.add_argument("--awsvpc", action="store_true", help="docker: for tasks that have their own network interfaces")
     group.add_argument(
-        "--no-host-rules", action="store_true", help="docker: leave out sysctl and iptables, and task roles with them"
+        "--no-host-rules",
+        action="store_true",
+        help="docker: do not change sysctl and iptables; then task roles do not work",
     )
-    group.add_argument("--abandon-tasks", action="store_true", help="stop an agent whose tasks the new one would lose")
-    group.add_argument("--rollback-on-timeout", action="store_true", help="go back if it has not registered in time")
+    group.add_argument(
+        "--abandon-tasks", action="store_true", help="stop an agent even if the new agent loses its tasks"
+    )
+    group.add_argument(
+        "--rollback-on-timeout", action="store_true", help="roll back if the agent has not registered in time"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -145,7 +155,7 @@ def run(arguments: argparse.Namespace) -> int:
     except EcsauthError as fault:
         if isinstance(fault, DeniedError) and fault.is_unexplained:
             # `doctor` probes more than a boot does, though S3 may hide the cause from it, too.
-            fault.hints = (*fault.hints, CommandHint("look closer", "ecsauth", "doctor", S3URI))
+            fault.hints = (*fault.hints, CommandHint("find the cause", "ecsauth", "doctor", S3URI))
         fault.hints = hints.all_completed(fault.hints, hints.known(arguments))
         instance_report.after(arguments, boot.steps, fault.exit_code, "failed")
         raise
@@ -157,7 +167,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _refuse_incomplete(arguments: argparse.Namespace) -> None:
     lacks = [name for name, value in (("S3URI", arguments.uri), ("--kms-key", arguments.kms_key)) if not value]
     if lacks:
-        raise UsageError(f"the following arguments are required: {', '.join(lacks)}", "see ecsauth boot --help")
+        raise UsageError(
+            f"the following arguments are required: {', '.join(lacks)}", CommandHint("see", "ecsauth", "help", "boot")
+        )
     if arguments.uri.version_id is not None and (arguments.candidate or arguments.withdraw):
         raise UsageError(
             "the S3URI names one version: an instance that is pinned to it takes no candidate",
@@ -190,7 +202,7 @@ def _persisting(
             persist.start(change.wanted.again if isinstance(fault, UnreachableError) else change.wanted.start)
         except LaunchError as trouble:
             # The fault of the boot is more important.
-            _warn(f"the units do not start: {trouble.message}")
+            _warn(f"cannot start the units: {trouble.message}")
         raise
     persist.start(change.wanted.again if report.outcome is BootOutcome.QUEUED else change.wanted.start)
     return report, change

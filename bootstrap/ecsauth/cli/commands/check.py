@@ -30,8 +30,9 @@ def add_arguments(parser: Parser) -> None:
         metavar="FILE",
         nargs="+",
         type=options.file_name,
-        help="a path, an S3URI, or - for standard input",
+        help=options.A_FILE,
     )
+    options.take_name(parser, "files")
     parser.add_argument(
         "--target",
         choices=("docker", "ecs-init", "all"),

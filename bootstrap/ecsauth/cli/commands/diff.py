@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    what = "a path, an S3URI, with ?versionId=V for one version, or - for standard input"
+    what = "a path, an S3URI or an environment, with ?versionId=V for one version, or - for standard input"
     parser.add_argument("old", metavar="A", help=what)
     parser.add_argument("new", metavar="B", help="the same")
+    for name in ("old", "new"):
+        options.take_name(parser, name)
     options.add_aws(parser)
     options.add_format(parser)
 

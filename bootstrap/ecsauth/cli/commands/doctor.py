@@ -27,24 +27,24 @@ def add_arguments(parser: Parser) -> None:
         metavar="S3URI",
         nargs="?",
         type=options.parsed(aws_names.parse),
-        help="s3://bucket/key[?versionId=V] (default: the one that is installed)",
+        help="s3://bucket/key[?versionId=V] (default: the installed one)",
     )
     parser.add_argument(
         "--kms-key",
         metavar="ARN",
         action="append",
         type=options.parsed(trust.key_arn),
-        help="the KMS key it has to be encrypted with; may be repeated",
+        help="KMS key that the object must be encrypted with; can be repeated",
     )
     pins.add_owner_of_instance(parser)
     options.add_places(parser)
-    options.add_launch(parser, "how the agent is started (default: auto)")
+    options.add_launch(parser, "how boot starts the agent (default: auto)")
     parser.add_argument(
         "--deadline",
         metavar="SECONDS",
         type=options.parsed(options.seconds),
         default=30.0,
-        help="for all checks together (default: 30)",
+        help="time limit for all checks together (default: 30)",
     )
     options.add_aws(parser)
     options.add_format(parser)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     parser.add_argument("target", choices=("secretsmanager",), help="where to: AWS Secrets Manager")
-    parser.add_argument("file", metavar="FILE", help="a path, an S3URI, or - for standard input")
+    parser.add_argument("file", metavar="FILE", help=options.A_FILE)
+    # Not the key: that of the env-file is for the roles that read the file, not for those that read the secret.
+    options.take_name(parser, "file", options.NameUse(fill=("region", "profile")))
     parser.add_argument(
         "--registry",
         metavar="HOST",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from ecsauth import aws_names, timing
-from ecsauth.cli import fleet_edges, fleet_roll, fleet_status, options, publish
+from ecsauth.cli import fleet_back, fleet_edges, fleet_roll, fleet_status, options, publish
 from ecsauth.errors import UsageError
 from ecsauth.fleet import census, commands, waves
 from ecsauth.fleet.roll import CONCURRENCY, SOAK
@@ -180,9 +180,9 @@ _ACTIONS = {
         _fill_roll,
         fleet_roll.roll,
     ),
-    "halt": _Action("halt a roll: nothing begins on another instance", _URI, _fill_halt, fleet_roll.stop),
+    "halt": _Action("halt a roll: nothing begins on another instance", _URI, _fill_halt, fleet_back.stop),
     "resume": _Action("go on with a roll from where it stopped", _URI, _fill_resume, fleet_roll.resume),
-    "back": _Action("go back to the version before the roll", _URI, _fill_back, fleet_roll.back),
+    "back": _Action("go back to the version before the roll", _URI, _fill_back, fleet_back.back),
     "doctor": _Action("run doctor on instances", "i-0123456789abcdef0", _fill_doctor, fleet_status.doctor),
     "holders": _Action(
         "show which instances still have the bytes of a version",

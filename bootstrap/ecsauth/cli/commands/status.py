@@ -36,7 +36,7 @@ _SECONDS = 15.0
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("--remote", action="store_true", help="ask S3 too what it has now; no content is read")
+    parser.add_argument("--remote", action="store_true", help="compare with S3, too; the content is not read")
     parser.add_argument(
         "--alarm",
         action="store_true",
@@ -106,7 +106,7 @@ def _observed(arguments: argparse.Namespace) -> Observed:
 def _s3(state: Any, arguments: argparse.Namespace) -> S3:
     """Request the recorded object from S3 as `boot` does, but only its head."""
     if state is None or state.installed is None:
-        return S3(Remote.UNKNOWN, reason="" if state is None else "S3 was not asked: nothing is installed")
+        return S3(Remote.UNKNOWN, reason="" if state is None else "S3 was not queried: no env-file is installed")
     source = state.installed.source
     progress.tell(f"asking S3 about {source.uri}")
     try:

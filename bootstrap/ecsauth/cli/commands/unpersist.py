@@ -42,10 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
     for name in names:
         console.say(f"removed {name}")
     console.say(
-        "the env-file, the record and the agent stay" if names else "nothing to do, there is no unit of ecsauth"
+        "the env-file, the record and the agent are unchanged"
+        if names
+        else "nothing to do: there is no unit of ecsauth"
     )
     if units.GATE in names or units.UPSTART_GATE in names:
-        console.warn("the service starts at the next boot whether a checked file is there or not")
+        console.warn("the service starts at the next boot even without a validated env-file")
     return ExitCode.OK
 
 

@@ -6,7 +6,7 @@ import inspect
 import os
 from typing import TYPE_CHECKING, Optional
 
-from ecsauth import aws_names, timing
+from ecsauth import timing
 from ecsauth.aws import sigv4
 from ecsauth.boot import docker_plan, units
 from ecsauth.cli import console, inputs, options, pins
@@ -30,15 +30,17 @@ _FLAGS = ("awsvpc", "no_host_rules", "rollback_on_timeout")
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     options.add_uri(parser, "the env-file: s3://bucket/key[?versionId=V]")
-    pins.add_keys(parser)
+    # An environment may have the key.
+    pins.add_keys(parser, required=False)
     pins.add_bucket_owner(parser)
     ours = parser.add_argument_group("ecsauth on the instance")
     ours.add_argument(
         "--archive",
         metavar="S3URI",
-        type=options.parsed(aws_names.parse),
-        help="the boot archive (default: the AMI has ecsauth)",
+        type=options.parsed(options.uri_or_name),
+        help="the boot archive, or the environment that it was published to (default: the AMI has ecsauth)",
     )
+    options.take_name(parser, "archive", options.NameUse(beside=options.ARCHIVE))
     ours.add_argument(
         "--sha256", metavar="HEX", type=options.parsed(user_data.sha256), help="what the archive has to be"
     )
@@ -92,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     order = user_data.UserDataSpec(
         arguments=tuple(_words(arguments)),
         launch=arguments.launch,
-        kms_keys=tuple(arguments.kms_key),
+        kms_keys=_keys(arguments),
         archive=_archive(arguments),
         region=arguments.region,
         endpoint=arguments.endpoint_url,
@@ -105,6 +107,14 @@ def run(arguments: argparse.Namespace) -> int:
     inputs.deliver(arguments.output, made.encode())
     console.say(f"{len(made):,} bytes of user data, of {user_data.LARGEST:,} that EC2 takes before base64")
     return ExitCode.OK
+
+
+def _keys(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the keys, each once; raise UsageError if neither an option nor the environment has one."""
+    given = arguments.kms_key or ()
+    if not given:
+        raise UsageError("there is no KMS key, and an instance takes no env-file without", "give --kms-key ARN")
+    return (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
 
 
 def _archive(arguments: argparse.Namespace) -> Optional[ArchiveSource]:
@@ -125,7 +135,7 @@ def _archive(arguments: argparse.Namespace) -> Optional[ArchiveSource]:
 def _words(arguments: argparse.Namespace) -> Iterator[str]:
     """Yield the given arguments of boot; raise UsageError for a --set of a variable with a secret."""
     yield str(arguments.uri)
-    for key in dict.fromkeys(arguments.kms_key):
+    for key in _keys(arguments):
         yield from ("--kms-key", key)
     for setting in arguments.set:
         yield from ("--set", str(overrides.setting(setting)))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("file", metavar="FILE", help="a path, an S3URI, or - for standard input")
+    parser.add_argument("file", metavar="FILE", help=options.A_FILE)
+    options.take_name(parser, "file")
     parser.add_argument(
         "--registry", metavar="HOST", action="append", default=[], help="only this one, by its key or host; repeatable"
     )

@@ -45,7 +45,8 @@ _STEPS = {
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     parser.add_argument("image", metavar="IMAGE", nargs="+", help="as in a task definition")
-    parser.add_argument("--file", metavar="FILE", required=True, help="a path, an S3URI, or - for standard input")
+    parser.add_argument("--file", metavar="FILE", required=True, help=options.A_FILE)
+    options.take_name(parser, "file")
     parser.add_argument("--why", action="store_true", help="show the steps of the lookup")
     options.add_aws(parser)
     options.add_format(parser)

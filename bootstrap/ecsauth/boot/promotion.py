@@ -1,0 +1,35 @@
+"""A candidate becomes the released version: the instance has its bytes already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from ecsauth.boot.state import PRIVATE, State
+
+if TYPE_CHECKING:
+    from ecsauth.boot.fetch import Accepted
+    from ecsauth.boot.install import Disk
+
+
+def promoted(disk: Disk, state: State, accepted: Accepted) -> Optional[State]:
+    """Return the state in which the candidate is the released version, None if they have not the same bytes.
+
+    The agent has these bytes, so that it need not be restarted: only its label names the candidate's version.
+    """
+    installed = state.installed
+    if installed is None or installed.ahead is None or state.in_progress is not None:
+        return None
+    if not accepted.is_new or accepted.ahead is not None or accepted.source != installed.source:
+        return None
+    if installed.sha256 is None or not installed.is_of(accepted.data):
+        return None
+    if (disk.env_file(), disk.verified_copy(), disk.env_file_mode()) != (accepted.data, accepted.data, PRIVATE):
+        return None
+    candidate, released = installed.facts, accepted.facts
+    has_registered = candidate.is_same_object(state.verified)
+    return state._replace(
+        installed=installed._replace(facts=released, ahead=None),
+        applied=released if candidate.is_same_object(state.applied) else state.applied,
+        verified=released if has_registered else state.verified,
+        agent_label=(state.agent_label or candidate.identity) if has_registered else state.agent_label,
+    )

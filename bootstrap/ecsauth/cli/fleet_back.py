@@ -1,0 +1,85 @@
+"""`ecsauth fleet halt` and `back`: stop a roll, and return to the version before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from ecsauth.cli import console, fleet_edges, fleet_present, progress, publish
+from ecsauth.cli.fleet_present import MOST_NAMED
+from ecsauth.command_hint import CommandHint
+from ecsauth.errors import DeniedError, ExitCode
+from ecsauth.fleet.back import Withdrawal
+from ecsauth.fleet.commands import STATUS
+from ecsauth.fleet.halt import halt
+from ecsauth.fleet.history import IN_PROGRESS, RESUMABLE, RollState, roll_id
+from ecsauth.publish import roll_back
+from ecsauth.publish.review import PublishOutcome
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.fleet.history import Candidate
+
+
+def stop(arguments: argparse.Namespace) -> int:
+    """Halt the roll of the newest candidate: nothing begins on another instance."""
+    fleet_edges.refuse_version(arguments)
+    with progress.waiting("halting the roll"):
+        connection = fleet_edges.connect(arguments)
+        present = fleet_present.present(arguments, connection)
+        if present.candidate is None or present.ledger is None or present.standing.state not in IN_PROGRESS:
+            console.say(f"nothing to halt: the state of the roll is {present.standing.state.value}")
+            return fleet_present.show(arguments, {"halted": False, "cancelled": 0})
+        edges = fleet_present.edges(arguments, connection, STATUS)
+        scope = fleet_edges.scope(arguments, connection.store)
+        cancelled = halt(edges, present.ledger, roll_id(arguments.uri, present.candidate.version), scope)
+    console.say(f"halted: {cancelled} commands cancelled; the released version is unchanged")
+    for hint in fleet_present.ways_on(arguments):
+        console.say(f"hint: {hint}")
+    return fleet_present.show(arguments, {"halted": True, "cancelled": cancelled})
+
+
+def back(arguments: argparse.Namespace) -> int:
+    """Withdraw the candidate where it runs; after its promotion, release the version before it again."""
+    fleet_edges.refuse_version(arguments)
+    fleet_edges.collect()
+    with progress.waiting("looking at the fleet"):
+        connection = fleet_edges.connect(arguments)
+        present = fleet_present.present(arguments, connection)
+        candidate, state = present.candidate, present.standing.state
+        if candidate is None or present.ledger is None or state not in (*RESUMABLE, RollState.PROMOTED):
+            raise DeniedError(
+                f"there is no candidate of {arguments.uri} to withdraw: the state of the roll is {state.value}",
+                CommandHint(
+                    "a released version is replaced by", "ecsauth", "rollback", arguments.uri.object_uri, "VERSION"
+                ),
+            )
+        edges = fleet_present.edges(arguments, connection)
+        scope = fleet_edges.scope(arguments, connection.store)
+        withdrawal = Withdrawal(edges, present.ledger, arguments.uri, candidate, scope)
+        if state is RollState.PROMOTED:
+            status = _release_again(arguments, candidate)
+            if status is not None:
+                return status
+            result = withdrawal.follow_released()
+        else:
+            result = withdrawal.withdraw()
+    console.say(str(result))
+    for each in result.failed[:MOST_NAMED]:
+        console.warn(f"{each} did not go back")
+    fleet_present.show(arguments, {"back": not result.failed, **result._asdict()})
+    return ExitCode.LAUNCH if result.failed else ExitCode.OK
+
+
+def _release_again(arguments: argparse.Namespace, candidate: Candidate) -> Optional[int]:
+    """Put the version that was released before the candidate; return an exit status if that was not to be done."""
+    if candidate.beside is None:
+        raise DeniedError(
+            "the version before the candidate is not known",
+            CommandHint("find it", "ecsauth", "history", arguments.uri.object_uri),
+        )
+    request = publish.request(arguments)
+    report = roll_back(candidate.beside, request, publish.services(arguments))
+    if report.outcome in (PublishOutcome.DECLINED, PublishOutcome.DRY_RUN):
+        return publish.finish(report, request, arguments.format)
+    return None

@@ -1,0 +1,68 @@
+"""The roll of the newest candidate: how it stands, and how one goes on from there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from ecsauth.cli import console, fleet_edges
+from ecsauth.errors import ExitCode
+from ecsauth.fleet.commands import BOOT, STATUS
+from ecsauth.fleet.history import Candidate, Released, Standing, derive, roll_id
+from ecsauth.fleet.ledger import Ledger
+from ecsauth.fleet.waves import WAVES
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ecsauth.cli.fleet_edges import FleetConnection
+    from ecsauth.command_hint import CommandHint
+    from ecsauth.fleet.roll import FleetEdges
+
+MOST_NAMED = 10
+"""Instance IDs in a message."""
+
+_SKEW = 60
+
+
+class RollInS3(NamedTuple):
+    """The roll of the newest candidate as it is now; no `ledger` if there is no candidate."""
+
+    candidate: Optional[Candidate]
+    released: Released
+    standing: Standing
+    ledger: Optional[Ledger]
+
+
+def edges(arguments: argparse.Namespace, connection: FleetConnection, *kinds: str) -> FleetEdges:
+    """Return the edges with pinned documents; raise DeniedError if one is not the one of this ecsauth."""
+    documents = fleet_edges.pinned(arguments, connection.commands, kinds or (BOOT, STATUS))
+    return connection.edges._replace(documents=documents)
+
+
+def present(arguments: argparse.Namespace, connection: FleetConnection) -> RollInS3:
+    """Return the roll of the newest candidate, derived from S3 and from the history of commands."""
+    released, candidate = connection.objects.released(), connection.objects.candidate()
+    if candidate is None:
+        return RollInS3(None, released, derive(None, released, ()), None)
+    names = [connection.edges.documents[kind].name for kind in (BOOT, STATUS)]
+    found = Ledger(connection.edges.run, roll_id(arguments.uri, candidate.version), names, candidate.at - _SKEW)
+    return RollInS3(candidate, released, derive(candidate, released, found.refresh()), found)
+
+
+def show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:
+    """Write the result for programs, if JSON is wanted, and return the status of a success."""
+    if arguments.format == "json":
+        console.show({"uri": str(arguments.uri), **document})
+    return ExitCode.OK
+
+
+def ways_on(arguments: argparse.Namespace) -> tuple[CommandHint, ...]:
+    """Return the hints for a roll that stays as it is."""
+    words = []
+    if getattr(arguments, "waves", WAVES) != WAVES:
+        words = ["--waves", ",".join(map(str, arguments.waves))]
+    return (
+        fleet_edges.command(arguments, "go on", "resume", *words),
+        fleet_edges.command(arguments, "stop it", "halt"),
+        fleet_edges.command(arguments, "go back", "back"),
+    )
