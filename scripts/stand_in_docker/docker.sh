@@ -3,7 +3,7 @@
 # that many instances are on one machine. What the commands do was seen with engine 20.10.
 #
 # The line below is replaced by the folder. A container with a label ecsauth.version that stands in its file `fails` exits
-# with 5 when it is made, as an agent whose cluster is not there.
+# with 5 when it is made, as an agent whose cluster is not there; what it has logged is in its file `log`.
 containers=@CONTAINERS@
 set -eu
 
@@ -78,7 +78,7 @@ case $1 in
         ;;
     logs)
         [ -d "$containers/$3" ] || absent "$3"
-        [ "$(cat "$containers/$3/code")" -eq 0 ] || echo 'level=critical msg="Unable to register as a container instance with ECS: ClusterNotFoundException: Cluster not found."'
+        [ "$(cat "$containers/$3/code")" -eq 0 ] || cat "$containers/log"
         ;;
     update | stop | start | rename | rm)
         # What changes a container has its name last, but for the new name of `rename`.

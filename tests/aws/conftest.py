@@ -14,6 +14,7 @@ from fetching import Instance
 from fleet_world import FleetWorld
 from forked_program import ForkedProgram
 from pushing import Operator
+from s3_upload_tags import UploadTagsProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,16 +99,24 @@ def forked_program() -> Iterator[ForkedProgram]:
 
 @pytest.fixture
 def fleet_world(
-    tmp_path: Path, s3_server: S3Server, s3_proxy: S3Proxy, metadata: MetadataService, forked_program: ForkedProgram
+    tmp_path: Path, s3_server: S3Server, metadata: MetadataService, forked_program: ForkedProgram
 ) -> Iterator[FleetWorld]:
     """Give Systems Manager, ECS and S3, without an instance yet."""
-    world = FleetWorld(tmp_path, s3_server, s3_proxy, metadata, forked_program)
-    with world.service:
-        yield world
+    with UploadTagsProxy(s3_server.url) as proxy:
+        world = FleetWorld(tmp_path, s3_server, proxy, metadata, forked_program)
+        with world.service:
+            yield world
 
 
 @pytest.fixture
 def fleet(fleet_world: FleetWorld) -> FleetWorld:
-    """Give six instances that run the released version."""
-    fleet_world.launch(6)
+    """Give four instances that run the released version."""
+    fleet_world.launch(4)
+    return fleet_world
+
+
+@pytest.fixture
+def models(fleet_world: FleetWorld) -> FleetWorld:
+    """Give eight models of instances that have the released version."""
+    fleet_world.launch_models(8)
     return fleet_world

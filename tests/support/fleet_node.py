@@ -34,6 +34,7 @@ _DOCKER = Path(__file__).resolve().parents[2] / "scripts" / "stand_in_docker" / 
 # Where the documents look for the program.
 _PROGRAM_FOLDERS = re.compile(r"(?<![\w/.$])/(?=(?:usr/local/bin|opt/ecsauth/bin|usr/bin)[\s;/])")
 INSTALLED = "usr/local/bin"
+_LOG = 'level=critical msg="Unable to register as a container instance with ECS: Cluster not found."\n'
 
 
 class Ran(NamedTuple):
@@ -107,8 +108,9 @@ class FleetNode:
         found: dict[str, Any] = json.loads((self.state_place / "report.json").read_bytes())
         return found
 
-    def let_fail(self, *versions: str) -> None:
-        """Let an agent that is started from one of these versions exit for good."""
+    def let_fail(self, *versions: str, log: str = _LOG) -> None:
+        """Let an agent that is started from one of these versions exit for good, with this log."""
+        (self.root / "docker/log").write_text(log, encoding="utf-8")
         (self.root / "docker/fails").write_text("".join(f"{version}\n" for version in versions), encoding="ascii")
 
     def uninstall(self) -> None:

@@ -71,7 +71,7 @@ class Fuse(Fault):
 
     def respond(self, request: Request, forward: Callable[[], Answer]) -> Answer:
         """Let a request to S3 pass, or refuse it."""
-        if OPERATOR["AWS_ACCESS_KEY_ID"] in request.headers.get("authorization", "") and self.burn():
+        if request.access_key == OPERATOR["AWS_ACCESS_KEY_ID"] and self.burn():
             return Reply(400, "ExpiredToken", "The provided token has expired.").respond(request, forward)
         return forward()
 
@@ -91,6 +91,7 @@ class FleetWorld:
         self.engine, self.clusters = FleetEngine(), FleetClusters()
         self.service = JsonService({"ssm": self.engine, "ecs": self.clusters})
         self.nodes: list[FleetNode] = []
+        self.models: list[ModelNode] = []
         instances = aws_environment(folder, endpoint=proxy.url, metadata=metadata.url)
         self._terms = Terms(self.uri, key, instances)
         for kind in ("boot", "status", "doctor"):
@@ -100,7 +101,7 @@ class FleetWorld:
     def launch(self, count: int = 1, *, boots: bool = True) -> list[FleetNode]:
         """Launch instances, let them boot and register, and return them."""
         made = [
-            FleetNode(instance_id(len(self.nodes) + number), self.folder, self._program, self._terms)
+            FleetNode(instance_id(len(self.engine.managed.nodes) + number), self.folder, self._program, self._terms)
             for number in range(count)
         ]
         if boots:
@@ -114,8 +115,12 @@ class FleetWorld:
 
     def launch_models(self, count: int) -> list[ModelNode]:
         """Launch instances on which nothing runs: they follow the documents in no time."""
-        begin = len(self.engine.managed.nodes)
-        made = [ModelNode(instance_id(begin + number), self.uri, lambda: self.releases[0]) for number in range(count)]
+        begin, version = len(self.engine.managed.nodes), self.releases[0]
+        made = [
+            ModelNode(instance_id(begin + number), self.uri, version, lambda: self.releases[0])
+            for number in range(count)
+        ]
+        self.models += made
         self.engine.managed.add(*made)
         self.clusters.add(CLUSTER, made)
         return made
@@ -131,7 +136,7 @@ class FleetWorld:
     def fleet(self, action: str, *words: str) -> Ended:
         """Run `ecsauth fleet ACTION` for the object, with waits that take no time."""
         place = () if action == "doctor" else (self.uri,)
-        return run_here("fleet", action, *words[:1], *place, *words[1:], HURRIED, env=self.operator_env)
+        return run_here("fleet", action, *place, *words, HURRIED, env=self.operator_env)
 
     def ask(self, action: str, *words: str) -> Any:
         """Return the JSON of a command that only looks."""
@@ -178,9 +183,15 @@ class FleetWorld:
         """Return the env-file of each instance."""
         return [node.env_file.read_bytes() for node in self.nodes]
 
-    def order(self, version: str) -> list[FleetNode]:
+    def order(self, version: str) -> list[str]:
         """Return the instances in the order in which they get a version."""
-        return sorted(self.nodes, key=lambda node: hashlib.sha256(f"{node.id}\n{version}".encode()).hexdigest())
+        known = self.engine.managed.nodes
+        return sorted(known, key=lambda each: hashlib.sha256(f"{each}\n{version}".encode()).hexdigest())
+
+    def sent(self, kind: str = "boot") -> list[dict[str, Any]]:
+        """Return the parameters of each command that was sent with a document."""
+        calls = (call.parameters for call in self.service.calls if call.operation == "SendCommand")
+        return [one for one in calls if one["DocumentName"] == f"ecsauth-{kind}"]
 
 
 def instance_id(number: int) -> str:

@@ -103,7 +103,7 @@ class JsonService(LoopbackServer):
     def _carry_out(self, call: Call, model: OperationModel) -> dict[str, Any]:
         # One call at a time: what a stand-in does is then in some order, as in a database.
         with self._lock:
-            for injected in self._injected:
+            for injected in list(self._injected):
                 if injected.operation in (None, call.operation) and injected.times != 0:
                     if injected.times is not None:
                         injected.times -= 1
