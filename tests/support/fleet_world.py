@@ -104,14 +104,21 @@ class FleetWorld:
             FleetNode(instance_id(len(self.engine.managed.nodes) + number), self.folder, self._program, self._terms)
             for number in range(count)
         ]
-        if boots:
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                for node, ran in zip(made, pool.map(lambda node: node.boot(), made)):
-                    assert ran.code == 0, f"{node.id}: {ran.err}"
         self.nodes += made
+        if boots:
+            self._boot(made)
         self.engine.managed.add(*made)
         self.clusters.add(CLUSTER, made)
         return made
+
+    def boot_all(self, *options: str) -> None:
+        """Let every instance boot, as by its timer."""
+        self._boot(self.nodes, *options)
+
+    def _boot(self, nodes: list[FleetNode], *options: str) -> None:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for node, ran in zip(nodes, pool.map(lambda node: node.boot(*options), nodes)):
+                assert ran.code == 0, f"{node.id}: {ran.err}"
 
     def launch_models(self, count: int) -> list[ModelNode]:
         """Launch instances on which nothing runs: they follow the documents in no time."""
