@@ -5,7 +5,7 @@ from __future__ import annotations
 COMMIT = "commit"
 """The package's file with the commit that it was built from, in a wheel and in the boot archive."""
 
-HINT = "install ecsauth with pip, where it is needed"
+HINT = "install ecsauth with pip on the machine of the operator"
 
 
 def is_running() -> bool:
@@ -20,4 +20,4 @@ def path() -> str:
 
 def lack(name: str) -> str:
     """Return the message that a command or a module is not in the boot archive."""
-    return f"this is the boot archive, which has what an instance needs: {name} is not in it"
+    return f"{name} is not in the boot archive, which contains only what an instance needs"

@@ -23,7 +23,7 @@ REGION = r"[a-z]{2,4}(-[a-z]{2,10}){1,2}-[0-9]{1,2}"
 
 _EXAMPLE = "write it as s3://bucket/key, or s3://bucket/key?versionId=V for one version"
 _OTHER_ANSWERS = (
-    "access points, Object Lambda and multi-region access points may answer with something else than the object of "
+    "access points, Object Lambda and multi-region access points can return something other than the object of "
     "one bucket with one owner"
 )
 # Amazon S3 User Guide, "Bucket naming rules": the suffixes of access points, and those of other kinds of buckets.
@@ -64,7 +64,7 @@ def parse(text: str) -> S3URI:
     """
     if text.startswith(("arn:", "s3://arn:")):
         raise UsageError(
-            f"an ARN is not taken as the place of an env-file: {_OTHER_ANSWERS}",
+            f"an ARN is not supported in place of an S3 URI: {_OTHER_ANSWERS}",
             _EXAMPLE,
         )
     if not text.startswith("s3://"):
@@ -72,7 +72,7 @@ def parse(text: str) -> S3URI:
     path, mark, version = text[len("s3://") :].partition("?versionId=")
     bucket, _, key = path.partition("/")
     if bucket.endswith(_ACCESS_POINT_ENDS):
-        raise UsageError(f"an access point is not taken as the place of an env-file: {_OTHER_ANSWERS}", _EXAMPLE)
+        raise UsageError(f"an access point is not supported in an S3 URI: {_OTHER_ANSWERS}", _EXAMPLE)
     if not _is_bucket(bucket):
         raise UsageError("the S3 URI has no valid bucket name", _EXAMPLE)
     if not key or key.endswith("/") or len(key.encode("utf-8", "replace")) > _KEY_BYTES or not key.isprintable():
@@ -86,14 +86,14 @@ def bucket_name(text: str) -> str:
     """Return `text` if it is a valid name of a general purpose bucket; raise UsageError if it is not."""
     if _is_bucket(text) and not text.endswith(_ACCESS_POINT_ENDS):
         return text
-    raise UsageError("takes the name of a bucket: 3 to 63 lower case letters, digits, dots and dashes")
+    raise UsageError("must be a bucket name: 3 to 63 lower case letters, digits, dots and dashes")
 
 
 def version_id(text: str) -> str:
     """Return `text` if it is a valid version ID; raise UsageError if it is not."""
     if re.fullmatch(_VERSION_ID, text):
         return text
-    raise UsageError("takes the ID of a version, as history shows it")
+    raise UsageError("must be a version ID, as shown by history")
 
 
 def _is_bucket(name: str) -> bool:

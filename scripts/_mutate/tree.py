@@ -139,11 +139,11 @@ def _installed(root: Path) -> Iterator[None]:
     links = list(_SITE.glob("*_ecsauth.pth"))
     if len(links) != 1:
         raise SystemExit(f"mutate: {_SITE} has not one editable installation of ecsauth: remove .venv-mutate")
-    links[0].write_text(str(root), encoding="utf-8")
+    links[0].write_text(str(root / "bootstrap"), encoding="utf-8")
     try:
         yield
     finally:
-        links[0].write_text(str(ROOT), encoding="utf-8")
+        links[0].write_text(str(ROOT / "bootstrap"), encoding="utf-8")
 
 
 def _finished(command: Sequence[str], cwd: Path, output: int, limit_s: float | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The rows of docs/access.md that moto enforces: real requests by roles that have the policies of `iam/`.
+"""The rows of iam/access.md that moto enforces: real requests by roles that have the policies of `iam/`.
 
 moto goes by the actions and resources of a role's policies. It looks at no condition and at no bucket policy.
 """
@@ -129,4 +129,10 @@ def test_every_statement_about_s3_is_changed() -> None:
         "operator VersionsAreTheWayBack",
         "auditor HistoryListsTheVersionsNotWhatTheyHold",
         "auditor SeeHowTheBucketIsKept",
+        "fleet-roll ReadTheReleasedVersionAndTheCandidate",
+        "fleet-roll PutACandidateOnly",
+        "fleet-roll ARollIsFoundByItsVersion",
+        "fleet-promote ReadTheReleasedVersionAndTheCandidate",
+        "fleet-promote PutTheReleasedVersionOnly",
+        "fleet-promote ARollIsFoundByItsVersion",
     }

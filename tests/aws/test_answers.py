@@ -36,8 +36,8 @@ FACTS = ("Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT", 'ETag: "0"', f"x-amz-ch
 # Far above what is read of any answer, with what sockets hold; far below what these answers would come to.
 MOST_SENT = 16 * 1024 * 1024
 BROKE = "the connection broke"
-FOREIGN = "what answers is not S3"
-ALTERED = "what arrived does not fit its checksum"
+FOREIGN = "the answer is not from S3"
+ALTERED = "the received data does not match its checksum"
 
 
 class RawServer(LoopbackServer):
@@ -147,7 +147,7 @@ ANSWERS = [
     Case("status line without end", without_end(b"HTTP/1.1 200 ", b"b"), BROKE),
     Case("1xx without end", without_end(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), BROKE),
     Case("1xx with headers", without_end(b"", b"HTTP/1.1 100 Continue\r\nX-A: b\r\n\r\n"), BROKE),
-    Case("switching protocols", of(head("101 Switching Protocols", *FACTS)), "S3 answers 101", DeniedError),
+    Case("switching protocols", of(head("101 Switching Protocols", *FACTS)), "S3 returned 101", DeniedError),
     Case("cut in the head", of(GOOD[:60]), BROKE),
     Case("cut in the body", of(GOOD[:-3]), BROKE),
     Case("length is more", of(head("200 OK", *FACTS, "Content-Length: 18") + BODY), BROKE),
@@ -179,7 +179,7 @@ ANSWERS = [
     Case("ETag with an escape", of(whole("200 OK", BODY, FACTS[0], "ETag: \x1b[31m")), FOREIGN),
     Case("version with é", of(whole("200 OK", BODY, *FACTS, "x-amz-version-id: é")), FOREIGN),
     Case("checksum is none", of(whole("200 OK", BODY, *FACTS[:2], "x-amz-checksum-sha256: no base64")), FOREIGN),
-    Case("part of it", of(whole("206 Partial Content", BODY, *FACTS)), "S3 answers 206", DeniedError),
+    Case("part of it", of(whole("206 Partial Content", BODY, *FACTS)), "S3 returned 206", DeniedError),
     Case("entities", of(whole("403 Forbidden", BOMB)), "S3 denies access (Forbidden)", DeniedError),
     Case(
         "entities in UTF-16",
@@ -196,23 +196,23 @@ ANSWERS = [
     Case(
         "document in another encoding",
         of(whole("400 Bad Request", '<?xml version="1.0" encoding="latin-1"?><Error><Code>É</Code></Error>'.encode())),
-        "S3 answers É",
+        "S3 returned É",
         DeniedError,
     ),
     Case(
         "document that is not UTF-8",
         of(whole("400 Bad Request", b"<Error><Code>\xc9</Code></Error>")),
-        "S3 answers 400 (Bad Request)",
+        "S3 returned 400 (Bad Request)",
         DeniedError,
     ),
     Case(
         "namespace",
         of(whole("404 Not Found", b'<a:Error xmlns:a="urn:a"><a:Code>NoSuchKey</a:Code></a:Error>')),
-        "there is no such object",
+        "the object does not exist",
         DeniedError,
     ),
-    Case("deep document", of(whole("400 Bad Request", b"<a>" * 20_000)), "S3 answers 400 (Bad Request)", DeniedError),
-    Case("document without end", without_end(head("400 Bad Request"), b"<Error>"), "S3 answers 400", DeniedError),
+    Case("deep document", of(whole("400 Bad Request", b"<a>" * 20_000)), "S3 returned 400 (Bad Request)", DeniedError),
+    Case("document without end", without_end(head("400 Bad Request"), b"<Error>"), "S3 returned 400", DeniedError),
 ]
 
 
@@ -274,8 +274,10 @@ def test_clock_is_put_right(seconds: int) -> None:
     with RawServer(skewed(seconds), [GOOD]) as server:
         assert asked(server.url, warnings) is not None
     (warning,) = warnings
-    assert warning.startswith("this machine's clock is wrong by 3")
-    assert warning.endswith(f"{'behind' if seconds > 0 else 'ahead'}: S3 was asked by its own clock; start chronyd")
+    assert warning.startswith("the clock of this machine is 3")
+    assert warning.endswith(
+        f"{'behind' if seconds > 0 else 'ahead'}: the request was signed with the time of S3; start chronyd"
+    )
 
 
 def test_clock_after_a_region() -> None:
@@ -290,7 +292,7 @@ def test_clock_after_a_region() -> None:
 def test_clock_that_stays_wrong() -> None:
     """Where that does not help, it is told, and not tried again; nothing is warned of."""
     warnings: list[str] = []
-    with RawServer(skewed(3600)) as server, pytest.raises(DeniedError, match="this machine's clock is wrong by 3"):
+    with RawServer(skewed(3600)) as server, pytest.raises(DeniedError, match="the clock of this machine is 3"):
         asked(server.url, warnings)
     assert (server.connections, warnings) == (2, [])
 

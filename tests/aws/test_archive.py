@@ -45,7 +45,7 @@ def test_publish(operator: Operator) -> None:
     (version,) = operator.bucket.versions(KEY)
     assert (done.status, done.out) == (0, f"{SHA256}\n")
     assert f"published {URI}, version {version}, encrypted with {operator.bucket.kms_key}" in done.err
-    runs_on = "compiled for Python 3.9, 3.11, runs from sources on all others from 3.9 on"
+    runs_on = "compiled for Python 3.9, 3.11, runs from source on other versions from 3.9"
     assert f"ecsauth 0.1.0, {runs_on}; read from --file\n" in done.err
     assert operator.bucket.get(KEY) == ARCHIVE
     expected = {
@@ -64,7 +64,7 @@ def test_publish_the_same_again(operator: Operator) -> None:
     operator.proxy.requests.clear()
     done = publish(operator)
     assert (done.status, done.out) == (0, f"{SHA256}\n")
-    assert f"nothing to do, this is already {URI}" in done.err
+    assert f"nothing to do, already in S3: {URI}" in done.err
     assert "PutObject" not in operator.proxy.operations
     assert len(operator.bucket.versions(KEY)) == 1
 
@@ -93,7 +93,7 @@ def test_what_else_is_there(operator: Operator, content: bytes, fault: faults.Fa
         operator.proxy.inject(fault, operation="GetObject")
     done = publish(operator)
     assert (done.status, done.out) == (2, "")
-    assert f"{URI} is something else than a boot archive: nothing was put in its place" in done.err
+    assert f"{URI} is not a boot archive: nothing was uploaded" in done.err
     assert operator.bucket.get(KEY) == content
 
 
@@ -112,7 +112,7 @@ def test_push_over_an_archive(operator: Operator) -> None:
     operator.path.write_bytes(FILE)
     done = operator.run("--kms-key", operator.bucket.kms_key, uri=URI)
     assert done.status == 2
-    assert f"{URI} is a boot archive: nothing was put in its place" in done.err
+    assert f"{URI} is a boot archive: nothing was uploaded" in done.err
     assert f"ecsauth rollback {URI} VERSION" in done.err
     assert operator.bucket.get(KEY) == ARCHIVE
     assert run_here("rollback", URI, before, env=operator.env).status == 0
@@ -135,7 +135,7 @@ def test_dry_run(operator: Operator) -> None:
     """A dry run puts nothing and tells no SHA-256 of what is not there."""
     done = publish(operator, ARCHIVE, "--dry-run")
     assert (done.status, done.out) == (0, "")
-    assert f"nothing was put into {URI}: this was a dry run" in done.err
+    assert f"nothing was uploaded to {URI}: this was a dry run" in done.err
     document = publish(operator, ARCHIVE, "--dry-run", "--format=json").document
     assert (document["dry_run"], document["published"], document["object"]) == (True, False, None)
     assert not operator.bucket.versions(KEY)
@@ -153,7 +153,7 @@ def at_terminal(operator: Operator, *options: str) -> PseudoTerminal:
 def test_asked_at_a_terminal(operator: Operator, answer: str, status: int) -> None:
     """What replaces an archive is put after a yes only, and what that means for user data is said before."""
     with at_terminal(operator) as terminal:
-        assert "user data with the SHA-256 of the archive before" in terminal.wait_for(f"put it into {URI}? [y/N] ")
+        assert "user data with the SHA-256 of the previous archive" in terminal.wait_for(f"replace {URI}? [y/N] ")
         assert operator.bucket.get(KEY) == ARCHIVE
         terminal.type(answer)
         done = terminal.end()
@@ -210,11 +210,11 @@ class OtherWithoutSum(faults.OtherBody):
 @pytest.mark.parametrize(
     ("fault", "status", "reason"),
     [
-        (OtherWithoutSum(OTHER), 4, "S3 gives other bytes back"),
-        (faults.OtherBody(OTHER), 4, "is not known to be whole"),
-        (faults.ACCESS_DENIED, 4, "is not known to be whole"),
+        (OtherWithoutSum(OTHER), 4, "S3 returned different bytes"),
+        (faults.OtherBody(OTHER), 4, "its content was not verified"),
+        (faults.ACCESS_DENIED, 4, "its content was not verified"),
     ],
-    ids=["other bytes", "wrong checksum", "denied"],
+    ids=["different bytes", "wrong checksum", "denied"],
 )
 def test_what_is_not_read_back(operator: Operator, fault: faults.Fault, status: int, reason: str) -> None:
     """Where S3 does not give the bytes back that were put, no SHA-256 is told."""
@@ -230,16 +230,16 @@ DAMAGED = ARCHIVE.replace(bytes(100), b"\x01" * 100, 1)
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "does not start as one"),
-        (ARCHIVE[ARCHIVE.index(b"PK") :], "does not start as one"),
-        (ARCHIVE[:-30], "cannot be read as one"),
-        (DAMAGED, "compiled.xz in it is damaged"),
-        (ARCHIVE[: ARCHIVE.index(b"PK")], "cannot be read as one"),
-        (sample(main="main.py"), "cannot be read as one"),
-        (sample("{}"), "manifest is that of something else"),
-        (sample("[]"), "manifest is that of something else"),
-        (sample("nonsense"), "cannot be read as one"),
-        (sample('{"schema": 3, "ecsauth": "9", "pythons": {}}'), "manifest is that of something else"),
+        (b"", "its first line is not that of a boot archive"),
+        (ARCHIVE[ARCHIVE.index(b"PK") :], "its first line is not that of a boot archive"),
+        (ARCHIVE[:-30], "its content cannot be read"),
+        (DAMAGED, "its member compiled.xz is damaged"),
+        (ARCHIVE[: ARCHIVE.index(b"PK")], "its content cannot be read"),
+        (sample(main="main.py"), "its content cannot be read"),
+        (sample("{}"), "manifest is invalid"),
+        (sample("[]"), "manifest is invalid"),
+        (sample("nonsense"), "its content cannot be read"),
+        (sample('{"schema": 3, "ecsauth": "9", "pythons": {}}'), "manifest is invalid"),
         (sample(filling=boot_archive.LONGEST), "larger than 16 MiB"),
     ],
     ids=[
@@ -272,7 +272,7 @@ def test_what_is_no_archive(operator: Operator, content: bytes, reason: str) -> 
             "No such file",
             "hint: build one: ecsauth archive build -o ",
         ),
-        ("", "is a directory", "name the file in it: --file "),
+        ("", "is a directory", "give a file in it: --file "),
     ],
 )
 def test_no_file(operator: Operator, tmp_path: Path, name: str, said: str, hint: str) -> None:
@@ -309,8 +309,8 @@ def test_build_and_publish_the_same_again(operator: Operator) -> None:
     options = ("--no-compile", "--kms-key", operator.bucket.kms_key)
     first, second = (run_here("archive", "publish", URI, *options, env=operator.env) for _ in range(2))
     assert (first.status, second.status, first.out) == (0, 0, second.out)
-    assert f"nothing to do, this is already {URI}" in second.err
-    runs_on = "compiled for no Python, runs from sources on all from 3.9 on"
+    assert f"nothing to do, already in S3: {URI}" in second.err
+    runs_on = "not compiled, runs from source on Python 3.9 and later"
     assert f"ecsauth 0.1.0, {runs_on}; built by this command\n" in second.err
     assert len(operator.bucket.versions(KEY)) == 1
 
@@ -320,7 +320,7 @@ def test_a_file_is_built_already(operator: Operator, option: str) -> None:
     """What to compile for cannot be said of a file."""
     done = publish(operator, ARCHIVE, option)
     assert (done.status, done.out) == (2, "")
-    assert "--file names an archive that is built already" in done.err
+    assert "--file is an existing archive" in done.err
     assert not operator.proxy.operations
 
 

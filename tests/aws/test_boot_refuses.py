@@ -110,8 +110,8 @@ AT_ONCE = ("--deadline=1",)
 PATIENCE_S = 30.0
 UNENCRYPTED = faults.Headers({ENCRYPTION: None, KEY_NAME: None})
 REFUSED = [
-    Bad("deleted", deleted, 4, "there is no such object", whole=True),
-    Bad("absent", broken(faults.NO_SUCH_KEY), 4, "there is no such object"),
+    Bad("deleted", deleted, 4, "the object does not exist", whole=True),
+    Bad("absent", broken(faults.NO_SUCH_KEY), 4, "the object does not exist"),
     Bad("no bucket", broken(faults.NO_SUCH_BUCKET), 4, "the bucket does not exist"),
     Bad("denied", broken(faults.ACCESS_DENIED), 4, "hint: the object may not exist: without s3:ListBucket", TRIED),
     Bad("KMS denied", broken(faults.kms_denied(KMS_KEY)), 4, "KMS denies the use of the key", TRIED),
@@ -120,7 +120,7 @@ REFUSED = [
         "foreign owner",
         of_somebody_else,
         4,
-        "the bucket may belong to another account than expected",
+        "the bucket may belong to another account",
         TRIED,
         whole=True,
     ),
@@ -140,16 +140,21 @@ REFUSED = [
     Bad("no key named", broken(faults.Headers({KEY_NAME: None})), 4, "a key that S3 does not name"),
     Bad("older", broken(faults.Headers({"Last-Modified": LONG_AGO})), 4, "it is older than the installed version"),
     Bad("another version", pinned, 4, "S3 returned version another, not the requested version"),
-    Bad("304 unasked", broken(faults.NOT_MODIFIED), 4, "S3 answers 304", ("--force",)),
-    Bad("altered", broken(faults.AlteredBody()), 4, "what arrived does not fit its checksum", TRIED),
+    Bad("304 unasked", broken(faults.NOT_MODIFIED), 4, "S3 returned 304", ("--force",)),
+    Bad("altered", broken(faults.AlteredBody()), 4, "the received data does not match its checksum", TRIED),
     Bad("cut", broken(faults.CutBody(40)), 5, "the connection broke", TRIED, whole=True),
     Bad("reset", broken(faults.Reset()), 5, "the connection broke", TRIED),
     Bad("hanging", broken(faults.Hang()), 5, "no complete answer within", CUT_OFF, whole=True),
     Bad("dripping", broken(faults.SlowDrip(1)), 5, "no complete answer within", CUT_OFF, whole=True),
-    Bad("throttled", broken(faults.KMS_THROTTLED), 5, "S3 asks to come back later", TRIED),
+    Bad("throttled", broken(faults.KMS_THROTTLED), 5, "S3 is temporarily unavailable", TRIED),
     Bad("expired credentials", broken(faults.EXPIRED_TOKEN), 5, "the credentials have expired", TRIED),
-    Bad("elsewhere", broken(faults.Reply(301, "PermanentRedirect", "x")), 4, "give --region REGION"),
-    Bad("no identity", silent, 5, "the instance metadata service does not answer", AT_ONCE),
+    Bad(
+        "elsewhere",
+        broken(faults.Reply(301, "PermanentRedirect", "x")),
+        4,
+        "give the region of the bucket: --region REGION",
+    ),
+    Bad("no valid identity", silent, 5, "the instance metadata service does not answer", AT_ONCE),
     Bad(
         "no role",
         without_a_role,
@@ -231,7 +236,7 @@ def test_every_error_is_refused(giving: S3Proxy, tmp_path: Path, rule: rules.Rul
     done = run_here("boot", "s3://fleet/ecs.config", *places, *pins, env=env)
     assert done.status == 3
     assert f"[{rule.code}]" in done.err
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["lock", "state.json"]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["lock", "report.json", "state.json"]
 
 
 @pytest.mark.parametrize(
@@ -250,7 +255,7 @@ def test_refused_at_first_boot(instance: Instance, canary: Canary, bad: Bad) -> 
     assert done.status == bad.status
     assert trace(instance.env_file) == before
     assert [path.name for path in instance.place.iterdir()] == ["ecs.config"]
-    assert sorted(path.name for path in instance.state_place.iterdir()) == ["lock", "state.json"]
+    assert sorted(path.name for path in instance.state_place.iterdir()) == ["lock", "report.json", "state.json"]
 
 
 @pytest.mark.parametrize(
@@ -279,11 +284,14 @@ def test_usage(settled: Instance, options: tuple[str, ...], said: str) -> None:
 @pytest.mark.parametrize(
     ("env", "said"),
     [
-        ({"AWS_ENDPOINT_URL": "http://s3.example.com"}, "is not HTTPS: the env-file would travel in the clear"),
-        ({"AWS_ENDPOINT_URL_S3": "http://s3.example.com"}, "is not HTTPS: the env-file would travel in the clear"),
+        ({"AWS_ENDPOINT_URL": "http://s3.example.com"}, "is not HTTPS: the env-file would be sent unencrypted"),
+        ({"AWS_ENDPOINT_URL_S3": "http://s3.example.com"}, "is not HTTPS: the env-file would be sent unencrypted"),
         ({"AWS_ENDPOINT_URL": "nonsense"}, "the endpoint or a name in it is malformed"),
-        ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://metadata.example.com"}, "is neither the metadata service's"),
-        ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://[::1"}, "is neither the metadata service's address nor"),
+        (
+            {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://metadata.example.com"},
+            "is neither the address of the metadata service",
+        ),
+        ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://[::1"}, "is neither the address of the metadata service nor"),
         ({"AWS_REGION": "eu central"}, "the region is malformed"),
     ],
     ids=lambda value: " ".join(f"{name}={text}" for name, text in value.items()) if isinstance(value, dict) else "",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fetching import STANDING, Instance
+from json_schemas import validated
 from machine import auth_file
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def offered(instance: Instance, body: bytes = CANDIDATE, **more: str) -> str:
 
 def report(instance: Instance) -> dict[str, Any]:
     """Return the report of the instance."""
-    found: dict[str, Any] = json.loads((instance.state_place / "report.json").read_bytes())
+    found: dict[str, Any] = validated(json.loads((instance.state_place / "report.json").read_bytes()))
     return found
 
 

@@ -104,16 +104,16 @@ def test_without_kms(operator_env: dict[str, str], bucket: Bucket) -> None:
 @pytest.mark.parametrize(
     ("fault", "status", "said"),
     [
-        (faults.NO_SUCH_KEY, 4, "there is no such object"),
+        (faults.NO_SUCH_KEY, 4, "the object does not exist"),
         (faults.NO_SUCH_BUCKET, 4, "the bucket does not exist"),
         (faults.ACCESS_DENIED, 4, "S3 denies access"),
         (faults.kms_denied("arn:aws:kms:eu-central-1:123456789012:key/k"), 4, "KMS denies the use of the key"),
         (faults.EXPIRED_TOKEN, 5, "the credentials have expired"),
-        (faults.SLOW_DOWN, 5, "S3 asks to come back later"),
-        (faults.AlteredBody(), 4, "does not fit its checksum"),
+        (faults.SLOW_DOWN, 5, "S3 is temporarily unavailable"),
+        (faults.AlteredBody(), 4, "does not match its checksum"),
         (faults.CutBody(9), 5, "the connection broke"),
         (faults.Reset(), 5, "the connection broke"),
-        (faults.NOT_MODIFIED, 4, "S3 answers 304"),
+        (faults.NOT_MODIFIED, 4, "S3 returned 304"),
         (faults.Endless(), 3, "is larger than 256 KiB"),
     ],
     ids=lambda value: getattr(value, "code", type(value).__name__) if isinstance(value, faults.Fault) else "",
@@ -141,7 +141,7 @@ def test_failure_as_json(operator_env: dict[str, str], s3_proxy: S3Proxy) -> Non
     ("file", "status", "said"),
     [
         ("s3://fleet", 2, "no valid key"),
-        ("arn:aws:s3:::fleet/ecs.config", 2, "an ARN is not taken"),
+        ("arn:aws:s3:::fleet/ecs.config", 2, "an ARN is not supported"),
         ("s3://fleet/ecs.config?versionId=", 2, "the version ID of the S3 URI is empty"),
         ("/nowhere/ecs.config", 6, "cannot read /nowhere/ecs.config: no such file or directory"),
         ("/", 6, "cannot read /"),
@@ -170,8 +170,8 @@ def test_no_credentials(operator_env: dict[str, str], s3_proxy: S3Proxy) -> None
     env = {name: value for name, value in operator_env.items() if "ACCESS_KEY" not in name}
     ended = run_here("check", URI, env=env)
     assert ended.status == 4
-    assert "there are no credentials" in ended.err
-    assert "hint: elsewhere: give --profile, or set the AWS_* variables" in ended.err
+    assert "no credentials found" in ended.err
+    assert "hint: outside EC2: give --profile, or set the AWS_* variables" in ended.err
     assert len(s3_proxy.requests) == 0
 
 
@@ -192,4 +192,4 @@ def test_no_such_profile(operator_env: dict[str, str]) -> None:
     """A profile that is not there is a fault of the command line."""
     ended = run_here("check", URI, "--profile", "missing", env=operator_env)
     assert ended.status == 2
-    assert "there is no such profile" in ended.err
+    assert "the profile does not exist" in ended.err

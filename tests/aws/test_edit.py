@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pushing import Operator
 
 CHANGE = "s/canary-one/canary-two/"
-QUESTION = f"put it into {URI}? [y/N] "
+QUESTION = f"upload it to {URI}? [y/N] "
 AGAIN = "edit it again? [Y/n] "
 
 
@@ -118,7 +118,7 @@ def test_nothing_changed(desk: Desk, script: str) -> None:
     """An editor that changes nothing puts nothing."""
     done = desk.edit(script)
     assert done.status == 0
-    assert "nothing to do, this is already" in done.err
+    assert "nothing to do, already in S3:" in done.err
     assert desk.operator.bucket.get() == FILE
     assert "PutObject" not in desk.operator.proxy.operations
     desk.assert_gone()
@@ -205,7 +205,7 @@ def test_errors_are_given_up(desk: Desk) -> None:
         terminal.type("n\n")
         status, seen = terminal.end()
     assert status == 3
-    assert "nothing was put, and the edited file is gone" in seen
+    assert "nothing was uploaded, and the edited file was deleted" in seen
     assert desk.operator.bucket.get() == FILE
     desk.assert_gone()
 
@@ -240,7 +240,7 @@ def test_somebody_is_faster_than_the_editor(desk: Desk) -> None:
         terminal.type("\n")
         status, seen = terminal.end()
     assert status == 9, seen
-    assert "by somebody without ecsauth" in seen
+    assert "by another program" in seen
     assert desk.operator.bucket.get() == theirs
     desk.assert_gone()
 
@@ -286,11 +286,11 @@ def test_ctrl_c_at_the_question(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("answer", "status", "said"),
     [
-        (faults.NO_SUCH_KEY, 4, "there is no such object"),
+        (faults.NO_SUCH_KEY, 4, "the object does not exist"),
         (faults.DELETED, 4, "the object was deleted: its newest version is a delete marker"),
         (faults.ACCESS_DENIED, 4, "S3 denies access"),
         (faults.kms_denied("arn:aws:kms:eu-central-1:123456789012:key/k"), 4, "KMS denies the use of the key"),
-        (faults.SLOW_DOWN, 5, "S3 asks to come back later"),
+        (faults.SLOW_DOWN, 5, "S3 is temporarily unavailable"),
     ],
     ids=["absent", "deleted", "S3", "KMS", "slow"],
 )
@@ -321,7 +321,7 @@ def test_no_place_in_memory(desk: Desk, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     done = desk.edit(f'sed -i {CHANGE} "$1"', XDG_RUNTIME_DIR=str(tmp_path / "nowhere"))
     assert done.status == 0
-    assert "warning: there is no place in memory for the file" in done.err
+    assert "warning: no directory in memory is available" in done.err
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("ecsauth-")]
 
 
@@ -351,7 +351,7 @@ def test_what_a_killed_edit_has_left(desk: Desk) -> None:
     left = Killed(desk).folder
     done = desk.edit(f'sed -i {CHANGE} "$1"')
     assert done.status == 0, done.err
-    assert f"warning: removed {left}: an edit that was killed had left the env-file there" in done.err
+    assert f"warning: removed {left}: a killed edit had left the env-file there" in done.err
     assert not left.exists()
 
 

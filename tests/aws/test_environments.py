@@ -99,7 +99,7 @@ def test_diff(run: Run, operator: Operator) -> None:
     changed = "ECS_ENGINE_AUTH_DATA, registry registry.example.com: password changed\n"
     assert run("diff", "-", "prod", stdin=FILE).out == changed
     assert run("diff", f"prod?versionId={first}", "prod").out == changed
-    assert run("diff", "-", "prod", stdin=CHANGED).err == f"ecsauth: <stdin> and {URI} are the same\n"
+    assert run("diff", "-", "prod", stdin=CHANGED).err == f"ecsauth: <stdin> and {URI} are identical\n"
     assert _signed_by(operator.proxy) == {"AKIAOPS eu-central-1"}
 
 
@@ -117,7 +117,7 @@ def test_history_and_rollback(run: Run, operator: Operator) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("check", "prod"), f"ecsauth: {URI}: nothing wrong\n"),
+        (("check", "prod"), f"ecsauth: {URI}: no findings\n"),
         (("which", "registry.example.com/a", "--file", "prod"), "registry.example.com"),
     ],
 )
@@ -171,7 +171,7 @@ def test_edit(run: Run, operator: Operator) -> None:
     operator.bucket.put(FILE, KEY)
     done = run("edit", "prod")
     assert done.status == 0, done.err
-    assert f"nothing to do, this is already {URI}, version " in done.err
+    assert f"nothing to do, already in S3: {URI}, version " in done.err
 
 
 def test_archive(run: Run, operator: Operator, tmp_path: Path) -> None:
@@ -189,4 +189,4 @@ def test_profile_that_is_not_there(run: Run, operator: Operator) -> None:
     operator.bucket.put(FILE, KEY)
     done = run("pull", "prod", "--profile=absent")
     assert done.status == 2
-    assert "there is no such profile" in done.err
+    assert "the profile does not exist" in done.err

@@ -94,7 +94,7 @@ def test_same_again(exporter: Exporter) -> None:
     assert done.status == 0
     assert exporter.proxy.operations == ["DescribeSecret", "GetSecretValue"]
     assert exporter.versions() == versions
-    assert f"nothing to do, secret {NAME} already holds this credential" in done.err
+    assert f"nothing to do, secret {NAME} already has this credential" in done.err
     assert done.out == first.out
 
 
@@ -235,7 +235,7 @@ def test_other_secrets_are_left_alone(exporter: Exporter, standing: dict[str, An
     versions = exporter.versions()
     done = exporter.export()
     assert done.status == 2
-    assert f"error: secret {NAME} holds something else than a user name and a password" in done.err
+    assert f"error: secret {NAME} does not contain a user name and a password" in done.err
     assert exporter.versions() == versions
 
 
@@ -263,8 +263,10 @@ def test_scheduled_for_deletion(exporter: Exporter) -> None:
     exporter.secrets.delete_secret(SecretId=NAME)
     done = exporter.export(CHANGED)
     assert done.status == 9
-    assert f"cannot use secret {NAME}: it is scheduled for deletion, and its name is taken until then" in done.err
-    assert f"hint: bring it back: aws secretsmanager restore-secret --secret-id {NAME}" in done.err
+    assert (
+        f"cannot use secret {NAME}: the secret is scheduled for deletion, and its name is in use until then" in done.err
+    )
+    assert f"hint: restore it: aws secretsmanager restore-secret --secret-id {NAME}" in done.err
 
 
 @pytest.mark.parametrize(
@@ -273,17 +275,17 @@ def test_scheduled_for_deletion(exporter: Exporter) -> None:
         ("DescribeSecret", faults.ACCESS_DENIED, 4, "Secrets Manager denies access (User: arn:aws:iam::"),
         ("CreateSecret", faults.ACCESS_DENIED, 4, "create secret {}: Secrets Manager denies access (User: arn:aws:"),
         ("CreateSecret", faults.KMS_DENIED, 4, "KMS denies the use of the key (Access to KMS is not allowed)"),
-        ("CreateSecret", faults.NO_SUCH_KEY, 4, "there is no such KMS key in this region"),
+        ("CreateSecret", faults.NO_SUCH_KEY, 4, "the KMS key does not exist in this region"),
         ("CreateSecret", faults.KEY_DISABLED, 4, "KMS cannot use the secret's key"),
-        ("CreateSecret", faults.EXISTS, 9, "create secret {}: somebody else created it meanwhile"),
-        ("CreateSecret", faults.SCHEDULED, 9, "create secret {}: it is scheduled for deletion"),
-        ("CreateSecret", faults.THROTTLED, 5, "Secrets Manager asks to come back later (ThrottlingException)"),
-        ("CreateSecret", faults.INTERNAL_ERROR, 5, "Secrets Manager asks to come back later (InternalServiceError)"),
-        ("DescribeSecret", faults.EXPIRED_TOKEN, 5, "look at secret {}: the credentials have expired"),
-        ("DescribeSecret", faults.INVALID_KEY, 4, "look at secret {}: the access key is not known"),
-        ("DescribeSecret", faults.WRONG_SECRET, 4, "the secret access key does not fit the access key"),
-        ("DescribeSecret", faults.LATE, 4, "this machine's clock is wrong"),
-        ("DescribeSecret", s3_faults.Closed(), 5, "look at secret {}: the connection broke"),
+        ("CreateSecret", faults.EXISTS, 9, "create secret {}: it was created in the meantime"),
+        ("CreateSecret", faults.SCHEDULED, 9, "create secret {}: the secret is scheduled for deletion"),
+        ("CreateSecret", faults.THROTTLED, 5, "Secrets Manager is temporarily unavailable (ThrottlingException)"),
+        ("CreateSecret", faults.INTERNAL_ERROR, 5, "Secrets Manager is temporarily unavailable (InternalServiceError)"),
+        ("DescribeSecret", faults.EXPIRED_TOKEN, 5, "describe secret {}: the credentials have expired"),
+        ("DescribeSecret", faults.INVALID_KEY, 4, "describe secret {}: the access key does not exist"),
+        ("DescribeSecret", faults.WRONG_SECRET, 4, "the secret access key does not match the access key"),
+        ("DescribeSecret", faults.LATE, 4, "the clock of this machine is "),
+        ("DescribeSecret", s3_faults.Closed(), 5, "describe secret {}: the connection broke"),
         ("CreateSecret", faults.Refusal("ValidationException", "Value 'canary-one' at 'x'"), 4, "ValidationException"),
     ],
     ids=lambda value: getattr(value, "code", None),
@@ -304,7 +306,7 @@ def test_faults(exporter: Exporter, operation: str, fault: s3_faults.Fault, stat
         ("GetSecretValue", faults.ACCESS_DENIED, 4, "read secret {}: Secrets Manager denies access"),
         ("GetSecretValue", faults.KEY_GONE, 4, "read secret {}: KMS cannot use the secret's key"),
         ("UpdateSecret", faults.ACCESS_DENIED, 4, "update secret {}: Secrets Manager denies access"),
-        ("UpdateSecret", faults.ABSENT, 9, "update secret {}: somebody deleted it meanwhile"),
+        ("UpdateSecret", faults.ABSENT, 9, "update secret {}: it was deleted in the meantime"),
     ],
     ids=lambda value: getattr(value, "code", None),
 )
@@ -327,7 +329,7 @@ def test_nobody_listens(exporter: Exporter) -> None:
     done = exporter.export()
     assert done.status == 5
     assert "refuses the connection" in done.err
-    assert "hint: is there a route to Secrets Manager: an interface endpoint, NAT?" in done.err
+    assert "hint: check the route to Secrets Manager: an interface endpoint or NAT" in done.err
 
 
 @pytest.mark.parametrize("status", [200, 403, 502])
@@ -336,7 +338,7 @@ def test_a_portal(exporter: Exporter, status: int) -> None:
     exporter.proxy.inject(s3_faults.Page(status))
     done = exporter.export()
     assert done.status == 5
-    assert f"cannot look at secret {NAME}: what answers is not Secrets Manager\n" in done.err
+    assert f"cannot describe secret {NAME}: the answer is not from Secrets Manager\n" in done.err
 
 
 def test_plain_http(tmp_path: Path) -> None:
@@ -355,7 +357,7 @@ def test_no_region(exporter: Exporter) -> None:
     del exporter.env["AWS_REGION"]
     done = exporter.export()
     assert done.status == 2
-    assert "hint: give --region, the secret's region" in done.err
+    assert "hint: give the region of the secret: --region REGION" in done.err
 
 
 def test_region(exporter: Exporter) -> None:

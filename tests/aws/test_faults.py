@@ -51,33 +51,38 @@ Live = Callable[[dict[str, str]], None]
 URI = S3URI("fleet", "ecs.config")
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/k"
 PUSH = ("push it first: ecsauth push FILE s3://fleet/ecs.config",)
-EXPIRED = ("log in again, or set new ones; on an instance they are renewed by themselves", "is the clock right?")
+EXPIRED = (
+    "log in again, or set new credentials; on an instance they are renewed automatically",
+    "check the clock of this machine",
+)
 WHO = ("see which credentials are in use: aws sts get-caller-identity",)
-BUNDLE = ("see AWS_CA_BUNDLE: behind a TLS proxy it has to name that proxy's authority",)
-AGAIN = ("look at what is there now, then push again",)
-ROUTE = "is there a route to S3: a gateway endpoint, NAT?"
+BUNDLE = ("check AWS_CA_BUNDLE: behind a TLS proxy it must name the CA certificate of the proxy",)
+AGAIN = ("see who changed it, then push again: ecsauth history s3://fleet/ecs.config",)
+ROUTE = "check the route to S3: a gateway endpoint or NAT"
 POLICY = (
-    "the bucket's policy, or a VPC endpoint's, may deny it: a request without TLS, an address or an endpoint that it "
-    "does not know"
+    "the bucket policy or a VPC endpoint policy may deny the request: no TLS, or a source address or endpoint that it "
+    "does not allow"
 )
 FOUR_CAUSES = (
-    "the object may not exist: without s3:ListBucket S3 does not say so",
+    "the object may not exist: without s3:ListBucket, S3 returns 403 instead of 404",
     "the role may lack s3:GetObject (and s3:GetObjectVersion for a version) on this object",
-    "the bucket may belong to another account than expected: see --bucket-owner",
+    "the bucket may belong to another account: check --bucket-owner",
     POLICY,
 )
-LATER = ("run the same command again; if it lasts, see the AWS Health Dashboard for S3 and KMS in this region",)
-OTHER_VERSION = ("name another version, or none",)
+LATER = (
+    "run the same command again; if the error persists, see the AWS Health Dashboard for S3 and KMS in this region",
+)
+OTHER_VERSION = ("list the versions and name another one: ecsauth history s3://fleet/ecs.config",)
 BY_POLICY = (POLICY, *(cause for cause in FOUR_CAUSES if cause != POLICY))
-ELSEWHERE = ("it may be deleted, or elsewhere: aws kms describe-key --key-id KEY",)
+ELSEWHERE = ("it may be deleted, or in another account or region: aws kms describe-key --key-id KEY",)
 SPEC = ("see its KeySpec and KeyUsage: aws kms describe-key --key-id KEY",)
-PROXY = ("is there a proxy on the way?",)
-REFUSED_BY_PROXY = ("see HTTPS_PROXY, with its password, and NO_PROXY",)
-DECRYPT = ("reading takes kms:Decrypt on the key, in the role's policy or in the key's",)
+PROXY = ("check for a proxy that answers in place of S3",)
+REFUSED_BY_PROXY = ("check HTTPS_PROXY, with its user name and password, and NO_PROXY",)
+DECRYPT = ("reading requires kms:Decrypt on the key, in the role's policy or in the key policy",)
 
 
 # Of one that is not a service of AWS: a page, whatever its status.
-NOT_S3 = "what answers is not S3"
+NOT_S3 = "the answer is not from S3"
 # What S3 says where a policy is at fault (IAM User Guide, "Troubleshoot access denied error messages").
 DENIED_BY_BUCKET = "not authorized to perform: s3:GetObject with an explicit deny in a resource-based policy"
 DENIED_BY_ENDPOINT = "not authorized to perform: s3:GetObject because no VPC endpoint policy allows it"
@@ -119,75 +124,88 @@ CASES = [
         f"S3 denies access ({DENIED_BY_ENDPOINT})",
         BY_POLICY,
     ),
-    Case(faults.NO_SUCH_KEY, DeniedError, "there is no such object", PUSH),
+    Case(faults.NO_SUCH_KEY, DeniedError, "the object does not exist", PUSH),
     Case(faults.DELETED, DeniedError, "the object was deleted: its newest version is a delete marker", PUSH),
-    Case(faults.NO_SUCH_BUCKET, DeniedError, "the bucket does not exist", ("is its name right, and its region?",)),
+    Case(
+        faults.NO_SUCH_BUCKET,
+        DeniedError,
+        "the bucket does not exist",
+        ("check the name and the region of the bucket",),
+    ),
     Case(
         faults.NO_SUCH_VERSION,
         DeniedError,
-        "there is no such version",
-        ("see the versions: ecsauth history s3://fleet/ecs.config",),
+        "the version does not exist",
+        ("list the versions: ecsauth history s3://fleet/ecs.config",),
     ),
-    Case(reply(404, "SomethingNew"), DeniedError, "there is no such object, version or bucket", ("is the URI right?",)),
+    Case(
+        reply(404, "SomethingNew"),
+        DeniedError,
+        "the object, the version or the bucket does not exist",
+        ("check the S3 URI",),
+    ),
     Case(faults.DELETE_MARKER, DeniedError, "this version is a delete marker: the object was deleted", OTHER_VERSION),
     Case(faults.EXPIRED_TOKEN, UnreachableError, "the credentials have expired", EXPIRED),
-    Case(faults.INVALID_ACCESS_KEY, SettlingError, "the access key is not known", WHO),
-    Case(reply(400, "InvalidToken"), SettlingError, "the session token is not valid", WHO),
-    Case(reply(403, "SignatureDoesNotMatch"), DeniedError, "the secret access key does not fit the access key", WHO),
-    Case(faults.PRECONDITION_FAILED, ConflictError, "somebody else changed it first", AGAIN),
-    Case(faults.CONDITIONAL_CONFLICT, ConflictError, "somebody else is writing it", AGAIN),
+    Case(faults.INVALID_ACCESS_KEY, SettlingError, "the access key does not exist", WHO),
+    Case(reply(400, "InvalidToken"), SettlingError, "the session token is invalid", WHO),
+    Case(reply(403, "SignatureDoesNotMatch"), DeniedError, "the secret access key does not match the access key", WHO),
+    Case(faults.PRECONDITION_FAILED, ConflictError, "the object was changed in the meantime", AGAIN),
+    Case(faults.CONDITIONAL_CONFLICT, ConflictError, "another request is writing the object", AGAIN),
     Case(faults.KMS_DISABLED, DeniedError, "the KMS key is disabled", ("enable it: aws kms enable-key --key-id KEY",)),
     Case(faults.KMS_NOT_FOUND, DeniedError, "the KMS key does not exist", ELSEWHERE),
     Case(
         reply(400, "KMS.KMSInvalidStateException"),
         DeniedError,
-        "the KMS key cannot be used in its present state",
-        ("it may be waiting for deletion: aws kms describe-key --key-id KEY",),
+        "the KMS key cannot be used in its current state",
+        ("see whether it is pending deletion: aws kms describe-key --key-id KEY",),
     ),
     Case(
         faults.KMS_KEY_USAGE,
         DeniedError,
-        "the KMS key cannot encrypt: S3 takes a symmetric ENCRYPT_DECRYPT key",
+        "the KMS key cannot encrypt: S3 requires a symmetric key with the usage ENCRYPT_DECRYPT",
         SPEC,
     ),
     Case(
         faults.KMS_ASYMMETRIC,
         DeniedError,
-        "the KMS key cannot encrypt: S3 takes a symmetric ENCRYPT_DECRYPT key",
+        "the KMS key cannot encrypt: S3 requires a symmetric key with the usage ENCRYPT_DECRYPT",
         SPEC,
     ),
     Case(
         reply(400, "InvalidArgument", f"{KEY} is malformed"),
         DeniedError,
-        f"S3 answers InvalidArgument ({KEY} is malformed)",
+        f"S3 returned InvalidArgument ({KEY} is malformed)",
     ),
     Case(reply(403, "AccessDenied", f"no {KEY}"), SettlingError, f"S3 denies access (no {KEY})", FOUR_CAUSES),
     Case(reply(400, "KMS.SomethingNew"), DeniedError, "KMS denies the use of the key (of S3)", DECRYPT),
-    Case(faults.INTERNAL_ERROR, UnreachableError, "S3 asks to come back later (InternalError)", LATER),
-    Case(faults.SLOW_DOWN, UnreachableError, "S3 asks to come back later (SlowDown)", LATER),
-    Case(faults.SLOW_DOWN_KMS, UnreachableError, "S3 asks to come back later (SlowDown)", LATER),
-    Case(faults.KMS_THROTTLED, UnreachableError, "S3 asks to come back later (KMS.ThrottlingException)", LATER),
+    Case(faults.INTERNAL_ERROR, UnreachableError, "S3 is temporarily unavailable (InternalError)", LATER),
+    Case(faults.SLOW_DOWN, UnreachableError, "S3 is temporarily unavailable (SlowDown)", LATER),
+    Case(faults.SLOW_DOWN_KMS, UnreachableError, "S3 is temporarily unavailable (SlowDown)", LATER),
+    Case(faults.KMS_THROTTLED, UnreachableError, "S3 is temporarily unavailable (KMS.ThrottlingException)", LATER),
     Case(
-        reply(400, "ThrottlingException"), UnreachableError, "S3 asks to come back later (ThrottlingException)", LATER
+        reply(400, "ThrottlingException"),
+        UnreachableError,
+        "S3 is temporarily unavailable (ThrottlingException)",
+        LATER,
     ),
-    Case(reply(429, "TooManyRequests"), UnreachableError, "S3 asks to come back later (TooManyRequests)", LATER),
-    Case(reply(400, "RequestTimeout"), UnreachableError, "S3 asks to come back later (RequestTimeout)", LATER),
-    Case(reply(502, "SomethingNew"), UnreachableError, "S3 asks to come back later (SomethingNew)", LATER),
-    Case(reply(400, "SomethingNew"), DeniedError, "S3 answers SomethingNew (of S3)"),
-    Case(reply(400, "SomethingNew", ""), DeniedError, "S3 answers SomethingNew"),
+    Case(reply(429, "TooManyRequests"), UnreachableError, "S3 is temporarily unavailable (TooManyRequests)", LATER),
+    Case(reply(400, "RequestTimeout"), UnreachableError, "S3 is temporarily unavailable (RequestTimeout)", LATER),
+    Case(reply(502, "SomethingNew"), UnreachableError, "S3 is temporarily unavailable (SomethingNew)", LATER),
+    Case(reply(400, "SomethingNew"), DeniedError, "S3 returned SomethingNew (of S3)"),
+    Case(reply(400, "SomethingNew", ""), DeniedError, "S3 returned SomethingNew"),
     Case(
         reply(301, "PermanentRedirect"),
         DeniedError,
-        "the bucket is elsewhere",
-        ("give --region REGION, the bucket's region",),
+        "the bucket is in another region",
+        ("give the region of the bucket: --region REGION",),
     ),
-    Case(faults.NOT_MODIFIED, DeniedError, "S3 answers 304 (Not Modified)"),
+    Case(faults.NOT_MODIFIED, DeniedError, "S3 returned 304 (Not Modified)"),
     # Checksums of the object, or of nothing, beside an answer that is not the object.
-    Case(summed(304, "NotModified"), DeniedError, "S3 answers 304 (Not Modified)"),
+    Case(summed(304, "NotModified"), DeniedError, "S3 returned 304 (Not Modified)"),
     Case(summed(403, "AccessDenied"), SettlingError, "S3 denies access (of S3)", FOUR_CAUSES),
-    Case(summed(404, "NoSuchKey"), DeniedError, "there is no such object", PUSH),
+    Case(summed(404, "NoSuchKey"), DeniedError, "the object does not exist", PUSH),
     Case(summed(400, "ExpiredToken"), UnreachableError, "the credentials have expired", EXPIRED),
-    Case(summed(503, "SlowDown"), UnreachableError, "S3 asks to come back later (SlowDown)", LATER),
+    Case(summed(503, "SlowDown"), UnreachableError, "S3 is temporarily unavailable (SlowDown)", LATER),
     *(Case(faults.Page(status), UnreachableError, NOT_S3, PROXY) for status in (200, 403, 407, 500, 502)),
     Case(faults.Page(body=b"<html><body>signed</body></html>"), UnreachableError, NOT_S3, PROXY),
     Case(faults.Page(body=b"welcome"), UnreachableError, NOT_S3, PROXY),
@@ -289,19 +307,19 @@ def test_clock(refusing: Refusing, offset: int, direction: str) -> None:
     """A wrong clock is told with how wrong it is, by the date of the answer."""
     date = email.utils.formatdate(time.time() + offset, usegmt=True)
     found = refusing.fault_of(faults.Reply(403, "RequestTimeTooSkewed", "of S3", Date=date))
-    told = re.fullmatch(r"cannot get .*: this machine's clock is wrong by (\d+) s, (ahead|behind)", found.message)
+    told = re.fullmatch(r"cannot get .*: the clock of this machine is (\d+) s (ahead|behind)", found.message)
     assert type(found) is DeniedError
     assert told is not None
     assert abs(int(told[1]) - abs(offset)) <= 2
     assert told[2] == direction
-    assert found.hints == ("start chronyd",)
+    assert found.hints == ("synchronize the clock: systemctl restart chronyd",)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Date": "yesterday"}, {"Date": ""}])
 def test_clock_without_a_date(refusing: Refusing, headers: dict[str, str]) -> None:
     """Without a date in the answer only the fact is told."""
     assert refusing.fault_of(faults.Reply(403, "RequestTimeTooSkewed", "of S3", **headers)).message.endswith(
-        "this machine's clock is wrong"
+        "the clock of this machine is wrong"
     )
 
 
@@ -310,7 +328,7 @@ def test_clock_without_a_date(refusing: Refusing, headers: dict[str, str]) -> No
     [
         ("AccessDenied", "one\ntwo\ttabs\N{RIGHT-TO-LEFT OVERRIDE}", "(onetwotabs)"),
         ("AccessDenied", "x" * 1000, f"({'x' * 300})"),
-        ("Odd\N{RIGHT-TO-LEFT OVERRIDE}Code\n", "of S3", "S3 answers OddCode (of S3)"),
+        ("Odd\N{RIGHT-TO-LEFT OVERRIDE}Code\n", "of S3", "S3 returned OddCode (of S3)"),
     ],
     ids=["controls", "length", "code"],
 )
@@ -335,7 +353,7 @@ def test_passing_refusals_are_asked_again(ask: Ask, bucket: Bucket, s3_proxy: S3
         (faults.Reset(), "the connection broke"),
         (faults.Closed(), "the connection broke"),
         (faults.CutBody(3), "the connection broke"),
-        (faults.AlteredBody(), "what arrived does not fit its checksum"),
+        (faults.AlteredBody(), "the received data does not match its checksum"),
     ],
     ids=["reset", "closed", "cut", "altered"],
 )
@@ -371,14 +389,14 @@ def test_nobody_there(fault_with: Fault, s3_proxy: S3Proxy) -> None:
         found = fault_with()
     assert type(found) is UnreachableError
     assert found.message.endswith(": 127.0.0.1 refuses the connection")
-    assert found.hints == ("see AWS_ENDPOINT_URL", ROUTE)
+    assert found.hints == ("check AWS_ENDPOINT_URL", ROUTE)
 
 
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
         (faults.Reset(), "the connection broke"),
-        (faults.SLOW_DOWN, "S3 asks to come back later (SlowDown)"),
+        (faults.SLOW_DOWN, "S3 is temporarily unavailable (SlowDown)"),
     ],
     ids=["reset", "503"],
 )
@@ -417,7 +435,7 @@ def test_no_such_host(fault_with: Fault) -> None:
     found = fault_with(AWS_ENDPOINT_URL="https://s3.invalid")
     assert type(found) is UnreachableError
     assert found.message == "cannot get s3://fleet/ecs.config: the name s3.invalid does not resolve"
-    assert found.hints == ("does DNS work here, and is the region's name right?",)
+    assert found.hints == ("check DNS on this machine and the name of the region",)
 
 
 def test_no_route(fault_with: Fault) -> None:
@@ -432,14 +450,14 @@ def test_no_tls(fault_with: Fault, s3_proxy: S3Proxy) -> None:
     """What answers without TLS is a denial: it is not S3."""
     found = fault_with(AWS_ENDPOINT_URL=s3_proxy.url.replace("http:", "https:"))
     assert type(found) is DeniedError
-    assert found.message.endswith(": 127.0.0.1 does not speak TLS as it should")
+    assert found.message.endswith(": the TLS handshake with 127.0.0.1 failed")
 
 
 @pytest.mark.parametrize(
     ("reply", "fault", "said"),
     [
         (b"", UnreachableError, "the connection broke"),
-        (b"\x15\x03\x03\x00\x02\x02\x46", DeniedError, "127.0.0.1 does not speak TLS as it should"),
+        (b"\x15\x03\x03\x00\x02\x02\x46", DeniedError, "the TLS handshake with 127.0.0.1 failed"),
     ],
     ids=["end", "protocol version"],
 )
@@ -470,7 +488,7 @@ def test_proxy_is_down(fault_with: Fault) -> None:
     found = fault_with(AWS_ENDPOINT_URL="https://s3.example.com", HTTPS_PROXY="http://127.0.0.1:9")
     assert type(found) is UnreachableError
     assert found.message.endswith("the proxy does not answer")
-    assert found.hints == ("see HTTPS_PROXY and NO_PROXY",)
+    assert found.hints == ("check HTTPS_PROXY and NO_PROXY",)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -557,8 +575,8 @@ def test_no_credentials(operator_env: dict[str, str], live_in: Live) -> None:
     live_in({name: value for name, value in operator_env.items() if "KEY" not in name})
     found = raised(_as_instance)
     assert type(found) is DeniedError
-    assert found.message == "the metadata service is switched off by AWS_EC2_METADATA_DISABLED"
-    assert found.hints == ("not on EC2: give --profile, or set the AWS_* variables",)
+    assert found.message == "AWS_EC2_METADATA_DISABLED disables the metadata service"
+    assert found.hints == ("outside EC2: give --profile, or set the AWS_* variables",)
 
 
 @pytest.mark.parametrize("region", ["eu central 1", "eu-central-1/x", "https://example.com"])

@@ -32,7 +32,7 @@ def test_versions(operator: Operator) -> None:
     lines = [re.sub(r"20[0-9-]+T[0-9:]+Z", "TIME", line) for line in done.out.splitlines()]
     assert lines == [
         f"{new}  TIME  {len(CHANGED):>6}  by {ARN}  current",
-        f"{old}  TIME  {len(FILE):>6}  by somebody without ecsauth",
+        f"{old}  TIME  {len(FILE):>6}  by another program",
     ]
     assert done.err == ""
 
@@ -53,7 +53,7 @@ def test_limit(operator: Operator) -> None:
         operator.bucket.put(FILE + b"#" * number)
     done = history(operator, "--limit=2")
     assert len(done.out.splitlines()) == 2
-    assert "hint: there are older versions: give --limit N" in done.err
+    assert "hint: there are older versions; to list them, give a larger --limit N" in done.err
     assert history(operator, "--limit=3").err == ""
     assert history(operator, "--limit=2", "--format=json").document["more"] is True
 
@@ -69,8 +69,8 @@ def test_what_changed(operator: Operator) -> None:
     done = history(operator, "--diff", "--limit=4")
     changes = [line.strip() for line in done.out.splitlines() if line.startswith("  ")]
     assert changes == [
-        "the same content again",
-        "nothing that docker reads",
+        "same content as the version before",
+        "no change for docker",
         "ECS_LOGLEVEL: removed",
         "ECS_ENGINE_AUTH_DATA, registry registry.example.com: password changed",
         "ECS_LOGLEVEL: added",
@@ -101,7 +101,7 @@ def test_what_cannot_be_read(operator: Operator, answer: faults.Reply, said: str
     operator.proxy.inject(answer, operation="GetObject")
     done = history(operator, "--diff")
     assert done.status == 0
-    assert done.out.count("  not known: cannot get ") == 2
+    assert done.out.count("  changes unknown: cannot get ") == 2
     assert said in done.out
 
 
@@ -111,7 +111,7 @@ def test_who_cannot_be_looked_at(operator: Operator) -> None:
     operator.proxy.inject(faults.ACCESS_DENIED, operation="HeadObject")
     done = history(operator)
     assert done.status == 0
-    assert "  not known who  current" in done.out
+    assert "  author unknown  current" in done.out
 
 
 def test_json(operator: Operator) -> None:
@@ -142,7 +142,7 @@ def test_unversioned_bucket(operator: Operator) -> None:
     [
         ("s3://fleet/nothing", 4, "there is no version of s3://fleet/nothing"),
         ("s3://nothing/ecs.config", 4, "the bucket does not exist"),
-        (f"{URI}?versionId=x", 2, "history is about all versions"),
+        (f"{URI}?versionId=x", 2, "history lists all versions"),
     ],
 )
 def test_faults(operator: Operator, uri: str, status: int, said: str) -> None:

@@ -24,7 +24,11 @@ ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT}:role/Administrator"
 OPERATORS = (f"arn:aws:iam::{ACCOUNT}:role/Operator", f"arn:aws:iam::{ACCOUNT}:user/jane")
 PLACE = ("--bucket", "example-config", "--prefix", "prod", "--kms-key", KEY)
 PEOPLE = ("--administrator", ADMINISTRATOR)
-POLICIES = ("instance-role", "instance-role-trust", "operator", "auditor", "bucket", "key")
+POLICIES = (
+    *("instance-role", "instance-role-trust", "operator", "auditor", "bucket", "key"),
+    *("fleet-roll", "fleet-promote", "fleet-read", "fleet-instance"),
+)
+DOCUMENTS = ("boot", "status", "doctor")
 
 
 def iam(*options: str, env: Optional[dict[str, str]] = None) -> Ended:
@@ -84,13 +88,20 @@ def test_file(tmp_path: Path) -> None:
         (("key", "--bucket", "b-1"), "this policy needs --administrator and --region"),
         (("operator", *PLACE[:4], "--kms-key", "alias/x"), "--kms-key must be the full ARN of the key"),
         (("operator", *PLACE, "--region", "eu-west-1"), "cannot encrypt in eu-west-1"),
-        (("operator", *PLACE, "--region", "nowhere"), "this is no region of aws"),
-        (("operator", "--prefix", "prod/*"), "argument --prefix: takes a prefix"),
-        (("operator", "--bucket", "*"), "argument --bucket: takes the name of a bucket"),
-        (("bucket", *PLACE, "--operator", "*", *PEOPLE), "argument --operator: takes the ARN of one role or user"),
-        (("bucket", *PLACE, *PEOPLE, "--account", "444455556666"), "have to be of one account"),
-        (("stack", "--stack", "fleet"), "filled from options only"),
-        (("stack", "--kms-key", KEY), "the stack makes its own key"),
+        (("operator", *PLACE, "--region", "nowhere"), "this is not a region of aws"),
+        (("operator", "--prefix", "prod/*"), "argument --prefix: must be a prefix"),
+        (
+            ("fleet-roll", "--documents", "*"),
+            "argument --documents: must be what the names of the documents begin with",
+        ),
+        (("fleet-read",), "this policy needs --account and --region"),
+        (("stack", "--documents", "mine"), "names its documents after itself"),
+        (("ssm-boot", "--stack", "fleet"), "a stack with Fleet has created its documents"),
+        (("operator", "--bucket", "*"), "argument --bucket: must be a bucket name"),
+        (("bucket", *PLACE, "--operator", "*", *PEOPLE), "argument --operator: must be the ARN of one role or user"),
+        (("bucket", *PLACE, *PEOPLE, "--account", "444455556666"), "must be in one account"),
+        (("stack", "--stack", "fleet"), "takes its values from options"),
+        (("stack", "--kms-key", KEY), "the stack creates its own key"),
         (("everything",), "invalid choice"),
     ],
 )
@@ -110,6 +121,24 @@ def test_failure_as_json(name: str, said: str) -> None:
     done = iam(name, "--format", "json")
     assert (done.status, done.document["outcome"]) == (2, "failed")
     assert done.document["error"].startswith(said)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_document(name: str, tmp_path: Path) -> None:
+    """A document of Systems Manager is printed byte for byte, and the hint creates it under the name that is wanted."""
+    target = tmp_path / "document.yaml"
+    done = iam(f"ssm-{name}", "--documents", "mine", "--region", REGION, "-o", str(target))
+    assert done.status == 0, done.err
+    assert target.read_bytes() == (ROOT / "iam" / "ssm" / f"{name}.yaml").read_bytes()
+    create = f"aws ssm create-document --name mine-{name} --document-type Command --document-format YAML"
+    assert f"hint: then: {create} --content file://{target} --region {REGION}\n" in done.err
+
+
+def test_names_of_documents() -> None:
+    """The policies name the documents by the prefix that was given, or by the default."""
+    plain = iam("fleet-roll", *PLACE).out
+    assert plain.count(":document/ecsauth-") == 3
+    assert iam("fleet-roll", *PLACE, "--documents", "mine").out == plain.replace("/ecsauth-", "/mine-")
 
 
 def test_stack_template() -> None:
@@ -158,13 +187,14 @@ def test_help_says_what_each_needs() -> None:
         some, _, last = asked.replace(" and ", ", ").rpartition(", ")
         who = f"{', '.join(names[:-1])} and {names[-1]} need" if len(names) > 1 else f"{names[0]} needs"
         assert f"{who} {some} and {last}" in told
-    assert "instance-role-trust and stack need none" in told
+    assert "instance-role-trust and stack need no values" in told
     assert iam("stack").status == 0
 
 
 # A stack as that of iam/stack.yaml says of itself.
 def _template(**outputs: str) -> str:
-    parameters = {name: {"Type": "String", "Default": ""} for name in ("AdministratorArn", "OperatorArn", "BucketKey")}
+    names = ("AdministratorArn", "OperatorArn", "BucketKey", "Fleet", "FleetRollArn", "FleetPromoteArn")
+    parameters = {name: {"Type": "String", "Default": ""} for name in names}
     return json.dumps(
         {
             "Parameters": parameters,
@@ -217,7 +247,8 @@ def test_values_of_a_stack(engineer: Engineer, name: str) -> None:
     engineer.deploy(_OUTPUTS, AdministratorArn=ADMINISTRATOR, OperatorArn=OPERATORS[0])
     done = engineer.iam(name)
     assert done.status == 0, done.err
-    assert done.document == iam(name, *PLACE, *PEOPLE, "--operator", OPERATORS[0], "--region", REGION).document
+    options = (*PLACE, *PEOPLE, "--operator", OPERATORS[0], "--region", REGION, "--documents", "fleet")
+    assert done.document == iam(name, *options).document
     assert engineer.proxy.operations == ["DescribeStacks"]
 
 
@@ -225,7 +256,7 @@ def test_values_of_a_stack(engineer: Engineer, name: str) -> None:
     ("options", "hints"),
     [
         *(
-            ((name,), ["stack fleet has put it in force"])
+            ((name,), ["stack fleet has already applied this policy"])
             for name in ("instance-role", "instance-role-trust", "bucket", "key")
         ),
         (
@@ -251,6 +282,41 @@ def test_what_is_left_to_do_with_a_stack(engineer: Engineer, options: tuple[str,
     assert engineer.iam(*options).err.splitlines() == [f"ecsauth: hint: {hint}" for hint in hints]
 
 
+_ROLLER, _PROMOTER = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("Roller", "Promoter"))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("fleet-roll", f"then: {_ATTACH} Roller --policy-arn FleetRollPolicyArn"),
+        ("fleet-promote", f"then: {_ATTACH} Operator --policy-arn FleetPromotePolicyArn"),
+        ("fleet-read", f"then: {_ATTACH} ROLE --policy-arn FleetReadPolicyArn"),
+        ("fleet-instance", "stack fleet has already applied this policy"),
+    ],
+)
+def test_what_is_left_to_do_with_a_fleet(engineer: Engineer, name: str, hint: str) -> None:
+    """The policies of the fleet go to its roles, or to the operator where it has none."""
+    people = {"AdministratorArn": ADMINISTRATOR, "OperatorArn": OPERATORS[0], "FleetRollArn": _ROLLER}
+    engineer.deploy(_OUTPUTS, Fleet="on", BucketKey="off", **people)
+    assert engineer.iam(name).err.splitlines() == [f"ecsauth: hint: {hint}"]
+
+
+@pytest.mark.parametrize("name", ["fleet-roll", "fleet-instance"])
+def test_stack_without_fleet(engineer: Engineer, name: str) -> None:
+    """A stack that has not switched the fleet on is named as what is missing."""
+    engineer.deploy(_OUTPUTS, AdministratorArn=ADMINISTRATOR, Fleet="off", BucketKey="off")
+    assert engineer.iam(name).err == "ecsauth: hint: stack fleet has no fleet yet: deploy it with Fleet=on\n"
+
+
+def test_bucket_of_a_fleet(engineer: Engineer) -> None:
+    """The bucket's policy names each role once that the stack knows."""
+    people = {"OperatorArn": OPERATORS[0], "FleetRollArn": _ROLLER, "FleetPromoteArn": OPERATORS[0]}
+    engineer.deploy(_OUTPUTS, AdministratorArn=ADMINISTRATOR, **people)
+    statements = {one["Sid"]: one for one in engineer.iam("bucket").document["Statement"]}
+    named = statements["OperatorsPut"]["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+    assert named == [OPERATORS[0], _ROLLER, ADMINISTRATOR]
+
+
 def test_stack_without_operator(engineer: Engineer) -> None:
     """An empty parameter is none: then the administrator alone puts."""
     engineer.deploy(_OUTPUTS, AdministratorArn=ADMINISTRATOR)
@@ -270,16 +336,16 @@ def test_bucket_key(engineer: Engineer) -> None:
     done = engineer.iam("operator")
     assert done.status == 0
     assert "warning: stack fleet uses an S3 bucket key" in done.err
-    assert "in force" not in engineer.iam("instance-role").err
+    assert "has already applied" not in engineer.iam("instance-role").err
 
 
 @pytest.mark.parametrize(
     ("outputs", "said"),
     [
-        ({"Other": "x"}, "stack fleet says of no bucket that it has made one"),
-        ({**_OUTPUTS, "Prefix": "*"}, "Prefix of stack fleet is not what it should be"),
-        ({**_OUTPUTS, "KeyArn": "alias/x"}, "KeyArn of stack fleet is not what it should be"),
-        ({**_OUTPUTS, "BucketName": "${aws:username}"}, "BucketName of stack fleet is not what it should be"),
+        ({"Other": "x"}, "stack fleet has no output BucketName"),
+        ({**_OUTPUTS, "Prefix": "*"}, "Prefix of stack fleet is invalid"),
+        ({**_OUTPUTS, "KeyArn": "alias/x"}, "KeyArn of stack fleet is invalid"),
+        ({**_OUTPUTS, "BucketName": "${aws:username}"}, "BucketName of stack fleet is invalid"),
     ],
 )
 def test_another_stack(engineer: Engineer, outputs: dict[str, str], said: str) -> None:
@@ -294,7 +360,7 @@ def test_no_such_stack(engineer: Engineer) -> None:
     """A stack that is not there is status 4."""
     done = engineer.iam("operator", stack="other")
     assert done.status == 4
-    assert "error: cannot look at stack other: there is no such stack in this account and region" in done.err
+    assert "error: cannot describe stack other: the stack does not exist in this account and region" in done.err
 
 
 class Refusal(s3_faults.Fault):
@@ -317,14 +383,18 @@ _DENIED = "User: arn:aws:iam::123456789012:user/o is not authorized to perform: 
     ("fault", "status", "said"),
     [
         (Refusal("AccessDenied", _DENIED, 403), 4, f"CloudFormation denies access ({_DENIED})"),
-        (Refusal("AccessDenied", _DENIED, 403), 4, "hint: it takes cloudformation:DescribeStacks"),
-        (Refusal("Throttling", "Rate exceeded"), 5, "CloudFormation asks to come back later (Throttling)"),
-        (Refusal("InternalFailure", status=500), 5, "CloudFormation asks to come back later (InternalFailure)"),
+        (Refusal("AccessDenied", _DENIED, 403), 4, "hint: cloudformation:DescribeStacks on the stack is required"),
+        (Refusal("Throttling", "Rate exceeded"), 5, "CloudFormation is temporarily unavailable (Throttling)"),
+        (Refusal("InternalFailure", status=500), 5, "CloudFormation is temporarily unavailable (InternalFailure)"),
         (Refusal("ExpiredToken", status=403), 5, "the credentials have expired"),
-        (Refusal("InvalidClientTokenId", status=403), 4, "the access key is not known"),
-        (Refusal("SignatureDoesNotMatch", status=403), 4, "the secret access key does not fit the access key"),
-        (Refusal("SignatureDoesNotMatch", "Signature expired: 1 is now earlier than 2", 403), 4, "clock is wrong"),
-        (Refusal("Odd"), 4, "CloudFormation answers Odd"),
+        (Refusal("InvalidClientTokenId", status=403), 4, "the access key does not exist"),
+        (Refusal("SignatureDoesNotMatch", status=403), 4, "the secret access key does not match the access key"),
+        (
+            Refusal("SignatureDoesNotMatch", "Signature expired: 1 is now earlier than 2", 403),
+            4,
+            "the clock of this machine is",
+        ),
+        (Refusal("Odd"), 4, "CloudFormation returned Odd"),
     ],
 )
 def test_refusals(engineer: Engineer, fault: Refusal, status: int, said: str) -> None:
@@ -349,8 +419,8 @@ def test_something_else_answers(engineer: Engineer, page: s3_faults.Page) -> Non
     engineer.proxy.inject(page)
     done = engineer.iam("operator")
     assert (done.status, done.out) == (5, "")
-    assert "error: cannot look at stack fleet: what answers is not CloudFormation\n" in done.err
-    assert "hint: is there a proxy on the way?\n" in done.err
+    assert "error: cannot describe stack fleet: the answer is not from CloudFormation\n" in done.err
+    assert "hint: check for a proxy that answers in place of CloudFormation\n" in done.err
 
 
 def test_no_way_to_it(tmp_path: Path) -> None:
@@ -363,10 +433,10 @@ def test_no_way_to_it(tmp_path: Path) -> None:
 
 
 def test_no_region(engineer: Engineer) -> None:
-    """Where no region is known there is no address to ask."""
+    """Where the region is not set there is no address to ask."""
     done = iam("operator", "--stack", "fleet", env={**engineer.env, "AWS_REGION": ""})
     assert done.status == 2
-    assert "hint: give --region, the stack's region" in done.err
+    assert "hint: give the region of the stack: --region REGION" in done.err
 
 
 def test_whole_program(tmp_path: Path) -> None:

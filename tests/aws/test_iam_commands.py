@@ -151,12 +151,12 @@ def test_the_auditors_history(account: Account) -> None:
     account.give("auditor")
     done = account.run("history", URI)
     assert done.status == 0
-    assert [line.rpartition("  ")[2] for line in done.out.splitlines()] == ["current", "not known who"]
-    assert done.out.count("not known who") == 2
+    assert [line.rpartition("  ")[2] for line in done.out.splitlines()] == ["current", "author unknown"]
+    assert done.out.count("author unknown") == 2
     refused = (("pull", URI), ("diff", URI, str(account.path)), ("rollback", URI, account.versions()[1]))
     assert [account.run(*command).status for command in refused] == [4, 4, 4]
     assert account.push(FILE).status == 4
-    assert "not known: cannot get" in account.run("history", URI, "--diff").out
+    assert "changes unknown: cannot get" in account.run("history", URI, "--diff").out
 
 
 def test_the_instances_role_puts_nothing(account: Account) -> None:

@@ -510,4 +510,4 @@ def test_no_region(desk: Desk) -> None:
     """Without a region it says so."""
     done = desk.init("--yes", env={name: value for name, value in desk.env.items() if name != "AWS_REGION"})
     assert done.status == 2
-    assert "no region is known" in done.err
+    assert "the region is not set" in done.err

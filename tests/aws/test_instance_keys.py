@@ -179,7 +179,7 @@ def test_no_such_profile(instance: Instance, live_in: Live, *, profiles: bool) -
     live_in({**instance.env, **ENVIRONMENT})
     found = instance.fault()
     assert type(found) is UsageError
-    assert "there is no such profile" in found.message
+    assert "the profile does not exist" in found.message
     assert instance.signers == []
 
 
@@ -284,13 +284,13 @@ class Lack(NamedTuple):
     [
         Lack(Behaviour.NO_ROLE, 10, NotYetError, "the instance has no role: no instance profile is attached to it"),
         Lack(Behaviour.ROLE_PENDING, 10, NotYetError, "the instance's role is not ready"),
-        Lack(Behaviour.ROLE_FAILED, 10, NotYetError, "answers AssumeRoleUnauthorizedAccess"),
+        Lack(Behaviour.ROLE_FAILED, 10, NotYetError, "returned AssumeRoleUnauthorizedAccess"),
         Lack(Behaviour.TOKEN_FORBIDDEN, 60, DeniedError, "refused PUT /latest/api/token with 403"),
         Lack(Behaviour.TOKEN_ABSENT, 60, DeniedError, "refused PUT /latest/api/token with 404"),
         Lack(Behaviour.BROKEN, 10, UnreachableError, "failed with 500"),
-        Lack(Behaviour.RESET, 10, UnreachableError, "breaks the connection"),
-        Lack(Behaviour.CUT, 10, UnreachableError, "breaks the connection"),
-        Lack(Behaviour.FOREIGN, 10, UnreachableError, "gave no role of use"),
+        Lack(Behaviour.RESET, 10, UnreachableError, "closed the connection"),
+        Lack(Behaviour.CUT, 10, UnreachableError, "closed the connection"),
+        Lack(Behaviour.FOREIGN, 10, UnreachableError, "returned an invalid role name"),
         Lack(Behaviour.SILENT, 8, UnreachableError, "does not answer"),
         Lack(Behaviour.SILENT, 1, UnreachableError, "the instance metadata service does not answer"),
         Lack(Behaviour.DRIP, 1, UnreachableError, "the instance metadata service does not answer"),
@@ -364,7 +364,7 @@ def test_checksums_are_not_switched_off(instance: Instance, live_in: Live, name:
     live_in({**instance.env, name: "when_required"})
     assert instance.fetch().facts.checksum == "CRC32"
     instance.proxy.inject(faults.AlteredBody())
-    assert "does not fit its checksum" in instance.fault().message
+    assert "does not match its checksum" in instance.fault().message
 
 
 class _ProxyHandler(QuietHandler):
@@ -432,7 +432,7 @@ def test_exemptions_are_kept(instance: Instance, live_in: Live, exempt: dict[str
 def test_plain_http_is_refused(instance: Instance, live_in: Live, variable: str, url: str) -> None:
     """An endpoint in the clear is refused before anything is sent there."""
     live_in({**instance.env, **ENVIRONMENT, "AWS_ENDPOINT_URL": "", variable: url})
-    in_the_clear = "is not HTTPS: the env-file would travel in the clear"
+    in_the_clear = "is not HTTPS: the env-file would be sent unencrypted"
     with pytest.raises(UsageError, match=in_the_clear):
         instance.fetch()
     assert instance.signers == []

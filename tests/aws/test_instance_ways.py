@@ -92,7 +92,7 @@ class TestProxies:
             done = ready.install_here(*hurried.TRIES, **https.variables(), HTTPS_PROXY=url)
         assert done.status == 5
         assert "the proxy refuses the connection" in done.err
-        assert "hint: see HTTPS_PROXY, with its password, and NO_PROXY" in done.err
+        assert "hint: check HTTPS_PROXY, with its user name and password, and NO_PROXY" in done.err
         assert len(https.proxy.requests) == 0
         canary.assert_not_in(done.err, "standard error")
         canary.assert_not_under(ready.folder)
@@ -105,7 +105,7 @@ class TestProxies:
         """What is asked in another way than by plain HTTP is refused with the reason."""
         done = ready.install_here(**https.variables(), **{name: url})
         assert done.status == 2
-        assert "the proxy in HTTPS_PROXY is malformed, or is asked in another way than by http://" in done.err
+        assert "the proxy in HTTPS_PROXY is malformed, or its scheme is not http" in done.err
         assert "hint: write it as http://HOST:PORT" in done.err
         assert "canary" not in done.err
 
@@ -183,7 +183,7 @@ def test_old_tls(ready: Instance, s3_server: S3Server, tmp_path: Path) -> None:
     with S3Proxy(s3_server.url, tls=context) as proxy:
         done = ready.install_here(AWS_ENDPOINT_URL=proxy.url, AWS_CA_BUNDLE=str(made.ca_file))
     assert done.status == 4
-    assert "127.0.0.1 does not speak TLS as it should" in done.err
+    assert "the TLS handshake with 127.0.0.1 failed" in done.err
 
 
 def profile(instance: Instance, file: str, *lines: str) -> None:
@@ -247,7 +247,7 @@ def test_endpoints_of_services(ready: Instance) -> None:
     profile(ready, "config", "[profile machine]", *keys("AKIACONFIG0000000001"), *lines, "[services ours]")
     done = without_endpoint(ready, "--profile=machine")
     assert done.status == 2
-    assert "the profile machine names endpoints of services, which boot does not read" in done.err
+    assert "the profile machine has a `services` section with endpoints, which boot does not support" in done.err
     assert len(ready.proxy.requests) == 0
     assert_installed(ready, without_endpoint(ready, "--profile=machine", AWS_ENDPOINT_URL_S3=""))
 
@@ -289,7 +289,7 @@ class TestCharacters:
     @staticmethod
     def _assert_refused(instance: Instance, done: Ended) -> None:
         assert done.status == 4, done.err
-        assert "the credentials hold a character that none can have" in done.err
+        assert "the credentials contain an invalid character" in done.err
         assert "canary" not in done.err
         assert len(instance.proxy.requests) == 0
 
@@ -355,6 +355,6 @@ def test_what_needs_the_sdk(ready: Instance, options: tuple[str, ...], env: dict
     profile(ready, "config", *role, "[profile program]", "credential_process = cat /canary")
     done = bare(ready, *options, **env)
     assert done.status == 4
-    assert f"{named} needs the AWS SDK, which is not installed here" in done.err
+    assert f"{named} requires the AWS SDK, which is not installed" in done.err
     assert "hint: install ecsauth with pip" in done.err
     assert len(ready.proxy.requests) == 0

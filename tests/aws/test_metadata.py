@@ -83,8 +83,8 @@ def test_requests_are_bare(instance: StandIn) -> None:
         (Behaviour.SILENT, UnreachableError, "does not answer"),
         (Behaviour.SLOW, UnreachableError, "does not answer"),
         (Behaviour.DRIP, UnreachableError, "does not answer"),
-        (Behaviour.RESET, UnreachableError, "breaks the connection"),
-        (Behaviour.CUT, UnreachableError, "breaks the connection"),
+        (Behaviour.RESET, UnreachableError, "closed the connection"),
+        (Behaviour.CUT, UnreachableError, "closed the connection"),
         (Behaviour.BROKEN, UnreachableError, "failed with 500"),
         (Behaviour.UNAVAILABLE, UnreachableError, "failed with 503"),
         (Behaviour.TOKEN_FORBIDDEN, DeniedError, "refused PUT /latest/api/token with 403"),
@@ -94,7 +94,7 @@ def test_requests_are_bare(instance: StandIn) -> None:
 def test_failures(instance: StandIn, behaviour: Behaviour, fault: type[EcsauthError], said: str) -> None:
     """Silence and a broken service may pass by themselves, a refusal does not; version 1 is tried in no case.
 
-    So it is, too, where somebody asks why there are no credentials.
+    So it is, too, where somebody asks why no credentials found.
     """
     instance.become(behaviour)
     for found in (fault_of(), role_fault_of()):
@@ -126,9 +126,9 @@ def test_role(instance: StandIn) -> None:
         (
             Behaviour.ROLE_FAILED,
             NotYetError,
-            "the instance's role is not ready: the metadata service answers AssumeRoleUnauthorizedAccess",
+            "the instance's role is not ready: the metadata service returned AssumeRoleUnauthorizedAccess",
         ),
-        (Behaviour.FOREIGN, UnreachableError, "the instance metadata service gave no role of use"),
+        (Behaviour.FOREIGN, UnreachableError, "the instance metadata service returned an invalid role name"),
     ],
 )
 def test_no_role(instance: StandIn, behaviour: Behaviour, fault: type[EcsauthError], said: str) -> None:
@@ -136,20 +136,20 @@ def test_no_role(instance: StandIn, behaviour: Behaviour, fault: type[EcsauthErr
     instance.become(behaviour)
     found = role_fault_of()
     assert (type(found), found.message) == (fault, said)
-    assert found.hints[-1] == "not on EC2: give --profile, or set the AWS_* variables"
+    assert found.hints[-1] == "outside EC2: give --profile, or set the AWS_* variables"
 
 
 @pytest.mark.parametrize(
     ("document", "fault", "said"),
     [
         (answer(404, b"absent"), NotYetError, "has no credentials yet"),
-        (answer(200, b'{"Code": 5}'), NotYetError, "answers with an error"),
-        (answer(200, b'{"Code": "a secret, quoted"}'), NotYetError, "answers with an error"),
+        (answer(200, b'{"Code": 5}'), NotYetError, "returned an error"),
+        (answer(200, b'{"Code": "a secret, quoted"}'), NotYetError, "returned an error"),
         (answer(401, b""), DeniedError, f"refused GET {ROLE} with 401"),
-        (answer(200, b"<html>sign in</html>"), UnreachableError, "gave no credentials of use"),
-        (answer(200, b"{}"), UnreachableError, "gave no credentials of use"),
-        (answer(200, b"5"), UnreachableError, "gave no credentials of use"),
-        (answer(200, b'{"Code": "Success", "AccessKeyId": "A"}'), UnreachableError, "gave no credentials of use"),
+        (answer(200, b"<html>sign in</html>"), UnreachableError, "returned incomplete credentials"),
+        (answer(200, b"{}"), UnreachableError, "returned incomplete credentials"),
+        (answer(200, b"5"), UnreachableError, "returned incomplete credentials"),
+        (answer(200, b'{"Code": "Success", "AccessKeyId": "A"}'), UnreachableError, "returned incomplete credentials"),
     ],
 )
 def test_other_credentials(lone: Callable[..., None], document: Answer, fault: type[EcsauthError], said: str) -> None:
@@ -183,8 +183,8 @@ def test_nobody_there(instance: StandIn) -> None:
     with instance.refusing():
         found = fault_of()
     assert type(found) is UnreachableError
-    assert found.message == "the instance metadata service refuses the connection"
-    assert "not on EC2: give --region and --bucket-owner" in found.hints
+    assert found.message == "the instance metadata service refused the connection"
+    assert "outside EC2: give --region and --bucket-owner" in found.hints
 
 
 @pytest.mark.parametrize(
@@ -193,15 +193,19 @@ def test_nobody_there(instance: StandIn) -> None:
         (answer(404, b"absent"), DeniedError, f"refused GET {DOCUMENT} with 404"),
         (answer(401, b"expired"), DeniedError, f"refused GET {DOCUMENT} with 401"),
         (answer(503, b""), UnreachableError, "failed with 503"),
-        (answer(200, b""), UnreachableError, "gave no identity document"),
-        (answer(200, b"<html>sign in</html>"), UnreachableError, "gave no identity document"),
-        (answer(200, b"\xff\xfe"), UnreachableError, "gave no identity document"),
-        (answer(200, b"[]"), UnreachableError, "gave no identity document"),
-        (answer(200, b'"region"'), UnreachableError, "gave no identity document"),
-        (answer(200, b'{"region": "us-west-2"}'), UnreachableError, "gave no identity document"),
-        (answer(200, b'{"region": null, "accountId": "999999999999"}'), UnreachableError, "gave no identity document"),
-        (answer(200, b"[" * 60_000), UnreachableError, "gave no identity document"),
-        (answer(200, b" " * 100_000), UnreachableError, "gave no identity document"),
+        (answer(200, b""), UnreachableError, "returned no valid identity document"),
+        (answer(200, b"<html>sign in</html>"), UnreachableError, "returned no valid identity document"),
+        (answer(200, b"\xff\xfe"), UnreachableError, "returned no valid identity document"),
+        (answer(200, b"[]"), UnreachableError, "returned no valid identity document"),
+        (answer(200, b'"region"'), UnreachableError, "returned no valid identity document"),
+        (answer(200, b'{"region": "us-west-2"}'), UnreachableError, "returned no valid identity document"),
+        (
+            answer(200, b'{"region": null, "accountId": "999999999999"}'),
+            UnreachableError,
+            "returned no valid identity document",
+        ),
+        (answer(200, b"[" * 60_000), UnreachableError, "returned no valid identity document"),
+        (answer(200, b" " * 100_000), UnreachableError, "returned no valid identity document"),
     ],
 )
 def test_other_documents(lone: Callable[..., None], document: Answer, fault: type[EcsauthError], said: str) -> None:
@@ -221,7 +225,7 @@ def test_other_tokens(lone: Callable[..., None], token: bytes) -> None:
         found = fault_of()
         assert service.paths == ["PUT /latest/api/token"]
     assert type(found) is UnreachableError
-    assert "gave no token of use" in found.message
+    assert "returned an invalid token" in found.message
 
 
 def test_switched_off(instance: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:

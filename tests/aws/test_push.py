@@ -126,8 +126,8 @@ def test_no_default_key(operator: Operator, answer: faults.Fault | None) -> None
     operator.path.write_bytes(FILE)
     done = operator.run()
     assert done.status == 2
-    assert "error: bucket fleet has no KMS key of its own by default, so a key has to be named" in done.err
-    assert "hint: give --kms-key ARN, a customer managed key" in done.err
+    assert "error: bucket fleet has no default KMS key" in done.err
+    assert "hint: give a customer managed key: --kms-key ARN" in done.err
     assert operator.proxy.operations == ["GetBucketEncryption"]
 
 
@@ -207,7 +207,7 @@ def test_same_again(operator: Operator) -> None:
     assert done.status == 0
     assert operator.proxy.operations == LOOKS
     assert operator.bucket.versions() == version
-    assert f"nothing to do, this is already {URI}, version {version[0]}" in done.err
+    assert f"nothing to do, already in S3: {URI}, version {version[0]}" in done.err
 
 
 def test_same_again_by_the_id_of_the_key(operator: Operator) -> None:
@@ -240,7 +240,7 @@ def test_same_in_another_way_is_put(operator: Operator, how: dict[str, str]) -> 
     ("uri", "said"),
     [
         ("s3://fleet/ecs.config?versionId=abc", "give the S3 URI without ?versionId"),
-        ("arn:aws:s3:::fleet/ecs.config", "an ARN is not taken"),
+        ("arn:aws:s3:::fleet/ecs.config", "an ARN is not supported"),
         ("s3://fleet", "no valid key"),
         ("fleet/ecs.config", "this is not an S3 URI"),
     ],

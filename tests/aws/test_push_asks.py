@@ -12,7 +12,7 @@ from pushing import CHANGED, FILE, URI
 if TYPE_CHECKING:
     from pushing import Operator
 
-QUESTION = f"put it into {URI}? [y/N] "
+QUESTION = f"upload it to {URI}? [y/N] "
 CHANGE = "ecsauth: ECS_ENGINE_AUTH_DATA, registry registry.example.com: password changed\n"
 
 
@@ -47,7 +47,7 @@ def test_no(operator: Operator, answer: str) -> None:
         terminal.type(answer)
         status, seen = terminal.end()
     assert status == 130
-    assert "interrupted by SIGINT" in seen if answer == "\x03" else f"nothing was put into {URI}\n" in seen
+    assert "interrupted by SIGINT" in seen if answer == "\x03" else f"nothing was uploaded to {URI}\n" in seen
     assert operator.bucket.get() == FILE
 
 
@@ -66,7 +66,7 @@ def test_new_object(operator: Operator) -> None:
     operator.path.write_bytes(FILE)
     arguments = ("push", str(operator.path), URI, "--kms-key", operator.bucket.kms_key)
     with PseudoTerminal(*arguments, env=operator.env) as terminal:
-        terminal.wait_for("where there is nothing now? [y/N] ")
+        terminal.wait_for("as a new object? [y/N] ")
         terminal.type("y\n")
         assert terminal.end().status == 0
     assert operator.bucket.get() == FILE
@@ -83,7 +83,7 @@ def test_somebody_is_faster_than_the_answer(operator: Operator) -> None:
         terminal.type("y\n")
         status, seen = terminal.end()
     assert status == 9
-    assert "somebody else changed it first: version " in seen
+    assert "the object was changed in the meantime: version " in seen
     assert "Z, by arn:aws:sts::123456789012:user/moto" in seen
     assert operator.bucket.get() == other.read_bytes()
 

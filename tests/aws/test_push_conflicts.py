@@ -18,8 +18,8 @@ def test_somebody_pushes_meanwhile(operator: Operator, standing: bytes | None) -
     operator.proxy.inject(Meanwhile(lambda: operator.bucket.put(theirs)), operation="PutObject")
     done = operator.push(CHANGED)
     assert done.status == 9
-    assert "somebody else changed it first" in done.err
-    assert "hint: look at what is there now, then push again" in done.err
+    assert "the object was changed in the meantime" in done.err
+    assert "hint: see who changed it, then push again" in done.err
     assert operator.bucket.get() == theirs
     assert len(operator.bucket.versions()) == (2 if standing else 1)
 
@@ -31,7 +31,7 @@ def test_somebody_deletes_meanwhile(operator: Operator) -> None:
     operator.proxy.inject(Meanwhile(lambda: delete(Bucket="fleet", Key="ecs.config")), operation="PutObject")
     done = operator.push(CHANGED)
     assert done.status == 9
-    assert "hint: look at what is there now, then push again" in done.err
+    assert "hint: see who changed it, then push again" in done.err
     assert len(operator.bucket.versions()) == 1
 
 
@@ -57,7 +57,7 @@ def test_put_fails(operator: Operator, answer: faults.Fault, status: int) -> Non
     operator.proxy.inject(answer, operation="PutObject")
     done = operator.push(CHANGED)
     assert done.status == status
-    assert f"\necsauth: error: cannot put {URI}: " in done.err
+    assert f"\necsauth: error: cannot upload to {URI}: " in done.err
     assert operator.bucket.get() == FILE
 
 
@@ -72,8 +72,8 @@ def test_over_a_deleted_object(operator: Operator) -> None:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ({"x-amz-server-side-encryption": "AES256", KEY_HEADER: None}, "it is not encrypted with a KMS key"),
-        ({"x-amz-server-side-encryption": None, KEY_HEADER: None}, "it is not encrypted with a KMS key"),
+        ({"x-amz-server-side-encryption": "AES256", KEY_HEADER: None}, "no encryption with a KMS key"),
+        ({"x-amz-server-side-encryption": None, KEY_HEADER: None}, "no encryption with a KMS key"),
     ],
     ids=["SSE-S3", "none"],
 )
@@ -95,5 +95,9 @@ def test_a_store_without_conditional_writes(operator: Operator, standing: bytes 
     done = operator.push(CHANGED)
     assert done.status == 9
     assert "somebody" not in done.err
-    condition = "If-Match, but it is unchanged" if standing else "If-None-Match, but there is no such object"
-    assert f"cannot put {URI}: the store refuses the condition {condition}" in done.err
+    condition = (
+        "If-Match, although the object is unchanged"
+        if standing
+        else "If-None-Match, although the object does not exist"
+    )
+    assert f"cannot upload to {URI}: the store rejected the condition {condition}" in done.err

@@ -71,7 +71,7 @@ def test_key_changes(operator: Operator, key: str) -> None:
     """That instances with the old key alone will refuse the file is told."""
     operator.push(FILE)
     done = operator.push(FILE, f"--kms-key={key}")
-    assert f"warning: the KMS key changes from {operator.bucket.kms_key}: instances that name only" in done.err
+    assert f"warning: the KMS key changes from {operator.bucket.kms_key}: instances that accept only" in done.err
     assert "KMS key changes" not in operator.push(CHANGED, f"--kms-key={key}").err
 
 
@@ -126,7 +126,7 @@ def test_bucket_with_every_risk(operator: Operator) -> None:
     warnings = [line for line in done.err.splitlines() if "warning" in line]
     assert [line.partition("warning: ")[2].partition(":")[0] for line in warnings] == [
         "bucket fleet is not versioned",
-        "bucket fleet does not block public access itself; the account may do so",
+        "bucket fleet does not block all public access; the account may block it",
         "the policy of bucket fleet does not deny requests without TLS (aws",
         "a lifecycle rule of bucket fleet deletes old versions 30 days after they are replaced",
     ]
@@ -139,7 +139,7 @@ def test_bucket_that_may_not_be_looked_at(operator: Operator) -> None:
     for operation in ("GetBucketPolicy", "GetBucketLifecycleConfiguration"):
         operator.proxy.inject(faults.ACCESS_DENIED, operation=operation)
     document = operator.push(FILE, "--format", "json").document
-    assert document["warnings"] == ["bucket fleet was not looked at (no permission): policy, lifecycle"]
+    assert document["warnings"] == ["bucket fleet was not checked (no permission): policy, lifecycle"]
 
 
 def test_bucket_does_not_answer(operator: Operator) -> None:
@@ -148,5 +148,5 @@ def test_bucket_does_not_answer(operator: Operator) -> None:
     operator.proxy.inject(faults.SLOW_DOWN, operation="GetBucketVersioning")
     done = operator.push()
     assert done.status == 0
-    assert "warning: bucket fleet was not looked at (no answer): versioning" in done.err
+    assert "warning: bucket fleet was not checked (no answer): versioning" in done.err
     assert f"pushed {URI}" in done.err

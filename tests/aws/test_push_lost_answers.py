@@ -56,7 +56,7 @@ def test_lost_answer_then_somebody_pushes(operator: Operator) -> None:
     done = operator.push(CHANGED)
     _, ours, _ = operator.bucket.versions()
     assert done.status == 0
-    assert f"warning: somebody has changed {URI} again since" in done.err
+    assert f"warning: {URI} was changed again after this upload" in done.err
     assert f"pushed {URI}, version {ours}, " in done.err
     assert operator.bucket.get() == THEIRS
 
@@ -67,7 +67,7 @@ def test_lost_answer_then_somebody_deletes(operator: Operator) -> None:
     operator.proxy.inject(Then(lambda: delete(operator)), operation="PutObject", times=1)
     done = operator.push(CHANGED)
     assert done.status == 0
-    assert f"warning: somebody has changed {URI} again since" in done.err
+    assert f"warning: {URI} was changed again after this upload" in done.err
 
 
 def test_lost_answer_and_no_right_to_list(operator: Operator) -> None:
@@ -77,7 +77,7 @@ def test_lost_answer_and_no_right_to_list(operator: Operator) -> None:
     operator.proxy.inject(faults.ACCESS_DENIED, operation="ListObjectVersions")
     done = operator.push(CHANGED)
     assert done.status == 9
-    assert "by somebody without ecsauth" in done.err
+    assert "by another program" in done.err
 
 
 def test_no_answer_and_nothing_done(operator: Operator) -> None:
@@ -119,7 +119,7 @@ def test_tries_are_bounded(operator: Operator) -> None:
     operator.proxy.inject(faults.CONDITIONAL_CONFLICT, operation="PutObject")
     done = operator.push()
     assert done.status == 9
-    assert "somebody else is writing it" in done.err
+    assert "another request is writing the object" in done.err
     assert operator.proxy.operations.count("PutObject") == 5
 
 
@@ -139,7 +139,7 @@ def test_who_was_faster(operator: Operator) -> None:
     done = operator.push(CHANGED)
     version = operator.bucket.versions()[0]
     assert done.status == 9
-    assert f"somebody else changed it first: version {version}, 20" in done.err
+    assert f"the object was changed in the meantime: version {version}, 20" in done.err
     assert "Z, by arn:aws:iam::1:user/you\n" in done.err
 
 
@@ -155,7 +155,7 @@ def test_who_was_faster_is_not_believed_to_be_text(operator: Operator, text: str
     operator.proxy.inject(Meanwhile(push), operation="PutObject")
     done = operator.push(CHANGED)
     assert done.status == 9
-    assert "by somebody without ecsauth" in done.err or "by =?UTF-8?B?4oCu?=" in done.err
+    assert "by another program" in done.err or "by =?UTF-8?B?4oCu?=" in done.err
     assert text not in done.err
 
 
@@ -167,7 +167,7 @@ def test_what_was_put_cannot_be_looked_at(operator: Operator, answer: faults.Rep
     done = operator.push()
     (version,) = operator.bucket.versions()
     assert done.status == 0
-    assert f"warning: {URI} was put, but could not be looked at afterwards" in done.err
+    assert f"warning: {URI} was uploaded, but its metadata could not be read afterwards" in done.err
     assert f"pushed {URI}, version {version}, encrypted with {operator.bucket.kms_key}" in done.err
 
 

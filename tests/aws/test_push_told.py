@@ -109,7 +109,7 @@ def test_who_may_not_read_may_push(operator: Operator, answer: faults.Reply) -> 
     operator.proxy.inject(answer, operation="GetObject")
     done = operator.push(CHANGED)
     assert done.status == 0
-    assert f"warning: what is in {URI} now cannot be read, so what changes is not known" in done.err
+    assert f"warning: the current content of {URI} cannot be read: the changes are unknown" in done.err
     assert operator.bucket.get() == CHANGED
 
 
@@ -167,8 +167,8 @@ def test_a_portal(operator: Operator, command: str, status: int) -> None:
     operator.proxy.inject(faults.Page(status))
     done = operator.push() if command == "push" else run_here(command, URI, env=operator.env)
     assert done.status == 5
-    assert re.search(r"error: cannot .*: what answers is not S3\n", done.err), done.err
-    assert "hint: is there a proxy on the way?\n" in done.err
+    assert re.search(r"error: cannot .*: the answer is not from S3\n", done.err), done.err
+    assert "hint: check for a proxy that answers in place of S3\n" in done.err
     assert "Health" not in done.err
 
 
@@ -178,5 +178,5 @@ def test_a_key_of_the_wrong_kind(operator: Operator, refusal: faults.Reply) -> N
     operator.proxy.inject(refusal, operation="PutObject")
     done = operator.push()
     assert done.status == 4
-    assert "the KMS key cannot encrypt: S3 takes a symmetric ENCRYPT_DECRYPT key" in done.err
+    assert "the KMS key cannot encrypt: S3 requires a symmetric key with the usage ENCRYPT_DECRYPT" in done.err
     assert "kms:GenerateDataKey" not in done.err

@@ -33,7 +33,7 @@ def test_back(operator: Operator) -> None:
     assert operator.put.headers[KEY_HEADER] == operator.bucket.kms_key
     assert operator.put.headers["x-amz-meta-ecsauth-rolled-back-from"] == old
     assert "password changed\n" in done.err
-    assert f"rolled back to what version {old} holds: {URI}, version {new}, encrypted with" in done.err
+    assert f"rolled back to the content of version {old}: {URI}, version {new}, encrypted with" in done.err
     shown = run_here("history", URI, env=operator.env).out.splitlines()
     assert shown[0].endswith(f", rolled back to {old}  current")
     assert replaced in shown[1]
@@ -72,7 +72,7 @@ def test_to_what_is_there(operator: Operator, times: int) -> None:
     versions = [operator.bucket.put(FILE) for _ in range(times)]
     done = rollback(operator, versions[0])
     assert done.status == 0
-    assert "nothing to do, this is already" in done.err
+    assert "nothing to do, already in S3:" in done.err
     assert len(operator.bucket.versions()) == times
 
 
@@ -122,12 +122,12 @@ def test_faults(operator: Operator) -> None:
     first = operator.bucket.put(FILE)
     operator.bucket.put(CHANGED)
     done = rollback(operator, first[:-1] + ("0" if first[-1] != "0" else "1"))
-    assert (done.status, "there is no such version" in done.err) == (4, True), done.err
+    assert (done.status, "the version does not exist" in done.err) == (4, True), done.err
     for answer, text in (
         (faults.DELETE_MARKER, "this version is a delete marker"),
         (faults.ACCESS_DENIED, "S3 denies access"),
         (faults.kms_denied("arn:aws:kms:eu-central-1:123456789012:key/k"), "KMS denies the use of the key"),
-        (faults.Reply(400, "InvalidArgument", "Invalid version id specified"), "this is no ID of a version"),
+        (faults.Reply(400, "InvalidArgument", "Invalid version id specified"), "the version ID is invalid"),
     ):
         operator.proxy.inject(answer, operation="GetObject", times=1)
         done = rollback(operator, first)

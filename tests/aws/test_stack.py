@@ -203,7 +203,10 @@ def test_endpoint(wanted: bool, deploy: Callable[..., Fleet], s3_server: S3Serve
 
 def test_policies_of_the_stack(deploy: Callable[..., Fleet]) -> None:
     """`ecsauth iam --stack` prints what the stack has made, each name that means the same but once."""
-    fleet = deploy(Prefix="prod/web", OperatorArn=f"arn:aws:iam::{ACCOUNT}:role/Operator")
+    people = {
+        name: f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("OperatorArn", "FleetRollArn", "FleetPromoteArn")
+    }
+    fleet = deploy(Prefix="prod/web", Fleet="on", **people)
     for name, made in POLICIES.items():
         done = fleet.type(f"ecsauth iam {name} --stack {NAME}")
         assert done.status == 0, done.err
@@ -241,12 +244,12 @@ def _expire(bucket: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "status", "said"),
     [
-        (lambda made: made["Bucket"]["Properties"].pop("BucketEncryption"), 2, "a key has to be named"),
+        (lambda made: made["Bucket"]["Properties"].pop("BucketEncryption"), 2, "no default KMS key"),
         (lambda made: made["Bucket"]["Properties"].pop("VersioningConfiguration"), 0, "is not versioned"),
         (
             lambda made: made["Bucket"]["Properties"].pop("PublicAccessBlockConfiguration"),
             0,
-            "does not block public access itself",
+            "does not block all public access",
         ),
         (lambda made: made.pop("BucketPolicy"), 0, "does not deny requests without TLS"),
         (lambda made: _expire(made["Bucket"]["Properties"]), 0, "deletes old versions 30 days after"),
@@ -261,3 +264,28 @@ def test_what_push_sees_missing(
     done = deploy(template).push()
     assert done.status == status, done.err
     assert said in done.err
+
+
+def test_fleet(deploy: Callable[..., Fleet], s3_server: S3Server) -> None:
+    """With Fleet on, the documents are there with the SHA-256 of their files, and failures reach the topic."""
+    stack = deploy(Fleet="on").stack
+    ssm, events = s3_server.client("ssm"), s3_server.client("events")
+    for file in (cloudformation.ROOT / "iam" / "ssm").iterdir():
+        document = ssm.describe_document(Name=f"{NAME}-{file.stem}")["Document"]
+        assert document["Hash"] == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert document["DocumentFormat"] == "YAML"
+    rules = [rule["Name"] for rule in events.list_rules()["Rules"]]
+    targets = [target["Arn"] for rule in rules for target in events.list_targets_by_rule(Rule=rule)["Targets"]]
+    assert targets == [stack.outputs["FleetTopicArn"]] * 2
+
+
+def test_fleet_is_switched_off(deploy: Callable[..., Fleet]) -> None:
+    """The fleet is switched on for a stack that is in use, and off again: bucket, key and file stay as they were."""
+    fleet = deploy()
+    before = fleet.stack.outputs
+    assert fleet.push().status == 0
+    fleet.stack.update(Fleet="on")
+    assert fleet.stack.outputs.items() > before.items()
+    fleet.stack.update(Fleet="off")
+    assert fleet.stack.outputs == before
+    assert fleet.boot().status == 0

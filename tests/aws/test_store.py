@@ -135,7 +135,7 @@ def test_wrong_checksum(store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy,
     s3_proxy.inject(fault)
     found = fault_of(store)
     assert type(found) is NotYetError
-    assert "does not fit its checksum" in found.message
+    assert "does not match its checksum" in found.message
     assert "==" not in text_of(found)
 
 
@@ -156,7 +156,7 @@ def test_what_is_not_s3(
     s3_proxy.inject(faults.Headers(headers))
     found = fault_of(store)
     assert type(found) is UnreachableError
-    assert "what answers is not S3" in found.message
+    assert "the answer is not from S3" in found.message
 
 
 def test_not_modified(store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
@@ -232,7 +232,7 @@ def test_too_large(store: InstanceStore, bucket: Bucket) -> None:
     bucket.put(b"#" * (LARGEST + 1))
     found = fault_of(store)
     assert type(found) is InvalidError
-    assert found.message == "s3://fleet/ecs.config is larger than 256 KiB: it is no env-file"
+    assert found.message == "s3://fleet/ecs.config is larger than 256 KiB, the limit of an env-file"
 
 
 class Counted(faults.Fault):
@@ -313,5 +313,5 @@ def test_foreign_owner(store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy) 
         "the object may not exist:",
         "the role may lack s3:GetObject",
         "the bucket may belong to",
-        "the bucket's policy, or a",
+        "the bucket policy or a",
     ]

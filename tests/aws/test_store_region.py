@@ -90,8 +90,8 @@ def test_region_is_not_asked_for(store: InstanceStore, bucket: Bucket, s3_proxy:
     found = fault_of(store)
     assert s3_proxy.operations == ["GetObject"]
     assert type(found) is DeniedError
-    assert found.message.endswith("the bucket is elsewhere")
-    assert found.hints == ("give --region REGION, the bucket's region",)
+    assert found.message.endswith("the bucket is in another region")
+    assert found.hints == ("give the region of the bucket: --region REGION",)
 
 
 def test_region_that_moves_on(store: InstanceStore, bucket: Bucket, s3_proxy: S3Proxy) -> None:
@@ -101,7 +101,7 @@ def test_region_that_moves_on(store: InstanceStore, bucket: Bucket, s3_proxy: S3
     found = fault_of(store)
     assert s3_proxy.operations == ["GetObject", "GetObject"]
     assert found.message.endswith("the bucket is in us-west-2")
-    assert found.hints == ("give --region us-west-2, the bucket's region",)
+    assert found.hints == ("give the region of the bucket: --region us-west-2",)
 
 
 @pytest.mark.parametrize("region", ["evil.example.com#", "a b", "-"])
@@ -125,8 +125,8 @@ def test_operator_who_is_sent_elsewhere_everywhere(
     with pytest.raises(DeniedError) as caught:
         S3VersionStore(OperatorClients(None, region).s3()).read(URI)
     assert s3_proxy.operations == ["GetObject", "HeadBucket"]
-    assert caught.value.message.endswith("the bucket is elsewhere")
-    assert caught.value.hints == ("give --region REGION, the bucket's region",)
+    assert caught.value.message.endswith("the bucket is in another region")
+    assert caught.value.hints == ("give the region of the bucket: --region REGION",)
 
 
 def test_doctor_that_is_sent_elsewhere_everywhere(

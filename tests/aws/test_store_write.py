@@ -77,7 +77,7 @@ def test_look_denied(store: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -
     """A denial is never read as absence."""
     bucket.put(BODY)
     s3_proxy.inject(faults.ACCESS_DENIED)
-    with pytest.raises(DeniedError, match=r"cannot look at s3://fleet/ecs\.config: S3 denies access"):
+    with pytest.raises(DeniedError, match=r"cannot read the metadata of s3://fleet/ecs\.config: S3 denies access"):
         store.look(URI)
 
 
@@ -128,9 +128,9 @@ def test_put_over(store: S3VersionStore, bucket: Bucket, s3_proxy: S3Proxy) -> N
 @pytest.mark.parametrize(
     ("before", "replaces", "said"),
     [
-        (BODY, None, "somebody else changed it first"),
-        (BODY, '"of-an-earlier-look"', "somebody else changed it first"),
-        (None, '"of-an-earlier-look"', "somebody deleted it meanwhile"),
+        (BODY, None, "the object was changed in the meantime"),
+        (BODY, '"of-an-earlier-look"', "the object was changed in the meantime"),
+        (None, '"of-an-earlier-look"', "it was deleted in the meantime"),
     ],
     ids=["appeared", "changed", "deleted"],
 )
@@ -236,5 +236,5 @@ def test_default_kms_key_denied(settings: Settings, bucket: Bucket, s3_proxy: S3
     """Who may not look at the rules is told what is denied."""
     assert bucket
     s3_proxy.inject(faults.ACCESS_DENIED)
-    with pytest.raises(DeniedError, match="cannot look at the encryption of bucket fleet: S3 denies access"):
+    with pytest.raises(DeniedError, match="cannot read the encryption of bucket fleet: S3 denies access"):
         settings("fleet").default_kms_key()

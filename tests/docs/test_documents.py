@@ -24,21 +24,38 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("iam/*.md"))
 )
-# Options of docker and of the tests' own scripts that the documents mention.
+# Options of docker, of cloud-init and of the tests' own scripts that the documents mention.
 FOREIGN_OPTIONS = {
-    *("--env-file", "--all", "--tail", "--filter", "--markdown", "--python", "--now"),
+    *("--env-file", "--all", "--tail", "--long", "--filter", "--markdown", "--python", "--now"),
     # Of scripts/test and scripts/mutate, and of pytest here.
     *("--quick", "--own-host", "--seed"),
-    # Of scripts/bench.
-    "--write",
+    # Of scripts/bench, and of the scripts that write documents.
+    *("--write", "--check"),
 }
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_lead_somewhere(name: str) -> None:
-    """Every relative link is the path of a file."""
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", _text(name)):
-        assert target.startswith("https://") or (ROOT / name).parent.joinpath(target).is_file(), target
+    """Every relative link is the path of a file, and its fragment a heading of it."""
+    here = ROOT / name
+    for target, fragment in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", _text(name)):
+        if target.startswith("https://"):
+            continue
+        file = here.parent / target if target else here
+        assert file.is_file(), target
+        assert not fragment or fragment in _anchors(file.read_text(encoding="utf-8")), f"{target}#{fragment}"
+
+
+def test_every_promise_names_a_test() -> None:
+    """Each test that the security page names exists; each row of its tables of promises has one."""
+    page = _text("docs/security.md")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", page)
+    for file, test in named:
+        assert re.search(rf"^( {{4}})?def {test}\(", _text(file), flags=re.MULTILINE), f"{file}::{test}"
+    tables = re.findall(r"^\|[^\n]*\| Test \|\n\|[-|]+\|\n((?:\|.*\n)+)", page, flags=re.MULTILINE)
+    assert len(tables) == 3
+    for row in (line for each in tables for line in each.splitlines()):
+        assert re.search(r"\| `tests/[^|]*\|$", row), row
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -57,10 +74,9 @@ def test_rules_exist(name: str) -> None:
         assert rules.find(code) is not None, code
 
 
-@pytest.mark.parametrize("heading", ["What a failure means", "Credentials that tasks bring"])
-def test_messages_are_those_of_the_program(heading: str) -> None:
-    """Each message in the table of failures is made of texts that stand in the sources, or of the system's own."""
-    section = _text("docs/operations.md").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+def test_messages_are_those_of_the_program() -> None:
+    """Each message in the tables of the runbook is made of texts that stand in the sources, or of the system's own."""
+    section = _text("docs/runbook.md").split("\n## Messages\n")[1]
     cells = re.findall(r"^\| (`.*?) \| (?:\d|128)", section, flags=re.MULTILINE)
     messages = [message for cell in cells for message in re.findall(r"`([^`]+)`", cell)]
     system = [os.strerror(number).lower() for number in errno.errorcode]
@@ -98,6 +114,12 @@ def test_benchmarks_plot_holds_each_row() -> None:
     assert len(tables) == 2
     shown = [(name, figures.split()[0]) for name, figures in zip(texts, texts[1:]) if " (" in figures]
     assert shown == [(row[0], row[3]) for row in rows]
+
+
+def _anchors(text: str) -> set[str]:
+    """Return what GitHub makes of the headings: lower case, without punctuation, with dashes for spaces."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def _text(name: str) -> str:

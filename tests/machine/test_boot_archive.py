@@ -44,7 +44,7 @@ POISONED = ("ecsauth", "botocore", "json", "lzma", "ssl", "_lzma", "_compression
 POISON = "import os\nos.write(2, b'poisoned: ' + __name__.encode() + b'\\n')\nraise SystemExit(99)\n"
 # What the machine's Python imports when it starts, by a .pth file, and what would be of no use to the program.
 AT_START = ("awscrt", "certifi", "urllib3")
-NOTHING_WRONG = "nothing wrong"
+NOTHING_WRONG = "no findings"
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def test_program_without_its_licence(wheel: Path, tmp_path: Path) -> None:
     command = (sys.executable, "-m", "ecsauth", "archive", "build", "--no-compile", "-o", tmp_path / "built")
     done = run(*command, env={"PYTHONPATH": str(tmp_path)}, home=tmp_path)
     assert done.returncode == LOCAL
-    assert "LICENSE is not there: this program came without what a boot archive is made of" in done.stderr
+    assert "LICENSE is missing: this installation of ecsauth cannot build a boot archive" in done.stderr
     assert not (tmp_path / "built").exists()
 
 
@@ -442,7 +442,7 @@ def test_profiles(bare_machine: Machine, archive: Path, profile: str, said: str)
     (folder / "config").write_text(f"[profile keys]\n{keys}\n[profile fleet]\nregion = eu-central-1\n{profile}\n")
     done = boot(bare_machine, sys.executable, archive, "--profile=fleet", AWS_CONFIG_FILE=str(folder / "config"))
     assert done.returncode == DENIED, done.stderr
-    assert f"{said} needs the AWS SDK, which is not installed here" in done.stderr
+    assert f"{said} requires the AWS SDK, which is not installed" in done.stderr
     assert bare_machine.proxy.operations == []
 
 
@@ -486,7 +486,7 @@ def test_what_is_not_in_it(archive: Path, tmp_path: Path, arguments: tuple[str, 
     file.write_bytes(FIRST)
     done = run(sys.executable, archive, *(str(file) if one == "FILE" else one for one in arguments), home=tmp_path)
     assert done.returncode == USAGE
-    assert f"this is the boot archive, which has what an instance needs: {missing} is not in it" in done.stderr
+    assert f"{missing} is not in the boot archive, which contains only what an instance needs" in done.stderr
     assert "hint: install ecsauth with pip" in done.stderr
 
 
@@ -530,8 +530,8 @@ def test_older_pythons_are_told(archive: Path, tmp_path: Path) -> None:
     for python in old:
         done = run(python, archive, "--version", home=tmp_path)
         assert (done.returncode, done.stdout) == (LOCAL, "")
-        assert "ecsauth: error: this archive runs on Python 3.9 and later, and this is Python " in done.stderr
-        assert "ecsauth: hint: run it with a later one, as python3.11 -IS FILE\n" in done.stderr
+        assert "ecsauth: error: this archive requires Python 3.9 or later, but this is Python " in done.stderr
+        assert "ecsauth: hint: run it with a later Python: python3.11 -IS FILE\n" in done.stderr
 
 
 @pytest.mark.parametrize(("mode", "status"), [(0o755, 0), (0o757, LOCAL)])
@@ -643,7 +643,7 @@ def test_replaces_an_archive(tmp_path: Path, mask: int) -> None:
 @pytest.mark.parametrize(
     ("output", "said"),
     [
-        ("built", "is a directory\necsauth: hint: name the file in it: -o "),
+        ("built", "is a directory\necsauth: hint: give a file in it: -o "),
         ("file/ecsauth", "cannot make "),
         ("/dev/null", "/dev/null is not a plain file"),
     ],

@@ -79,8 +79,11 @@ def test_wrong_fails(installed: Machine, canary: Canary, dry: bool) -> None:
         assert done.status == 4
         refusal = "the registry refuses the user name and password (401)"
         error, *hints = done.err.splitlines()
-        assert error == f"ecsauth: error: the login fails at {registry.name}: wrong-credentials: {refusal}"
-        assert hints[-1] == "ecsauth: hint: log in by hand with docker login, then put what works there into the file"
+        assert error == f"ecsauth: error: the login failed at {registry.name}: wrong-credentials: {refusal}"
+        assert (
+            hints[-1]
+            == "ecsauth: hint: try the login with docker login, then put the credential that works into the file"
+        )
     assert installed.env_file.read_bytes() == FIRST
     canary.assert_not_under(installed.folder)
 

@@ -317,8 +317,8 @@ def test_unpersist(persisted: Instance) -> None:
     assert "the installed env-file and the agent are unchanged" in said(persisted, units.REFRESH)
     persisted.s3.heal()
     before = started(persisted)
-    done = persisted.run("ecsauth", "unpersist")
-    assert f"removed {units.GATE}" in done.err
+    done = persisted.run("ecsauth", "unpersist", "--format", "json")
+    assert units.GATE in done.document["removed"]
     assert unit_files(persisted) == ""
     assert persisted.systemctl("list-units", "--all", "--no-legend", "--plain", "ecsauth-*") == ""
     assert persisted.show("ecs", "DropInPaths") == ""

@@ -60,7 +60,7 @@ def test_any_call(walk: FaultWalk) -> None:
         pytest.param(
             Point("socket", 1, "EMFILE"),
             UNREACHABLE,
-            "the instance metadata service cannot be asked: too many",
+            "cannot connect to the instance metadata service: too many",
             id="socket",
         ),
     ],

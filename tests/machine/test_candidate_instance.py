@@ -58,9 +58,8 @@ def fleet(instance_image: str) -> Iterator[Fleet]:
     """Boot three instances from user data, one after the other."""
     with S3Server.as_process() as server, Instance(instance_image, server) as one:
         one.put(FIRST)
-        with Instance(instance_image, server) as two, Instance(instance_image, server) as three:
+        with Instance(instance_image, server, one) as two, Instance(instance_image, server, one) as three:
             for instance in (one, two, three):
-                instance.bucket, instance.key, instance.uri = one.bucket, one.key, one.uri
                 instance.user_data(user_data(instance, *FLAGS))
                 assert instance.boot() == "running"
                 assert wait_ended(instance, units.VERIFY) == OK
@@ -80,7 +79,7 @@ def test_a_staged_rollout(fleet: Fleet) -> None:
     assert "ahead since" in said(one, units.REFRESH)
     assert_agent_has(one, SECOND)
 
-    two.agent_behaves("exit=1")
+    two.agent_behaves("only-if=second-password", "exit=5")
     assert as_persisted(two, "--candidate", version).status == LAUNCH
     two.agent_behaves()
     assert recorded(two, "rejected") == version

@@ -151,7 +151,9 @@ def test_last_run_comes_first(settled: Machine) -> None:
     first = done.out.splitlines()[0]
     assert done.status == 0
     assert first.startswith("warning  last-run     failed ")
-    assert "with status 4: cannot get s3://fleet/prod/ecs.config: there is no such object: boot again: ecsauth" in first
+    assert (
+        "with status 4: cannot get s3://fleet/prod/ecs.config: the object does not exist: boot again: ecsauth" in first
+    )
 
 
 def test_sts_is_silent(settled: Machine) -> None:
@@ -201,7 +203,8 @@ def test_no_uri(bare_machine: Machine) -> None:
     places = (f"--file={bare_machine.env_file}", f"--state-dir={bare_machine.state_place}")
     done = run_here("doctor", *places, "--launch=none", env=bare_machine.environment())
     assert done.status == 0
-    assert "bucket: no S3URI was given, and none is recorded here (give one); object, kms-key: needs bucket" in done.out
+    why = "no S3URI was given, and none is recorded on this machine"
+    assert f"bucket: {why} (give the S3URI); object, kms-key: needs bucket" in done.out
     # STS, which knows whose the credentials are, is asked all the same.
     assert bare_machine.proxy.operations == ["GetCallerIdentity"]
 
@@ -390,9 +393,9 @@ S3: dict[str, tuple[Change, str, Line]] = {
     "portal": (
         inject(faults.Page()),
         "object",
-        Line("failed", "what answers is not S3", "is there a proxy on the way?"),
+        Line("failed", "the answer is not from S3", "check for a proxy that answers in place of S3"),
     ),
-    "proxy": (inject(faults.Page(403)), "bucket", Line("failed", "what answers is not S3", "is there a proxy")),
+    "proxy": (inject(faults.Page(403)), "bucket", Line("failed", "the answer is not from S3", "check for a proxy")),
     "KMS": (inject(kms_denied("KEY"), "GetObject"), "kms-key", KMS),
     "KMS, and S3 hides the head": (kms_denied_head_hidden, "kms-key", KMS),
     "KMS key disabled": (
@@ -410,8 +413,12 @@ S3: dict[str, tuple[Change, str, Line]] = {
         "bucket",
         Line("failed", "the credentials have expired", "log in again"),
     ),
-    "throttled": (inject(faults.SLOW_DOWN, "HeadBucket", "ListObjectsV2"), "bucket", Line("failed", "come back later")),
-    "reset": (inject(faults.Reset(), "HeadBucket"), "bucket", Line("failed", "cannot look at the bucket")),
+    "throttled": (
+        inject(faults.SLOW_DOWN, "HeadBucket", "ListObjectsV2"),
+        "bucket",
+        Line("failed", "temporarily unavailable"),
+    ),
+    "reset": (inject(faults.Reset(), "HeadBucket"), "bucket", Line("failed", "cannot look up the bucket")),
     "hang": (inject(faults.Hang(), "HeadBucket"), "bucket", Line("failed", "no answer within ")),
 }
 
@@ -577,7 +584,7 @@ def test_before_the_first_boot(bare_machine: Machine) -> None:
     """A file that is not there yet is no failure, and no directory is made."""
     found = checks(bare_machine)
     assert_line(found["file"], Line("warning", "there is no ", "boot: ecsauth boot s3://"))
-    assert_line(found["directory"], Line("ok", "not there yet, boot makes it"))
+    assert_line(found["directory"], Line("ok", "boot will create"))
     assert not bare_machine.place.exists()
     assert not bare_machine.state_place.exists()
 
@@ -585,7 +592,7 @@ def test_before_the_first_boot(bare_machine: Machine) -> None:
 def test_agent(booted: Machine) -> None:
     """An agent that has registered, one that was stopped, and an engine that does not answer."""
     found = checks(booted, "--launch=docker")
-    assert_line(found["docker"], Line("ok", "takes connections"))
+    assert_line(found["docker"], Line("ok", "accepts connections"))
     assert_line(found["engine"], Line("ok", "docker "))
     assert_line(found["agent"], Line("ok", "registered in demo"))
     booted.docker.call("stop", AGENT)

@@ -122,7 +122,7 @@ def test_terminal(workstation: Workstation, reveal: bool) -> None:
         assert (done.returncode, shown.decode().replace("\r\n", "\n")) == (0, LINES)
     else:
         assert (done.returncode, shown) == (2, b"")
-        assert b"the lines hold passwords, which are not shown on a terminal\n" in done.stderr
+        assert b"the lines contain passwords, which are not shown on a terminal\n" in done.stderr
         assert not (workstation.home / "asked").exists()
 
 
@@ -235,7 +235,7 @@ def test_registries_by_name(workstation: Workstation) -> None:
     assert (done.status, f'"{HUB}"' in done.out, "r.example" in done.out) == (0, True, False)
     done = workstation.run("--registry", "r.example", "--registry", "public.ecr.aws")
     assert (done.status, done.out) == (3, "")
-    assert "error: public.ecr.aws cannot be imported: ECR gives out logins for 12 hours only\n" in done.err
+    assert "error: public.ecr.aws cannot be imported: ECR logins expire after 12 hours\n" in done.err
     assert workstation.run("--registry", "absent.example").status == 3
     assert workstation.run("--registry", "nginx").status == 2
 
@@ -245,7 +245,7 @@ def test_helpers_that_fail(workstation: Workstation) -> None:
     workstation.logged_in({"auths": {"r.example": entry()}, "credHelpers": {"h.example": "absent"}})
     done = workstation.run()
     assert (done.status, done.out) == (0, LINES)
-    assert "warning: h.example is left out: docker-credential-absent is not installed, or not on PATH\n" in done.err
+    assert "warning: h.example is not imported: docker-credential-absent is not installed, or not on PATH\n" in done.err
     assert workstation.run("--registry", "h.example").status == 6
     workstation.logged_in({"credsStore": "absent"})
     assert workstation.run().status == 6
@@ -281,7 +281,7 @@ def test_twice_the_same_key(workstation: Workstation) -> None:
     workstation.config.write_text(f'{{"auths":{{"r.example":{{"auth":"x"}},"r.example":{login}}}}}')
     done = workstation.run()
     assert done.out == LINES
-    assert "r.example stands there twice; the last one counts, as for docker\n" in done.err
+    assert "r.example occurs twice; the last entry is used, as by docker\n" in done.err
 
 
 # Where a password may stand, and the status of an import; two of them from helpers, which complain about it.

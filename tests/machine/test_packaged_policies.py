@@ -15,7 +15,7 @@ from program import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES = sorted(path.name for path in (ROOT / "iam").iterdir())
+FILES = sorted(str(path.relative_to(ROOT / "iam")) for path in (ROOT / "iam").rglob("*") if path.is_file())
 
 
 @pytest.fixture(scope="module")

@@ -213,7 +213,7 @@ def test_told_to_start_no_agent(bare_machine: Machine) -> None:
     [
         (faults.ACCESS_DENIED, "denied", "S3 denies access (Forbidden)"),
         (faults.NO_SUCH_KEY, "absent", "no longer exists in S3"),
-        (faults.INTERNAL_ERROR, "unreachable", "S3 asks to come back later"),
+        (faults.INTERNAL_ERROR, "unreachable", "S3 is temporarily unavailable"),
         (faults.Reset(), "unreachable", "the connection broke"),
     ],
 )

@@ -171,7 +171,7 @@ def test_text(basic: DockerRegistry, canary: Canary, tmp_path: Path) -> None:
     assert done.out.splitlines() == [
         f"{basic.host} as bob: wrong-credentials: the registry refuses the user name and password (401)",
         "  consequence: pulls from this registry will fail",
-        "  fix: log in by hand with docker login, then put what works there into the file",
+        "  fix: try the login with docker login, then put the credential that works into the file",
     ]
     assert done.err == ""
 
@@ -189,7 +189,7 @@ def test_file_without_credentials(tmp_path: Path) -> None:
     file.write_text("ECS_CLUSTER=prod\n")
     done = program.run_here("verify", str(file), env=ENVIRONMENT)
     assert (done.status, done.out) == (0, "")
-    assert "has no credentials" in done.err
+    assert "has no registry credentials" in done.err
 
 
 @pytest.mark.parametrize(
@@ -205,4 +205,4 @@ def test_usage(tmp_path: Path, options: tuple[str, ...]) -> None:
     """What cannot be meant is refused before anybody is asked, and not repeated."""
     done = verify(tmp_path, {"registry.invalid": pair("bob", "p")}, *options)
     assert done.status == 2
-    assert options[1] not in done.err.replace("takes a number", "") or options[1] == "0"
+    assert options[1] not in done.err.replace("must be a number", "") or options[1] == "0"

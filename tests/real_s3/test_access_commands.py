@@ -210,7 +210,7 @@ def test_instance(fleet: Fleet) -> None:
 
 @pytest.mark.parametrize("who", COMMANDS)
 def test_commands(fleet: Fleet, who: str) -> None:
-    """What becomes of each command is what the table of docs/access.md says; who may not put changes nothing."""
+    """What becomes of each command is what the table of docs/security.md says; who may not put changes nothing."""
     for content in (FIRST, SECOND):
         fleet.lay(PROD, content)
     standing = fleet.versions()
@@ -247,7 +247,7 @@ def outcome(done: Ended) -> str:
         return "denied"
     # diff says so where there is a difference.
     assert done.status in (0, 3), done.err
-    unknown = {"not known who": "not known who", "not known: cannot get": "not known what"}
+    unknown = {"author unknown": "author unknown", "changes unknown: cannot get": "not known what"}
     return ", ".join(["done", *(words for said, words in unknown.items() if said in done.out)])
 
 
@@ -259,8 +259,8 @@ def test_auditor(fleet: Fleet) -> None:
     assert done.status == 0, done.err
     rows = [line for line in done.out.splitlines() if not line.startswith(" ")]
     assert [row.split()[0] for row in rows] == versions[::-1]
-    assert all("not known who" in row for row in rows)
-    assert done.out.count("not known: cannot get") == len(versions)
+    assert all("author unknown" in row for row in rows)
+    assert done.out.count("changes unknown: cannot get") == len(versions)
     assert fleet.run("auditor", "pull", fleet.uri).status == 4
     assert fleet.asked == []
 

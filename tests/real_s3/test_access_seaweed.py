@@ -1,4 +1,4 @@
-"""The rows of docs/access.md that SeaweedFS enforces: real requests, with the policies of `iam/` and of the bucket.
+"""The rows of iam/access.md that SeaweedFS enforces: real requests, with the policies of `iam/` and of the bucket.
 
 A request is carried out if the policies of the one who asks allow it and the bucket's does not deny it; the bucket's
 allows nothing by itself. SeaweedFS is asked for each of the two, as it does not bring them together as S3 does: where a

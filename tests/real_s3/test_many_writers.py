@@ -73,7 +73,7 @@ def assert_nothing_lost(
     assert is_one_way(steps, held, current(instance))
     for done in ended:
         if done.status == 9:
-            assert "somebody else changed it first" in done.document["error"], done.err
+            assert "the object was changed in the meantime" in done.document["error"], done.err
     return steps
 
 

@@ -58,7 +58,9 @@ def test_deleted(instance: RealInstance) -> None:
     marker = instance.server.s3.delete_object(Bucket=instance.bucket, Key=KEY)["VersionId"]
     for command in ("pull", "edit"):
         done = operator(instance, command, instance.uri, EDITOR="true")
-        assert (done.status, "there is no such object" in done.err or "was deleted" in done.err) == (4, True), done.err
+        assert (done.status, "the object does not exist" in done.err or "was deleted" in done.err) == (4, True), (
+            done.err
+        )
     shown = operator(instance, "history", instance.uri).out.splitlines()
     assert [line.split()[0] for line in shown] == [marker, first]
     assert shown[0].endswith("deleted  current")
@@ -74,7 +76,7 @@ def test_absent(instance: RealInstance) -> None:
     assert operator(instance, "history", instance.uri).status == 4
     push(instance, FIRST)
     done = operator(instance, "rollback", instance.uri, "0" * 32)
-    assert (done.status, "there is no such version" in done.err) == (4, True), done.err
+    assert (done.status, "the version does not exist" in done.err) == (4, True), done.err
 
 
 def test_rollback_changes_the_key(instance: RealInstance, seaweed: SeaweedServer) -> None:

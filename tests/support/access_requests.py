@@ -1,4 +1,4 @@
-"""The requests of docs/access.md as they are really made: what a case is for the SDK, and what the answer means."""
+"""The requests of iam/access.md as they are really made: what a case is for the SDK, and what the answer means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of docs/access.md and docs/fleet-access.md, as cases: who asks for what, how, and what the answer is."""
+"""The tables of iam/access.md and iam/fleet-access.md, as cases: who asks for what, how, and what the answer is."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-_DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGE, FLEET_PAGE = _DOCS / "access.md", _DOCS / "fleet-access.md"
+_ROOT = Path(__file__).resolve().parents[2]
+PAGE, FLEET_PAGE = _ROOT / "iam" / "access.md", _ROOT / "iam" / "fleet-access.md"
+_SECURITY = _ROOT / "docs" / "security.md"
 _HEADING = ["Who", "Does", "To", "How", "Answer", "Enforced by"]
 
 
@@ -57,7 +58,7 @@ def _parts(cell: str) -> tuple[str, ...]:
 
 
 def _commands() -> dict[str, dict[str, str]]:
-    lines = PAGE.read_text(encoding="utf-8").split("\n## Commands\n")[1].split("\n## ")[0].splitlines()
+    lines = _SECURITY.read_text(encoding="utf-8").split("\n## Who can do what\n")[1].split("\n## ")[0].splitlines()
     heading, _, *rows = [_cells(line) for line in lines if line.startswith("|")]
     return {
         who.lower(): {row[0].strip("`"): row[number] for row in rows}

@@ -194,11 +194,14 @@ class Stack:
         if name in self.names:
             return self.names[name]
         # A name that the template gives is what stands for the resource; others are made up by their service.
-        given = {"AWS::S3::Bucket": "BucketName", "AWS::KMS::Alias": "AliasName"}.get(resource["Type"])
+        named = {"AWS::S3::Bucket": "BucketName", "AWS::KMS::Alias": "AliasName", "AWS::SSM::Document": "Name"}
+        given = named.get(resource["Type"])
         if given:
             return self.resolve(resource["Properties"][given])
         if resource["Type"] == "AWS::IAM::ManagedPolicy":
             return f"arn:{place.partition}:iam::{place.account}:policy/{place.stack}-{name}"
+        if resource["Type"] == "AWS::SNS::Topic":
+            return f"arn:{place.partition}:sns:{place.region}:{place.account}:{place.stack}-{name}"
         return KEY_ID if resource["Type"] == "AWS::KMS::Key" else f"{place.stack}-{name}"
 
     def _attribute(self, name: str, attribute: str) -> str:
@@ -210,6 +213,7 @@ class Stack:
             ("AWS::IAM::Role", "Arn"): f"arn:{place.partition}:iam::{place.account}:role/{own}",
             ("AWS::IAM::InstanceProfile", "Arn"): f"arn:{place.partition}:iam::{place.account}:instance-profile/{own}",
             ("AWS::EC2::LaunchTemplate", "LatestVersionNumber"): "1",
+            ("AWS::Events::Rule", "Arn"): f"arn:{place.partition}:events:{place.region}:{place.account}:rule/{own}",
         }
         return made[kind, attribute]
 
@@ -256,4 +260,8 @@ POLICIES: dict[str, Callable[[Stack], Any]] = {
     "auditor": lambda stack: stack.properties("AuditorPolicy")["PolicyDocument"],
     "bucket": lambda stack: stack.properties("BucketPolicy")["PolicyDocument"],
     "key": lambda stack: stack.properties("Key")["KeyPolicy"],
+    "fleet-roll": lambda stack: stack.properties("FleetRollPolicy")["PolicyDocument"],
+    "fleet-promote": lambda stack: stack.properties("FleetPromotePolicy")["PolicyDocument"],
+    "fleet-read": lambda stack: stack.properties("FleetReadPolicy")["PolicyDocument"],
+    "fleet-instance": lambda stack: stack.properties("FleetInstancePolicy")["PolicyDocument"],
 }

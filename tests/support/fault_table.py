@@ -1,7 +1,7 @@
 """What can go wrong between an instance, S3 and the metadata service, and what `boot` makes of each: one table.
 
 `tests/machine/test_boot_faults.py` makes each row happen to the whole program; `tests/docs/test_fault_table.py` holds
-the table of docs/operations.md against the rows.
+the tables of docs/runbook.md against the rows.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ Happening = Callable[[World], "contextlib.AbstractContextManager[dict[str, str]]
 class Next(str, Enum):
     """What the instance does next, in the words of the page; what is told at once says nothing of it."""
 
-    UNTIL_DEADLINE = "tried again until `--deadline`"
-    SOME_SECONDS = "tried again for some seconds"
+    UNTIL_DEADLINE = "until the deadline"
+    SOME_SECONDS = "some seconds"
     AT_ONCE = ""
 
 
@@ -171,7 +171,7 @@ def no_tls(world: World) -> Iterator[dict[str, str]]:
 
 
 _BROKE = "cannot …: the connection broke"
-_LATER = "cannot …: S3 asks to come back later"
+_LATER = "cannot …: S3 is temporarily unavailable"
 _NO_ANSWER = "cannot …: no complete answer within … s"
 _EXPIRED = "cannot …: the credentials have expired"
 _SIGNATURE = faults.Reply(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
@@ -185,45 +185,47 @@ S3_ROWS = [
     Row("hanging", s3(faults.Hang()), 5, _NO_ANSWER, _LASTS, never_ends=True),
     Row("dripping", s3(faults.SlowDrip(1)), 5, _NO_ANSWER, _LASTS, never_ends=True),
     Row("cut body", s3(faults.CutBody(40)), 5, _BROKE, _LASTS),
-    Row("wrong checksum", s3(faults.AlteredBody()), 4, "cannot …: what arrived does not fit its checksum", _LASTS),
+    Row(
+        "wrong checksum", s3(faults.AlteredBody()), 4, "cannot …: the received data does not match its checksum", _LASTS
+    ),
     Row("denied", s3(faults.ACCESS_DENIED), 4, "cannot get …: S3 denies access", _SETTLES),
-    Row("no key", s3(faults.NO_SUCH_KEY), 4, "cannot get …: there is no such object"),
+    Row("no key", s3(faults.NO_SUCH_KEY), 4, "cannot get …: the object does not exist"),
     Row("deleted", s3(faults.DELETED), 4, "cannot get …: the object was deleted"),
     Row("delete marker", s3(faults.DELETE_MARKER), 4, "cannot get …: this version is a delete marker"),
-    Row("no version", s3(faults.NO_SUCH_VERSION), 4, "cannot get …: there is no such version"),
+    Row("no version", s3(faults.NO_SUCH_VERSION), 4, "cannot get …: the version does not exist"),
     Row("no bucket", s3(faults.NO_SUCH_BUCKET), 4, "cannot get …: the bucket does not exist"),
     Row("500", s3(faults.INTERNAL_ERROR), 5, _LATER, _LASTS),
     Row("503 SlowDown", s3(faults.SLOW_DOWN), 5, _LATER, _LASTS),
     Row("elsewhere, and elsewhere again", s3(faults.moved_to("us-west-2")), 4, "cannot …: the bucket is …"),
     Row("expired token", s3(faults.EXPIRED_TOKEN), 5, _EXPIRED, _LASTS),
-    Row("unknown key ID", s3(faults.INVALID_ACCESS_KEY), 4, "cannot …: the access key is not known", _SETTLES),
-    Row("wrong token", s3(_TOKEN), 4, "cannot …: the session token is not valid", _SETTLES),
-    Row("wrong secret", s3(_SIGNATURE), 4, "cannot …: the secret access key does not fit the access key"),
+    Row("unknown key ID", s3(faults.INVALID_ACCESS_KEY), 4, "cannot …: the access key does not exist", _SETTLES),
+    Row("wrong token", s3(_TOKEN), 4, "cannot …: the session token is invalid", _SETTLES),
+    Row("wrong secret", s3(_SIGNATURE), 4, "cannot …: the secret access key does not match the access key"),
     Row("KMS denied", s3(faults.kms_denied(KMS_KEY)), 4, "cannot …: KMS denies the use of the key", _SETTLES),
     Row("KMS throttled", s3(faults.KMS_THROTTLED), 5, _LATER, _LASTS),
     Row("KMS key disabled", s3(faults.KMS_DISABLED), 4, "cannot …: the KMS key is disabled"),
     Row("KMS key gone", s3(faults.KMS_NOT_FOUND), 4, "cannot …: the KMS key does not exist"),
-    Row("KMS key to be deleted", s3(_KMS_STATE), 4, "cannot …: the KMS key cannot be used in its present state"),
+    Row("KMS key to be deleted", s3(_KMS_STATE), 4, "cannot …: the KMS key cannot be used in its current state"),
     Row("KMS key of the wrong kind", s3(faults.KMS_KEY_USAGE), 4, "cannot …: the KMS key cannot encrypt: …"),
-    Row("portal", s3(faults.Page()), 5, "cannot …: what answers is not S3", _LASTS),
-    Row("wrong clock", clock_is_wrong, 4, "cannot …: this machine's clock is wrong"),
+    Row("portal", s3(faults.Page()), 5, "cannot …: the answer is not from S3", _LASTS),
+    Row("wrong clock", clock_is_wrong, 4, "cannot …: the clock of this machine is …"),
     Row("no such host", no_such_host, 5, "cannot …: the name … does not resolve", _LASTS),
     Row("no route", no_route, 5, "cannot …: no connection to …", _LASTS),
     Row("web proxy is down", web_proxy_is_down, 5, "cannot …: the proxy does not answer", _LASTS),
     Row("web proxy refuses", web_proxy_refuses, 5, "cannot …: the proxy refuses the connection", _LASTS),
     Row("certificate", certificate_of_nobody, 4, "cannot …: the TLS certificate cannot be verified"),
-    Row("no TLS", no_tls, 4, "cannot …: … does not speak TLS as it should"),
+    Row("no TLS", no_tls, 4, "cannot …: the TLS handshake with … failed"),
 ]
 
 _SERVICE = "the instance metadata service"
 _NOT_READY = "the instance's role is not ready: …"
 METADATA_ROWS = [
-    Row("refused", metadata_refuses, 5, f"{_SERVICE} refuses the connection", _LASTS),
-    Row("reset", metadata(Behaviour.RESET), 5, f"{_SERVICE} breaks the connection", _LASTS),
+    Row("refused", metadata_refuses, 5, f"{_SERVICE} refused the connection", _LASTS),
+    Row("reset", metadata(Behaviour.RESET), 5, f"{_SERVICE} closed the connection", _LASTS),
     Row("hanging", metadata(Behaviour.SILENT), 5, f"{_SERVICE} does not answer", _LASTS, never_ends=True),
     Row("dripping", metadata(Behaviour.DRIP), 5, f"{_SERVICE} does not answer", _LASTS, never_ends=True),
-    Row("cut body", metadata(Behaviour.CUT), 5, f"{_SERVICE} breaks the connection", _LASTS),
-    Row("wrong document", metadata(Behaviour.FOREIGN), 5, f"{_SERVICE} gave no …", _LASTS),
+    Row("cut body", metadata(Behaviour.CUT), 5, f"{_SERVICE} closed the connection", _LASTS),
+    Row("wrong document", metadata(Behaviour.FOREIGN), 5, f"{_SERVICE} returned no …", _LASTS),
     Row("500", metadata(Behaviour.BROKEN), 5, f"{_SERVICE} failed with …", _LASTS),
     Row("503", metadata(Behaviour.UNAVAILABLE), 5, f"{_SERVICE} failed with …", _LASTS),
     Row("token 403", metadata(Behaviour.TOKEN_FORBIDDEN), 4, f"{_SERVICE} refused …"),

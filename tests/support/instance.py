@@ -73,17 +73,17 @@ class Instance:
     """An instance that has not been booted yet, its bucket and key; a context manager.
 
     `s3` and `metadata` are its servers: stop one to have it refuse connections, also over a reboot. `environment` is
-    that of its units, `hosts` are names that it can resolve.
+    that of its units, `hosts` are names that it can resolve. With `beside` it boots from the same object as another.
     """
 
     environment: tuple[str, ...] = (f"AWS_ENDPOINT_URL_S3={S3_ENDPOINT}",)
 
-    def __init__(self, image: str, server: S3Server) -> None:
+    def __init__(self, image: str, server: S3Server, beside: Optional[Instance] = None) -> None:
         self.instance_id = f"i-{uuid.uuid4().hex[:17]}"
         self.name = f"ecsauth-{self.instance_id}"
         self.server = server
-        self.key = server.make_key()
-        self.bucket = server.make_bucket("fleet", default_key=self.key)
+        self.key = beside.key if beside is not None else server.make_key()
+        self.bucket = beside.bucket if beside is not None else server.make_bucket("fleet", default_key=self.key)
         self.uri = f"s3://{self.bucket}/{KEY}"
         self.s3 = S3Proxy(server.url, port=S3_PORT)
         self.metadata = MetadataService(port=METADATA_PORT)

@@ -74,10 +74,10 @@ class MemoryStore:
         meanwhile()
         current = self.look(uri)
         if (current.facts.etag if current else None) != new.replaces:
-            raise RefusedPutError(f"cannot put {uri}", is_busy=False, is_repeated=False)
+            raise RefusedPutError(f"cannot upload to {uri}", is_busy=False, is_repeated=False)
         made = self._append(new, "", "CRC32")
         if self.loses_answers:
-            raise UnreachableError(f"cannot put {uri}: no answer")
+            raise UnreachableError(f"cannot upload to {uri}: no answer")
         return made
 
     def recent(self, uri: S3URI, count: int) -> list[str]:

@@ -17,6 +17,7 @@ from unittest import mock
 import boot_archive
 import hurried
 from ecsauth.cli.main import main
+from json_schemas import validated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,8 +39,8 @@ class Ended(NamedTuple):
 
     @property
     def document(self) -> Any:
-        """The JSON document on standard output."""
-        return json.loads(self.out)
+        """The JSON document on standard output, in which a field that its schema does not know is an error."""
+        return validated(json.loads(self.out))
 
 
 def command(name: str = "boot") -> tuple[str, ...]:

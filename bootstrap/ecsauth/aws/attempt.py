@@ -23,12 +23,12 @@ class AwsService(NamedTuple):
 
 
 _INTERFACE = "an interface endpoint"
-S3 = AwsService("S3", "a gateway endpoint", "the bucket", "what answers is not S3")
+S3 = AwsService("S3", "a gateway endpoint", "the bucket", "the answer is not from S3")
 CLOUDFORMATION = AwsService(
-    "CloudFormation", _INTERFACE, "the stack", "what answers is not CloudFormation", "cloudformation"
+    "CloudFormation", _INTERFACE, "the stack", "the answer is not from CloudFormation", "cloudformation"
 )
-SECRETS_MANAGER = AwsService("Secrets Manager", _INTERFACE, "the secret", "what answers is not Secrets Manager")
-STS = AwsService("STS", _INTERFACE, "the bucket", "what answers is not STS")
+SECRETS_MANAGER = AwsService("Secrets Manager", _INTERFACE, "the secret", "the answer is not from Secrets Manager")
+STS = AwsService("STS", _INTERFACE, "the bucket", "the answer is not from STS")
 AUTO_SCALING = AwsService("Auto Scaling", _INTERFACE, "the stack", "the answer is not from Auto Scaling", "autoscaling")
 EC2 = AwsService("EC2", _INTERFACE, "the subnets", "the answer is not from EC2", "ec2")
 ECS = AwsService("ECS", _INTERFACE, "the cluster", "the answer is not from ECS", "ecs")
@@ -41,24 +41,24 @@ class Operation(Enum):
     """The operations; the value is the phrase of a message, before the subject."""
 
     GET = "get"
-    PUT = "put"
-    LOOK = "look at"
+    PUT = "upload to"
+    LOOK = "read the metadata of"
     REACH = "reach"
     LIST = "list"
     LIST_VERSIONS = "list the versions of"
-    LOOK_AT_BUCKET = "look at the bucket of"
-    LOOK_AT_ENCRYPTION = "look at the encryption of bucket"
-    LOOK_AT_VERSIONING = "look at the versioning of bucket"
-    LOOK_AT_PUBLIC_ACCESS = "look at the public access block of bucket"
-    LOOK_AT_POLICY = "look at the policy of bucket"
-    LOOK_AT_LIFECYCLE = "look at the lifecycle of bucket"
-    LOOK_AT_STACK = "look at stack"
-    LOOK_AT_SECRET = "look at secret"  # noqa: S105 - what is done, not what is looked at
+    LOOK_AT_BUCKET = "look up the bucket of"
+    LOOK_AT_ENCRYPTION = "read the encryption of bucket"
+    LOOK_AT_VERSIONING = "read the versioning of bucket"
+    LOOK_AT_PUBLIC_ACCESS = "read the public access block of bucket"
+    LOOK_AT_POLICY = "read the policy of bucket"
+    LOOK_AT_LIFECYCLE = "read the lifecycle of bucket"
+    LOOK_AT_STACK = "describe stack"
+    LOOK_AT_SECRET = "describe secret"  # noqa: S105 - what is done, not what is looked at
     USE_SECRET = "use secret"  # noqa: S105 - as above
     READ_SECRET = "read secret"  # noqa: S105 - as above
     CREATE_SECRET = "create secret"  # noqa: S105 - as above
     UPDATE_SECRET = "update secret"  # noqa: S105 - as above
-    ASK_CALLER = "find out whose the credentials are"
+    ASK_CALLER = "look up the caller of the credentials"
     CREATE_STACK = "create stack"
     UPDATE_STACK = "update stack"
     READ_EVENTS = "read the events of stack"

@@ -68,7 +68,7 @@ def _refused(fault: ClientError, what: Attempt) -> EcsauthError:
         return foreign(what)
     if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnreachableError(
-            f"cannot {what}: CloudFormation asks to come back later ({code or status})", "run the same command again"
+            f"cannot {what}: CloudFormation is temporarily unavailable ({code or status})", "run the same command again"
         )
     if code in _AS_S3:
         is_late = code == "SignatureDoesNotMatch" and "expired" in said
@@ -76,12 +76,12 @@ def _refused(fault: ClientError, what: Attempt) -> EcsauthError:
         return translate(ClientError(known, fault.operation_name), what)
     if code == _ABSENT:
         return DeniedError(
-            f"cannot {what}: there is no such stack in this account and region",
-            CommandHint("is --region right, and the profile? see", "aws", "cloudformation", "list-stacks"),
+            f"cannot {what}: the stack does not exist in this account and region",
+            CommandHint("check --region and --profile; list the stacks", "aws", "cloudformation", "list-stacks"),
         )
     if code in _DENIALS:
         return DeniedError(
             f"cannot {what}: CloudFormation denies access" + (f" ({said})" if said else ""),
-            "it takes cloudformation:DescribeStacks on the stack",
+            "cloudformation:DescribeStacks on the stack is required",
         )
-    return DeniedError(f"cannot {what}: CloudFormation answers {code or status}")
+    return DeniedError(f"cannot {what}: CloudFormation returned {code or status}")

@@ -15,19 +15,21 @@ if TYPE_CHECKING:
 # OpenSSL's reasons for an answer that is not TLS, for an unsupported version, and for a refusal by the peer.
 _NOT_TLS = ("WRONG_VERSION", "UNSUPPORTED_PROTOCOL", "RECORD_LAYER", "TLSV1_ALERT", "TLSV13_ALERT", "SSLV3_ALERT")
 BROKE = KnownFault(
-    UnreachableError, "the connection broke", ("is there a proxy or a firewall on the way that interferes?",)
+    UnreachableError, "the connection broke", ("check for a proxy or firewall that interferes with the connection",)
 )
-ROUTE = "is there a route to {service}: {endpoint}, NAT?"
+ROUTE = "check the route to {service}: {endpoint} or NAT"
 NO_CONNECTION = KnownFault(UnreachableError, "no connection in time", (ROUTE,))
 NO_ANSWER = KnownFault(UnreachableError, "no answer in time", (ROUTE,))
-PROXY_DOWN = KnownFault(UnreachableError, "the proxy does not answer", ("see HTTPS_PROXY and NO_PROXY",))
+PROXY_DOWN = KnownFault(UnreachableError, "the proxy does not answer", ("check HTTPS_PROXY and NO_PROXY",))
 PROXY_REFUSES = KnownFault(
-    UnreachableError, "the proxy refuses the connection", ("see HTTPS_PROXY, with its password, and NO_PROXY",)
+    UnreachableError,
+    "the proxy refuses the connection",
+    ("check HTTPS_PROXY, with its user name and password, and NO_PROXY",),
 )
 # The message of http.client if a proxy answers, but does not open a tunnel; status and reason follow.
 _NO_TUNNEL = "Tunnel connection failed"
 ALTERED = KnownFault(
-    NotYetError, "what arrived does not fit its checksum", ("does a proxy on the way change the data?",)
+    NotYetError, "the received data does not match its checksum", ("check for a proxy that changes the data",)
 )
 MALFORMED = "the endpoint or a name in it is malformed"
 
@@ -43,10 +45,10 @@ def not_connected(causes: tuple[BaseException, ...], host: str, what: Attempt, *
     `causes` are an exception and its causes; `tls` tells whether TLS failed.
     """
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        hint = "does DNS work here, and is the region's name right?"
+        hint = "check DNS on this machine and the name of the region"
         return KnownFault(UnreachableError, f"the name {host} does not resolve", (hint,)).told(what)
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        hints = ("see AWS_ENDPOINT_URL", ROUTE)
+        hints = ("check AWS_ENDPOINT_URL", ROUTE)
         return KnownFault(UnreachableError, f"{host} refuses the connection", hints).told(what)
     if not tls:
         own = next(
@@ -57,10 +59,10 @@ def not_connected(causes: tuple[BaseException, ...], host: str, what: Attempt, *
     if any(isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for cause in causes):
         return BROKE.told(what)
     if any(isinstance(cause, ssl.SSLError) and (cause.reason or "").startswith(_NOT_TLS) for cause in causes):
-        return told(DeniedError, what, f"{host} does not speak TLS as it should", *BROKE.hints)
+        return told(DeniedError, what, f"the TLS handshake with {host} failed", *BROKE.hints)
     return told(
         DeniedError,
         what,
         "the TLS certificate cannot be verified",
-        "see AWS_CA_BUNDLE: behind a TLS proxy it has to name that proxy's authority",
+        "check AWS_CA_BUNDLE: behind a TLS proxy it must name the CA certificate of the proxy",
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ecsauth.aws.attempt import Attempt
     from ecsauth.aws.profiles import Profile
 
-_MALFORMED = KnownFault(DeniedError, "the credentials hold a character that none can have", WHO)
+_MALFORMED = KnownFault(DeniedError, "the credentials contain an invalid character", WHO)
 # Variables that select credentials of other kinds than keys and the instance's role.
 _OTHER_SOURCES = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -75,8 +75,8 @@ def _of_profile(profile: str, what: Attempt) -> Profile:
     if found.is_incomplete:
         raise INCOMPLETE.told(what)
     if found.services and "AWS_ENDPOINT_URL_S3" not in os.environ:
-        reason = f"the profile {profile} names endpoints of services, which boot does not read"
-        raise told(UsageError, what, reason, "set AWS_ENDPOINT_URL_S3, to the endpoint of S3 or to an empty text")
+        reason = f"the profile {profile} has a `services` section with endpoints, which boot does not support"
+        raise told(UsageError, what, reason, "set AWS_ENDPOINT_URL_S3 to the S3 endpoint, or to an empty value")
     return found
 
 
@@ -85,7 +85,7 @@ def _by_sdk(profile: Optional[str], needs: str, what: Attempt) -> SigningKeys:
     try:
         from ecsauth.aws import sdk_credentials
     except ImportError:
-        reason = f"{needs} needs the AWS SDK, which is not installed here"
+        reason = f"{needs} requires the AWS SDK, which is not installed"
         raise told(DeniedError, what, reason, archive.HINT) from None
     return sdk_credentials.load(profile, what)
 

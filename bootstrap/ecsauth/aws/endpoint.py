@@ -83,7 +83,7 @@ def sts(region: str, environment: Mapping[str, str]) -> Endpoint:
 
 def _assert_region(region: str) -> None:
     if not is_region(region):
-        raise UsageError("the region is malformed", "write it as eu-central-1")
+        raise UsageError("the region is malformed", "give its code, such as eu-central-1")
 
 
 def parsed(url: str) -> Endpoint:
@@ -109,7 +109,7 @@ def _own(environment: Mapping[str, str], service: str) -> Optional[Endpoint]:
         raise UsageError("the endpoint or a name in it is malformed") from None
     if own.scheme != "https" and not is_loopback(own.host):
         raise UsageError(
-            f"the endpoint {own.scheme}://{own.host} is not HTTPS: the env-file would travel in the clear",
+            f"the endpoint {own.scheme}://{own.host} is not HTTPS: the env-file would be sent unencrypted",
             f"unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_{service}, or give an https:// address",
         )
     return own

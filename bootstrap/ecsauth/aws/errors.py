@@ -33,26 +33,30 @@ if TYPE_CHECKING:
     from ecsauth.aws.attempt import Attempt
     from ecsauth.errors import EcsauthError
 
-_WHOLE = "is ecsauth installed as a whole? install it again"
-_ELSEWHERE = "elsewhere: give --profile, or set the AWS_* variables"
+_WHOLE = "the installation of ecsauth is incomplete: install it again"
+_ELSEWHERE = "outside EC2: give --profile, or set the AWS_* variables"
 _BY_EXCEPTION: dict[tuple[type[Exception], ...], KnownFault] = {
     (sdk.MetadataRetrievalError,): KnownFault(
         NoCredentialsError,
-        "there are no credentials, and the metadata service gives no token",
-        ("on EC2: is it enabled, and within reach (in a container the hop limit has to be 2)?", _ELSEWHERE),
+        "no credentials found: the metadata service returned no token",
+        ("on EC2: check that the metadata service is enabled; in a container its hop limit must be 2", _ELSEWHERE),
     ),
     (sdk.NoCredentialsError,): KnownFault(
         NoCredentialsError,
-        "there are no credentials",
-        ("on EC2: does the instance have an instance profile with a role?", _ELSEWHERE),
+        "no credentials found",
+        ("on EC2: check that the instance has an instance profile with a role", _ELSEWHERE),
     ),
     (sdk.CredentialRetrievalError,): KnownFault(
-        NotYetError, "there are no credentials: what the environment or the profile names gives none", WHO
+        NotYetError, "no credentials found: the source in the environment or the profile returned none", WHO
     ),
     (sdk.PartialCredentialsError,): INCOMPLETE,
     (sdk.ProfileNotFound,): NO_PROFILE,
-    (sdk.NoRegionError,): KnownFault(UsageError, "no region is known", ("give --region, {owner}'s region",)),
-    (sdk.InvalidRegionError,): KnownFault(UsageError, "the region is malformed", ("write it as eu-central-1",)),
+    (sdk.NoRegionError,): KnownFault(
+        UsageError, "the region is not set", ("give the region of {owner}: --region REGION",)
+    ),
+    (sdk.InvalidRegionError,): KnownFault(
+        UsageError, "the region is malformed", ("give its code, such as eu-central-1",)
+    ),
     (sdk.UnauthorizedSSOTokenError, sdk.SSOTokenLoadError, sdk.TokenRetrievalError): KnownFault(
         DeniedError, "the SSO session has ended", (CommandHint("log in again", "aws", "sso", "login"),)
     ),

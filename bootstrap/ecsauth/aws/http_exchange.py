@@ -93,7 +93,7 @@ def exchange(request: HttpRequest, what: Attempt, longest: int) -> HttpResponse:
             raise BROKE.told(what) from None
         except ValueError:
             # The text of the exception contains the character that cannot be sent.
-            raise told(UsageError, what, "the request holds a character that none can have") from None
+            raise told(UsageError, what, "the request contains an invalid character") from None
 
 
 def _send(connection: http.client.HTTPConnection, request: HttpRequest, proxy: Optional[_Proxy]) -> None:
@@ -191,9 +191,7 @@ def _proxy(endpoint: Endpoint, what: Attempt) -> Optional[_Proxy]:
     try:
         return _parsed(url)
     except ValueError:
-        reason = (
-            f"the proxy in {endpoint.scheme.upper()}_PROXY is malformed, or is asked in another way than by http://"
-        )
+        reason = f"the proxy in {endpoint.scheme.upper()}_PROXY is malformed, or its scheme is not http"
         raise told(UsageError, what, reason, "write it as http://HOST:PORT") from None
 
 

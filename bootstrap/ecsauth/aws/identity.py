@@ -56,7 +56,7 @@ def full_key(key: str, client: Callable[[], Any]) -> tuple[str, bool]:
         if fault.response["Error"].get("Code") in _NO_KEY:
             raise DeniedError(
                 f"there is no KMS key {key} in this account and region",
-                CommandHint("see which there are", "aws", "kms", "list-aliases"),
+                CommandHint("list the key aliases", "aws", "kms", "list-aliases"),
             ) from None
         return key, False
     except _NO_ANSWER:
@@ -68,5 +68,5 @@ def full_key(key: str, client: Callable[[], Any]) -> tuple[str, bool]:
 def _refuse_unusable(key: str, described: Mapping[str, Any]) -> None:
     state = described.get("KeyState", "Enabled")
     if state in _NOT_USABLE:
-        see = CommandHint("see", "aws", "kms", "describe-key", "--key-id", str(described.get("Arn", key)))
+        see = CommandHint("see its state", "aws", "kms", "describe-key", "--key-id", str(described.get("Arn", key)))
         raise DeniedError(f"the KMS key {key} cannot be used: its state is {state}", see)

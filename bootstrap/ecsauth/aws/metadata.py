@@ -42,19 +42,19 @@ LONGEST_TRY = 2.0
 # A limit of the total time, in seconds: a slow answer can evade the timeout of the socket.
 _LONGEST_ANSWER_TIME = 10.0
 LONGEST_ANSWER = 64 * 1024
-_GIVE_BOTH = "not on EC2: give --region and --bucket-owner"
+_GIVE_BOTH = "outside EC2: give --region and --bucket-owner"
 
 ROLES = "/latest/meta-data/iam/security-credentials/"
 # IAM User Guide, "IAM name requirements".
 _ROLE_NAME = r"[A-Za-z0-9_+=,.@-]{1,64}"
 _ACCOUNT = "[0-9]{12}"
 _CREDENTIALS = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
-_ELSEWHERE = "not on EC2: give --profile, or set the AWS_* variables"
+_ELSEWHERE = "outside EC2: give --profile, or set the AWS_* variables"
 
 _KNOWS_NO_TOKENS = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
-_ONLY_VERSION_1 = "what answers there gives no token, so it knows version 1 only, which is never used"
+_ONLY_VERSION_1 = "the service returned no token: it supports only IMDSv1, which ecsauth does not use"
 _SWITCHED_OFF = CommandHint(
-    "it may be switched off for this instance; enable it",
+    "the service may be disabled for this instance; enable it",
     *("aws", "ec2", "modify-instance-metadata-options", "--http-endpoint", "enabled", "--instance-id", INSTANCE),
 )
 
@@ -72,8 +72,8 @@ def endpoint() -> str:
     url = url.rstrip("/")
     if url not in (_IPV4, _IPV6) and not _is_on_this_machine(url):
         raise UsageError(
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT is neither the metadata service's address nor on this machine",
-            "unset it",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT is neither the address of the metadata service nor a loopback address",
+            "unset AWS_EC2_METADATA_SERVICE_ENDPOINT",
         )
     return url
 
@@ -98,7 +98,7 @@ class MetadataService:
         """
         if is_off():
             raise UsageError(
-                "region and account are not known: the metadata service is switched off by AWS_EC2_METADATA_DISABLED",
+                "region and account are unknown: AWS_EC2_METADATA_DISABLED disables the metadata service",
                 "give --region (or set AWS_REGION or AWS_DEFAULT_REGION) and --bucket-owner",
             )
         return _ask(lambda service: _identity(service.get(_DOCUMENT)), seconds, _GIVE_BOTH)
@@ -138,7 +138,7 @@ class _Service:
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise UnreachableError(
                 f"the instance metadata service failed with {answer.status}",
-                "it may pass: run the same command again",
+                "the error may be temporary: run the same command again",
                 self._elsewhere,
             )
         raise DeniedError(
@@ -151,7 +151,7 @@ class _Service:
 def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str) -> Result:
     """Return the result of `question`; raise UnreachableError if the service does not answer in time."""
     if is_off():
-        raise DeniedError("the metadata service is switched off by AWS_EC2_METADATA_DISABLED", elsewhere)
+        raise DeniedError("AWS_EC2_METADATA_DISABLED disables the metadata service", elsewhere)
     url = urllib.parse.urlsplit(endpoint())
 
     def ask() -> Result:
@@ -163,18 +163,18 @@ def _ask(question: Callable[[_Service], Result], seconds: float, elsewhere: str)
             try:
                 return question(_Service(connection, elsewhere))
             except ConnectionRefusedError:
-                raise UnreachableError("the instance metadata service refuses the connection", elsewhere) from None
+                raise UnreachableError("the instance metadata service refused the connection", elsewhere) from None
             except (ConnectionError, http.client.HTTPException):
-                raise UnreachableError("the instance metadata service breaks the connection", elsewhere) from None
+                raise UnreachableError("the instance metadata service closed the connection", elsewhere) from None
             except OSError as fault:
                 if fault.errno in SCARCE | FORBIDDEN:
                     raise UnreachableError(
-                        f"the instance metadata service cannot be asked: {reason_of(fault)}", elsewhere
+                        f"cannot connect to the instance metadata service: {reason_of(fault)}", elsewhere
                     ) from None
                 raise _silence(elsewhere) from None
             except ValueError:
                 # http.client raises this for a token that a header cannot contain.
-                raise UnreachableError("the instance metadata service gave no token of use", elsewhere) from None
+                raise UnreachableError("the instance metadata service returned an invalid token", elsewhere) from None
 
     return within(min(_LONGEST_ANSWER_TIME, seconds), ask, lambda: _silence(elsewhere))
 
@@ -192,7 +192,7 @@ def _close(connection: http.client.HTTPConnection) -> None:
 
 def _silence(elsewhere: str) -> UnreachableError:
     return UnreachableError(
-        "the instance metadata service does not answer", "in a container the hop limit has to be 2", elsewhere
+        "the instance metadata service does not answer", "in a container the hop limit must be 2", elsewhere
     )
 
 
@@ -208,15 +208,15 @@ def _identity(document: bytes) -> Identity:
 
 
 def _no_identity() -> UnreachableError:
-    return UnreachableError("the instance metadata service gave no identity document", _GIVE_BOTH)
+    return UnreachableError("the instance metadata service returned no valid identity document", _GIVE_BOTH)
 
 
 def _role(service: _Service) -> SigningKeys:
     role = service.get(ROLES, absent=_no_profile()).decode("ascii", "replace").strip()
     if not role:
-        raise _not_ready("names no role yet")
+        raise _not_ready("has no role yet")
     if not re.fullmatch(_ROLE_NAME, role):
-        raise UnreachableError("the instance metadata service gave no role of use", _ELSEWHERE)
+        raise UnreachableError("the instance metadata service returned an invalid role name", _ELSEWHERE)
     document = service.get(ROLES + role, absent=_not_ready("has no credentials yet"))
     if not document:
         raise _not_ready("has no credentials yet")
@@ -224,10 +224,10 @@ def _role(service: _Service) -> SigningKeys:
     code = content.get("Code", "Success")
     if code != "Success":
         told = isinstance(code, str) and re.fullmatch("[A-Za-z]{1,64}", code)
-        raise _not_ready(f"answers {code}" if told else "answers with an error")
+        raise _not_ready(f"returned {code}" if told else "returned an error")
     access_key, secret_key, token, expiration = (content.get(name) for name in _CREDENTIALS)
     if not all(isinstance(part, str) and part for part in (access_key, secret_key, token, expiration)):
-        raise UnreachableError("the instance metadata service gave no credentials of use", _ELSEWHERE)
+        raise UnreachableError("the instance metadata service returned incomplete credentials", _ELSEWHERE)
     return SigningKeys.of(str(access_key), str(secret_key), str(token))
 
 
@@ -246,7 +246,7 @@ def _no_profile() -> NotYetError:
 def _not_ready(why: str) -> NotYetError:
     return NotYetError(
         f"the instance's role is not ready: the metadata service {why}",
-        "has the instance profile a role, and does its trust policy name ec2.amazonaws.com?",
+        "check that the instance profile has a role, and that its trust policy names ec2.amazonaws.com",
         _ELSEWHERE,
     )
 

@@ -61,7 +61,9 @@ class MetadataProbes:
                 return _role(words[0], given)
         except (OSError, ValueError, http.client.HTTPException):
             # http.client raises ValueError for a token that a header cannot contain.
-            raise UnreachableError("the metadata service does not say", "run the same command again") from None
+            raise UnreachableError(
+                "the metadata service did not return the role", "run the same command again"
+            ) from None
 
     @contextlib.contextmanager
     def _connected(self, seconds: float) -> Iterator[http.client.HTTPConnection]:
@@ -93,5 +95,5 @@ def _role(name: str, given: _Answered) -> Role:
         code, expires = content["Code"], content.get("Expiration")
         until = None if expires is None else calendar.timegm(time.strptime(expires, "%Y-%m-%dT%H:%M:%SZ"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Role(name, "its answer makes no sense")
+        return Role(name, "its answer is malformed")
     return Role(name, str(code), until)

@@ -78,18 +78,21 @@ def _about(hint: CommandHint, what: Attempt) -> CommandHint:
     return hint.filled({S3URI: what.uri.object_uri}) if what.uri is not None else hint
 
 
-_LOG_IN = "log in again, or set new ones; on an instance they are renewed by themselves"
-_EXPIRED = KnownFault(UnreachableError, "the credentials have expired", (_LOG_IN, "is the clock right?"))
+_LOG_IN = "log in again, or set new credentials; on an instance they are renewed automatically"
+_EXPIRED = KnownFault(UnreachableError, "the credentials have expired", (_LOG_IN, "check the clock of this machine"))
 WHO = (CommandHint("see which credentials are in use", "aws", "sts", "get-caller-identity"),)
 INCOMPLETE = KnownFault(DeniedError, "the credentials are incomplete", WHO)
-_PROFILES = CommandHint("see", "aws", "configure", "list-profiles")
-NO_PROFILE = KnownFault(UsageError, "there is no such profile", (_PROFILES,))
+_PROFILES = CommandHint("list the profiles", "aws", "configure", "list-profiles")
+NO_PROFILE = KnownFault(UsageError, "the profile does not exist", (_PROFILES,))
 _PUSH = CommandHint("push it first", "ecsauth", "push", FILE, S3URI)
-_HISTORY = CommandHint("see the versions", "ecsauth", "history", S3URI)
-_LOOK_AGAIN = ("look at what is there now, then push again",)
-FOREIGN = KnownFault(UnreachableError, "{foreign}", ("is there a proxy on the way?",))
+_HISTORY = CommandHint("list the versions", "ecsauth", "history", S3URI)
+_SYNCHRONIZE = CommandHint("synchronize the clock", "systemctl", "restart", "chronyd")
+_LOOK_AGAIN = (CommandHint("see who changed it, then push again", "ecsauth", "history", S3URI),)
+FOREIGN = KnownFault(UnreachableError, "{foreign}", ("check for a proxy that answers in place of {service}",))
 _DELETE_MARKER = KnownFault(
-    DeniedError, "this version is a delete marker: the object was deleted", ("name another version, or none",)
+    DeniedError,
+    "this version is a delete marker: the object was deleted",
+    (CommandHint("list the versions and name another one", "ecsauth", "history", S3URI),),
 )
 
 
@@ -98,44 +101,44 @@ def _describe_key(why: str) -> CommandHint:
 
 
 _BY_CODE = {
-    "NoSuchBucket": KnownFault(DeniedError, "the bucket does not exist", ("is its name right, and its region?",)),
-    "NoSuchKey": KnownFault(DeniedError, "there is no such object", (_PUSH,)),
-    "NoSuchVersion": KnownFault(DeniedError, "there is no such version", (_HISTORY,)),
+    "NoSuchBucket": KnownFault(
+        DeniedError, "the bucket does not exist", ("check the name and the region of the bucket",)
+    ),
+    "NoSuchKey": KnownFault(DeniedError, "the object does not exist", (_PUSH,)),
+    "NoSuchVersion": KnownFault(DeniedError, "the version does not exist", (_HISTORY,)),
     "MethodNotAllowed": _DELETE_MARKER,
     "ExpiredToken": _EXPIRED,
-    "InvalidAccessKeyId": KnownFault(SettlingError, "the access key is not known", WHO),
-    "InvalidToken": KnownFault(SettlingError, "the session token is not valid", WHO),
-    "SignatureDoesNotMatch": KnownFault(DeniedError, "the secret access key does not fit the access key", WHO),
-    "PreconditionFailed": KnownFault(ConflictError, "somebody else changed it first", _LOOK_AGAIN),
-    "ConditionalRequestConflict": KnownFault(ConflictError, "somebody else is writing it", _LOOK_AGAIN),
+    "InvalidAccessKeyId": KnownFault(SettlingError, "the access key does not exist", WHO),
+    "InvalidToken": KnownFault(SettlingError, "the session token is invalid", WHO),
+    "SignatureDoesNotMatch": KnownFault(DeniedError, "the secret access key does not match the access key", WHO),
+    "PreconditionFailed": KnownFault(ConflictError, "the object was changed in the meantime", _LOOK_AGAIN),
+    "ConditionalRequestConflict": KnownFault(ConflictError, "another request is writing the object", _LOOK_AGAIN),
     "KMS.DisabledException": KnownFault(
         DeniedError,
         "the KMS key is disabled",
         (CommandHint("enable it", "aws", "kms", "enable-key", "--key-id", KEY),),
     ),
     "KMS.NotFoundException": KnownFault(
-        DeniedError, "the KMS key does not exist", (_describe_key("it may be deleted, or elsewhere"),)
+        DeniedError,
+        "the KMS key does not exist",
+        (_describe_key("it may be deleted, or in another account or region"),),
     ),
     **dict.fromkeys(
         ("KMS.InvalidKeyUsageException", "KMS.UnsupportedOperationException"),
         KnownFault(
             DeniedError,
-            "the KMS key cannot encrypt: S3 takes a symmetric ENCRYPT_DECRYPT key",
+            "the KMS key cannot encrypt: S3 requires a symmetric key with the usage ENCRYPT_DECRYPT",
             (_describe_key("see its KeySpec and KeyUsage"),),
         ),
     ),
     "KMS.KMSInvalidStateException": KnownFault(
         DeniedError,
-        "the KMS key cannot be used in its present state",
-        (_describe_key("it may be waiting for deletion"),),
+        "the KMS key cannot be used in its current state",
+        (_describe_key("see whether it is pending deletion"),),
     ),
 }
-_KMS_GET = "reading takes kms:Decrypt on the key, in the role's policy or in the key's"
-_KMS_PUT = "a put takes kms:GenerateDataKey on the key, in your policy or in the key's"
-
-INCOMPLETE = KnownFault(DeniedError, "the credentials are incomplete", WHO)
-_PROFILES = CommandHint("see", "aws", "configure", "list-profiles")
-NO_PROFILE = KnownFault(UsageError, "there is no such profile", (_PROFILES,))
+_KMS_GET = "reading requires kms:Decrypt on the key, in the role's policy or in the key policy"
+_KMS_PUT = "the upload requires kms:GenerateDataKey on the key, in your policy or in the key policy"
 
 
 class ServiceRefusal(NamedTuple):
@@ -219,13 +222,14 @@ def refused(refusal: ServiceRefusal, what: Attempt) -> EcsauthError:
         return told(
             UnreachableError,
             what,
-            f"S3 asks to come back later ({code or status})",
-            "run the same command again; if it lasts, see the AWS Health Dashboard for S3 and KMS in this region",
+            f"S3 is temporarily unavailable ({code or status})",
+            "run the same command again; if the error persists, see the AWS Health Dashboard for S3 and KMS in this "
+            "region",
         )
     if code in _WRONG_REGION:
         return _wrong_region(refusal.region, what)
     if code == TOO_SKEWED:
-        return told(DeniedError, what, clock(refusal.behind), "start chronyd")
+        return told(DeniedError, what, clock(refusal.behind), _SYNCHRONIZE)
     return _denied(code, status, said, what) or _told_by_status(code, status, said, what)
 
 
@@ -257,24 +261,27 @@ def _denied(code: str, status: int, said: str, what: Attempt) -> Optional[Ecsaut
 def _told_by_status(code: str, status: int, said: str, what: Attempt) -> EcsauthError:
     """Return what is left: codes that mean many things, and answers without any."""
     if code == "InvalidArgument" and "version id" in said.lower():
-        return told(DeniedError, what, "this is no ID of a version", _about(_HISTORY, what))
+        return told(DeniedError, what, "the version ID is invalid", _about(_HISTORY, what))
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         # The answer to a HEAD request has no body with a code.
         return _DELETE_MARKER.told(what)
     if status == HTTPStatus.NOT_FOUND:
-        return told(DeniedError, what, "there is no such object, version or bucket", "is the URI right?")
-    return told(DeniedError, what, f"S3 answers {code or status}" + _quoted(said))
+        return told(DeniedError, what, "the object, the version or the bucket does not exist", "check the S3 URI")
+    return told(DeniedError, what, f"S3 returned {code or status}" + _quoted(said))
 
 
 def _wrong_region(region: Optional[str], what: Attempt) -> EcsauthError:
-    where = f" in {region}" if region else " elsewhere"
-    return told(DeniedError, what, f"the bucket is{where}", f"give --region {region or 'REGION'}, the bucket's region")
+    where = region or "another region"
+    return told(
+        DeniedError, what, f"the bucket is in {where}", f"give the region of the bucket: --region {region or 'REGION'}"
+    )
 
 
 def clock(behind: Optional[float]) -> str:
     """Return the message that this machine's clock is wrong, with the offset if it is known."""
-    seconds = "" if behind is None else f" by {abs(round(behind))} s, {'behind' if behind > 0 else 'ahead'}"
-    return f"this machine's clock is wrong{seconds}"
+    if behind is None:
+        return "the clock of this machine is wrong"
+    return f"the clock of this machine is {abs(round(behind))} s {'behind' if behind > 0 else 'ahead'}"
 
 
 def _quoted(said: str) -> str:

@@ -40,13 +40,13 @@ _EXPIRED = "Credentials were refreshed, but"
 
 
 class ObjectKind(NamedTuple):
-    """The expected kind of an object, and its maximum size."""
+    """The expected kind of an object, with its article for messages, and its maximum size."""
 
     name: str
     longest: int
 
 
-ENV_FILE = ObjectKind("env-file", LARGEST)
+ENV_FILE = ObjectKind("an env-file", LARGEST)
 
 
 class Objects:
@@ -125,7 +125,7 @@ def _read(body: Any, uri: S3URI, kind: ObjectKind) -> SecretBytes:
     while chunk := body.read(_CHUNK):
         data += chunk
         if len(data) > kind.longest:
-            raise InvalidError(f"{uri} is larger than {kind.longest // 1024} KiB: it is no {kind.name}")
+            raise InvalidError(f"{uri} is larger than {kind.longest // 1024} KiB, the limit of {kind.name}")
     return SecretBytes(data)
 
 

@@ -84,7 +84,7 @@ def got(s3: SignedS3, uri: S3URI, owner: Optional[str] = None, unless: Optional[
     if answer.status != HTTPStatus.OK:
         raise refused(refusal_of(answer), what)
     if len(answer.body) > LARGEST:
-        raise InvalidError(f"{uri} is larger than {LARGEST // 1024} KiB: it is no env-file")
+        raise InvalidError(f"{uri} is larger than {LARGEST // 1024} KiB, the limit of an env-file")
     return Fetched(facts_of(answer.headers, what, _verified(answer, what)), SecretBytes(answer.body))
 
 
@@ -148,13 +148,13 @@ def _is_digest(text: str, length: int) -> bool:
 
 def _no_keys(what: Attempt, seconds: float) -> TimeUpError:
     return TimeUpError(
-        f"cannot {what}: no credentials came within {seconds:.0f} s",
-        "on EC2: does the metadata service answer (in a container the hop limit has to be 2)?",
+        f"cannot {what}: no credentials within {seconds:.0f} s",
+        "on EC2: check that the metadata service answers; in a container its hop limit must be 2",
     )
 
 
 def _no_answer(what: Attempt, seconds: float) -> TimeUpError:
     return TimeUpError(
         f"cannot {what}: no complete answer within {seconds:.0f} s",
-        "does the name resolve, and is there a route to S3: a gateway endpoint, NAT?",
+        "check DNS and the route to S3: a gateway endpoint or NAT",
     )

@@ -13,6 +13,7 @@ from ecsauth.aws.attempt import Attempt, Operation, at
 from ecsauth.aws.errors import translate
 from ecsauth.aws.s3 import ENV_FILE, ObjectKind, Objects, facts_of, place_of, translated, understood
 from ecsauth.boot.trust import ObjectFacts
+from ecsauth.command_hint import CommandHint
 from ecsauth.errors import DeniedError, UnreachableError
 from ecsauth.publish.bucket_risks import Settings, Unseen
 from ecsauth.publish.put import RefusedPutError
@@ -30,7 +31,7 @@ _ABSENT = frozenset(("NoSuchKey", "404", "NoSuchVersion"))
 _DENIED = frozenset(("AccessDenied", "403"))
 # Amazon S3 API Reference, PutObject: these can be retried after another look at the object.
 _BUSY = frozenset(("ConditionalRequestConflict", "OperationAborted"))
-_LOOK_AGAIN = "look at what is there now, then push again"
+_LOOK_AGAIN = "see who changed it, then push again"
 # A page of a listing, S3's own limit.
 _PAGE = 1000
 _MOST_PAGES = 100
@@ -80,7 +81,7 @@ class S3VersionStore:
         """
         fetched = self._objects.get(uri)
         if fetched is None:
-            raise DeniedError(f"cannot get {uri}: S3 answered that it has not changed")
+            raise DeniedError(f"cannot get {uri}: S3 returned 304 Not Modified")
         version = ObjectVersion(fetched.facts, parse_metadata({}), len(fetched.body))
         with contextlib.suppress(DeniedError):
             seen = seen or self.look(uri)
@@ -147,10 +148,11 @@ def refused_put(fault: ClientError, uri: S3URI, new: NewVersion) -> Optional[Ref
     if not is_deleted and code not in _BUSY and code not in ("PreconditionFailed", "412"):
         return None
     known = translate(fault, at(Operation.PUT, uri))
-    message = f"cannot put {uri}: somebody deleted it meanwhile" if is_deleted else known.message
+    message = f"cannot upload to {uri}: it was deleted in the meantime" if is_deleted else known.message
     # The SDK retries by itself after a missing answer or a 5xx.
     is_repeated = bool(response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
-    return RefusedPutError(message, _LOOK_AGAIN, is_busy=code in _BUSY, is_repeated=is_repeated)
+    again = CommandHint(_LOOK_AGAIN, "ecsauth", "history", uri.object_uri)
+    return RefusedPutError(message, again, is_busy=code in _BUSY, is_repeated=is_repeated)
 
 
 def answered(answer: Any, new: NewVersion) -> ObjectVersion:

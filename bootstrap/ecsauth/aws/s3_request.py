@@ -1,6 +1,6 @@
 """Signed requests to S3 from an instance, with the standard library alone.
 
-A boot needs only one GetObject, so it does not load the SDK. docs/trust.md says how this code is verified.
+A boot needs only one GetObject, so it does not load the SDK. docs/security.md says how this code is verified.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class SignedS3:
             else:
                 break
         if behind is not None and answer.status < HTTPStatus.BAD_REQUEST:
-            self._warn(f"{clock(behind)}: S3 was asked by its own clock; start chronyd")
+            self._warn(f"{clock(behind)}: the request was signed with the time of S3; start chronyd")
         return answer
 
     def _other_region(self, request: S3Request, refusal: ServiceRefusal) -> Optional[str]:

@@ -108,7 +108,8 @@ class Secrets:
             except ClientError as fault:
                 if _code(fault) == _ABSENT and not kms_key:
                     raise ConflictError(
-                        f"cannot update secret {name}: somebody deleted it meanwhile", "look at who deleted it"
+                        f"cannot update secret {name}: it was deleted in the meantime",
+                        "see who deleted it: look up DeleteSecret in CloudTrail",
                     ) from None
                 raise
         return StoredSecret(answer["ARN"], answer.get("VersionId"), kms_key or present.kms_key, value)
@@ -132,15 +133,14 @@ def _refused(fault: ClientError, what: Attempt, kms_key: Optional[str]) -> Ecsau
         return foreign(what)
     if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return UnreachableError(
-            f"cannot {what}: Secrets Manager asks to come back later ({code or status})", "run the same command again"
+            f"cannot {what}: Secrets Manager is temporarily unavailable ({code or status})",
+            "run the same command again",
         )
     if code in _AS_S3:
         is_late = code == "InvalidSignatureException" and ("expired" in said or "not yet current" in said)
         return translate(_named(fault, "RequestTimeTooSkewed" if is_late else _AS_S3[code]), what)
     if code == "ResourceExistsException":
-        return ConflictError(
-            f"cannot {what}: somebody else created it meanwhile", "run the same command again to look at it"
-        )
+        return ConflictError(f"cannot {what}: it was created in the meantime", "run the same command again")
     if code == "InvalidRequestException" and "delet" in said:
         return _scheduled(what)
     return _about_key(code, said, what, kms_key) or _denied(code, said, what)
@@ -149,12 +149,12 @@ def _refused(fault: ClientError, what: Attempt, kms_key: Optional[str]) -> Ecsau
 def _about_key(code: str, said: str, what: Attempt, kms_key: Optional[str]) -> Optional[EcsauthError]:
     """Return the fault if it concerns the KMS key, else None."""
     if code == _ABSENT and kms_key:
-        return DeniedError(f"cannot {what}: there is no such KMS key in this region", "is --kms-key right?")
+        return DeniedError(f"cannot {what}: the KMS key does not exist in this region", "check --kms-key")
     if code in _KEY_FAILURES:
         return DeniedError(
             f"cannot {what}: KMS cannot use the secret's key",
             CommandHint(
-                "is it disabled, deleted, or waiting for deletion",
+                "see whether it is disabled or pending deletion",
                 "aws",
                 "kms",
                 "describe-key",
@@ -165,7 +165,7 @@ def _about_key(code: str, said: str, what: Attempt, kms_key: Optional[str]) -> O
     if code == "AccessDeniedException" and "kms" in said.lower():
         return DeniedError(
             f"cannot {what}: KMS denies the use of the key ({said})",
-            "it takes kms:GenerateDataKey and kms:Decrypt on the key, in the key's policy or in yours",
+            "kms:GenerateDataKey and kms:Decrypt on the key are required, in the key policy or in your policy",
         )
     return None
 
@@ -174,16 +174,16 @@ def _denied(code: str, said: str, what: Attempt) -> EcsauthError:
     if code == "AccessDeniedException":
         return DeniedError(
             f"cannot {what}: Secrets Manager denies access" + (f" ({said})" if said else ""),
-            "it takes secretsmanager:DescribeSecret, GetSecretValue, CreateSecret, TagResource and UpdateSecret",
+            "secretsmanager:DescribeSecret, GetSecretValue, CreateSecret, TagResource and UpdateSecret are required",
         )
-    return DeniedError(f"cannot {what}: Secrets Manager answers {code}")
+    return DeniedError(f"cannot {what}: Secrets Manager returned {code}")
 
 
 def _scheduled(what: Attempt) -> ConflictError:
     return ConflictError(
-        f"cannot {what}: it is scheduled for deletion, and its name is taken until then",
-        CommandHint("bring it back", "aws", "secretsmanager", "restore-secret", "--secret-id", what.subject),
-        "or give --name",
+        f"cannot {what}: the secret is scheduled for deletion, and its name is in use until then",
+        CommandHint("restore it", "aws", "secretsmanager", "restore-secret", "--secret-id", what.subject),
+        "or give another name: --name NAME",
     )
 
 

@@ -78,7 +78,7 @@ def safe(client: _Client) -> _Client:
         return client
     service = client.meta.service_model.service_id.upper().replace(" ", "_")
     raise UsageError(
-        f"the endpoint {parts.scheme}://{parts.hostname} is not HTTPS: the env-file would travel in the clear",
+        f"the endpoint {parts.scheme}://{parts.hostname} is not HTTPS: the env-file would be sent unencrypted",
         f"unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_{service}, or give an https:// address",
     )
 

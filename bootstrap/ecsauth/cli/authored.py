@@ -45,6 +45,6 @@ def _bindings(data: bytes) -> tuple[AuthoredVariable, ...]:
         more = f" and {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else ""
         raise InvalidError(
             f"python-dotenv cannot read line{'s' if len(lines) > 1 else ''} {', '.join(lines[:_MOST_LINES])}{more}",
-            "write NAME=VALUE; text behind a closing quote, or a quote that is not closed, makes a line unreadable",
+            "write NAME=VALUE; a line is unreadable if text follows a closing quote, or if a quote is not closed",
         )
     return reading.entries

@@ -120,7 +120,7 @@ def _tell(report: FileReport) -> bool:
     """Write the findings of a file for people; tell whether there are any."""
     name = inputs.for_people(report.file)
     if not report.found:
-        console.say(f"{name}: nothing wrong")
+        console.say(f"{name}: no findings")
         return False
 
     sys.stderr.write(findings.text(_addressed(report), name, None if report.is_authored else report.data))
@@ -139,7 +139,8 @@ def _advise(report: FileReport) -> None:
 
 
 def _point_at_explain(codes: set[str]) -> None:
-    console.say(f"hint: ecsauth explain {codes.pop() if len(codes) == 1 else 'CODE'} tells more")
+    one = len(codes) == 1
+    console.say(f"hint: see {'the' if one else 'a'} rule: ecsauth explain {codes.pop() if one else 'CODE'}")
 
 
 def _tell_fault(file: str, fault: EcsauthError) -> None:
@@ -156,7 +157,7 @@ def _sum_up(reports: Sequence[FileReport]) -> None:
     failed = sum(report.fault is not None for report in reports)
     parts = [findings.summary(found)] if found else []
     parts += [f"{failed} failed"] if failed else []
-    console.say(f"{len(reports)} files: {', '.join(parts) or 'nothing wrong'}")
+    console.say(f"{len(reports)} files: {', '.join(parts) or 'no findings'}")
     if found:
         _point_at_explain({one.code for one in found})
 
@@ -165,13 +166,13 @@ def destination(file: str, arguments: argparse.Namespace) -> Optional[str]:
     """Return where --fix writes a file, None without it; raise UsageError for an invalid command line."""
     if not arguments.fix:
         if arguments.output:
-            raise UsageError("-o is where --fix writes: give both")
+            raise UsageError("-o is the output of --fix: give both")
         return None
     target: str = arguments.output or file
     if is_s3_uri(target):
-        raise UsageError("--fix does not write to S3", "give -o FILE, look at it, then push it")
+        raise UsageError("--fix does not write to S3", "write a file with -o FILE, review it, then push it")
     if arguments.dialect != "docker" and _is_same(target, file) and arguments.output != "-":
-        raise UsageError("--fix writes docker's dialect: give -o FILE, so that the authored file stays")
+        raise UsageError("--fix writes docker's dialect: give -o FILE, to keep the original file")
     if target == "-" and arguments.format != "text":
         raise UsageError(f"--format {arguments.format} and the fixed file both go to stdout", "give -o FILE")
     return target
@@ -206,8 +207,8 @@ def fix_advice(found: tuple[Finding, ...], data: bytes, file: str) -> Optional[s
     if mended == data:
         return None
     gone = len(_gone(found, check(mended)))
-    how_much = "all of it" if gone == len(found) else f"{gone} of {len(found)}"
-    return f"ecsauth check --fix {word} mends {how_much}" if gone else None
+    how_much = "all findings" if gone == len(found) else f"{gone} of {len(found)} findings"
+    return f"fix {how_much}: ecsauth check --fix {word}" if gone else None
 
 
 def _news(before: bytes, after: bytes) -> list[str]:
@@ -215,7 +216,7 @@ def _news(before: bytes, after: bytes) -> list[str]:
     gone = _gone(check(before), check(after))
     places = ["" if one.line is None else f"line {one.line}: " for one in gone]
     news = [f"{place}{one.message} [{one.code}]" for place, one in zip(places, gone)]
-    return news or ["the form; it says what it said before"] * (before != after)
+    return news or ["the form; docker reads the same variables"] * (before != after)
 
 
 def _gone(before: tuple[Finding, ...], after: tuple[Finding, ...]) -> list[Finding]:

@@ -103,8 +103,8 @@ class ProbedBucket(NamedTuple):
 def _bucket(on: ExaminedInstance, place: BucketPlace) -> ProbeResult[ProbedBucket]:
     if on.uri is None:
         needs_root = on.unreadable is not None and on.unreadable.needs_root
-        why = "no S3URI was given, and none is recorded here"
-        return ProbeResult(skipped(why, f"{ROOT}, or give one" if needs_root else "give one"))
+        why = "no S3URI was given, and none is recorded on this machine"
+        return ProbeResult(skipped(why, f"{ROOT}, or give the S3URI" if needs_root else "give the S3URI"))
     signer = credentials.find(on.request.profile, at(Operation.LOOK, on.uri), on.seconds)
     asked = Probes(SignedS3(signer, place.region), on.uri, place.owner)
     answers = asked.bucket()
@@ -148,8 +148,8 @@ def _directory(on: ExaminedInstance) -> Diagnosis:
     for folder in there:
         with PrivateDirectory(folder, 0o700).opened():
             pass
-    said = [f"nobody but the owner can change {' and '.join(there)}"] if there else []
-    said += [f"{' and '.join(absent)} not there yet, boot makes it"] if absent else []
+    said = [f"only the owner can change {' and '.join(there)}"] if there else []
+    said += [f"boot will create {' and '.join(absent)}"] if absent else []
     return ok("; ".join(said))
 
 
@@ -166,9 +166,9 @@ def _docker(on: ExaminedInstance) -> Diagnosis:
         return skipped(on.starts_none)
     where = docker.path()
     if where is None:
-        return ok("DOCKER_HOST is not on this machine")
+        return ok("DOCKER_HOST is the address of another machine")
     docker.knock(where, on.seconds)
-    return ok(f"{where} takes connections")
+    return ok(f"{where} accepts connections")
 
 
 def _engine(_: ExaminedInstance) -> Diagnosis:

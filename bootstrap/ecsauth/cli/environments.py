@@ -149,7 +149,7 @@ class _Reader:
             self.refuse(path, f"the key{_shown(name)} is directly below [env], so it is of no environment", _SHAPE)
         if not re.fullmatch(ENVIRONMENT_NAME, name):
             rule = "use letters, digits, - and _, with a letter or digit first, at most 64"
-            self.refuse(path, "this is no name of an environment, so no command could take it", rule)
+            self.refuse(path, "this is not a valid name of an environment, so no command can use it", rule)
         for key in table:
             if key not in KEYS:
                 self._refuse_key(path, key)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.NOTE: "1;36"}
 _BOLD, _FRAME = "1", "1;34"
-_NOT_SHOWN = "(not shown: it may hold a secret)"
+_NOT_SHOWN = "(not shown: it may contain a secret)"
 _PLACEHOLDER = r"\bFILE\b"
 
 
@@ -88,7 +88,7 @@ def explain_fault(fault: EcsauthError) -> None:
     for hint in fault.hints:
         console.say(f"hint: {hint}")
     if isinstance(fault, LaunchError) and fault.log:
-        console.say("hint: what it wrote last, without what may be secret:")
+        console.say("hint: its last output, without possible secrets:")
         for line in fault.log:
             console.say(f"  | {line}")
 

@@ -190,7 +190,7 @@ class Deployment:
         return self._late(
             f"instance {launched[0]} is launched, but no instance of group {group} is in cluster {cluster}",
             CommandHint("see what its user data said", *console_output, "--instance-id", launched[0]),
-            "on the instance, `ecsauth doctor` finds the cause: no way to S3 or ECS is the most frequent one",
+            CommandHint("find the cause on the instance; most often it has no route to S3 or ECS", "ecsauth", "doctor"),
         )
 
     def _poll(self, look: Callable[[], Optional[_Seen]], late: Callable[[], UnreachableError]) -> _Seen:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def read_path(file: str) -> SecretBytes:
     """Return the bytes of a path or of standard input; raise UsageError for an S3URI."""
     if _is_s3_uri(file):
-        raise UsageError("FILE has to be a path here, or - for standard input")
+        raise UsageError("FILE must be a path, or - for standard input")
     # The user may type standard input.
     with progress.paused() if file == _STDIN else nullcontext():
         return files.read_env_file(file)
@@ -49,7 +49,7 @@ def write(file: str, data: bytes) -> None:
         return
 
     if os.path.exists(file) and not os.path.isfile(file):
-        raise LocalError(f"{file} is not a plain file", "name another one, or - for standard output")
+        raise LocalError(f"{file} is not a plain file", "give another path, or - for standard output")
     from ecsauth.host.private_directory import write_private  # loads what only a file that is written needs
 
     write_private(os.path.realpath(file), data)
@@ -89,7 +89,7 @@ def _read_uri(file: str, arguments: argparse.Namespace) -> SecretBytes:
     with progress.waiting(f"reading {uri}"):
         fetched = _fetched(uri, arguments)
     if fetched is None:
-        raise DeniedError(f"cannot get {uri}: S3 answered that it has not changed")
+        raise DeniedError(f"cannot get {uri}: S3 returned 304 Not Modified")
     return fetched.body
 
 

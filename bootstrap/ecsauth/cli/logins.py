@@ -97,4 +97,4 @@ class Gate:
         worst = login_result.exit_code(results)
         fault = DeniedError if worst is ExitCode.DENIED else UnreachableError
         first, *others = sorted(failed, key=lambda each: each.exit_code is not worst)
-        raise fault(f"the login fails at {first.told}", first.fix, *(each.told for each in others))
+        raise fault(f"the login failed at {first.told}", first.fix, *(each.told for each in others))

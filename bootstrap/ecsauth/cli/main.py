@@ -49,7 +49,7 @@ def _at_the_boundary(trouble: Exception) -> int:
         return _refused(trouble, "text")
     except Exception as bug:  # noqa: BLE001 - as above
         console.say(f"error: this is a bug in ecsauth: {_where(bug)}")
-        console.say("hint: please report this line; it holds no value of your file")
+        console.say("hint: please report this line; it contains no value of your file")
         return ExitCode.BUG
 
 

@@ -166,9 +166,7 @@ def add_format(parser: Parser, choices: Sequence[str] = ("text", "json")) -> Non
 
 def add_places(parser: Parser) -> None:
     """Add the paths of the env-file and of ecsauth's own files, for a command that only reads."""
-    parser.add_argument(
-        "--file", metavar="PATH", help=f"the env-file (default: the one that is installed, else {ENV_FILE})"
-    )
+    parser.add_argument("--file", metavar="PATH", help=f"the env-file (default: the installed one, else {ENV_FILE})")
     add_state_directory(parser)
 
 
@@ -254,7 +252,7 @@ def add_dialect(parser: Parser) -> None:
         "--dialect",
         choices=("docker", "dotenv"),
         default="docker",
-        help="how FILE is written: as docker reads it (default), or as python-dotenv does, with quotes and comments",
+        help="syntax of FILE: that of docker (default), or that of python-dotenv, with quotes and comments",
     )
 
 
@@ -263,13 +261,13 @@ def add_check_login(parser: argparse._ActionsContainer, before: str) -> None:
     parser.add_argument(
         "--check-login",
         choices=("warn", "fail"),
-        help=f"log in at each registry before {before}; tell what fails, or refuse the file",
+        help=f"log in to each registry before {before}; a failed login is a warning, or ends the command",
     )
 
 
-def add_aws(parser: Parser, region: str = "the bucket's region") -> None:
+def add_aws(parser: Parser, region: str = "the region of the bucket") -> None:
     """Add the common options of AWS tools; `region` describes the region in the help."""
-    parser.add_argument("--profile", metavar="NAME", help="profile of ~/.aws to use")
+    parser.add_argument("--profile", metavar="NAME", help="profile in ~/.aws")
     parser.add_argument("--region", metavar="REGION", help=region)
 
 
@@ -285,7 +283,7 @@ def seconds(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number <= _DAY:
-        raise UsageError("takes a number of seconds, at most a day")
+        raise UsageError("must be a number of seconds, at most 86400")
     return number
 
 

@@ -14,8 +14,8 @@ from ecsauth.errors import ExitCode
 from ecsauth.host import origin
 
 _EPILOG = """\
-exit status: 0 ok, 2 usage, 3 invalid env-file, 4 denied or not to be trusted, 5 unreachable (try again),
-6 local (disk, permission), 7 launch (the previous configuration is back), 8 on the last good file, 9 conflict;
+exit status: 0 ok, 2 usage, 3 invalid env-file, 4 denied or not verified, 5 unreachable (try again),
+6 local (disk, permission), 7 launch (the previous env-file is restored), 8 stale (last verified file), 9 conflict;
 128 + n for signal n
 """
 # The groups of the commands, in the order of the help.
@@ -27,32 +27,32 @@ _WIDTH = 80
 # name: (summary, example, group). The module with that name has `add_arguments` and `run`.
 COMMANDS = {
     "check": (
-        "find what is wrong with an env-file",
+        "check an env-file and report all findings",
         "ecsauth check ecs.config",
         WRITE,
     ),
     "explain": (
-        "explain one rule of check",
+        "explain a rule of check, or list all rules",
         "ecsauth explain A341",
         WRITE,
     ),
     "which": (
-        "show which credential the agent would send for an image",
+        "show which credential the agent sends for an image",
         "ecsauth which nginx registry.example.com/team/app:1 --file ecs.config",
         WRITE,
     ),
     "import": (
-        "turn what docker is logged in to into lines of an env-file",
+        "convert docker's logins to lines of an env-file",
         "ecsauth import --into ecs.config",
         WRITE,
     ),
     "verify": (
-        "log in at each registry of an env-file, for real",
+        "log in to each registry of an env-file",
         "ecsauth verify ecs.config --image registry.example.com/team/app:1",
         WRITE,
     ),
     "push": (
-        "check an env-file and put it into S3, encrypted with a KMS key",
+        "check an env-file and upload it to S3, encrypted",
         "ecsauth push ecs.config s3://bucket/prod/ecs.config",
         S3,
     ),
@@ -62,22 +62,22 @@ COMMANDS = {
         S3,
     ),
     "edit": (
-        "edit the env-file in S3, check it and put it back",
+        "edit the env-file in S3, check it and upload it",
         "ecsauth edit s3://bucket/prod/ecs.config",
         S3,
     ),
     "diff": (
-        "tell what two env-files say differently, never a value",
+        "compare two env-files without showing values",
         "ecsauth diff ecs.config s3://bucket/prod/ecs.config",
         S3,
     ),
     "history": (
-        "list the versions of the env-file in S3: when, who, what changed",
+        "list the versions of the env-file, with time and author",
         "ecsauth history s3://bucket/prod/ecs.config --diff",
         S3,
     ),
     "rollback": (
-        "make what an older version holds the newest version",
+        "upload the content of an older version as a new version",
         "ecsauth rollback s3://bucket/prod/ecs.config VERSION",
         S3,
     ),
@@ -102,7 +102,7 @@ COMMANDS = {
         PLATFORM,
     ),
     "iam": (
-        "print the policies of an environment, or the stack that makes it",
+        "print the policies of an environment, or its stack",
         "ecsauth iam instance-role --stack ecsauth -o instance-role.json",
         PLATFORM,
     ),
@@ -112,7 +112,7 @@ COMMANDS = {
         PLATFORM,
     ),
     "user-data": (
-        "write what an instance is told at its launch, so that it boots",
+        "generate EC2 user data",
         "ecsauth user-data s3://bucket/prod/ecs.config --kms-key arn:aws:kms:eu-west-1:111122223333:key/ID",
         PLATFORM,
     ),
@@ -122,12 +122,12 @@ COMMANDS = {
         INSTANCE,
     ),
     "status": (
-        "tell whether the env-file, S3 and the agent that runs agree",
+        "compare the env-file, S3 and the running agent",
         "ecsauth status --remote",
         INSTANCE,
     ),
     "doctor": (
-        "find out why an instance does not boot, one line a cause",
+        "find out why an instance does not boot",
         "ecsauth doctor s3://bucket/prod/ecs.config",
         INSTANCE,
     ),
@@ -190,7 +190,7 @@ class _Program(Parser):
             lines.append(f"{group}:")
             lines += [_row(name, summary) for name, (summary, _, its) in COMMANDS.items() if its == group]
         version = next(action for action in self._actions if isinstance(action, _Version))
-        lines += [_row("--version", version.help or ""), "", *wrap(self.epilog or "", _WIDTH)]
+        lines += [_row("--version", version.help or ""), "", *wrap(self.epilog or "", _WIDTH, break_on_hyphens=False)]
         return "\n".join(lines) + "\n"
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     import argparse
 
 
-def add_bucket_owner(parser: argparse._ActionsContainer, text: str = "account that has to own the bucket") -> None:
+def add_bucket_owner(parser: argparse._ActionsContainer, text: str = "account ID of the bucket owner") -> None:
     """Add `--bucket-owner` with its help."""
     parser.add_argument("--bucket-owner", metavar="ACCOUNT", type=options.parsed(trust.account), help=text)
 
 
 def add_owner_of_instance(parser: argparse._ActionsContainer) -> None:
     """Add `--bucket-owner` for an instance, whose own account is the default."""
-    add_bucket_owner(parser, "account of the bucket (default: the instance's)")
+    add_bucket_owner(parser, "account ID of the bucket owner (default: that of the instance)")
 
 
 def add_keys(parser: argparse._ActionsContainer, *, required: bool = True) -> None:
@@ -29,5 +29,5 @@ def add_keys(parser: argparse._ActionsContainer, *, required: bool = True) -> No
         action="append",
         required=required,
         type=options.parsed(trust.key_arn),
-        help="the KMS key it is encrypted with; repeat it while keys change",
+        help="KMS key of the object; repeatable, for a key change",
     )

@@ -30,14 +30,16 @@ def add_arguments(parser: Parser, default_key: str) -> None:
     """Add the common options of the commands that put an object."""
     parser.add_argument("--kms-key", metavar="KEY", help=f"ARN, ID or alias of a KMS key (default: {default_key})")
     pins.add_bucket_owner(parser)
-    parser.add_argument("--dry-run", action="store_true", help="check and compare, put nothing")
-    parser.add_argument("--yes", action="store_true", help="do not ask; without a terminal nobody is asked")
+    parser.add_argument("--dry-run", action="store_true", help="check and compare, but change nothing")
+    parser.add_argument(
+        "--yes", action="store_true", help="do not ask for confirmation; without a terminal, ecsauth never asks"
+    )
 
 
 def refuse_version(arguments: argparse.Namespace) -> None:
     """Raise UsageError if the S3 URI names a version."""
     if arguments.uri.version_id is not None:
-        what = "makes a new version" if hasattr(arguments, "kms_key") else "is about all versions"
+        what = "creates a new version" if hasattr(arguments, "kms_key") else "lists all versions"
         raise UsageError(f"{arguments.command} {what}: give the S3 URI without ?versionId")
 
 
@@ -63,7 +65,7 @@ def services_of(clients: OperatorClients, client: S3Client, bucket: str, owner: 
 
     return Services(
         env_files=S3VersionStore(client, owner),
-        archives=S3VersionStore(client, owner, ObjectKind("boot archive", boot_archive.LONGEST)),
+        archives=S3VersionStore(client, owner, ObjectKind("a boot archive", boot_archive.LONGEST)),
         bucket=BucketSettings(client, bucket, owner),
         resolve_key=lambda key: full_key(key, lambda: clients.client("kms"))[0],
         caller=lambda: caller(lambda: clients.client("sts")),
@@ -107,7 +109,7 @@ def finish(report: PublishReport, request: PublishRequest, output: str) -> int:
 
 def declined(uri: S3URI) -> int:
     """Report that nothing was put, and return the exit status."""
-    console.say(f"nothing was put into {uri}")
+    console.say(f"nothing was uploaded to {uri}")
     return console.DECLINED
 
 
@@ -122,12 +124,12 @@ def _show_review(review: Review) -> None:
     for change in changes or ():
         console.say(str(change))
     if changes == () and current.version is not None and current.content != new.data:
-        console.say(f"{review.uri}: written differently, says the same")
+        console.say(f"{review.uri}: the text changes, but docker reads the same variables")
 
 
 def _confirm(review: Review) -> bool:
-    where = ", where there is nothing now" if review.current.version is None else ""
-    return console.is_yes(f"put it into {review.uri}{where}?")
+    where = " as a new object" if review.current.version is None else ""
+    return console.is_yes(f"upload it to {review.uri}{where}?")
 
 
 def _document(report: PublishReport, *, dry_run: bool) -> dict[str, Any]:
@@ -150,11 +152,11 @@ def _document(report: PublishReport, *, dry_run: bool) -> dict[str, Any]:
 def _result(report: PublishReport) -> str:
     uri, origin = report.review.uri, report.review.new.origin
     if report.version is None:
-        return f"nothing was put into {uri}: this was a dry run"
+        return f"nothing was uploaded to {uri}: this was a dry run"
     if report.published is None:
-        done = "nothing to do, this is already"
+        done = "nothing to do, already in S3:"
     elif origin:
-        done = f"rolled back to what version {origin} holds:"
+        done = f"rolled back to the content of version {origin}:"
     else:
         done = "pushed"
     return f"{done} {uri}, {version_and_key(report.version)}"

@@ -127,9 +127,7 @@ def fill(text: str, values: Values) -> dict[str, Any]:
         if name in named and name not in known and not any(arn in named for arn in _SAID_BY.get(name, ()))
     ]
     if missing:
-        raise UsageError(
-            f"this policy needs {' and '.join(missing)}", "or give --stack NAME, where a stack has made them"
-        )
+        raise UsageError(f"this policy needs {' and '.join(missing)}", "or give --stack NAME, if a stack created them")
     filled: dict[str, Any] = _filled(json.loads(text), known)
     return filled
 
@@ -215,14 +213,14 @@ def partition(text: str) -> str:
     """Return `text` if it is a partition whose policies are known; raise UsageError."""
     if text in PARTITIONS:
         return text
-    raise UsageError(f"takes one of {', '.join(PARTITIONS)}")
+    raise UsageError(f"must be one of {', '.join(PARTITIONS)}")
 
 
 def region(text: str) -> str:
     """Return `text` if it is the code of a region; raise UsageError."""
     if re.fullmatch(REGION, text) and not _CLOSED.match(text):
         return text
-    raise UsageError(f"this is no region of {', '.join(PARTITIONS)}: write its code, as eu-central-1")
+    raise UsageError(f"this is not a region of {', '.join(PARTITIONS)}: give its code, such as eu-central-1")
 
 
 def prefix(text: str) -> str:
@@ -230,7 +228,7 @@ def prefix(text: str) -> str:
     if len(text) <= _LONGEST_PREFIX and re.fullmatch(_PREFIX, text):
         return text
     raise UsageError(
-        "takes a prefix as prod or prod/web: letters, digits and ._- in parts with a slash between, none at the ends"
+        "must be a prefix such as prod or prod/web: parts of letters, digits and ._- with a slash between two parts"
     )
 
 
@@ -240,10 +238,10 @@ def principal(text: str) -> str:
         return text
     if ":assumed-role/" in text:
         raise UsageError(
-            "takes the ARN of the role, arn:aws:iam::ACCOUNT:role/NAME, not that of a session: a session ends",
-            "see: aws iam get-role --role-name NAME --query Role.Arn",
+            "must be the ARN of the role, arn:aws:iam::ACCOUNT:role/NAME, not of a session, which expires",
+            "see the ARN: aws iam get-role --role-name NAME --query Role.Arn",
         )
-    raise UsageError("takes the ARN of one role or user, arn:aws:iam::ACCOUNT:role/NAME")
+    raise UsageError("must be the ARN of one role or user, arn:aws:iam::ACCOUNT:role/NAME")
 
 
 def settled(values: Values, surroundings: Optional[str] = None) -> Values:
@@ -261,12 +259,12 @@ def settled(values: Values, surroundings: Optional[str] = None) -> Values:
     account = values.account or next((arn[4] for arn in (*people, *keys)), None)
     partition = values.partition or next((arn[1] for arn in (*keys, *people)), None) or _partition_of(where)
     if where is not None and _partition_of(region(where)) != partition:
-        raise UsageError(f"region {where} is not of partition {partition}", "is --region right, or --partition?")
+        raise UsageError(f"region {where} is not of partition {partition}", "check --region and --partition")
     for key in keys:
         if key[1] != partition or key[3] != where:
             raise UsageError(
-                f"a key of {key[3]} cannot encrypt in {where}: S3 takes keys of the bucket's own region only",
-                "is --kms-key right, or --region?",
+                f"a KMS key of {key[3]} cannot encrypt in {where}: S3 requires a key in the region of the bucket",
+                "check --kms-key and --region",
             )
     if any(arn[1] != partition for arn in people):
         raise UsageError(f"a role or user is not of partition {partition}")
@@ -277,8 +275,8 @@ def _refuse_foreign_people(values: Values, people: list[list[str]]) -> None:
     accounts = {arn[4] for arn in people} | ({values.account} if values.account else set())
     if len(accounts) > 1:
         raise UsageError(
-            "operators, administrator and bucket have to be of one account: the bucket's policy keeps all others out",
-            "in another account, let them take a role of this one",
+            "operators, administrator and bucket must be in one account: the bucket policy denies all others",
+            "operators of another account must assume a role in this account",
         )
 
 
@@ -300,13 +298,13 @@ _PARAMETER = re.compile(r"^  ([A-Za-z0-9]+):\n(?:    .*\n)*", re.MULTILINE)
 def parameters(values: Values) -> dict[str, str]:
     """Return the stack's parameters that the values give; raise UsageError for a value that the stack does not take."""
     if values.keys or values.account or values.partition:
-        raise UsageError("the stack makes its own key, in the account and partition that it is deployed in")
+        raise UsageError("the stack creates its own key, in the account and partition of its deployment")
     if values.documents:
         raise UsageError("the stack names its documents after itself")
     if len(values.operators) > 1:
-        raise UsageError("the stack takes one operator", "let the others take that role")
+        raise UsageError("the stack supports one operator", "give a role that all operators can assume")
     if values.bucket and "." in values.bucket:
-        raise UsageError("the stack takes no bucket with a dot in its name: the certificate of S3 does not cover it")
+        raise UsageError("the stack supports no bucket name with a dot: the certificate of S3 does not cover it")
     named = {
         "BucketName": values.bucket,
         "Prefix": values.prefix,

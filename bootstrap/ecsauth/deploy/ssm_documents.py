@@ -23,7 +23,9 @@ def prefix(text: str) -> str:
     """Return `text` if the names of documents can begin with it; raise UsageError."""
     if re.fullmatch(_PREFIX, text) and not text.lower().startswith(_OF_AWS):
         return text
-    raise UsageError("takes what the names of the documents begin with, as ecsauth: letters, digits and ._-, not aws")
+    raise UsageError(
+        "must be what the names of the documents begin with, such as ecsauth: letters, digits and ._-; not aws"
+    )
 
 
 def deployed_name(name: str, prefix: str) -> str:

@@ -72,16 +72,19 @@ def render(order: UserDataSpec, form: str, gate: UnitFile, signer: str) -> str:
     if form != "sh":
         made = _cloud_config(made) if form == "cloud-config" else _mime(made)
     if len(made) > LARGEST:
-        raise UsageError(f"user data of {len(made)} bytes: EC2 takes {LARGEST}", "leave out a --set, or push it")
+        raise UsageError(
+            f"the user data has {len(made)} bytes, the limit of EC2 is {LARGEST}",
+            "remove a --set, or set the variable in the env-file",
+        )
     return made
 
 
 def sha256(text: str) -> str:
     """Return `text` in lower case if it is a SHA-256 in hexadecimal; raise UsageError."""
     if not re.fullmatch(_SHA256, text.lower()):
-        raise UsageError("takes a SHA-256 as 64 hexadecimal digits, as archive publish prints it")
+        raise UsageError("must be a SHA-256 of 64 hexadecimal digits, as printed by ecsauth archive publish")
     if text.lower() == _OF_NOTHING:
-        raise UsageError("is the SHA-256 of an empty file", "ecsauth archive publish prints that of the archive")
+        raise UsageError("is the SHA-256 of an empty file", "ecsauth archive publish prints the SHA-256 of the archive")
     return text.lower()
 
 
@@ -89,15 +92,18 @@ def region(text: str) -> str:
     """Return `text` if it can be the name of a region; raise UsageError."""
     if re.fullmatch(REGION, text):
         return text
-    raise UsageError("takes the name of a region, as eu-west-1")
+    raise UsageError("must be the name of a region, such as eu-west-1")
 
 
 def program(text: str) -> str:
     """Return `text` if it is an absolute path of plain characters, or `ecsauth` alone; raise UsageError."""
     if not re.fullmatch(_PROGRAM, text) or {".", ".."} & set(text.split("/")):
-        raise UsageError("takes an absolute path of letters, digits and . _ + -")
+        raise UsageError("must be an absolute path of letters, digits and . _ + -")
     if text.startswith(tuple(f"{folder}/" for folder in _OPEN)):
-        raise UsageError("takes a path below a folder of root's: root runs what is there", f"as {PROGRAM}")
+        raise UsageError(
+            "must be a path in a directory that only root can change, because root runs the program",
+            f"such as {PROGRAM}",
+        )
     return text
 
 
@@ -105,7 +111,7 @@ def python(text: str) -> str:
     """Return `text` if it is the name of a Python 3; raise UsageError."""
     if re.fullmatch(_PYTHON, text):
         return text
-    raise UsageError("takes the name of a Python, as python3.11")
+    raise UsageError("must be the name of a Python, such as python3.11")
 
 
 def endpoint(text: str) -> str:
@@ -115,14 +121,14 @@ def endpoint(text: str) -> str:
     """
     if re.fullmatch(f"https://{_HOST}", text):
         return text
-    raise UsageError("takes https://HOST, as https://bucket.vpce-ID.s3.REGION.vpce.amazonaws.com")
+    raise UsageError("must be https://HOST, such as https://bucket.vpce-ID.s3.REGION.vpce.amazonaws.com")
 
 
 def _script(order: UserDataSpec, gate: UnitFile, signer: str) -> str:
     """Return the script: hold, fetch and boot with an archive; only boot if the AMI contains ecsauth."""
     installed = program(order.program or (PROGRAM if order.archive else BAKED))
     if order.archive and installed == BAKED:
-        raise UsageError("--program takes an absolute path where the archive is put there", f"as {PROGRAM}")
+        raise UsageError("--program must be an absolute path if --archive is given", f"such as {PROGRAM}")
     launch = () if order.launch == "auto" else ("--launch", order.launch)
     runner = () if order.python == PYTHON else (python(order.python), "-IS")
     words = (*runner, installed, "boot", *_safe(order.arguments), *launch, "--persist")
@@ -162,7 +168,7 @@ def _safe(words: tuple[str, ...]) -> tuple[str, ...]:
         if not re.fullmatch(_SAFE, one) or set(_UNSAFE) & set(one):
             raise UsageError(
                 f"{option if option.startswith('--') else 'the S3 URI'} has a character that is not safe in user data",
-                f"printable ASCII is, except {' '.join(_UNSAFE)}",
+                f"use printable ASCII without {' '.join(_UNSAFE)}",
             )
     return words
 
@@ -171,12 +177,12 @@ def _region(order: UserDataSpec) -> tuple[str, str]:
     """Return the region and partition of the bucket, which are those of its keys; raise UsageError."""
     partitions, regions = ({key.split(":")[field] for key in order.kms_keys} for field in (1, 3))
     if len(partitions) > 1:
-        raise UsageError("the KMS keys are of several partitions, and the bucket is in one")
+        raise UsageError("the KMS keys are in several partitions, but the bucket is in one")
     if order.region is None and len(regions) > 1:
-        raise UsageError("the KMS keys are of several regions", "say in which the bucket is: --region REGION")
+        raise UsageError("the KMS keys are in several regions", "give the region of the bucket: --region REGION")
     where = region(order.region or next(iter(regions)))
     if where not in regions:
-        raise UsageError(f"no --kms-key is of region {where}", "S3 takes a key of the bucket's own region only")
+        raise UsageError(f"no --kms-key is in region {where}", "S3 requires a key in the region of the bucket")
     return where, partitions.pop()
 
 
@@ -186,7 +192,7 @@ def _place(uri: aws_names.S3URI, where: str, partition: str, own: Optional[str])
     if own:
         host, path = own[len("https://") :], f"/{uri.bucket}{path}"
     elif partition not in DNS_SUFFIXES:
-        raise UsageError(f"where S3 is in partition {partition} is not known", "give --endpoint-url https://HOST")
+        raise UsageError(f"the S3 endpoint of partition {partition} is unknown", "give --endpoint-url https://HOST")
     else:
         host = f"s3.{where}.{DNS_SUFFIXES[partition]}"
         # The certificate of S3 does not cover a bucket name with a dot.
@@ -233,7 +239,7 @@ set -eu
 """
 _HOLD = """\
 
-# No agent without a checked file.
+# No agent without a valid env-file.
 if ! {{ cd /etc/systemd/system && mkdir -p {folder} && cat >{gate.name} && systemctl daemon-reload; }} <<'END'
 {gate.text}END
 then

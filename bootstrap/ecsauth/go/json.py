@@ -53,17 +53,17 @@ class JsonKind(Enum):
 class Flaw(Enum):
     """Why a text is not JSON: what the scanner expected, or what it found."""
 
-    EMPTY = "nothing but white space"
+    EMPTY = "only white space"
     TRUNCATED = "the text ends early"
-    VALUE = "no value starts here"
-    KEY = "no quoted name starts here"
-    COLON = "no colon after a name"
-    COMMA = "no comma or closing bracket after a value"
+    VALUE = "a value is missing here"
+    KEY = "a quoted name is missing here"
+    COLON = "a colon is missing after a name"
+    COMMA = "a comma or a closing bracket is missing after a value"
     TRAILING_COMMA = "a comma before a closing bracket"
-    TRAILING = "something after the document"
+    TRAILING = "text after the end of the document"
     CONTROL = "a raw control character in a string"
     ESCAPE = "an unknown escape in a string"
-    NUMBER = "a number that is none"
+    NUMBER = "an invalid number"
     DEPTH = "nested too deeply"
 
 

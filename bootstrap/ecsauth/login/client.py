@@ -57,21 +57,27 @@ def login(target: LoginTarget, trust: Trust) -> Login:
 def _outcome(target: LoginTarget, trust: Trust) -> Step:
     url = endpoints.api(target.registry)
     if url is None:
-        return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "no image can be named after this host")
+        return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "this host cannot be part of an image name")
     is_anonymous = target.image is not None and target.credential == ANONYMOUS
     if not is_anonymous and not _can_log_in(target.credential):
         return LoginOutcome(
-            LoginVerdict.NO_CREDENTIALS, "docker sends no user name without a password, and no password alone"
+            LoginVerdict.NO_CREDENTIALS, "docker sends a credential only if it has a user name and a password"
         )
     registry = yield from _probe(url, trust)
     if isinstance(registry, LoginOutcome):
         return registry
     session = _Session(target.credential, registry, trust)
-    outcome = LoginOutcome(LoginVerdict.OK, "everybody may pull") if is_anonymous else (yield from session.log_in())
+    outcome = (
+        LoginOutcome(LoginVerdict.OK, "the image can be pulled without a credential")
+        if is_anonymous
+        else (yield from session.log_in())
+    )
     if target.image is None or outcome.verdict not in (LoginVerdict.OK, LoginVerdict.NOT_ASKED):
         return outcome
     refused = yield from session.look_for(target.image, is_anonymous=is_anonymous)
-    return refused or outcome._replace(detail=outcome.detail if is_anonymous else f"{outcome.detail}, and may pull")
+    return refused or outcome._replace(
+        detail=outcome.detail if is_anonymous else f"{outcome.detail}, and the image can be pulled"
+    )
 
 
 def _can_log_in(credential: Credential) -> bool:
@@ -110,7 +116,7 @@ def _probe(url: Url, trust: Trust) -> Generator[Ask, Reply, Union[_ProbedRegistr
     bearer = next((challenge for challenge in challenges if challenge.scheme == "bearer"), None)
     registry = _ProbedRegistry(url, bearer, any(challenge.scheme == "basic" for challenge in challenges))
     return (
-        LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "it asks for a kind of login that docker does not know")
+        LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "it requires a type of login that docker does not support")
         if (registry.is_open)
         else registry
     )
@@ -127,9 +133,7 @@ class _Session:
     def log_in(self) -> Step:
         """Repeat the request for `/v2/` with the credential."""
         if self._registry.is_open:
-            return LoginOutcome(
-                LoginVerdict.NOT_ASKED, "the registry lets everybody in; whether the credential is right is open"
-            )
+            return LoginOutcome(LoginVerdict.NOT_ASKED, "the registry needs no login; the credential was not verified")
         authorization = yield from self._authorization(None)
         if isinstance(authorization, LoginOutcome):
             return authorization
@@ -141,7 +145,7 @@ class _Session:
         if reply.status not in _REFUSED:
             return _unexpected(reply, _REGISTRY)
         if self._registry.bearer is not None:
-            given = "of the file" if self._credential.registrytoken else "that its token server gave"
+            given = "from the file" if self._credential.registrytoken else "from its token server"
             return LoginOutcome(LoginVerdict.TOKEN_REFUSED, f"the registry refuses the token {given} ({reply.status})")
         return LoginOutcome(
             LoginVerdict.WRONG_CREDENTIALS, f"the registry refuses the user name and password ({reply.status})"
@@ -152,7 +156,11 @@ class _Session:
         authorization = yield from self._authorization(f"repository:{image.repository}:pull")
         if isinstance(authorization, LoginOutcome):
             is_refused = authorization.verdict in (LoginVerdict.WRONG_CREDENTIALS, LoginVerdict.NO_CREDENTIALS)
-            return _no_pull("the token for it is refused", is_anonymous=is_anonymous) if is_refused else authorization
+            return (
+                _no_pull("its token server refuses a token for the image", is_anonymous=is_anonymous)
+                if is_refused
+                else authorization
+            )
         path = f"/v2/{image.repository}/manifests/{image.reference}"
         reply = yield self._ask("HEAD", path, authorization, _MANIFESTS)
         if isinstance(reply, NoAnswer):
@@ -160,7 +168,7 @@ class _Session:
         if reply.status == _OK:
             return None
         if reply.status in _REFUSED:
-            return _no_pull(f"the registry refuses the image ({reply.status})", is_anonymous=is_anonymous)
+            return _no_pull(f"the registry refuses access to the image ({reply.status})", is_anonymous=is_anonymous)
         if reply.status == _NOT_FOUND:
             return LoginOutcome(LoginVerdict.NO_SUCH_IMAGE, "the registry does not have this image (404)")
         return _unexpected(reply, _REGISTRY)
@@ -182,7 +190,7 @@ class _Session:
                 )
             return token if isinstance(token, LoginOutcome) else Secret(f"Bearer {token.reveal()}")
         if not (credential.username and credential.password):
-            return LoginOutcome(LoginVerdict.NO_CREDENTIALS, "the registry asks for a user name and a password")
+            return LoginOutcome(LoginVerdict.NO_CREDENTIALS, "the registry requires a user name and a password")
         return _basic(credential)
 
     def _token(self, bearer: Challenge, scope: Optional[str]) -> Generator[Ask, Reply, Union[Secret, LoginOutcome]]:
@@ -190,7 +198,7 @@ class _Session:
         credential, registry = self._credential, self._registry
         server = endpoints.realm(bearer.get("realm"))
         if server is None:
-            return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "the registry asks for a token and names no token server")
+            return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "the registry requires a token, but names no token server")
         refusal = endpoints.refusal(server, registry.url, self._trust)
         if refusal is not None:
             return LoginOutcome(LoginVerdict.UNSAFE_TOKEN_SERVER, refusal)
@@ -204,7 +212,7 @@ class _Session:
         if reply.status != _OK:
             return _unexpected(reply, who)
         token = _token_of(reply.body)
-        return token or LoginOutcome(LoginVerdict.NOT_A_REGISTRY, f"{who} gives no token")
+        return token or LoginOutcome(LoginVerdict.NOT_A_REGISTRY, f"{who} returned no token")
 
     def _token_ask(self, server: Url, bearer: Challenge, scope: Optional[str]) -> Ask:
         """Return docker's request: GET with the pair, POST with an identity token (docs/spec/auth/oauth.md)."""
@@ -255,12 +263,12 @@ def _is_registry(answer: RegistryAnswer) -> bool:
 
 
 def _unlike_a_registry() -> LoginOutcome:
-    return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "something answers, but not as a registry does (a web site?)")
+    return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, "the answer is not from a registry; it may be from a web site")
 
 
 def _no_pull(why: str, *, is_anonymous: bool) -> LoginOutcome:
     return LoginOutcome(
-        LoginVerdict.MAY_NOT_PULL, f"no credential of the file is for this image, and {why}" if is_anonymous else why
+        LoginVerdict.MAY_NOT_PULL, f"the file has no credential for this image, and {why}" if is_anonymous else why
     )
 
 
@@ -276,9 +284,13 @@ def _unexpected(answer: RegistryAnswer, who: str) -> LoginOutcome:
     if status == _TOO_MANY:
         seconds = answer.header("Retry-After").strip()
         when = f"in {seconds} s" if re.fullmatch("[0-9]{1,6}", seconds) else "later"
-        return LoginOutcome(LoginVerdict.RATE_LIMITED, f"{who} asks to come back {when} (429)")
+        return LoginOutcome(LoginVerdict.RATE_LIMITED, f"{who} limits the number of requests: retry {when} (429)")
     if status in _SERVER_FAULTS:
-        return LoginOutcome(LoginVerdict.UNREACHABLE, f"{who} fails with {status}")
+        return LoginOutcome(LoginVerdict.UNREACHABLE, f"{who} returned {status}")
     if status in _REDIRECTS:
-        return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, f"{who} redirects ({status}), and no credential follows")
-    return LoginOutcome(LoginVerdict.NOT_A_REGISTRY, f"{who} answers {status}, which is neither yes nor no to a login")
+        return LoginOutcome(
+            LoginVerdict.NOT_A_REGISTRY, f"{who} redirects ({status}); the credential was not sent to the new address"
+        )
+    return LoginOutcome(
+        LoginVerdict.NOT_A_REGISTRY, f"{who} returned {status}, which neither accepts nor refuses the login"
+    )

@@ -178,7 +178,7 @@ def insecure(names: Sequence[str]) -> Trust:
     """
     urls = [url for url in map(api, names) if url]
     if len(urls) < len(names):
-        raise UsageError("--insecure-registry takes a registry's HOST or HOST:PORT")
+        raise UsageError("--insecure-registry must be the HOST or HOST:PORT of a registry")
     return Trust(frozenset((each.host, each.port) for url in urls for each in (url, plain(url))))
 
 

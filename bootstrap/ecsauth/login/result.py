@@ -93,52 +93,52 @@ _TEXTS = {
     LoginVerdict.NOT_ASKED: ("", ""),
     LoginVerdict.WRONG_CREDENTIALS: (
         "pulls from this registry will fail",
-        "log in by hand with docker login, then put what works there into the file",
+        "try the login with docker login, then put the credential that works into the file",
     ),
     LoginVerdict.NO_CREDENTIALS: (
         "pulls from this registry will be anonymous",
-        "give both a user name and a password: docker sends neither alone, and decodes no auth of the type docker",
+        "give both a user name and a password; docker does not decode `auth` of the type docker",
     ),
     LoginVerdict.TOKEN_REFUSED: (
         "pulls from this registry will fail",
         (
-            "tell who runs the registry: its clock, or the key by which it knows its token server, is wrong; "
-            "a registrytoken in the file has to be made anew"
+            "contact the operator of the registry: its clock or its key of the token server is wrong; "
+            "replace a registrytoken in the file"
         ),
     ),
     LoginVerdict.MAY_NOT_PULL: (
         "tasks of this image will fail to start",
-        "give the user the right to pull this repository; is the name of the image right?",
+        "check the name of the image, and give the user the right to pull this repository",
     ),
     LoginVerdict.NO_SUCH_IMAGE: (
         "tasks of this image will fail to start",
-        "is the tag right, and was it pushed?",
+        "check the name and the tag of the image, and whether it was pushed",
     ),
     LoginVerdict.NOT_A_REGISTRY: (
         "pulls from this registry will fail",
-        "write the host that images of it are named after, with its port, if it has one",
+        "write the host of the registry as in its image names, with the port if there is one",
     ),
     LoginVerdict.UNTRUSTED: (
         "the credential was not sent; docker refuses the registry as well",
-        "put the registry's authority into /etc/docker/certs.d/HOST/ca.crt, here and on the instance",
+        "put the CA certificate of the registry into /etc/docker/certs.d/HOST/ca.crt, here and on the instance",
     ),
     LoginVerdict.NO_TLS: (
         "the credential was not sent; docker refuses the registry as well",
         (
-            "put TLS before the registry; else it needs --insecure-registry HOST here, and insecure-registries in "
+            "enable TLS for the registry; otherwise give --insecure-registry HOST here, and set insecure-registries in "
             "docker's daemon.json"
         ),
     ),
     LoginVerdict.UNSAFE_TOKEN_SERVER: (
-        "the credential was not sent; docker would send it where others can read or take it",
-        "tell who runs the registry: it has to answer over TLS, and to name its token server by https://",
+        "the credential was not sent; docker would send it to a place where others can read it",
+        "contact the operator of the registry: it must use TLS, and the URL of its token server must begin with https://",
     ),
     LoginVerdict.RATE_LIMITED: (
-        "whether the credential is right is not known",
-        "wait, and run the same command again",
+        "the credential was not verified",
+        "wait, then run the same command again",
     ),
     LoginVerdict.UNREACHABLE: (
-        "whether the credential is right is not known, and pulls from here will fail meanwhile",
-        "look at DNS, routes, firewall and HTTPS_PROXY, then run the same command again",
+        "the credential was not verified; pulls from this machine will fail until the registry answers",
+        "check DNS, routes, firewall and HTTPS_PROXY, then run the same command again",
     ),
 }

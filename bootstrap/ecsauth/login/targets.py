@@ -64,7 +64,7 @@ def image(text: str) -> Image:
         repository = f"library/{repository}"
     fits = is_valid_host(host) and len(name) <= _LONGEST_NAME and _NAME.fullmatch(repository)
     if not fits or not _TAG.fullmatch(tag) or ("@" in text and not _DIGEST.fullmatch(digest)):
-        raise UsageError("not an image: HOST/NAME:TAG or HOST/NAME@DIGEST, the name in lower case")
+        raise UsageError("must be an image name: HOST/NAME:TAG or HOST/NAME@DIGEST, with NAME in lower case")
     return Image(text, host, repository, digest or tag)
 
 

@@ -16,8 +16,8 @@ PARTS = {}  # type: ignore[var-annotated]
 def refuse():  # type: ignore[no-untyped-def]  # noqa: ANN201, D103 - no annotations, for the same Pythons
     try:
         sys.stderr.write(
-            "ecsauth: error: this archive runs on Python %d.%d and later, and this is Python %d.%d\n"
-            "ecsauth: hint: run it with a later one, as python3.11 -IS FILE\n" % (OLDEST + sys.version_info[:2])
+            "ecsauth: error: this archive requires Python %d.%d or later, but this is Python %d.%d\n"
+            "ecsauth: hint: run it with a later Python: python3.11 -IS FILE\n" % (OLDEST + sys.version_info[:2])
         )
         sys.stderr.flush()
     finally:

@@ -195,6 +195,6 @@ def _read(path: str) -> bytes:
 
 def _incomplete(name: str) -> LocalError:
     return LocalError(
-        f"{name} is not there: this program came without what a boot archive is made of",
-        "install ecsauth again, with pip, or use a clone of its repository",
+        f"{name} is missing: this installation of ecsauth cannot build a boot archive",
+        "install ecsauth again with pip, or use a clone of its repository",
     )

@@ -88,8 +88,8 @@ def _compressed(code: bytes) -> bytes:
         import lzma
     except ImportError:
         raise LocalError(
-            "this Python has no lzma, which compiled code is compressed with",
-            "build with another Python, or without compiled code: --no-compile",
+            "this Python has no module lzma, which compresses the compiled code",
+            "use another Python, or build without compiled code: --no-compile",
         ) from None
     how = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": _WINDOW, "lc": 4, "pb": 0}
     return lzma.compress(code, filters=[how])

@@ -126,7 +126,7 @@ def publish(review: Review, request: PublishRequest, services: Services) -> Publ
     published = put(services.env_files, review.uri, _new_version(review, services), services.sleep)
     if published.version.facts.encryption not in KMS_ENCRYPTIONS:
         raise DeniedError(
-            f"{review.uri} was put, but S3 says that it is not encrypted with a KMS key: instances refuse it"
+            f"{review.uri} was uploaded, but S3 reports no encryption with a KMS key: instances refuse it"
         )
     return PublishReport(review, PublishOutcome.PUBLISHED, published)
 
@@ -150,9 +150,9 @@ def find_key(request: PublishRequest, services: Services, version: Optional[Obje
     key = request.kms_key or (version.facts.kms_key if version else None) or services.bucket.default_kms_key()
     if key is None:
         raise UsageError(
-            f"bucket {request.uri.bucket} has no KMS key of its own by default, so a key has to be named",
-            "give --kms-key ARN, a customer managed key: with the AWS managed one (aws/s3) everybody who may read "
-            "from S3 can read the file",
+            f"bucket {request.uri.bucket} has no default KMS key",
+            "give a customer managed key: --kms-key ARN; with the AWS managed key aws/s3, everyone who may read from "
+            "S3 can read the file",
         )
     return services.resolve_key(key)
 
@@ -167,10 +167,10 @@ def _refuse_archive(uri: S3URI, current: CurrentObject, archives: VersionStore) 
         return
     if boot_archive.is_like_one(content):
         raise UsageError(
-            f"{uri} is a boot archive: nothing was put in its place",
-            "is this the URI of the env-file? one that an archive has replaced is still in the history",
-            CommandHint("see its versions", "ecsauth", "history", uri.object_uri),
-            CommandHint("bring one of them back", "ecsauth", "rollback", uri.object_uri, "VERSION"),
+            f"{uri} is a boot archive: nothing was uploaded",
+            "check the S3 URI; if the archive replaced an env-file, its versions still exist",
+            CommandHint("list its versions", "ecsauth", "history", uri.object_uri),
+            CommandHint("roll back to one of them", "ecsauth", "rollback", uri.object_uri, "VERSION"),
         )
 
 
@@ -182,8 +182,8 @@ def _refuse_other_than_archive(uri: S3URI, current: CurrentObject) -> None:
         return
     if current.content is None or not boot_archive.is_like_one(current.content):
         raise UsageError(
-            f"{uri} is something else than a boot archive: nothing was put in its place",
-            "is this the URI of the env-file? name another, as s3://BUCKET/PREFIX/ecsauth",
+            f"{uri} is not a boot archive: nothing was uploaded",
+            "give the boot archive its own key, such as s3://BUCKET/PREFIX/ecsauth",
         )
 
 
@@ -192,8 +192,8 @@ def _archive_risks(uri: S3URI, before: Optional[ObjectVersion]) -> tuple[str, ..
     if before is None:
         return ()
     version = None if before.facts.version_id == UNVERSIONED else before.facts.version_id
-    keep = f", or let it name {uri}?versionId={version}" if version else ""
-    return (f"user data with the SHA-256 of the archive before refuses this one: make it anew{keep}",)
+    keep = f", or use {uri}?versionId={version}" if version else ""
+    return (f"user data with the SHA-256 of the previous archive rejects this one: generate it again{keep}",)
 
 
 def _new_version(review: Review, services: Services) -> NewVersion:
@@ -212,7 +212,7 @@ def _verify_archive(report: PublishReport, archives: VersionStore) -> None:
     try:
         read = archives.read(uri._replace(version_id=published.version.facts.version_id), published.version)
     except EcsauthError as fault:
-        fault.add("it was put, and is not known to be whole")
+        fault.add("the archive was uploaded, but its content was not verified")
         raise
     if read.content != report.review.new.data:
-        raise DeniedError(f"{uri} was put, but S3 gives other bytes back: instances will refuse it")
+        raise DeniedError(f"{uri} was uploaded, but S3 returned different bytes: instances will refuse it")

@@ -37,8 +37,8 @@ class BootArchive(NamedTuple):
         if not self.has_sources:
             return f"for Python {pythons}"
         if not pythons:
-            return "compiled for no Python, runs from sources on all from 3.9 on"
-        return f"compiled for Python {pythons}, runs from sources on all others from 3.9 on"
+            return "not compiled, runs from source on Python 3.9 and later"
+        return f"compiled for Python {pythons}, runs from source on other versions from 3.9"
 
 
 def read(content: bytes, name: str) -> BootArchive:
@@ -49,7 +49,7 @@ def read(content: bytes, name: str) -> BootArchive:
     if len(content) > LONGEST:
         raise _none(name, f"it is larger than {LONGEST // 1024 // 1024} MiB")
     if not content.startswith(START):
-        raise _none(name, "it does not start as one")
+        raise _none(name, "its first line is not that of a boot archive")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             # Reads every member, so that a truncated or damaged copy is not pushed.
@@ -57,19 +57,19 @@ def read(content: bytes, name: str) -> BootArchive:
             manifest = json.loads(packed.read(MANIFEST))
             packed.getinfo(MAIN)
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError, RuntimeError):
-        raise _none(name, "it cannot be read as one") from None
+        raise _none(name, "its content cannot be read") from None
     if damaged:
-        raise _none(name, f"{damaged} in it is damaged")
+        raise _none(name, f"its member {damaged} is damaged")
     try:
         version, pythons, schema = manifest["ecsauth"], tuple(manifest["pythons"]), manifest["schema"]
     except (KeyError, TypeError):
-        raise _none(name, "its manifest is that of something else") from None
+        raise _none(name, "its manifest is invalid") from None
     if (
         schema not in (_WITH_SDK, SCHEMA)
         or not isinstance(version, str)
         or not all(isinstance(one, str) for one in pythons)
     ):
-        raise _none(name, "its manifest is that of something else")
+        raise _none(name, "its manifest is invalid")
     return BootArchive(version, pythons, schema != _WITH_SDK, hashlib.sha256(content).hexdigest())
 
 
@@ -79,4 +79,4 @@ def is_like_one(content: bytes) -> bool:
 
 
 def _none(name: str, why: str) -> InvalidError:
-    return InvalidError(f"{name} is no boot archive: {why}", CommandHint("build one", "ecsauth", "archive", "build"))
+    return InvalidError(f"{name} is not a boot archive: {why}", CommandHint("build one", "ecsauth", "archive", "build"))

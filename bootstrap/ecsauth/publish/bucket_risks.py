@@ -40,10 +40,10 @@ def risks(settings: Settings, uri: S3URI) -> tuple[str, ...]:
 def _seen(settings: Settings, uri: S3URI) -> Iterator[str]:
     bucket = f"bucket {uri.bucket}"
     if not isinstance(settings.versioning, Unseen) and settings.versioning != "Enabled":
-        yield f"{bucket} is not versioned: what a push replaces is lost, and there is nothing to roll back to"
+        yield f"{bucket} is not versioned: a push overwrites the previous content, and rollback is impossible"
     block = settings.public_access_block
     if not isinstance(block, Unseen) and not (len(block) == len(_SWITCHES) and all(block.values())):
-        yield f"{bucket} does not block public access itself; the account may do so"
+        yield f"{bucket} does not block all public access; the account may block it"
     if isinstance(settings.policy, str) and not _denies_plain_http(settings.policy, uri):
         yield f"the policy of {bucket} does not deny requests without TLS (aws:SecureTransport)"
     if not isinstance(settings.lifecycle, Unseen):
@@ -61,7 +61,7 @@ def _unseen(settings: Settings, bucket: str) -> Iterator[str]:
     for reason in Unseen:
         topics = [name for name, setting in zip(names, settings) if setting is reason]
         if topics:
-            yield f"bucket {bucket} was not looked at ({reason.value}): {', '.join(topics)}"
+            yield f"bucket {bucket} was not checked ({reason.value}): {', '.join(topics)}"
 
 
 def _denies_plain_http(text: str, uri: S3URI) -> bool:
@@ -107,9 +107,9 @@ _LARGE = 256 * 1024
 def _expiry(rule: dict[str, Any], bucket: str) -> Iterator[str]:
     expiration, old = rule.get("Expiration") or {}, rule.get("NoncurrentVersionExpiration") or {}
     if expiration.get("Days") or expiration.get("Date"):
-        yield f"a lifecycle rule of {bucket} deletes the env-file itself after a time"
+        yield f"a lifecycle rule of {bucket} deletes the current env-file after some time"
     if old:
         yield (
             f"a lifecycle rule of {bucket} deletes old versions {old.get('NoncurrentDays', 0)} days after they are "
-            "replaced: until then only can they be rolled back to"
+            "replaced: after that, rollback to them is impossible"
         )

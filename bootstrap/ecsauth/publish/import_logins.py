@@ -62,9 +62,7 @@ def merged(data: bytes, kind: str, credentials: Mapping[str, Credential]) -> byt
     if kind == DOCKERCFG:
         for key, credential in entries:
             if credential.identitytoken or credential.registrytoken:
-                raise InvalidError(
-                    f"{named(key)}: a token cannot be kept under the type dockercfg", "give --type docker"
-                )
+                raise InvalidError(f"{named(key)}: the type dockercfg cannot store a token", "give --type docker")
     return _replaced(data, _values(kind, entries))
 
 
@@ -104,13 +102,13 @@ def render(kind: str, credentials: Iterable[tuple[str, Credential]]) -> Secret:
 def _docker(credential: Credential) -> dict[str, str]:
     texts = {name: value if isinstance(value, str) else value.reveal() for name, value in credential._asdict().items()}
     if any("\udc80" <= character <= "\udcff" for text in texts.values() for character in text):
-        raise InvalidError("a credential with bytes that are not UTF-8 cannot be written for the type docker")
+        raise InvalidError("the type docker cannot store a credential that is not UTF-8")
     return {name: text for name, text in texts.items() if text}
 
 
 def _dockercfg(credential: Credential) -> dict[str, str]:
     if ":" in credential.username:
-        raise InvalidError("a user name with a colon cannot be written for the type dockercfg")
+        raise InvalidError("the type dockercfg cannot store a user name with a colon")
     pair = f"{credential.username}:{credential.password.reveal()}".encode("utf-8", "surrogateescape")
     return {"auth": base64.b64encode(pair).decode("ascii")}
 
@@ -186,7 +184,7 @@ def registry(text: str) -> str:
     """Return the agent's key for a registry; raise UsageError if the text is not the name of a registry."""
     key = canonical_registry(text)
     if not _is_registry(key):
-        raise UsageError("--registry takes the name of a registry, as registry.example.com:5000 or docker.io")
+        raise UsageError("--registry must be the name of a registry, such as registry.example.com:5000 or docker.io")
     return key
 
 
@@ -222,7 +220,7 @@ def _absent(key: str, refusals: list[LeftOut]) -> InvalidError:
     for refusal in refusals:
         hints = [refusal.hint] if refusal.hint else []
         return InvalidError(f"{refusal.registry} cannot be imported: {refusal.reason}", *hints)
-    return InvalidError(f"docker has no credential for {named(key)}", "log in first: docker login")
+    return InvalidError(f"there is no docker login for {named(key)}", "log in first: docker login")
 
 
 def _candidates(config: DockerConfig, helpers: Helpers, wanted: tuple[str, ...]) -> Iterator[_Candidate]:
@@ -255,12 +253,12 @@ def _resolved(candidate: _Candidate, helpers: Helpers, kind: str) -> Union[Taken
     key, helper, login = candidate
     name, registry_key = named(key), canonical_registry(key)
     if not _is_registry(registry_key):
-        return LeftOut(name, "this is not the name of a registry: no image can have it")
+        return LeftOut(name, "this is not a registry: no image name can contain it")
     reason = expiry.of_registry(registry_key)
     if reason is not None:
         return LeftOut(name, *reason)
     if helper is not None and login is not None:
-        return LeftOut(name, f"docker takes credentials from {PROGRAM}{helper} only, which has none for it", _LOGIN)
+        return LeftOut(name, f"docker uses only {PROGRAM}{helper}, which has no credential for it", _LOGIN)
     if login is not None and not login.is_readable:
         return LeftOut(name, "its auth is not base64 of user:password", _LOGIN)
     credential = helpers.credential(helper, key) if helper else login.credential if login else None
@@ -277,7 +275,7 @@ def _resolved(candidate: _Candidate, helpers: Helpers, kind: str) -> Union[Taken
 def _nothing(helper: Optional[str]) -> str:
     if helper:
         return f"{PROGRAM}{helper} has no credential for it"
-    return "its entry is empty: Docker Desktop, for one, keeps the credential elsewhere"
+    return "its entry is empty: the credential is stored elsewhere, for example by Docker Desktop"
 
 
 def _is_registry(key: str) -> bool:
@@ -306,7 +304,7 @@ def _one_of(logins: list[Taken]) -> Taken:
     if not others or exact:
         return exact[0] if exact else first
     raise InvalidError(
-        f"{named(first.key)} and {named(others[0].key)} are one registry, {named(first.registry)}, with different"
+        f"{named(first.key)} and {named(others[0].key)} are the same registry, {named(first.registry)}, with different"
         " credentials",
-        "delete the one that is not to be used: docker logout",
+        "remove the login that you do not use: docker logout",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol, Union
 
+from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ConflictError, DeniedError, EcsauthError, UnreachableError
 from ecsauth.publish.versions import described
 
@@ -120,7 +121,10 @@ def _read_back(store: VersionStore, uri: S3URI, answered: ObjectVersion) -> Publ
         return Published(seen)
     # In a bucket without versions, the next push overwrites ours.
     if seen is None:
-        raise ConflictError(f"{uri} was put, but is not there any more", "look at who deleted it")
+        raise ConflictError(
+            f"{uri} was uploaded, but was deleted in the meantime",
+            CommandHint("see who deleted it", "ecsauth", "history", uri.object_uri),
+        )
     return Published(answered, is_superseded=True)
 
 
@@ -163,11 +167,11 @@ def _is_own(version: ObjectVersion, new: NewVersion) -> bool:
 
 def _no_conditions(uri: S3URI, new: NewVersion) -> ConflictError:
     """Return the error for a store that refuses a condition which holds: a retry would fail too."""
-    what, condition = ("it is unchanged", "If-Match") if new.replaces else ("there is no such object", "If-None-Match")
+    what, condition = ("is unchanged", "If-Match") if new.replaces else ("does not exist", "If-None-Match")
     return ConflictError(
-        f"cannot put {uri}: the store refuses the condition {condition}, but {what}",
-        "this store does not support conditional writes as Amazon S3 does; ecsauth puts on a condition only, so that"
-        " nobody's change is lost: use a store that does",
+        f"cannot upload to {uri}: the store rejected the condition {condition}, although the object {what}",
+        "use a store that supports conditional writes as Amazon S3 does; without them ecsauth could overwrite another"
+        " change",
     )
 
 
@@ -175,9 +179,9 @@ def _conflict(
     uri: S3URI, now: Optional[ObjectVersion], refusal: RefusedPutError, *, is_unchanged: bool
 ) -> ConflictError:
     """Return the error that names the faster push and its time, as far as the object's metadata shows them."""
-    again = "look at what is there now, then push again"
+    again = CommandHint("see who changed it, then push again", "ecsauth", "history", uri.object_uri)
     if is_unchanged:
         return ConflictError(refusal.message, *refusal.hints)
     if now is None:
-        return ConflictError(f"cannot put {uri}: somebody deleted it meanwhile", again)
-    return ConflictError(f"cannot put {uri}: somebody else changed it first: {described(now)}", again)
+        return ConflictError(f"cannot upload to {uri}: it was deleted in the meantime", again)
+    return ConflictError(f"cannot upload to {uri}: the object was changed in the meantime: {described(now)}", again)

@@ -69,10 +69,10 @@ class Review(NamedTuple):
         if version is None:
             return ()
         if self.current.content is None:
-            found.append(f"what is in {self.uri} now cannot be read, so what changes is not known")
+            found.append(f"the current content of {self.uri} cannot be read: the changes are unknown")
         before = version.facts.kms_key
         if before and not _is_key(self.kms_key, version) and ":alias/" not in self.kms_key:
-            found.append(f"the KMS key changes from {before}: instances that name only that one will refuse the file")
+            found.append(f"the KMS key changes from {before}: instances that accept only that key will refuse the file")
         return tuple(found)
 
 
@@ -103,11 +103,9 @@ class PublishReport(NamedTuple):
         """Return warnings about the put."""
         uri, found = self.review.uri, []
         if self.published is not None and self.published.is_superseded:
-            found.append(f"somebody has changed {uri} again since")
+            found.append(f"{uri} was changed again after this upload")
         if self.published is not None and not self.published.is_read_back:
-            found.append(
-                f"{uri} was put, but could not be looked at afterwards: what follows is what S3 said to the put"
-            )
+            found.append(f"{uri} was uploaded, but its metadata could not be read afterwards: this is what S3 reported")
         return tuple(found)
 
 

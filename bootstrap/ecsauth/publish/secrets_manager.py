@@ -68,7 +68,7 @@ def registry(text: str) -> str:
     host = host_of(meant)
     if names_host(host) and is_valid_host(host) and is_valid_path(path_of(meant)):
         return meant
-    raise UsageError("takes the host of a registry, as registry.example.com, or docker.io for Docker Hub")
+    raise UsageError("must be a registry host, such as registry.example.com, or docker.io for Docker Hub")
 
 
 def secret_name(registry: str) -> str:
@@ -81,7 +81,7 @@ def given_name(text: str) -> str:
     """Return `text` if a secret can have that name; raise UsageError."""
     if re.fullmatch(_NAME, text):
         return text
-    raise UsageError("takes the name of a secret, not its ARN: letters, digits and /_+=.@-")
+    raise UsageError("must be the name of a secret, not its ARN: letters, digits and /_+=.@-")
 
 
 def login(data: bytes, registry: str) -> PasswordCredential:
@@ -94,14 +94,14 @@ def login(data: bytes, registry: str) -> PasswordCredential:
     found = match.match(auth, f"{registry}/IMAGE")
     if not found.deterministic:
         raise InvalidError(
-            f"which credential the agent sends to {registry} is random",
-            "name a path of its images as well: --registry HOST/PATH",
+            f"the agent sends a random one of several credentials to {registry}",
+            "add a path of its images: --registry HOST/PATH",
         )
     entry, sent = found.candidates[0]
     if entry is None:
         raise InvalidError(
             f"the agent sends no credential to {registry} with this file",
-            CommandHint("see", "ecsauth", "which", f"{registry}/IMAGE", "--why", "--file", FILE),
+            CommandHint("see why", "ecsauth", "which", f"{registry}/IMAGE", "--why", "--file", FILE),
         )
     _refuse_tokens(sent, registry)
     if any(
@@ -109,9 +109,9 @@ def login(data: bytes, registry: str) -> PasswordCredential:
         for problem in auth.problems
     ):
         raise InvalidError(
-            f"the credential for {registry} expires within hours, and nothing would renew the secret",
-            "images of Amazon ECR need no secret: the execution role may pull them",
-            "elsewhere take a service account whose password lasts, or have a rotation of the secret renew it",
+            f"the credential for {registry} expires within hours, and nothing renews the secret",
+            "images of Amazon ECR need no secret: the execution role can pull them",
+            "for other registries, use a service account with a permanent password, or rotate the secret",
         )
     _refuse_incomplete(sent, registry)
     return PasswordCredential(registry, Secret(sent.username), sent.password)
@@ -172,8 +172,8 @@ def _decoded(value: Secret) -> dict[str, Any]:
 def _refuse_tokens(sent: Credential, registry: str) -> None:
     if sent.identitytoken or sent.registrytoken or sent.username == _TOKEN_USER:
         raise InvalidError(
-            f"the credential for {registry} is a token, and ECS takes a user name and a password only",
-            "make a password, or an access token that serves as one, at the registry",
+            f"the credential for {registry} is a token, but ECS accepts only a user name and a password",
+            "create a password, or an access token that serves as a password, at the registry",
         )
 
 
@@ -186,5 +186,5 @@ def _refuse_incomplete(sent: Credential, registry: str) -> None:
         (sent.username + sent.password.reveal()).encode()
     except UnicodeEncodeError:
         raise InvalidError(
-            f"the credential for {registry} is not UTF-8", "make a password of ASCII letters and digits"
+            f"the credential for {registry} is not UTF-8", "create a password of ASCII letters and digits"
         ) from None

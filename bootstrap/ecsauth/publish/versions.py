@@ -108,7 +108,7 @@ def author(metadata: PushMetadata) -> str:
     """Return the author that the object's metadata names; it is not verified."""
     if metadata.by:
         return f"by {metadata.by}"
-    return "by somebody with ecsauth" if metadata.nonce else "by somebody without ecsauth"
+    return "by ecsauth, author unknown" if metadata.nonce else "by another program"
 
 
 def moment(seconds: int) -> str:

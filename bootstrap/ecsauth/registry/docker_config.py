@@ -157,7 +157,7 @@ def _expect(value: Value, kind: JsonKind, place: str) -> None:
     """Raise InvalidError for a value of another kind; null counts as absent, except for the document."""
     if value.kind is kind or (value.kind is JsonKind.NULL and place != "the document"):
         return
-    raise InvalidError(f"{place} has to be {_a(kind)}, not {_a(value.kind)}: docker cannot read the file either")
+    raise InvalidError(f"{place} must be {_a(kind)}, not {_a(value.kind)}: docker cannot read the file")
 
 
 def _a(kind: JsonKind) -> str:

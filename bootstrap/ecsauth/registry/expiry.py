@@ -22,19 +22,19 @@ _ECR = r"\d{12}\.dkr[.-]ecr(?:-fips)?\.[a-z0-9.-]+(?::443)?"
 _PUBLIC_ECR = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
 # Keys that docker's web login (`docker login` without a user) stores beside the credential.
 _WEB_LOGIN = frozenset({"v1/access-token", "v1/refresh-token"})
-_LONG_LIVED = "log in with a token that lasts: docker login"
-_ACCOUNT = "make an account for the fleet, or a token that lasts, and log in with it: docker login"
+_LONG_LIVED = "log in with a long-lived token: docker login"
+_ACCOUNT = "create a service account or a long-lived token, and log in with it: docker login"
 # User names of the short-lived tokens of clouds and CI systems; Google's _json_key does not expire.
 _SHORT_LIVED = {
-    "AWS": ("an ECR login, which ends after 12 hours", "the agent logs in to ECR itself, by the instance role"),
-    "oauth2accesstoken": ("Google's access token, which ends within hours", "log in with _json_key and a key file"),
-    "_dcgcloud_token": ("Google's access token, which ends within hours", "log in with _json_key and a key file"),
+    "AWS": ("an ECR login, which expires after 12 hours", "the agent logs in to ECR itself, by the instance role"),
+    "oauth2accesstoken": ("Google's access token, which expires within hours", "log in with _json_key and a key file"),
+    "_dcgcloud_token": ("Google's access token, which expires within hours", "log in with _json_key and a key file"),
     "00000000-0000-0000-0000-000000000000": (
-        "Azure's token of az acr login, which ends within hours",
-        "make a repository-scoped token or a service principal, and log in with that",
+        "Azure's token of az acr login, which expires within hours",
+        "create a repository-scoped token or a service principal, and log in with it",
     ),
-    "gitlab-ci-token": ("GitLab's job token, which ends with its job", "make a deploy token, and log in with that"),
-    "iambearer": ("IBM Cloud's bearer token, which ends within an hour", "log in as iamapikey"),
+    "gitlab-ci-token": ("GitLab's job token, which expires with its job", "create a deploy token, and log in with it"),
+    "iambearer": ("IBM Cloud's bearer token, which expires within an hour", "log in as iamapikey"),
 }
 _GOOGLE_HELPER = r"_dcgcr_[0-9_]+_token"
 _GITHUB_INSTALLATION = "ghs_"
@@ -52,7 +52,7 @@ def of_registry(registry: str) -> Optional[Reason]:
     """Return why every login of this registry expires, None if that depends on the login."""
     host, path = host_of(strip_scheme(registry)), path_of(strip_scheme(registry)).rstrip("/")
     if re.fullmatch(_ECR, host) or host in _PUBLIC_ECR:
-        return Reason("ECR gives out logins for 12 hours only", "the agent logs in to ECR itself, by the instance role")
+        return Reason("ECR logins expire after 12 hours", "the agent logs in to ECR itself, by the instance role")
     if host in HUB_HOSTS and path in _WEB_LOGIN:
         return Reason("a token of docker's web login, which docker renews", _ACCOUNT)
     return None
@@ -61,14 +61,14 @@ def of_registry(registry: str) -> Optional[Reason]:
 def of_credential(credential: Credential) -> Optional[Reason]:
     """Return why a credential expires, None if it is not known to expire."""
     if credential.identitytoken or credential.registrytoken or credential.username == "<token>":
-        return Reason("an identity token, which the registry takes back or lets end", _LONG_LIVED)
+        return Reason("an identity token, which can expire or be revoked", _LONG_LIVED)
     user = credential.username
     name = "oauth2accesstoken" if re.fullmatch(_GOOGLE_HELPER, user) else user
     if name in _SHORT_LIVED:
         return Reason(*_SHORT_LIVED[name])
     if credential.password.reveal().startswith(_GITHUB_INSTALLATION):
-        return Reason("GitHub's installation token, which ends within an hour", _ACCOUNT)
-    return Reason("a token with an end date in it (JWT)", _ACCOUNT) if _expires(credential.password.reveal()) else None
+        return Reason("GitHub's installation token, which expires within an hour", _ACCOUNT)
+    return Reason("a token with an expiry date (JWT)", _ACCOUNT) if _expires(credential.password.reveal()) else None
 
 
 def _expires(password: str) -> bool:

@@ -45,7 +45,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_clean_file_takes_one_line() -> None:
     """Nothing wrong is one line for people, and nothing on stdout."""
-    assert _check(CLEAN) == (0, "", "ecsauth: <stdin>: nothing wrong\n")
+    assert _check(CLEAN) == (0, "", "ecsauth: <stdin>: no findings\n")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_summary_and_status(data: bytes, status: int, summary: str) -> None:
     """An error makes the status 3; the last lines count what was found and say where to read more."""
     ended = _check(data)
     assert (ended.status, ended.out) == (status, "")
-    assert f"\n\necsauth: <stdin>: {summary}\necsauth: hint: ecsauth explain " in ended.err
+    assert f"\n\necsauth: <stdin>: {summary}\necsauth: hint: see " in ended.err
 
 
 def test_fixes_name_the_file(file: Path) -> None:
@@ -77,7 +77,7 @@ def test_what_fix_would_mend_is_told(file: Path) -> None:
     """Where --fix helps, the last line says how much of it; where it does not, nothing is said."""
     file.write_bytes(b"export ECS_CLUSTER=prod\nECS_LOGLEVL=debug\n")
     assert run_here("check", file.name, env=ENVIRONMENT).err.endswith(
-        "ecsauth: hint: ecsauth check --fix ecs.config mends 1 of 3\n"
+        "ecsauth: hint: fix 1 of 3 findings: ecsauth check --fix ecs.config\n"
     )
     file.write_bytes(BROKEN)
     assert "mends" not in run_here("check", file.name, env=ENVIRONMENT).err
@@ -127,11 +127,11 @@ def test_target() -> None:
 def test_ignore(codes: tuple[str, ...]) -> None:
     """Warnings and notes can be left out, by one option each or by one for all, in any case."""
     options = [word for code in codes for word in ("--ignore", code)]
-    assert _check(b"ECS_LOGLEVEL=debug\n", *options).err == "ecsauth: <stdin>: nothing wrong\n"
+    assert _check(b"ECS_LOGLEVEL=debug\n", *options).err == "ecsauth: <stdin>: no findings\n"
 
 
 @pytest.mark.parametrize(
-    ("code", "message"), [("A370", "A370 is an error"), (SECRET, "no rule of that code"), ("", "no rule")]
+    ("code", "message"), [("A370", "A370 is an error"), (SECRET, "no rule has this code"), ("", "no rule")]
 )
 def test_what_cannot_be_ignored(code: str, message: str) -> None:
     """A code that no rule has, and an error, are usage faults."""
@@ -201,18 +201,21 @@ def test_fix_in_place(file: Path) -> None:
         "ecsauth: fixed line 1: ECS_CLUSTER: a byte order mark precedes the first variable [F110]\n"
         "ecsauth: fixed line 3: docker.io: the agent never looks up this name of Docker Hub [A370]\n"
         "ecsauth: wrote ecs.config, 0600\n"
-        "ecsauth: ecs.config: nothing wrong\n"
+        "ecsauth: ecs.config: no findings\n"
     )
     assert file.read_bytes() == HUB.replace(b"docker.io", b"https://index.docker.io/v1/")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [each.name for each in file.parent.iterdir()] == [file.name]
-    assert run_here("check", file.name, env=ENVIRONMENT) == (0, "", "ecsauth: ecs.config: nothing wrong\n")
+    assert run_here("check", file.name, env=ENVIRONMENT) == (0, "", "ecsauth: ecs.config: no findings\n")
 
 
 def test_fix_of_the_form_alone(file: Path) -> None:
     """Where nothing was wrong but the form is another, that is said."""
     file.write_bytes(CLEAN.replace(b'":{"', b'": { "'))
-    assert "fixed the form; it says what it said before\n" in run_here("check", "--fix", file.name, env=ENVIRONMENT).err
+    assert (
+        "fixed the form; docker reads the same variables\n"
+        in run_here("check", "--fix", file.name, env=ENVIRONMENT).err
+    )
     assert file.read_bytes() == CLEAN
 
 
@@ -221,7 +224,7 @@ def test_fix_leaves_a_canonical_file_alone(file: Path) -> None:
     file.write_bytes(CLEAN)
     before = as_written(file)
     ended = run_here("check", "--fix", file.name, env=ENVIRONMENT)
-    assert ended.err == "ecsauth: ecs.config: nothing to fix\necsauth: ecs.config: nothing wrong\n"
+    assert ended.err == "ecsauth: ecs.config: nothing to fix\necsauth: ecs.config: no findings\n"
     assert as_written(file) == before
 
 
@@ -240,7 +243,7 @@ def test_fix_into_another_file(file: Path) -> None:
     file.write_bytes(HUB)
     other = file.with_name("other.config")
     ended = run_here("check", "--fix", file.name, "-o", other.name, env=ENVIRONMENT)
-    assert ended.err.endswith("ecsauth: wrote other.config, 0600\necsauth: other.config: nothing wrong\n")
+    assert ended.err.endswith("ecsauth: wrote other.config, 0600\necsauth: other.config: no findings\n")
     assert file.read_bytes() == HUB
     assert stat.S_IMODE(other.stat().st_mode) == 0o600
     assert run_here("check", other.name, env=ENVIRONMENT).status == 0
@@ -300,7 +303,7 @@ def test_fix_of_an_authored_file(file: Path) -> None:
     [
         (("--fix", "s3://bucket/key"), "--fix does not write to S3"),
         (("--fix", "ecs.config", "-o", "s3://bucket/key"), "--fix does not write to S3"),
-        (("ecs.config", "-o", "x"), "-o is where --fix writes"),
+        (("ecs.config", "-o", "x"), "-o is the output of --fix"),
         (("--fix", "--dialect", "dotenv", "ecs.config"), "--fix writes docker's dialect: give -o FILE"),
         (("--fix", "--dialect", "dotenv", "ecs.config", "-o", "./ecs.config"), "--fix writes docker's dialect"),
         (("--fix", "--dialect", "dotenv", "-"), "--fix writes docker's dialect: give -o FILE"),
@@ -353,13 +356,13 @@ def test_several_files_are_one_report(services: tuple[str, ...]) -> None:
     assert (ended.status, ended.out) == (3, "")
     assert "clean" not in ended.err
     assert "ecsauth: warned: 1 warning\n" in ended.err
-    assert ended.err.endswith("ecsauth: 3 files: 1 error, 1 warning\necsauth: hint: ecsauth explain CODE tells more\n")
+    assert ended.err.endswith("ecsauth: 3 files: 1 error, 1 warning\necsauth: hint: see a rule: ecsauth explain CODE\n")
 
 
 def test_several_clean_files_take_one_line(services: tuple[str, ...]) -> None:
     """Nothing wrong in any is said once."""
     ended = run_here("check", services[0], services[0], env=ENVIRONMENT)
-    assert ended == (0, "", "ecsauth: 2 files: nothing wrong\n")
+    assert ended == (0, "", "ecsauth: 2 files: no findings\n")
 
 
 @pytest.mark.parametrize(
@@ -434,9 +437,9 @@ def test_fix_of_several_files(services: tuple[str, ...], file: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("-", "hub", "-"), "standard input can be read once"),
-        (("--fix", "hub", "clean", "-o", "x"), "several files each in its place"),
-        (("--fix", "hub", "-"), "several files each in its place"),
+        (("-", "hub", "-"), "standard input can be read only once"),
+        (("--fix", "hub", "clean", "-o", "x"), "replaces each of several files"),
+        (("--fix", "hub", "-"), "replaces each of several files"),
         (("--fix", "hub", "s3://bucket/key"), "--fix does not write to S3"),
         (("--fix", "--dialect", "dotenv", "hub", "clean"), "--fix writes docker's dialect"),
     ],

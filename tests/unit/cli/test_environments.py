@@ -82,15 +82,22 @@ def test_entry_of_a_strange_key(key: str) -> None:
         ),
         pytest.param(
             f"[env.'{SECRET}.x']\n{URI}",
-            "1: this is no name of an environment",
+            "1: this is not a valid name of an environment",
             "letters, digits",
             id="name with a point",
         ),
         pytest.param(
-            f"[env.-x]\n{URI}", "1: this is no name of an environment", "letters, digits", id="name like an option"
+            f"[env.-x]\n{URI}",
+            "1: this is not a valid name of an environment",
+            "letters, digits",
+            id="name like an option",
         ),
-        pytest.param(f"[env.'']\n{URI}", "1: this is no name of an environment", "letters, digits", id="empty name"),
-        pytest.param(f"[env.{'x' * 65}]\n{URI}", "1: this is no name of an environment", "at most 64", id="long name"),
+        pytest.param(
+            f"[env.'']\n{URI}", "1: this is not a valid name of an environment", "letters, digits", id="empty name"
+        ),
+        pytest.param(
+            f"[env.{'x' * 65}]\n{URI}", "1: this is not a valid name of an environment", "at most 64", id="long name"
+        ),
         pytest.param(f"\n{PROD}region = 'eu-west-1'", "2: [env.prod] has no uri", "add uri", id="no URI"),
         pytest.param("\nenv.prod.region = 'eu-west-1'", "2: [env.prod] has no uri", "add uri", id="no URI, dotted"),
         pytest.param(

@@ -72,7 +72,7 @@ def test_text_of_a_finding_about_the_whole_file() -> None:
 
 def test_lines_that_may_hold_a_secret_are_not_shown() -> None:
     """A line that is not understood is not quoted, and that is said."""
-    assert "3 | (not shown: it may hold a secret)\n" in findings.text((_finding(),), "x", b"\n\nhunter2\n")
+    assert "3 | (not shown: it may contain a secret)\n" in findings.text((_finding(),), "x", b"\n\nhunter2\n")
 
 
 def test_what_was_said_is_not_said_again() -> None:

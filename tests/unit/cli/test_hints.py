@@ -133,12 +133,12 @@ def _texts(path: Path) -> list[str]:
 
 
 # Examples of the help; what rules advise, which is completed with the file's name; headings of what is written; what
-# has no URI to be about.
+# has no URI to be about; the commands that init prints, which are complete.
 ELSEWHERE = (
     *("cli/parser.py", "cli/check_report.py", "cli/commands/check.py", "cli/commands/explain.py"),
     *("cli/commands/which.py", "cli/commands/iam.py", "cli/commands/user_data.py", "cli/commands/archive.py"),
     *("deploy/user_data.py", "deploy/policies.py", "boot/units.py", "boot/state.py", "boot/trust.py"),
-    *("check/", "aws/secrets_manager.py"),
+    *("check/", "aws/secrets_manager.py", "deploy/init_commands.py"),
 )
 
 

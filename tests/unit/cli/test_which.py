@@ -124,9 +124,9 @@ def test_text() -> None:
         {"r.example/1": _entry("bob"), "r.example/2": _entry("al"), "x.example": _entry("eve"), "y.example": {}}
     )
     assert _which(data, "r.example/app", "x.example/app", "y.example/app", "nginx").out == (
-        "r.example/app: random between these\n  r.example/1 as bob\n  r.example/2 as al\n"
+        "r.example/app: one of these, at random\n  r.example/1 as bob\n  r.example/2 as al\n"
         "x.example/app: x.example as eve\n"
-        "y.example/app: anonymous, for y.example names no user\n"
+        "y.example/app: anonymous: y.example has no user name\n"
         "nginx: anonymous\n"
     )
 
@@ -147,13 +147,13 @@ def test_text() -> None:
             "r.example/a/x",
             [
                 "the image's host is r.example",
-                "r.example is a key: it serves whatever no longer key does",
+                "r.example is a key: it serves every image without a longer key",
                 "r.example/a/ is a prefix of the image",
                 "r.example/b/ is for another path",
                 "r.example/a/ is the longest prefix",
             ],
         ),
-        ("{", "r.example/x", ["the agent keeps nothing of ECS_ENGINE_AUTH_DATA"]),
+        ("{", "r.example/x", ["the agent ignores ECS_ENGINE_AUTH_DATA"]),
     ],
 )  # fmt: skip
 def test_why(registries: Any, image: str, reasons: list[str]) -> None:
@@ -189,7 +189,7 @@ def test_files_that_docker_refuses(data: bytes) -> None:
     ended = _which(data, "nginx")
     assert ended.status == 3
     assert ended.out == ""
-    assert "docker does not start an agent with this file" in ended.err
+    assert "docker cannot start an agent with this file" in ended.err
     assert "hunter2" not in ended.err
 
 
@@ -214,7 +214,7 @@ def test_a_file_is_named_in_the_hint(tmp_path: Path) -> None:
     path = tmp_path / "with space"
     path.write_bytes(b"export A=1\n")
     ended = run_here("which", "x", "--file", str(path), env=ENVIRONMENT)
-    assert f"hint: ecsauth check '{path}' tells why\n" in ended.err
+    assert f"hint: see why: ecsauth check '{path}'\n" in ended.err
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_what_is_missing(name: str, message: str) -> None:
     with pytest.raises(UsageError) as raised:
         policies.fill(json.dumps({"A": name}), Values("aws"))
     assert raised.value.message == message
-    assert raised.value.hints == ("or give --stack NAME, where a stack has made them",)
+    assert raised.value.hints == ("or give --stack NAME, if a stack created them",)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,8 @@ _UNKNOWN_TO_THE_LINTER = {
         "UNKNOWN_ACTION: Unknown action s3:UpdateBucketMetadataJournalTableConfiguration",
         "UNKNOWN_ACTION: Unknown action s3:UpdateObjectEncryption",
     },
+    # It asks for an association, of which the role knows none beforehand.
+    "fleet-instance.json": {"RESOURCE_STAR: ssm:UpdateInstanceAssociationStatus"},
     # The document is allowed by another statement, because the tag is one of instances (Systems Manager User Guide,
     # "Restricting Run Command access based on tags").
     "fleet-roll.json": {"RESOURCE_MISMATCH: ssm:SendCommand needs arn:*:ssm:*:*:document/*"},
@@ -135,7 +137,10 @@ def _stars_of_the_stack() -> list[tuple[str, str, str, str]]:
         named = re.match(r"\s*(?:- )?([A-Za-z0-9:]+): ?(.*)", line)
         if named:
             sid, element = (named[2] if named[1] == "Sid" else sid), named[1]
-        if sid not in ours and not line.lstrip().startswith("#"):
+        if re.match(r"  \w+:$", line):
+            # Another resource: what follows is no statement until there is a Sid, as a script of user data.
+            sid = ""
+        if sid and sid not in ours and not line.lstrip().startswith("#"):
             found += [("stack.yaml", sid, element, star) for star in re.findall(r"""['"]?([^\s'"\[,]*\*)""", line)]
     return found
 
@@ -204,7 +209,7 @@ def test_the_fleet_s_actions_are_named_one_by_one(name: str) -> None:
         assert set(one) <= {"Sid", "Effect", "Action", "Resource", "Condition"}
         assert not [action for action in many(one["Action"]) if "*" in action]
         if "*" in many(one["Resource"]):
-            assert set(many(one["Action"])) <= _WITHOUT_RESOURCE
+            assert set(many(one["Action"])) <= _WITHOUT_RESOURCE | _OF_ANY_INSTANCE
             assert one["Resource"] == "*"
 
 
@@ -215,6 +220,11 @@ _WITHOUT_RESOURCE = {
     *("ssmmessages:CreateControlChannel", "ssmmessages:OpenControlChannel"),
     *("ssm:CancelCommand", "ssm:GetCommandInvocation", "ssm:ListCommandInvocations", "ssm:ListCommands"),
     *("ssm:DescribeInstanceInformation", "ssm:GetInventory", "ssm:ListAssociations", "ssm:PutInventory"),
+}
+# IAM could name the instances and associations of the account, all of them: the role does not know its own.
+_OF_ANY_INSTANCE = {
+    *("ssm:DescribeAssociation", "ssm:ListInstanceAssociations"),
+    *("ssm:UpdateInstanceAssociationStatus", "ssm:UpdateInstanceInformation"),
 }
 
 

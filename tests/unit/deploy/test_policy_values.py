@@ -79,7 +79,7 @@ def test_bad_values(parse: Callable[[str], str], text: str) -> None:
 
 def test_a_session_is_told_from_its_role() -> None:
     """Who gives what `sts get-caller-identity` prints is told what is meant."""
-    with pytest.raises(UsageError, match="not that of a session"):
+    with pytest.raises(UsageError, match="not of a session"):
         policies.principal("arn:aws:sts::111122223333:assumed-role/Operator/jane")
 
 
@@ -110,7 +110,7 @@ def test_what_follows(given: Values, surroundings: Optional[str], expected: tupl
         (Values(region="eu-west-1", keys=(KEY,)), "cannot encrypt in eu-west-1"),
         (
             Values(keys=(KEY, KEY.replace("eu-central-1", "eu-west-1"))),
-            "a key of eu-west-1 cannot encrypt in eu-central-1",
+            "a KMS key of eu-west-1 cannot encrypt in eu-central-1",
         ),
         (Values(partition="aws-cn", keys=(KEY,)), "region eu-central-1 is not of partition aws-cn"),
         (Values(partition="aws-cn", region="eu-central-1"), "is not of partition aws-cn"),
@@ -119,10 +119,10 @@ def test_what_follows(given: Values, surroundings: Optional[str], expected: tupl
             Values(keys=(KEY,), operators=(OPERATOR.replace("aws:", "aws-cn:"),)),
             "a role or user is not of partition aws",
         ),
-        (Values(account="444455556666", operators=(OPERATOR,)), "have to be of one account"),
+        (Values(account="444455556666", operators=(OPERATOR,)), "must be in one account"),
         (
             Values(operators=(OPERATOR,), administrator=ADMINISTRATOR.replace("1111", "9999")),
-            "have to be of one account",
+            "must be in one account",
         ),
     ],
 )
@@ -134,5 +134,5 @@ def test_what_does_not_fit(given: Values, reason: str) -> None:
 
 def test_surroundings_that_are_no_region() -> None:
     """A variable of the environment is no better than an option."""
-    with pytest.raises(UsageError, match="this is no region"):
+    with pytest.raises(UsageError, match="this is not a region"):
         settled(Values(), "${aws:x}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import cloudformation
 import pytest
+import yaml
 from botocore import xform_name
 from botocore.session import Session
 from cloudformation import PLACES, POLICIES, ROOT, Place, Stack
@@ -26,6 +27,7 @@ SHA256 = "0123456789abcdef" * 4
 OPERATOR = "arn:aws:iam::111122223333:role/Operator"
 SUBNETS = {"SubnetIds": "subnet-12345678,subnet-0123456789abcdef0"}
 ENDPOINT = {"VpcId": "vpc-12345678", "RouteTableIds": "rtb-12345678,rtb-0123456789abcdef0"}
+FLEET = {"Fleet": "on"}
 CONTEXT = "kms:EncryptionContext:aws:s3:arn"
 
 
@@ -42,6 +44,7 @@ def file_document(name: str, stack: Stack) -> Any:
         "KeyArn": outputs["KeyArn"],
         "AdministratorArn": stack.parameters["AdministratorArn"],
         "OperatorArn": stack.parameters["OperatorArn"],
+        "Documents": stack.place.stack,
     }
     text = (ROOT / "iam" / f"{name}.json").read_text()
     return json.loads(re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text).replace('["", ', "["))
@@ -61,7 +64,7 @@ def statements(document: Any) -> dict[str, Any]:
 )
 def test_says_what_the_files_say(name: str, place: Place, given: dict[str, str]) -> None:
     """Each policy of the stack is the file's, statement for statement, in every partition."""
-    stack = Stack(given, place)
+    stack = Stack({**given, **FLEET}, place)
     here, there = statements(POLICIES[name](stack)), statements(file_document(name, stack))
     assert list(here) == list(there)
     for sid, statement in here.items():
@@ -76,7 +79,7 @@ def test_no_file_is_left_out() -> None:
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.partition)
 def test_partition(place: Place) -> None:
     """Nothing of another partition's names is left in what is made in one."""
-    stack = Stack({"ArchiveSha256": SHA256, **SUBNETS, **ENDPOINT}, place)
+    stack = Stack({"ArchiveSha256": SHA256, **SUBNETS, **ENDPOINT, **FLEET}, place)
     made = json.dumps([stack.properties(name) for name in stack.template["Resources"]] + [stack.outputs()])
     assert set(re.findall(r"arn:(aws[a-z-]*):", made)) == {place.partition}
     suffixes = set(re.findall(r"\bs3\.[a-z0-9-]+\.(amazonaws\.com(?:\.cn)?)", made))
@@ -93,11 +96,11 @@ def test_partition(place: Place) -> None:
 )
 def test_bucket_key(given: dict[str, str], bucket_key: bool, bucket_is_taken: bool) -> None:
     """With a bucket key the bucket's ARN is a context as well, everywhere, and nothing else changes."""
-    stack, plain = Stack(given), Stack()
+    stack, plain = Stack({**given, **FLEET}), Stack()
     (rule,) = stack.properties("Bucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["BucketKeyEnabled"] is bucket_key
     bucket = f"arn:aws:s3:::{stack.outputs()['BucketName']}"
-    for name in ("instance-role", "operator"):
+    for name in ("instance-role", "operator", "fleet-roll", "fleet-promote"):
         contexts = [
             statement["Condition"]["StringLike"][CONTEXT]
             for statement in POLICIES[name](stack)["Statement"]
@@ -249,6 +252,9 @@ BREAKS_OUT = ("'x", '"x', "$(x)", "`x`", "a b", "a;b", "a&b", "a\nb", "x\n", "a*
         ("VpcId", ["", "vpc-12345678"], ["vpc", "subnet-12345678"]),
         ("RouteTableIds", ["", ENDPOINT["RouteTableIds"]], ["rtb-12345678,", "rtb-1234567 8", ","]),
         ("BucketKey", ["off", "on", "leaving"], ["", "true"]),
+        ("Fleet", ["off", "on", "no-inventory"], ["", "true"]),
+        ("FleetRollArn", ["", OPERATOR], ["Roller", "arn:aws:sts::111122223333:assumed-role/Roller/me"]),
+        ("FleetPromoteArn", ["", OPERATOR], ["Promoter", "arn:aws:sts::111122223333:assumed-role/Promoter/me"]),
         ("EndpointReadsImages", ["true", "false"], ["", "True"]),
     ],
 )
@@ -394,3 +400,21 @@ def test_cfn_lint_looks(tmp_path: Path) -> None:
     done = cfn_lint(path)
     assert done.returncode != 0
     assert set(re.findall(r"^[EWI]\d+", done.stdout, flags=re.MULTILINE)) == {"E3030", "E1020", "E3512"}, done.stdout
+
+
+@pytest.mark.slow
+@with_new_data
+def test_cfn_lint_finds_nothing_in_the_documents(tmp_path: Path) -> None:
+    """As objects, which cfn-lint can parse, the documents of SSM are valid; a spoiled one is not."""
+    template = cloudformation.read()
+    del template["Metadata"]["cfn-lint"]
+    documents = [one for one in template["Resources"].values() if one["Type"] == "AWS::SSM::Document"]
+    for document in documents:
+        document["Properties"]["Content"] = yaml.safe_load(document["Properties"]["Content"])
+    path = tmp_path / "stack.json"
+    path.write_text(json.dumps(template))
+    done = cfn_lint(path)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+    del documents[0]["Properties"]["Content"]["schemaVersion"]
+    path.write_text(json.dumps(template))
+    assert "E3051" in cfn_lint(path).stdout

@@ -58,10 +58,10 @@ def test_parameters() -> None:
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        (Values(keys=("arn:k",)), "makes its own key"),
-        (Values(account="111122223333"), "makes its own key"),
-        (Values(operators=("arn:o", "arn:p")), "takes one operator"),
-        (Values(bucket="a.b"), "dot in its name"),
+        (Values(keys=("arn:k",)), "creates its own key"),
+        (Values(account="111122223333"), "creates its own key"),
+        (Values(operators=("arn:o", "arn:p")), "supports one operator"),
+        (Values(bucket="a.b"), "no bucket name with a dot"),
     ],
 )
 def test_what_the_stack_does_not_take(values: Values, reason: str) -> None:

@@ -318,16 +318,16 @@ def test_any_word_is_itself_or_refused(word: str) -> None:
         (["--set", "ECS_CLUSTER=hunter2'x"], "--set has a character that is not safe"),
         (["--set", "ECS_CLUSTER=hunter2${x}"], "--set has a character that is not safe"),
         (["--image", "hunter2`id`"], "--image has a character that is not safe"),
-        (["--archive", "s3://fleet/x"], "--archive and --sha256 go together"),
-        (["--sha256", SHA256], "--archive and --sha256 go together"),
+        (["--archive", "s3://fleet/x"], "--archive and --sha256 must be given together"),
+        (["--sha256", SHA256], "--archive and --sha256 must be given together"),
         (["--archive", "s3://fleet/x", "--sha256", hashlib.sha256().hexdigest()], "of an empty file"),
-        (["--archive", "s3://fleet/prod/ecs.config?versionId=1", "--sha256", SHA256], "names the env-file"),
+        (["--archive", "s3://fleet/prod/ecs.config?versionId=1", "--sha256", SHA256], "is the S3 URI of the env-file"),
         (["--archive", "s3://fleet/x", "--sha256", "hunter2"], "64 hexadecimal digits"),
         (["--region", "hunter2"], "the name of a region"),
         (["--program", "hunter2"], "an absolute path"),
         (["--python", "hunter2"], "the name of a Python"),
-        (["--python", "python3.11"], "--python goes with --archive"),
-        (["--endpoint-url", "http://hunter2"], "takes https://HOST"),
+        (["--python", "python3.11"], "--python requires --archive"),
+        (["--endpoint-url", "http://hunter2"], "must be https://HOST"),
         (["--bucket-owner", "hunter2"], "twelve digits"),
         (["--max-stale", "hunter2"], "must be a duration"),
     ],
@@ -344,7 +344,7 @@ def test_boot_takes_what_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     """The parser of boot takes all that can be passed on, so that nothing is refused before its gate is laid."""
     status, out, err = _write(*ALL, capsys=capsys)
     assert status == 0
-    assert f"{len(out):,} bytes of user data, of 16,384 that EC2 takes before base64" in err
+    assert f"{len(out):,} bytes of user data; the limit of EC2 is 16,384 before base64" in err
     assert _boot_words(out)[:1] == ["ecsauth"]
     taken = make_parser().parse_args(_boot_words(out)[1:])
     asked = make_parser().parse_args(["boot", "s3://fleet/prod/ecs.config", "--kms-key", KEY, *ALL, "--persist"])

@@ -359,9 +359,12 @@ def test_agent_in_another_cluster(kept: Kept | None, fix: str) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"ECS_CLUSTER=prod\n", "1 finding: A301, no registry credentials"),
+        (b"ECS_CLUSTER=prod\n", "1 finding: A301, the file has no registry credentials"),
         (b"\n", "1 error: F102, the file sets no variable"),
-        (b"ECS_CLUSTER = prod\n", "1 error: F115 in line 1, ECS_CLUSTER: white space between the name and its ="),
+        (
+            b"ECS_CLUSTER = prod\n",
+            "1 error: F115 in line 1, ECS_CLUSTER: the line has white space between the name and its =",
+        ),
         (b"ECS_LOGLEVL=debug\n", "3 findings: A301, V201, V212"),
     ],
 )

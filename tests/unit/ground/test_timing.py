@@ -198,9 +198,9 @@ def test_an_earlier_step_that_used_the_time_is_told() -> None:
     persist(_failing(clock, *met, None), clock, deadline)
     clock.sleep(deadline.left())
     with pytest.raises(TimeUpError) as raised:
-        persist(_failing(clock, TimeUpError("no credentials came within 0 s")), clock, deadline)
+        persist(_failing(clock, TimeUpError("no credentials within 0 s")), clock, deadline)
     assert raised.value.message == (
-        "no credentials came within 0 s; before that: the metadata service breaks the connection"
+        "no credentials within 0 s; before that: the metadata service breaks the connection"
     )
 
 

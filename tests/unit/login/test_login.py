@@ -190,7 +190,7 @@ def test_nothing_that_docker_would_send(credential: Credential) -> None:
         pytest.param([asks('Bearer realm="http://127.0.0.1/"')], LoginVerdict.UNSAFE_TOKEN_SERVER, id="this machine"),
         pytest.param([asks("Negotiate")], LoginVerdict.NOT_A_REGISTRY, id="another kind of login"),
         pytest.param([NO], LoginVerdict.NOT_A_REGISTRY, id="no challenge"),
-        pytest.param([WELCOME], LoginVerdict.NOT_ASKED, id="lets everybody in"),
+        pytest.param([WELCOME], LoginVerdict.NOT_ASKED, id="the registry needs no login"),
         pytest.param([WEB_SITE], LoginVerdict.NOT_A_REGISTRY, id="web site"),
         pytest.param([RegistryAnswer(404)], LoginVerdict.NOT_A_REGISTRY, id="nothing there"),
         pytest.param([RegistryAnswer(403)], LoginVerdict.NOT_A_REGISTRY, id="forbidden before any login"),

@@ -38,7 +38,7 @@ def test_versioning(versioning: str) -> None:
 def test_public_access_block(block: dict[str, bool]) -> None:
     """All four switches count."""
     (said,) = risks(GOOD._replace(public_access_block=block), URI)
-    assert "does not block public access itself" in said
+    assert "does not block all public access" in said
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_policies_that_say_nothing(text: str) -> None:
         ({**OLD, "Filter": {"And": {"Tags": [{"Key": "a", "Value": "b"}], "Prefix": ""}}}, ""),
         ({**OLD, "Filter": {"ObjectSizeGreaterThan": 1 << 20}}, ""),
         ({**OLD, "Status": "Disabled"}, ""),
-        ({"Status": "Enabled", "Expiration": {"Days": 30}}, "deletes the env-file itself"),
+        ({"Status": "Enabled", "Expiration": {"Days": 30}}, "deletes the current env-file"),
         ({"Status": "Enabled", "Expiration": {"ExpiredObjectDeleteMarker": True}}, ""),
         ({"Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}, ""),
     ],
@@ -106,6 +106,6 @@ def test_what_may_not_be_seen() -> None:
     """It is said in one line for each reason, and is no risk by itself."""
     unseen = Settings(Unseen.DENIED, Unseen.UNREACHABLE, Unseen.DENIED, [])
     assert risks(unseen, URI) == (
-        "bucket fleet was not looked at (no permission): versioning, policy",
-        "bucket fleet was not looked at (no answer): public access block",
+        "bucket fleet was not checked (no permission): versioning, policy",
+        "bucket fleet was not checked (no answer): public access block",
     )

@@ -110,8 +110,8 @@ def test_order_of_helpers_and_file() -> None:
     made = collect(document, keychains=keychains)
     assert taken(made) == {"a.example": credential("own"), "c.example": credential("store")}
     assert reasons(made) == {
-        "b.example": "docker takes credentials from docker-credential-store only, which has none for it",
-        "d.example": "its entry is empty: Docker Desktop, for one, keeps the credential elsewhere",
+        "b.example": "docker uses only docker-credential-store, which has no credential for it",
+        "d.example": "its entry is empty: the credential is stored elsewhere, for example by Docker Desktop",
     }
     assert [one.helper for one in made.taken] == ["own", "store"]
     assert ("store", "https://a.example") not in keychains.asked
@@ -141,7 +141,7 @@ def test_only_registries_that_are_named() -> None:
         pytest.param({"auths": {"r.example": {"registrytoken": "t"}}}, "an identity token", id="registry token"),
         pytest.param({"auths": {"r.example": entry("AWS")}}, "an ECR login", id="ECR's user"),
         pytest.param({"auths": {"r.example": entry("oauth2accesstoken")}}, "Google's access token", id="Google"),
-        pytest.param({"credsStore": "empty", "auths": {"r.example": {}}}, "docker takes credentials", id="store"),
+        pytest.param({"credsStore": "empty", "auths": {"r.example": {}}}, "docker uses only", id="store"),
         pytest.param({"credHelpers": {"r.example": "empty"}}, "docker-credential-empty has no", id="helper has none"),
         pytest.param({"credHelpers": {"r.example": "absent"}}, "docker-credential-absent is not", id="no helper"),
         pytest.param({"credHelpers": {"r.example": "token"}}, "an identity token", id="helper's token"),
@@ -182,7 +182,7 @@ def test_names_that_no_image_has(key: str) -> None:
     assert [refusal.reason for refusal in made.refusals] == [
         "docker-credential-own has no credential for it"
         if "@r.example" in key
-        else "this is not the name of a registry: no image can have it"
+        else "this is not a registry: no image name can contain it"
     ]
     assert SECRET not in repr(made)
 
@@ -191,7 +191,7 @@ def test_ecr_is_not_even_asked_for() -> None:
     """The helper of ECR would go to AWS for a token that is of no use."""
     keychains = Keychains()
     made = collect({"credHelpers": {"111122223333.dkr.ecr.eu-west-1.amazonaws.com": "ecr-login"}}, keychains=keychains)
-    assert list(reasons(made).values()) == ["ECR gives out logins for 12 hours only"]
+    assert list(reasons(made).values()) == ["ECR logins expire after 12 hours"]
     assert keychains.asked == []
 
 
@@ -203,7 +203,7 @@ def test_helper_for_all_fails() -> None:
 
 def test_registry_that_docker_does_not_know() -> None:
     """A named registry without a login is an error."""
-    with pytest.raises(InvalidError, match=r"docker has no credential for r\.example"):
+    with pytest.raises(InvalidError, match=r"there is no docker login for r\.example"):
         collect({"auths": {"other.example": entry()}}, "r.example")
 
 
@@ -224,7 +224,7 @@ def test_two_names_of_one_registry(keys: tuple[str, ...], is_conflict: bool) -> 
     alike = {"auths": dict.fromkeys(keys, entry())}
     assert set(taken(collect(alike)).values()) == {credential()}
     if is_conflict:
-        with pytest.raises(InvalidError, match=r"are one registry, .*, with different credentials") as raised:
+        with pytest.raises(InvalidError, match=r"are the same registry, .*, with different credentials") as raised:
             collect(different)
         assert all(key in raised.value.message for key in keys)
     else:

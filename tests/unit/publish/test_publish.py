@@ -170,7 +170,9 @@ def test_conflict(operator: Operator, store: MemoryStore, before: list[bytes]) -
     for data in before:
         store.add(data)
     store.meanwhile = lambda: store.add(b"theirs")
-    with pytest.raises(ConflictError, match=r"somebody else changed it first: version v\d, .* without ecsauth"):
+    with pytest.raises(
+        ConflictError, match=r"the object was changed in the meantime: version v\d, .* by another program"
+    ):
         operator.push()
     assert store.contents() == [*before, b"theirs"]
 
@@ -178,7 +180,7 @@ def test_conflict(operator: Operator, store: MemoryStore, before: list[bytes]) -
 def test_archive_in_its_place(operator: Operator, store: MemoryStore) -> None:
     """An env-file does not replace a boot archive; nobody is asked about that."""
     store.add(LARGE_ARCHIVE)
-    with pytest.raises(UsageError, match="is a boot archive: nothing was put in its place"):
+    with pytest.raises(UsageError, match="is a boot archive: nothing was uploaded"):
         operator.push()
     assert (store.contents(), operator.shown) == ([LARGE_ARCHIVE], [])
 
@@ -194,7 +196,7 @@ def test_something_large_in_its_place(operator: Operator, store: MemoryStore) ->
 def test_no_key(operator: Operator, store: MemoryStore) -> None:
     """Without a key there is no put."""
     operator.bucket.key = None
-    with pytest.raises(UsageError, match="bucket fleet has no KMS key of its own by default"):
+    with pytest.raises(UsageError, match="bucket fleet has no default KMS key"):
         operator.push()
     assert (store.contents(), operator.shown) == ([], [])
 
@@ -206,7 +208,7 @@ def test_named_key(operator: Operator, store: MemoryStore) -> None:
     assert report.version is not None
     assert report.version.facts.kms_key == OTHER_KEY
     assert report.review.warnings() == (
-        f"the KMS key changes from {KEY}: instances that name only that one will refuse the file",
+        f"the KMS key changes from {KEY}: instances that accept only that key will refuse the file",
     )
 
 
@@ -225,13 +227,13 @@ def test_unreadable(operator: Operator, store: MemoryStore) -> None:
     report = operator.push(OLD)
     assert (report.outcome, store.contents()) == (PublishOutcome.PUBLISHED, [OLD, OLD])
     assert report.review.changes() is None
-    assert report.review.warnings() == (f"what is in {URI} now cannot be read, so what changes is not known",)
+    assert report.review.warnings() == (f"the current content of {URI} cannot be read: the changes are unknown",)
 
 
 def test_not_encrypted_with_a_key(operator: Operator, store: MemoryStore) -> None:
     """Where S3 encrypts otherwise than it was told, that is a fault: instances refuse the version."""
     store.encryption = "AES256"
-    with pytest.raises(DeniedError, match="was put, but S3 says that it is not encrypted with a KMS key"):
+    with pytest.raises(DeniedError, match="was uploaded, but S3 reports no encryption with a KMS key"):
         operator.push()
 
 
@@ -257,7 +259,7 @@ def test_edit_conflict(operator: Operator, store: MemoryStore) -> None:
         store.add(b"theirs")
         return NewContent(SecretBytes(data + NEW), "file")
 
-    with pytest.raises(ConflictError, match="somebody else changed it first"):
+    with pytest.raises(ConflictError, match="the object was changed in the meantime"):
         edit(change, operator.request(), operator.services)
     assert store.contents() == [OLD, b"theirs"]
 
@@ -287,8 +289,8 @@ def test_archive(operator: Operator, store: MemoryStore) -> None:
     report = operator.push_archive(LARGE_ARCHIVE)
     assert (report.outcome, store.contents()) == (PublishOutcome.PUBLISHED, [ARCHIVE, LARGE_ARCHIVE])
     (risk,) = report.review.risks
-    assert risk.startswith("user data with the SHA-256 of the archive before refuses this one")
-    assert risk.endswith(f"or let it name {URI}?versionId=v1")
+    assert risk.startswith("user data with the SHA-256 of the previous archive rejects this one")
+    assert risk.endswith(f"or use {URI}?versionId=v1")
 
 
 @pytest.mark.parametrize(
@@ -304,7 +306,7 @@ def test_same_archive(operator: Operator, store: MemoryStore, version_id: str, o
 def test_env_file_in_the_place_of_an_archive(operator: Operator, store: MemoryStore) -> None:
     """A boot archive does not replace an env-file."""
     store.add(OLD)
-    with pytest.raises(UsageError, match="is something else than a boot archive: nothing was put in its place"):
+    with pytest.raises(UsageError, match="is not a boot archive: nothing was uploaded"):
         operator.push_archive()
     assert (store.contents(), operator.shown) == ([OLD], [])
 
@@ -312,14 +314,14 @@ def test_env_file_in_the_place_of_an_archive(operator: Operator, store: MemorySt
 def test_archive_that_cannot_be_read_back(operator: Operator, store: MemoryStore) -> None:
     """An archive that S3 does not give back is not reported as put."""
     store.is_readable = False
-    with pytest.raises(DeniedError, match="it was put, and is not known to be whole"):
+    with pytest.raises(DeniedError, match="the archive was uploaded, but its content was not verified"):
         operator.push_archive()
 
 
 def test_archive_that_comes_back_changed(operator: Operator, store: MemoryStore) -> None:
     """An archive of which S3 gives other bytes back is not reported as put."""
     store.is_damaged = True
-    with pytest.raises(DeniedError, match="was put, but S3 gives other bytes back"):
+    with pytest.raises(DeniedError, match="was uploaded, but S3 returned different bytes"):
         operator.push_archive()
 
 
@@ -327,8 +329,8 @@ def test_archive_that_comes_back_changed(operator: Operator, store: MemoryStore)
     ("is_read_back", "is_superseded", "said"),
     [
         (True, False, []),
-        (True, True, ["somebody has changed s3://fleet/ecs.config again since"]),
-        (False, False, ["s3://fleet/ecs.config was put, but could not be looked at afterwards"]),
+        (True, True, ["s3://fleet/ecs.config was changed again after this upload"]),
+        (False, False, ["s3://fleet/ecs.config was uploaded, but its metadata could not be read afterwards"]),
     ],
 )
 def test_warnings_afterwards(operator: Operator, is_read_back: bool, is_superseded: bool, said: list[str]) -> None:
@@ -337,7 +339,7 @@ def test_warnings_afterwards(operator: Operator, is_read_back: bool, is_supersed
     assert report.published is not None
     published = report.published._replace(is_read_back=is_read_back, is_superseded=is_superseded)
     found = report._replace(published=published).warnings()
-    assert [one.partition(": what follows")[0] for one in found] == said
+    assert [one.partition(": this is what S3")[0] for one in found] == said
 
 
 def test_no_content_in_texts(operator: Operator) -> None:

@@ -27,7 +27,7 @@ def version(etag: str, metadata: PushMetadata = THEIRS) -> ObjectVersion:
 
 def refusal(*, busy: bool = False, repeated: bool = False) -> RefusedPutError:
     """Return what S3 says to a put that comes too late."""
-    return RefusedPutError("cannot put: too late", is_busy=busy, is_repeated=repeated)
+    return RefusedPutError("cannot upload: too late", is_busy=busy, is_repeated=repeated)
 
 
 class Scripted:
@@ -116,20 +116,26 @@ def test_done(store: Scripted, result: Published) -> None:
     ("store", "said"),
     [
         pytest.param(
-            Scripted([refusal()], [OTHER]), "first: version version-other, 1970-01-01T00:00:00Z, by arn:you", id="412"
+            Scripted([refusal()], [OTHER]),
+            "meantime: version version-other, 1970-01-01T00:00:00Z, by arn:you",
+            id="412",
         ),
-        pytest.param(Scripted([refusal()], [None]), "somebody deleted it meanwhile", id="deleted"),
+        pytest.param(Scripted([refusal()], [None]), "it was deleted in the meantime", id="deleted"),
         pytest.param(
-            Scripted([refusal()], [OLD]), "refuses the condition If-Match, but it is unchanged", id="unchanged"
+            Scripted([refusal()], [OLD]),
+            "rejected the condition If-Match, although the object is unchanged",
+            id="unchanged",
         ),
         pytest.param(Scripted([refusal()], [DENIAL]), "too late", id="may not be looked at"),
         pytest.param(
-            Scripted([refusal(busy=True)], [OTHER]), "somebody else changed it first", id="busy, then changed"
+            Scripted([refusal(busy=True)], [OTHER]), "the object was changed in the meantime", id="busy, then changed"
         ),
-        pytest.param(Scripted([refusal(busy=True)], [None]), "somebody deleted it", id="busy, then deleted"),
+        pytest.param(Scripted([refusal(busy=True)], [None]), "it was deleted", id="busy, then deleted"),
         pytest.param(Scripted([refusal(busy=True)] * 5, [OLD] * 5), "too late", id="busy for ever"),
-        pytest.param(Scripted([refusal(repeated=True)], [OTHER], [OLD]), "changed it first", id="repeated, not ours"),
-        pytest.param(Scripted([NEW], [None]), "was put, but is not there any more", id="deleted at once"),
+        pytest.param(
+            Scripted([refusal(repeated=True)], [OTHER], [OLD]), "was changed in the meantime", id="repeated, not ours"
+        ),
+        pytest.param(Scripted([NEW], [None]), "was uploaded, but was deleted in the meantime", id="deleted at once"),
     ],
 )
 def test_conflicts(store: Scripted, said: str) -> None:
@@ -154,7 +160,7 @@ def test_other_faults_are_passed_on() -> None:
 def test_over_nothing() -> None:
     """Where nothing was to be replaced, nothing is what may be there when it is tried again."""
     assert published(Scripted([refusal(busy=True), NEW], [None, NEW]), None) == Published(NEW)
-    with pytest.raises(ConflictError, match="somebody else changed it first"):
+    with pytest.raises(ConflictError, match="the object was changed in the meantime"):
         published(Scripted([refusal()], [OTHER]), None)
 
 
@@ -179,8 +185,8 @@ def test_strange_metadata(text: str) -> None:
     ("metadata", "said"),
     [
         (OURS, "by arn:me"),
-        (PushMetadata(nonce=NONCE), "by somebody with ecsauth"),
-        (PushMetadata(), "by somebody without ecsauth"),
+        (PushMetadata(nonce=NONCE), "by ecsauth, author unknown"),
+        (PushMetadata(), "by another program"),
     ],
 )
 def test_authors(metadata: PushMetadata, said: str) -> None:

@@ -113,7 +113,10 @@ def test_login(data: bytes, registry: str, user: str) -> None:
         pytest.param(_file({"docker.io": _entry("b")}), "docker.io", "sends no credential to docker.io", id="alias"),
         pytest.param(_file({"R.example": _entry("b")}), "r.example", "sends no credential", id="other letters"),
         pytest.param(
-            _file({"r.example/a": _entry("b"), "r.example/b": _entry("c")}), "r.example", "is random", id="map order"
+            _file({"r.example/a": _entry("b"), "r.example/b": _entry("c")}),
+            "r.example",
+            "the agent sends a random one",
+            id="map order",
         ),
         pytest.param(_file({"r.example": {"identitytoken": "t"}}), "r.example", "is a token", id="identity token"),
         pytest.param(

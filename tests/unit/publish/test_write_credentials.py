@@ -101,7 +101,7 @@ def test_types_are_converted() -> None:
     assert import_logins.kind_of(before) == "dockercfg"
     assert import_logins.kind_of(b"A=1\n") is None
     with_token = import_logins.fresh("docker", {"a.example": Credential(identitytoken=Secret("t"))})
-    with pytest.raises(InvalidError, match=r"a\.example: a token cannot be kept"):
+    with pytest.raises(InvalidError, match=r"a\.example: the type dockercfg cannot store a token"):
         import_logins.merged(with_token, "dockercfg", NEW)
 
 

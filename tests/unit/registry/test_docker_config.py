@@ -137,34 +137,34 @@ def test_texts(text: str, expected: DockerConfig) -> None:
         pytest.param(
             b'{\n "auths": {},\n}', "line 3, column 1: not JSON: a comma before a closing bracket", id="comma"
         ),
-        pytest.param(b'{"auths":{}} {}', "line 1, column 14: not JSON: something after the document", id="more"),
+        pytest.param(b'{"auths":{}} {}', "line 1, column 14: not JSON: text after the end of the document", id="more"),
         pytest.param(b"[" * 20_000, "line 1, column 10001: not JSON: nested too deeply", id="too deep"),
-        pytest.param(f"auth: {SECRET}".encode(), "line 1, column 1: not JSON: no value starts here", id="YAML"),
+        pytest.param(f"auth: {SECRET}".encode(), "line 1, column 1: not JSON: a value is missing here", id="YAML"),
         pytest.param(b"{\n\xff}", "line 2: not UTF-8", id="not UTF-8"),
         pytest.param('{"auths":{}}'.encode("utf-16"), "line 1: not UTF-8", id="UTF-16"),
-        pytest.param(b"null", "the document has to be an object, not null", id="null"),
-        pytest.param(b"[]", "the document has to be an object, not an array", id="array"),
-        pytest.param(f'"{SECRET}"'.encode(), "the document has to be an object, not a string", id="string"),
-        pytest.param(f'{{"auths":"{SECRET}"}}'.encode(), "auths has to be an object, not a string", id="auths"),
-        pytest.param(b'{"auths":[]}', "auths has to be an object, not an array", id="list of auths"),
+        pytest.param(b"null", "the document must be an object, not null", id="null"),
+        pytest.param(b"[]", "the document must be an object, not an array", id="array"),
+        pytest.param(f'"{SECRET}"'.encode(), "the document must be an object, not a string", id="string"),
+        pytest.param(f'{{"auths":"{SECRET}"}}'.encode(), "auths must be an object, not a string", id="auths"),
+        pytest.param(b'{"auths":[]}', "auths must be an object, not an array", id="list of auths"),
         pytest.param(
-            f'{{"auths":{{"r.example":"{SECRET}"}}}}'.encode(), "auths: r.example has to be an object", id="entry"
+            f'{{"auths":{{"r.example":"{SECRET}"}}}}'.encode(), "auths: r.example must be an object", id="entry"
         ),
         pytest.param(
             f'{{"auths":{{"r.example":{{"auth":["{SECRET}"]}}}}}}'.encode(),
-            "auths: r.example: auth has to be a string, not an array",
+            "auths: r.example: auth must be a string, not an array",
             id="auth",
         ),
         pytest.param(
             f'{{"auths":{{"user:{SECRET}@r.example":{{"password":1}}}}}}'.encode(),
-            "auths: a registry with an unusual name: password has to be a string, not a number",
+            "auths: a registry with an unusual name: password must be a string, not a number",
             id="password under a name that is not shown",
         ),
-        pytest.param(b'{"r.example":{"auth":{}}}', "r.example: auth has to be a string, not an object", id="old form"),
-        pytest.param(b'{"credsStore":{}}', "credsStore has to be a string, not an object", id="store"),
-        pytest.param(b'{"credHelpers":"x"}', "credHelpers has to be an object, not a string", id="helpers"),
+        pytest.param(b'{"r.example":{"auth":{}}}', "r.example: auth must be a string, not an object", id="old form"),
+        pytest.param(b'{"credsStore":{}}', "credsStore must be a string, not an object", id="store"),
+        pytest.param(b'{"credHelpers":"x"}', "credHelpers must be an object, not a string", id="helpers"),
         pytest.param(
-            b'{"credHelpers":{"r.example":true}}', "credHelpers: r.example has to be a string", id="helper of one"
+            b'{"credHelpers":{"r.example":true}}', "credHelpers: r.example must be a string", id="helper of one"
         ),
     ],
 )

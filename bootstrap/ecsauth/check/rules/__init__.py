@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EDITION", "RULES", "Rule", "find"]
 
-EDITION = "4"
+EDITION = "5"
 """Changes whenever a rule is added or means something else: a file accepted under another edition is checked again."""
 
 RULES: tuple[Rule, ...]

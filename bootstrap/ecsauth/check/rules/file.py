@@ -331,7 +331,7 @@ RULES = (
     Rule(
         "F150",
         WARNING,
-        "an `ecsauth: accept` comment names no code, or one that is no warning or note",
+        "an `ecsauth: accept` comment names no code, or a code that is not of a warning or note",
         "ecsauth accepts only warnings and notes, by their codes: it still reports other findings",
         "name the codes of warnings and notes: # ecsauth: accept F133",
         "ecsauth",

@@ -44,30 +44,33 @@ def add_arguments(parser: Parser) -> None:
     actions.add_parser(
         "build",
         fill=_fill_build,
-        help="write it to a file",
+        help="build the archive and write it to a file",
         description="Build the boot archive and write it to a file.",
         epilog="example:\n  ecsauth archive build --python python3.9",
     )
     actions.add_parser(
         "publish",
         fill=_fill_publish,
-        help="put it into S3, encrypted with a KMS key",
-        description="Put the boot archive into S3, encrypted with a KMS key. A release has one; otherwise it is built.",
+        help="upload the archive to S3, encrypted",
+        description="Upload the boot archive to S3, encrypted with a KMS key. A release contains an archive; other "
+        "installations build one.",
         epilog="example:\n  ecsauth archive publish s3://bucket/prod/ecsauth",
     )
 
 
 def _fill_build(parser: Parser) -> None:
-    parser.add_argument("-o", "--output", metavar="FILE", default=_FILE, help=f"what to write (default: {_FILE})")
+    parser.add_argument("-o", "--output", metavar="FILE", default=_FILE, help=f"output file (default: {_FILE})")
     add_pythons(parser)
     options.add_format(parser)
 
 
 def _fill_publish(parser: Parser) -> None:
     options.add_uri(parser, "s3://bucket/key", beside=options.ARCHIVE)
-    parser.add_argument("--file", metavar="FILE", help="an archive that was built before")
+    parser.add_argument(
+        "--file", metavar="FILE", help="an existing archive (default: that of the release, or build one)"
+    )
     add_pythons(parser)
-    publish.add_arguments(parser, "the one that the bucket encrypts with")
+    publish.add_arguments(parser, "the default key of the bucket")
     options.add_aws(parser)
     options.add_format(parser)
 
@@ -79,10 +82,10 @@ def add_pythons(parser: Parser) -> None:
         "--python",
         metavar="NAME",
         action="append",
-        help="a Python to compile for, as python3.9 or its path; repeatable (default: each python3.9 and later on "
-        "PATH, and the one that runs this)",
+        help="Python to compile for, a name such as python3.9 or a path; repeatable (default: each Python from 3.9 on "
+        "in PATH, and the Python of ecsauth)",
     )
-    which.add_argument("--no-compile", action="store_true", help="compile for none: the archive runs from sources")
+    which.add_argument("--no-compile", action="store_true", help="do not compile; the archive runs from source")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -110,11 +113,11 @@ def _build(arguments: argparse.Namespace) -> int:
 def _refuse(file: str) -> None:
     """Refuse a path that an archive cannot replace, before one is built."""
     if file == "-":
-        raise UsageError("an archive is written to a file only", "name one: -o FILE")
+        raise UsageError("an archive cannot be written to standard output", "give a file: -o FILE")
     if os.path.isdir(file):
-        raise LocalError(f"{file} is a directory", f"name the file in it: -o {file.rstrip('/')}/ecsauth")
+        raise LocalError(f"{file} is a directory", f"give a file in it: -o {file.rstrip('/')}/ecsauth")
     if os.path.exists(file) and not os.path.isfile(file):
-        raise LocalError(f"{inputs.for_people(file)} is not a plain file", "name another one: -o FILE")
+        raise LocalError(f"{inputs.for_people(file)} is not a plain file", "give another file: -o FILE")
 
 
 def _write(file: str, content: bytes) -> None:
@@ -122,7 +125,7 @@ def _write(file: str, content: bytes) -> None:
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
     except OSError as fault:
-        raise files.local("make", os.path.dirname(path), fault, "name another file") from None
+        raise files.local("make", os.path.dirname(path), fault, "give another file") from None
     write_private(path, content, _PROGRAM)
 
 
@@ -174,7 +177,7 @@ def _chosen(arguments: argparse.Namespace) -> tuple[bytes, str, _Source]:
     has_options = bool(arguments.python or arguments.no_compile)
     if arguments.file is not None:
         if has_options:
-            raise UsageError("--file names an archive that is built already: give no --python and no --no-compile")
+            raise UsageError("--file is an existing archive: remove --python and --no-compile")
         return _read(arguments.file), arguments.file, _Source.FILE
     content, source = carried_or_built(arguments)
     return content, _NAME, source
@@ -197,7 +200,7 @@ def _request(arguments: argparse.Namespace) -> PublishRequest:
     def confirm(review: Review) -> bool:
         """Ask before an archive is replaced. The first one replaces nothing."""
         is_first = review.current.version is None
-        return is_first or not is_asked or console.is_yes(f"put it into {review.uri}?")
+        return is_first or not is_asked or console.is_yes(f"replace {review.uri}?")
 
     return PublishRequest(arguments.uri, arguments.kms_key, arguments.dry_run, show, confirm)
 
@@ -208,12 +211,12 @@ def _read(file: str) -> bytes:
         with open(file, "rb") as stream:
             return stream.read(boot_archive.LONGEST + 1)
     except IsADirectoryError:
-        raise LocalError(f"{file} is a directory", f"name the file in it: --file {file.rstrip('/')}/ecsauth") from None
+        raise LocalError(f"{file} is a directory", f"give a file in it: --file {file.rstrip('/')}/ecsauth") from None
     except OSError as fault:
         raise LocalError(
             f"cannot read {file}: {fault.strerror}",
             CommandHint("build one", "ecsauth", "archive", "build", "-o", file),
-            "or leave out --file: an archive is built and published at once",
+            "or omit --file, to build and publish an archive in one step",
         ) from None
 
 
@@ -242,9 +245,9 @@ def _tell(report: PublishReport, archive: BootArchive, source: _Source) -> None:
     _warn(report.warnings())
     uri = report.review.uri
     if report.version is None:
-        console.say(f"nothing was put into {uri}: this was a dry run")
+        console.say(f"nothing was uploaded to {uri}: this was a dry run")
         return
-    done = "published" if report.published else "nothing to do, this is already"
+    done = "published" if report.published else "nothing to do, already in S3:"
     said = f"{done} {uri}, {publish.version_and_key(report.version)}"
     console.say(f"{said}: ecsauth {archive.version}, {archive.runs_on}; {source.value}")
     sys.stdout.write(f"{archive.sha256}\n")

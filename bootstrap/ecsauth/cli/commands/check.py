@@ -9,6 +9,7 @@ from ecsauth.check.examine import Target
 from ecsauth.check.fix import canonical
 from ecsauth.cli import authored, check_report, inputs, options, progress
 from ecsauth.cli.check_report import FileReport
+from ecsauth.command_hint import CommandHint
 from ecsauth.errors import EcsauthError, ExitCode, InvalidError, UsageError
 from ecsauth.finding import Severity
 from ecsauth.secret import SecretBytes
@@ -37,12 +38,20 @@ def add_arguments(parser: Parser) -> None:
         "--target",
         choices=("docker", "ecs-init", "all"),
         default="all",
-        help="whose reading counts: docker run --env-file, the ecs service, or both (default)",
+        help="check for docker run --env-file, for the ecs service, or for both (default)",
     )
-    parser.add_argument("--ignore", metavar="CODE", action="append", default=[], help="leave out a warning or note")
+    parser.add_argument(
+        "--ignore",
+        metavar="CODE",
+        action="append",
+        default=[],
+        help="omit warnings or notes with this code; repeatable",
+    )
     options.add_dialect(parser)
-    parser.add_argument("--fix", action="store_true", help="write the form that all readers take alike, 0600")
-    parser.add_argument("-o", "--output", metavar="FILE", help="where --fix writes, - for stdout (default: over FILE)")
+    parser.add_argument(
+        "--fix", action="store_true", help="write the canonical form, which all readers parse alike, mode 0600"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="output of --fix, - for stdout (default: replace FILE)")
     options.add_aws(parser)
     options.add_format(parser, _FORMATS)
 
@@ -111,9 +120,9 @@ def _ignored(codes: list[str]) -> frozenset[str]:
     for code in ignored:
         rule = rules.find(code)
         if rule is None:
-            raise UsageError("--ignore: there is no rule of that code", "ecsauth explain lists all rules")
+            raise UsageError("--ignore: no rule has this code", CommandHint("list all rules", "ecsauth", "explain"))
         if rule.severity is Severity.ERROR:
-            raise UsageError(f"--ignore: {code} is an error, and a file with an error does not work")
+            raise UsageError(f"--ignore: {code} is an error; only warnings and notes can be ignored")
     return frozenset(ignored)
 
 
@@ -121,10 +130,10 @@ def _targets(arguments: argparse.Namespace) -> dict[str, Optional[str]]:
     """Return where --fix writes each file, None without it; raise UsageError for an invalid command line."""
     files: list[str] = arguments.files
     if files.count("-") > 1:
-        raise UsageError("standard input can be read once: give - one time")
+        raise UsageError("standard input can be read only once: give - once")
     if not arguments.fix and not arguments.output:
         return dict.fromkeys(files)
 
     if len(files) > 1 and (arguments.output or "-" in files):
-        raise UsageError("--fix writes several files each in its place", "give one file with -o, and - alone")
+        raise UsageError("--fix replaces each of several files, so -o and - are not allowed", "give a single FILE")
     return {file: check_report.destination(file, arguments) for file in files}

@@ -19,7 +19,7 @@ def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     what = "a path, an S3URI or an environment, with ?versionId=V for one version, or - for standard input"
     parser.add_argument("old", metavar="A", help=what)
-    parser.add_argument("new", metavar="B", help="the same")
+    parser.add_argument("new", metavar="B", help="as A")
     for name in ("old", "new"):
         options.take_name(parser, name)
     options.add_aws(parser)
@@ -29,7 +29,7 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the changes from A to B; return 3 if the bytes differ."""
     if arguments.old == arguments.new == "-":
-        raise UsageError("only one of both can be standard input")
+        raise UsageError("only one of A and B can be standard input")
     old, new = (inputs.read(file, arguments) for file in (arguments.old, arguments.new))
     changes = difference(old, new)
     if arguments.format == "json":
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
         names = " and ".join(inputs.for_people(file) for file in (arguments.old, arguments.new))
         if old == new:
-            console.say(f"{names} are the same")
+            console.say(f"{names} are identical")
         elif not changes:
-            console.say(f"{names} are written differently, and say the same to docker")
+            console.say(f"{names} differ in their text, but docker reads the same variables")
     return ExitCode.OK if old == new else ExitCode.INVALID

@@ -29,7 +29,7 @@ _NAME = "ecs.config"
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     options.add_uri(parser)
-    publish.add_arguments(parser, "the one of the current version")
+    publish.add_arguments(parser, "the key of the current version")
     options.add_aws(parser)
     options.add_format(parser)
 
@@ -37,7 +37,7 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Edit and push; raise an EcsauthError with nothing put, and nothing left on this machine in any case."""
     for folder in remove_leftovers():
-        console.warn(f"removed {folder}: an edit that was killed had left the env-file there")
+        console.warn(f"removed {folder}: a killed edit had left the env-file there")
     publish.refuse_version(arguments)
     request = publish.request(arguments)
     may_edit_again = arguments.format == "text" and console.is_possible()
@@ -51,7 +51,7 @@ def _edited(before: bytes, *, may_edit_again: bool) -> NewContent:
     """Return the saved file once it has no errors; raise InvalidError if the user does not fix them."""
     with progress.paused(), _quitting_is_an_interrupt(), scratch_file(_NAME, before) as file:
         if not file.is_in_memory:
-            console.warn("there is no place in memory for the file: while it is edited it is on the disk, 0600")
+            console.warn("no directory in memory is available: during the edit the file is on the disk, mode 0600")
         return _saved(file, before, may_edit_again=may_edit_again)
 
 
@@ -78,4 +78,4 @@ def _saved(file: ScratchFile, before: bytes, *, may_edit_again: bool) -> NewCont
                 raise
             explain_fault(fault)
             if not console.is_yes("edit it again?", default=True):
-                raise InvalidError("nothing was put, and the edited file is gone") from None
+                raise InvalidError("nothing was uploaded, and the edited file was deleted") from None

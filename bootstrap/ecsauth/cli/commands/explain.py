@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ecsauth.check import rules
 from ecsauth.cli import console, options
 from ecsauth.cli.console import printable
+from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ _CUT = "…"
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("code", metavar="CODE", nargs="?", help="code of a finding, as check prints it")
+    parser.add_argument(
+        "code", metavar="CODE", nargs="?", help="code of a finding, as printed by check (default: list all rules)"
+    )
     options.add_format(parser)
 
 
@@ -36,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         return ExitCode.OK
     rule = rules.find(arguments.code)
     if rule is None:
-        raise UsageError("no rule has this code", "ecsauth explain")
+        raise UsageError("no rule has this code", CommandHint("list all rules", "ecsauth", "explain"))
     if arguments.format == "json":
         console.show(_document(rule))
     else:

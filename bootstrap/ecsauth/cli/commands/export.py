@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("target", choices=("secretsmanager",), help="where to: AWS Secrets Manager")
+    parser.add_argument("target", choices=("secretsmanager",), help="destination: AWS Secrets Manager")
     parser.add_argument("file", metavar="FILE", help=options.A_FILE)
     # Not the key: that of the env-file is for the roles that read the file, not for those that read the secret.
     options.take_name(parser, "file", options.NameUse(fill=("region", "profile")))
@@ -35,7 +35,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="HOST",
         required=True,
         type=options.parsed(secrets_manager.registry),
-        help="whose credential, as registry.example.com, or docker.io",
+        help="registry of the credential, such as registry.example.com or docker.io",
     )
     parser.add_argument(
         "--name",
@@ -47,10 +47,10 @@ def add_arguments(parser: Parser) -> None:
         "--kms-key",
         metavar="ARN",
         type=options.parsed(trust.key_arn),
-        help="KMS key of the secret (default: the one it has; for a new one aws/secretsmanager)",
+        help="KMS key of the secret (default: its current key; for a new secret aws/secretsmanager)",
     )
-    parser.add_argument("--dry-run", action="store_true", help="check and compare, put nothing")
-    options.add_aws(parser, "the secret's region, and the bucket's")
+    parser.add_argument("--dry-run", action="store_true", help="check and compare, but change nothing")
+    options.add_aws(parser, "region of the secret and of the bucket")
     options.add_format(parser)
 
 
@@ -103,14 +103,14 @@ def _refuse_others(present: Optional[StoredSecret], login: PasswordCredential, n
         return
     if not is_login(present.value):
         raise UsageError(
-            f"secret {name} holds something else than a user name and a password, and is left alone",
-            "give --name NAME, of a secret that is for this registry",
+            f"secret {name} does not contain a user name and a password, and was not changed",
+            "give the name of a secret for this registry: --name NAME",
         )
     if present.rotates:
         raise ConflictError(
-            f"secret {name} is renewed by a rotation, so its value is likely to be newer than the file's",
+            f"secret {name} is renewed by a rotation, so its value is probably newer than that of the file",
             CommandHint(
-                "to put it all the same, end the rotation",
+                "to overwrite it, cancel the rotation",
                 "aws",
                 "secretsmanager",
                 "cancel-rotate-secret",
@@ -153,7 +153,7 @@ def _show(arguments: argparse.Namespace, export: Export, findings: tuple[Finding
 
 def _result(export: Export, *, dry_run: bool) -> str:
     if export.outcome == "unchanged":
-        return f"nothing to do, secret {export.name} already holds this credential"
+        return f"nothing to do, secret {export.name} already has this credential"
     if dry_run:
         return f"secret {export.name} would be {export.outcome}: this was a dry run"
     key = (export.secret and export.secret.kms_key) or "the AWS managed key aws/secretsmanager"

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ecsauth.cli import console, options, pins, progress, publish
+from ecsauth.cli import console, hints, options, pins, progress, publish
 from ecsauth.cli.console import printable
 from ecsauth.command_hint import FILE, CommandHint
 from ecsauth.errors import DeniedError, ExitCode, InvalidError, UsageError
@@ -30,9 +30,13 @@ def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     options.add_uri(parser)
     parser.add_argument(
-        "--limit", metavar="N", type=options.parsed(_limit), default=_LIMIT, help=f"so many at most (default: {_LIMIT})"
+        "--limit",
+        metavar="N",
+        type=options.parsed(_limit),
+        default=_LIMIT,
+        help=f"maximum number of versions (default: {_LIMIT})",
     )
-    parser.add_argument("--diff", action="store_true", help="tell what each version changed; reads each of them")
+    parser.add_argument("--diff", action="store_true", help="show the changes of each version; reads each version")
     pins.add_bucket_owner(parser)
     options.add_aws(parser)
     options.add_format(parser)
@@ -41,7 +45,7 @@ def add_arguments(parser: Parser) -> None:
 def _limit(text: str) -> int:
     if text.isascii() and text.isdigit() and 0 < int(text) <= _MOST:
         return int(text)
-    raise UsageError(f"takes a number from 1 to {_MOST}")
+    raise UsageError(f"must be a number from 1 to {_MOST}")
 
 
 class VersionRow(NamedTuple):
@@ -65,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         # One more, because the changes of the last shown version are relative to the one before it.
         versions = store.versions(uri, arguments.limit + 1)
         if not versions:
-            push = CommandHint("is the URI right? else push it", "ecsauth", "push", FILE, uri.object_uri)
+            push = CommandHint("check the S3 URI, or push the file", "ecsauth", "push", FILE, uri.object_uri)
             raise DeniedError(f"there is no version of {uri}", push)
         rows = _rows(uri, store, versions, limit=arguments.limit, is_compared=arguments.diff)
     is_more = len(versions) > arguments.limit
@@ -75,10 +79,18 @@ def run(arguments: argparse.Namespace) -> int:
     sys.stdout.write("".join(f"{line}\n" for line in _lines(rows)))
     sys.stdout.flush()
     if is_unversioned(versions):
-        console.say(f"hint: bucket {uri.bucket} keeps no versions: enable versioning to have a history")
+        console.say(f"hint: {hints.completed(_enabling(uri.bucket), hints.known(arguments))}")
     if is_more:
-        console.say("hint: there are older versions: give --limit N")
+        console.say("hint: there are older versions; to list them, give a larger --limit N")
     return ExitCode.OK
+
+
+def _enabling(bucket: str) -> CommandHint:
+    return CommandHint(
+        f"bucket {bucket} keeps no versions; enable versioning",
+        *("aws", "s3api", "put-bucket-versioning", "--bucket", bucket),
+        *("--versioning-configuration", "Status=Enabled"),
+    )
 
 
 def _rows(
@@ -123,10 +135,10 @@ def _compared(row: VersionRow, before: Optional[ListedVersion], contents: _Conte
     try:
         new, old = contents.of(row.listed), contents.of(before)
         changes = difference(old, new)
-        remark = "" if changes else "the same content again" if new == old else "nothing that docker reads"
+        remark = "" if changes else "same content as the version before" if new == old else "no change for docker"
         return row._replace(changes=changes, remark=remark)
     except (DeniedError, InvalidError) as fault:
-        return row._replace(remark=f"not known: {fault.message}")
+        return row._replace(remark=f"changes unknown: {fault.message}")
 
 
 def _lines(rows: list[VersionRow]) -> list[str]:
@@ -149,7 +161,7 @@ def _who(row: VersionRow) -> str:
     if row.listed.is_deletion:
         return "deleted"
     if row.version is None:
-        return "not known who"
+        return "author unknown"
     origin = row.version.metadata.rolled_back_from
     return author(row.version.metadata) + (f", rolled back to {origin}" if origin else "")
 

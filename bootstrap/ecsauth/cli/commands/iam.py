@@ -25,46 +25,47 @@ _TEMPLATE = "stack.yaml"
 _PEOPLE = ("OperatorArn", "FleetRollArn", "FleetPromoteArn")
 _DEPLOY = "aws cloudformation deploy --template-file FILE --stack-name ecsauth --capabilities CAPABILITY_IAM"
 _NEEDS = (
-    "instance-role, operator, auditor, fleet-roll and fleet-promote need --bucket, --prefix and --kms-key; bucket "
-    "needs --bucket, --kms-key and --administrator; key needs --bucket, --administrator and --region; fleet-read and "
-    "fleet-instance need --account and --region; or --stack. instance-role-trust and stack need none, nor do the "
-    "documents of Systems Manager, ssm-boot, ssm-status and ssm-doctor"
+    "bucket needs --bucket, --kms-key and --administrator; instance-role, operator, auditor, fleet-roll and "
+    "fleet-promote need --bucket, --prefix and --kms-key; key needs --bucket, --administrator and --region; "
+    "fleet-read and fleet-instance need --account and --region; each of them can take the values from --stack "
+    "instead. instance-role-trust and stack need no values, nor do ssm-boot, ssm-status and ssm-doctor"
 )
 
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    names = (*policies.POLICIES, policies.STACK)
-    choices = (*names, *ssm_documents.FILES)
-    parser.add_argument("what", metavar="POLICY", choices=choices, help=f"{_listed(names)}. {_NEEDS}")
-    values = parser.add_argument_group("what it is filled with")
-    values.add_argument("--stack", metavar="NAME", type=options.parsed(_stack), help="what this stack has made")
+    names = (*policies.POLICIES, *ssm_documents.FILES, policies.STACK)
+    parser.add_argument("what", metavar="POLICY", choices=names, help=f"{_listed(names)}. {_NEEDS}")
+    values = parser.add_argument_group("values of the policy or the stack")
+    values.add_argument(
+        "--stack", metavar="NAME", type=options.parsed(_stack), help="a stack of ecsauth: use its bucket, key and roles"
+    )
     given: tuple[tuple[str, str, Callable[[str], str], str], ...] = (
         ("--bucket", "NAME", policies.bucket, "the bucket"),
-        ("--prefix", "PREFIX", policies.prefix, "what the keys of the environment begin with, as prod"),
+        ("--prefix", "PREFIX", policies.prefix, "prefix of the environment's keys, such as prod"),
         ("--account", "ACCOUNT", policies.account, "account of the bucket (default: that of the ARNs)"),
         ("--partition", "PARTITION", policies.partition, "default: that of the ARNs, or of the region"),
-        ("--administrator", "ARN", policies.principal, "the role that may change bucket and key"),
+        ("--administrator", "ARN", policies.principal, "role that can change bucket and key"),
         (
             "--documents",
             "NAME",
             policies.documents,
-            "what the names of the SSM documents begin with (default: the stack's name, else ecsauth)",
+            "start of the names of the SSM documents (default: the stack's name, else ecsauth)",
         ),
     )
     for option, metavar, parse, text in given:
         values.add_argument(option, metavar=metavar, type=options.parsed(parse), help=text)
     many = (
-        ("--kms-key", policies.key, "the KMS key; repeat it while keys change"),
-        ("--operator", policies.principal, "the role that pushes; repeatable (default: the administrator alone)"),
+        ("--kms-key", policies.key, "the KMS key; repeatable, for a key change"),
+        ("--operator", policies.principal, "role that pushes; repeatable (default: only the administrator)"),
     )
     for option, parse, text in many:
         values.add_argument(option, metavar="ARN", action="append", default=[], type=options.parsed(parse), help=text)
     options.add_aws(parser, "region of bucket, key and stack")
-    parser.add_argument("--format", choices=("json",), help="an error as JSON, too; the stack is YAML")
     parser.add_argument(
-        "-o", "--output", metavar="FILE", default="-", help="write it to a file, 0600 (default: stdout)"
+        "--format", choices=("json",), help="print errors as JSON, too; not for the stack, which is YAML"
     )
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="output file, mode 0600 (default: stdout)")
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -75,7 +76,7 @@ def _stack(text: str) -> str:
     """Return the name or ARN of a stack; raise UsageError. CloudFormation API Reference, CreateStack."""
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,127}|arn:[A-Za-z0-9:/-]{1,1000}", text):
         return text
-    raise UsageError("takes the name of a stack, or its ARN")
+    raise UsageError("must be the name or the ARN of a stack")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -105,7 +106,7 @@ def _document_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
 def _stack_text(arguments: argparse.Namespace) -> tuple[str, list[str]]:
     """Return the template with the given values as defaults, and hints for its deployment."""
     if arguments.stack or arguments.format == "json":
-        raise UsageError("the stack's template is YAML, and filled from options only")
+        raise UsageError("the stack's template is YAML, and takes its values from options: remove --stack and --format")
     values = _given(arguments)
     policies.settled(values)
     defaults = policies.parameters(values)
@@ -141,7 +142,7 @@ def _hints_of_stack(policy: Policy, stack: Stack, values: Values, arguments: arg
     if policy.is_fleet and stack.parameters.get("Fleet", "off") == "off":
         return [f"stack {arguments.stack} has no fleet yet: deploy it with Fleet=on"]
     if not policy.output:
-        return [] if _has_bucket_key(stack) else [f"stack {arguments.stack} has put it in force"]
+        return [] if _has_bucket_key(stack) else [f"stack {arguments.stack} has already applied this policy"]
     arn = stack.outputs.get(policy.output, "")
     known = arn if re.fullmatch(r"arn:[A-Za-z0-9:/+=,.@_-]+", arn) else policy.output
     people = [one for name in policy.people if (one := stack.parameters.get(name)) in values.operators]
@@ -187,8 +188,8 @@ def _with_stack(given: Values, stack: Stack, name: str) -> Values:
     """Return the given values; missing ones come from the stack."""
     if _has_bucket_key(stack):
         console.warn(
-            f"stack {name} uses an S3 bucket key, under which KMS does not tell prefixes apart: the "
-            "policies that it has made allow that, these do not"
+            f"stack {name} uses an S3 bucket key, with which KMS cannot distinguish prefixes: the policies of the "
+            "stack allow that, the printed policy does not"
         )
     made = _made(stack, name)
     kept = {name: value for name, value in given._asdict().items() if value}
@@ -203,12 +204,14 @@ def _made(stack: Stack, name: str) -> Values:
         try:
             return parse(text) if text else None
         except UsageError:
-            raise DeniedError(f"{key} of stack {name} is not what it should be", "was it made by stack.yaml?") from None
+            raise DeniedError(
+                f"{key} of stack {name} is invalid", "check that the stack was created from stack.yaml"
+            ) from None
 
     if "BucketName" not in stack.outputs:
         raise DeniedError(
-            f"stack {name} says of no bucket that it has made one",
-            "was it made by stack.yaml, and has its deployment ended?",
+            f"stack {name} has no output BucketName",
+            "check that the stack was created from stack.yaml, and that its deployment is complete",
         )
     key = said(stack.outputs, "KeyArn", policies.key)
     people = (said(stack.parameters, parameter, policies.principal) for parameter in _PEOPLE)
@@ -218,7 +221,8 @@ def _made(stack: Stack, name: str) -> Values:
         "bucket": said(stack.outputs, "BucketName", policies.bucket),
         "prefix": said(stack.outputs, "Prefix", policies.prefix),
         "administrator": said(stack.parameters, "AdministratorArn", policies.principal),
-        "documents": said(stack.outputs, "FleetDocuments", policies.documents),
+        # The stack names its documents after itself; an ARN has the name between its slashes.
+        "documents": name.split("/")[1] if "/" in name else name,
     }
     operators = tuple(dict.fromkeys(one for one in people if one))
     return policies.Values(keys=(key,) if key else (), operators=operators, **found)

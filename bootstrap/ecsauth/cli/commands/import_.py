@@ -38,10 +38,15 @@ _OLD_PLACE = "~/.dockercfg"
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     parser.add_argument(
-        "path", metavar="PATH", nargs="?", help="default: ~/.docker/config.json, or ~/.dockercfg; - for standard input"
+        "path",
+        metavar="PATH",
+        nargs="?",
+        help="config.json of docker, or - for standard input (default: ~/.docker/config.json, else ~/.dockercfg)",
     )
     parser.add_argument(
-        "--type", choices=("docker", "dockercfg"), help="the form to write (default: that of --into's file, or docker)"
+        "--type",
+        choices=("docker", "dockercfg"),
+        help="type of the credentials (default: that of the file of --into, else docker)",
     )
     parser.add_argument(
         "--registry",
@@ -49,12 +54,14 @@ def add_arguments(parser: Parser) -> None:
         action="append",
         default=[],
         type=options.parsed(import_logins.registry),
-        help="import this one only; repeatable",
+        help="import only this registry; repeatable",
     )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("-o", "--output", metavar="FILE", help="write the lines to a file, 0600 (default: stdout)")
-    where.add_argument("--into", metavar="FILE", help="write them into an env-file, whose other lines stay")
-    where.add_argument("--reveal", action="store_true", help="write them to stdout though it is a terminal")
+    where.add_argument("-o", "--output", metavar="FILE", help="output file, mode 0600 (default: stdout)")
+    where.add_argument(
+        "--into", metavar="FILE", help="write the lines into this env-file; its other lines do not change"
+    )
+    where.add_argument("--reveal", action="store_true", help="write the lines to stdout even if it is a terminal")
     options.add_format(parser)
 
 
@@ -96,13 +103,13 @@ def _collected(arguments: argparse.Namespace, kind: str) -> Import:
     name, config = inputs.for_people(path), _config(path)
     made = import_logins.collect(config, CredentialHelpers(), kind, tuple(arguments.registry))
     for key in config.repeated:
-        console.warn(f"{name}: {named(key)} stands there twice; the last one counts, as for docker")
+        console.warn(f"{name}: {named(key)} occurs twice; the last entry is used, as by docker")
     for refusal in made.refusals:
-        console.warn(f"{refusal.registry} is left out: {refusal.reason}")
+        console.warn(f"{refusal.registry} is not imported: {refusal.reason}")
         if refusal.hint:
             console.say(f"hint: {refusal.hint}")
     if not made.taken:
-        raise InvalidError(f"{name}: there is nothing to import", "log in first: docker login")
+        raise InvalidError(f"{name}: there is no login to import", "log in first: docker login")
     return made
 
 
@@ -117,7 +124,7 @@ def _refuse_places(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--format {arguments.format} and the lines both go to stdout", "give -o FILE or --into FILE")
     if sys.stdout.isatty() and not arguments.reveal:
         raise UsageError(
-            "the lines hold passwords, which are not shown on a terminal",
+            "the lines contain passwords, which are not shown on a terminal",
             "give -o FILE or --into FILE, or --reveal to see them",
         )
 
@@ -125,7 +132,7 @@ def _refuse_places(arguments: argparse.Namespace) -> None:
 def _before(arguments: argparse.Namespace) -> SecretBytes:
     """Return the present content of the target; raise an EcsauthError if it must not be changed."""
     if arguments.into:
-        data = _read(arguments.into, "-o FILE makes a new one")
+        data = _read(arguments.into, "give -o FILE to create a file")
         approve(data, arguments.into)
         return data
     if arguments.output is None or not os.path.isfile(arguments.output):
@@ -135,7 +142,7 @@ def _before(arguments: argparse.Namespace) -> SecretBytes:
     reading = envfile.docker(data)
     if reading.refusal is not None or {one.name for one in reading.assignments} - {TYPE, DATA}:
         raise UsageError(
-            f"{arguments.output} is there, and holds more than credentials", "give --into FILE to keep its other lines"
+            f"{arguments.output} exists, and contains more than credentials", "give --into FILE to keep its other lines"
         )
     return data
 
@@ -160,8 +167,8 @@ def _default_path() -> str:
 
 def _config(path: str) -> DockerConfig:
     """Parse docker's file; raise an EcsauthError that names the file."""
-    hint = "log in first, docker login, or give the path of docker's config.json"
-    data = _read(path, hint, "it is no config.json of docker")
+    hint = "log in first: docker login; or give the path of docker's config.json"
+    data = _read(path, hint, "it is not a config.json of docker")
     try:
         return docker_config.parse(data)
     except InvalidError as fault:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     options.add_uri(parser, "s3://bucket/key[?versionId=V]")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write the bytes, 0600; - for stdout")
-    parser.add_argument("--reveal", action="store_true", help="write the bytes to stdout, passwords and all")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the file unmasked, mode 0600; - for stdout")
+    parser.add_argument("--reveal", action="store_true", help="write the file unmasked to stdout, with passwords")
     pins.add_bucket_owner(parser)
     options.add_aws(parser)
     options.add_format(parser)
@@ -96,7 +96,7 @@ def _tell(
         console.warn(f"{uri} is not encrypted with a KMS key: instances refuse it")
     if any(one.severity is Severity.ERROR for one in findings):
         console.warn(f"{uri} has errors: instances refuse it")
-        tells = CommandHint("see them", "ecsauth", "check", str(uri))
+        tells = CommandHint("see the errors", "ecsauth", "check", str(uri))
         console.say(f"hint: {hints.completed(tells, hints.known(arguments))}")
     if target not in (None, "-"):
         console.say(f"wrote {inputs.for_people(target or '')}, 0600")

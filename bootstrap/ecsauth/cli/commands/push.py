@@ -21,8 +21,8 @@ def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     parser.add_argument("file", metavar="FILE", help="a path, or - for standard input")
     options.add_uri(parser)
-    publish.add_arguments(parser, "the one that the bucket encrypts with")
-    options.add_check_login(parser, "the file is put")
+    publish.add_arguments(parser, "the default key of the bucket")
+    options.add_check_login(parser, "the upload")
     options.add_dialect(parser)
     options.add_aws(parser)
     options.add_format(parser)

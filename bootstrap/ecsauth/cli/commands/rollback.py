@@ -18,9 +18,12 @@ def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
     options.add_uri(parser)
     parser.add_argument(
-        "version", metavar="VERSION", type=options.parsed(aws_names.version_id), help="as history shows it"
+        "version",
+        metavar="VERSION",
+        type=options.parsed(aws_names.version_id),
+        help="version ID, as shown by history",
     )
-    publish.add_arguments(parser, "the one of the current version")
+    publish.add_arguments(parser, "the key of the current version")
     options.add_aws(parser)
     options.add_format(parser)
 

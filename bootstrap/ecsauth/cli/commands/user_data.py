@@ -38,32 +38,37 @@ def add_arguments(parser: Parser) -> None:
         "--archive",
         metavar="S3URI",
         type=options.parsed(options.uri_or_name),
-        help="the boot archive, or the environment that it was published to (default: the AMI has ecsauth)",
+        help="the boot archive, or the environment that it was published to (default: ecsauth is in the AMI)",
     )
     options.take_name(parser, "archive", options.NameUse(beside=options.ARCHIVE))
     ours.add_argument(
-        "--sha256", metavar="HEX", type=options.parsed(user_data.sha256), help="what the archive has to be"
+        "--sha256",
+        metavar="HEX",
+        type=options.parsed(user_data.sha256),
+        help="SHA-256 of the archive, as printed by ecsauth archive publish",
     )
     ours.add_argument(
         "--program",
         metavar="PATH",
         type=options.parsed(user_data.program),
-        help=f"where it is put (default: {user_data.PROGRAM}), or is in the AMI (default: on PATH)",
+        help=f"path of the archive (default: {user_data.PROGRAM}), or of ecsauth in the AMI (default: from PATH)",
     )
     ours.add_argument(
         "--python",
         metavar="NAME",
         type=options.parsed(user_data.python),
-        help=f"which Python runs the archive, as python3.11 (default: {user_data.PYTHON})",
+        help=f"Python that runs the archive, such as python3.11 (default: {user_data.PYTHON})",
     )
-    _add_output(parser.add_argument_group("what is written"))
-    _add_boot(parser.add_argument_group("what boot is told"))
-    parser.add_argument("--region", metavar="REGION", type=options.parsed(user_data.region), help="the bucket's region")
+    _add_output(parser.add_argument_group("output"))
+    _add_boot(parser.add_argument_group("options of boot"))
+    parser.add_argument(
+        "--region", metavar="REGION", type=options.parsed(user_data.region), help="the region of the bucket"
+    )
     parser.add_argument(
         "--endpoint-url",
         metavar="URL",
         type=options.parsed(user_data.endpoint),
-        help="where S3 is, if not at its usual address",
+        help="S3 endpoint, if it is not the default one",
     )
 
 
@@ -76,16 +81,25 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_boot(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a variable that is no secret")
+    group.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="set a variable that is not secret; repeatable"
+    )
     options.add_launch(group, "default: auto")
-    group.add_argument("--image", type=options.parsed(docker_plan.image), help="of the agent")
+    group.add_argument("--image", type=options.parsed(docker_plan.image), help="image of the agent")
     for name in _FLAGS:
-        group.add_argument(f"--{name.replace('_', '-')}", action="store_true", help="as boot takes it")
-    options.add_check_login(group, "a new file is installed")
-    group.add_argument("--max-stale", metavar="TIME", type=options.parsed(timing.parse), help="as boot takes it")
+        group.add_argument(
+            f"--{name.replace('_', '-')}", action="store_true", help="passed to boot; see ecsauth boot --help"
+        )
+    options.add_check_login(group, "the installation of a new file")
+    group.add_argument(
+        "--max-stale", metavar="TIME", type=options.parsed(timing.parse), help="passed to boot; see ecsauth boot --help"
+    )
     for name in ("deadline", "wait"):
         group.add_argument(
-            f"--{name}", metavar="SECONDS", type=options.parsed(options.seconds), help="as boot takes it"
+            f"--{name}",
+            metavar="SECONDS",
+            type=options.parsed(options.seconds),
+            help="passed to boot; see ecsauth boot --help",
         )
 
 
@@ -105,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
     gate = units.gate(os.path.join(options.STATE_DIRECTORY, MARK), options.ENV_FILE)
     made = user_data.render(order, arguments.form, gate, inspect.getsource(sigv4.sign))
     inputs.deliver(arguments.output, made.encode())
-    console.say(f"{len(made):,} bytes of user data, of {user_data.LARGEST:,} that EC2 takes before base64")
+    console.say(f"{len(made):,} bytes of user data; the limit of EC2 is {user_data.LARGEST:,} before base64")
     return ExitCode.OK
 
 
@@ -120,15 +134,16 @@ def _keys(arguments: argparse.Namespace) -> tuple[str, ...]:
 def _archive(arguments: argparse.Namespace) -> Optional[ArchiveSource]:
     if (arguments.archive is None) != (arguments.sha256 is None):
         raise UsageError(
-            "--archive and --sha256 go together: the archive is believed by nothing else",
-            "ecsauth archive publish prints the SHA-256",
+            "--archive and --sha256 must be given together: the SHA-256 verifies the archive",
+            "ecsauth archive publish prints the SHA-256 of the archive",
         )
     if arguments.archive and arguments.archive.object_uri == arguments.uri.object_uri:
         raise UsageError(
-            "--archive names the env-file", "the archive has a key of its own, as s3://bucket/prod/ecsauth"
+            "--archive is the S3 URI of the env-file",
+            "give the S3 URI of the archive, such as s3://bucket/prod/ecsauth",
         )
     if arguments.python and not arguments.archive:
-        raise UsageError("--python goes with --archive: an AMI that has ecsauth says itself what runs it")
+        raise UsageError("--python requires --archive: in the AMI, ecsauth has its own Python")
     return ArchiveSource(arguments.archive, arguments.sha256) if arguments.archive else None
 
 

@@ -22,7 +22,11 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("file", metavar="FILE", help=options.A_FILE)
     options.take_name(parser, "file")
     parser.add_argument(
-        "--registry", metavar="HOST", action="append", default=[], help="only this one, by its key or host; repeatable"
+        "--registry",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="log in only to this registry, given by its key or host; repeatable",
     )
     parser.add_argument(
         "--image",
@@ -30,21 +34,21 @@ def add_arguments(parser: Parser) -> None:
         action="append",
         default=[],
         type=options.parsed(login_targets.image),
-        help="tell as well whether this image may be pulled; repeatable",
+        help="also check whether this image can be pulled; repeatable",
     )
     parser.add_argument(
         "--insecure-registry",
         metavar="HOST",
         action="append",
         default=[],
-        help="send a credential there without TLS, or without a certificate that holds, as docker's option",
+        help="allow this registry without TLS or a valid certificate, as docker's insecure-registries; repeatable",
     )
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
         type=options.parsed(options.seconds),
         default=logins.TIMEOUT,
-        help=f"for each registry (default: {logins.TIMEOUT:.0f})",
+        help=f"limit for each registry (default: {logins.TIMEOUT:.0f})",
     )
     options.add_aws(parser)
     options.add_format(parser)
@@ -57,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     targets = login_targets.targets(data, arguments.registry, arguments.image)
     results = logins.verify(targets, arguments.timeout, insecure=arguments.insecure_registry)
     if not results:
-        console.warn(f"{inputs.for_people(arguments.file)} has no credentials of registries")
+        console.warn(f"{inputs.for_people(arguments.file)} has no registry credentials")
     if arguments.format == "json":
         console.show({"results": logins.document(results)})
     else:

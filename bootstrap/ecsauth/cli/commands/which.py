@@ -30,21 +30,21 @@ _STEPS = {
     "host": "the image's host is {}",
     "hub-key": "Docker Hub: the agent looks up only {}, and it is there",
     "hub-key-absent": "Docker Hub: the agent looks up only {}, and it is not there",
-    "host-key": "{} is a key: it serves whatever no longer key does",
-    "host-key-absent": "no key is just {}",
+    "host-key": "{} is a key: it serves every image without a longer key",
+    "host-key-absent": "no key is exactly {}",
     "no-key": "no key is for {}",
     "prefix": "{} is a prefix of the image",
     "other-path": "{} is for another path",
     "only-key": "{} is the only key of this host, so it serves every path",
     "longest-prefix": "{} is the longest prefix",
-    "map-order": "{} may win: the agent takes what its map happens to give first",
-    "collision": "several keys are {} once the scheme is cut: which one stays is random at each start",
+    "map-order": "{} may be used: the agent takes the first key of a map with random order",
+    "collision": "several keys are {} without their scheme: the agent keeps a random one at each start",
 }
 
 
 def add_arguments(parser: Parser) -> None:
     """Add the command's own arguments."""
-    parser.add_argument("image", metavar="IMAGE", nargs="+", help="as in a task definition")
+    parser.add_argument("image", metavar="IMAGE", nargs="+", help="image name, as in a task definition")
     parser.add_argument("--file", metavar="FILE", required=True, help=options.A_FILE)
     options.take_name(parser, "file")
     parser.add_argument("--why", action="store_true", help="show the steps of the lookup")
@@ -66,15 +66,15 @@ def run(arguments: argparse.Namespace) -> int:
 def _auth(data: bytes, file: str) -> RegistryAuth:
     """Return the credentials that the agent has after docker has read the file; warn if they differ from the file's."""
     name, reading = inputs.for_people(file), envfile.docker(data)
-    hint = f"ecsauth check {inputs.for_shell(file) or file} tells why"
+    hint = f"see why: ecsauth check {inputs.for_shell(file) or file}"
     if reading.refusal is not None or reading.start_failure is not None:
-        raise InvalidError(f"{name}: docker does not start an agent with this file", hint)
+        raise InvalidError(f"{name}: docker cannot start an agent with this file", hint)
     auth = registry_auth.in_environment(reading.process_environment())
     if _loses(auth):
         console.warn(f"{name}: the agent does not get all credentials of this file")
         console.say(f"hint: {hint}")
     elif registry_auth.in_environment(envfile.ecs_init(data).process_environment()).entries != auth.entries:
-        console.warn(f"{name}: this is what docker's --env-file gives; ecs-init reads other credentials")
+        console.warn(f"{name}: this result is for docker's --env-file; ecs-init reads other credentials")
         console.say(f"hint: {hint}")
     return auth
 
@@ -96,7 +96,7 @@ def _text(image: str, match: Match, why: Optional[RegistryAuth]) -> str:
     if match.deterministic:
         lines = [f"{image}: {candidates[0]}"]
     else:
-        lines = [f"{image}: random between these", *(f"  {candidate}" for candidate in candidates)]
+        lines = [f"{image}: one of these, at random", *(f"  {candidate}" for candidate in candidates)]
     if why is not None:
         lines += [f"  because {reason}" for reason in (*_nothing(why), *map(_step, match.steps))]
     return "".join(f"{printable(line)}\n" for line in lines)
@@ -106,7 +106,7 @@ def _candidate(entry: Optional[Entry], sent: Credential) -> str:
     if entry is None:
         return "anonymous"
     username = _username(sent)
-    return f"{_registry(entry)} as {username}" if username else f"anonymous, for {_registry(entry)} names no user"
+    return f"{_registry(entry)} as {username}" if username else f"anonymous: {_registry(entry)} has no user name"
 
 
 def _username(sent: Credential) -> Optional[str]:
@@ -138,5 +138,5 @@ def _nothing(auth: RegistryAuth) -> tuple[str, ...]:
     if auth.entries:
         return ()
     if auth.kind:
-        return ("the agent keeps nothing of ECS_ENGINE_AUTH_DATA",)
+        return ("the agent ignores ECS_ENGINE_AUTH_DATA",)
     return ("the agent has no credentials: ECS_ENGINE_AUTH_TYPE is neither docker nor dockercfg",)
