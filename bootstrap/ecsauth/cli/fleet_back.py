@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Optional
 from ecsauth.cli import console, fleet_edges, fleet_present, progress, publish
 from ecsauth.cli.fleet_present import MOST_NAMED
 from ecsauth.command_hint import CommandHint
-from ecsauth.errors import DeniedError, ExitCode
+from ecsauth.errors import DeniedError, EcsauthError, ExitCode
 from ecsauth.fleet.back import Withdrawal
 from ecsauth.fleet.commands import STATUS
-from ecsauth.fleet.halt import halt
+from ecsauth.fleet.halt import cancel_open, mark_halt
 from ecsauth.fleet.history import IN_PROGRESS, RESUMABLE, RollState, roll_id
 from ecsauth.publish import roll_back
 from ecsauth.publish.review import PublishOutcome
@@ -30,9 +30,16 @@ def stop(arguments: argparse.Namespace) -> int:
         if present.candidate is None or present.ledger is None or present.standing.state not in IN_PROGRESS:
             console.say(f"nothing to halt: the state of the roll is {present.standing.state.value}")
             return fleet_present.show(arguments, {"halted": False, "cancelled": 0})
-        edges = fleet_present.edges(arguments, connection, STATUS)
-        scope = fleet_edges.scope(arguments, connection.store)
-        cancelled = halt(edges, present.ledger, roll_id(arguments.uri, present.candidate.version), scope)
+        # First of all, whatever may be wrong with the documents or the env-file.
+        cancelled = cancel_open(connection.commands, present.ledger)
+        try:
+            edges = fleet_present.edges(arguments, connection, STATUS)
+            roll = roll_id(arguments.uri, present.candidate.version)
+            mark_halt(edges, present.ledger, roll, lambda: fleet_edges.scope(arguments, connection.store))
+        except EcsauthError as fault:
+            if not cancelled:
+                raise
+            console.warn(f"the halt is not marked in the history of commands: {fault.message}")
     console.say(f"halted: {cancelled} commands cancelled; the released version is unchanged")
     for hint in fleet_present.ways_on(arguments):
         console.say(f"hint: {hint}")
@@ -62,6 +69,10 @@ def back(arguments: argparse.Namespace) -> int:
             if status is not None:
                 return status
             result = withdrawal.follow_released()
+        elif arguments.dry_run:
+            affected = withdrawal.affected()
+            console.say(f"nothing was sent: this was a dry run; {len(affected)} instances may have the candidate")
+            return fleet_present.show(arguments, {"back": False, "instances": affected})
         else:
             result = withdrawal.withdraw()
     console.say(str(result))

@@ -9,7 +9,8 @@ from ecsauth.errors import ExitCode
 from ecsauth.fleet.commands import BOOT, STATUS
 from ecsauth.fleet.history import Candidate, Released, Standing, derive, roll_id
 from ecsauth.fleet.ledger import Ledger
-from ecsauth.fleet.waves import WAVES
+from ecsauth.fleet.roll import CONCURRENCY, SOAK
+from ecsauth.fleet.waves import NO_ERRORS, WAVES
 
 if TYPE_CHECKING:
     import argparse
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 10
 """Instance IDs in a message."""
-
-_SKEW = 60
 
 
 class RollInS3(NamedTuple):
@@ -41,12 +40,16 @@ def edges(arguments: argparse.Namespace, connection: FleetConnection, *kinds: st
 
 def present(arguments: argparse.Namespace, connection: FleetConnection) -> RollInS3:
     """Return the roll of the newest candidate, derived from S3 and from the history of commands."""
-    released, candidate = connection.objects.released(), connection.objects.candidate()
+    released, candidate, now = (
+        connection.objects.released(),
+        connection.objects.candidate(),
+        connection.edges.clock.wall(),
+    )
     if candidate is None:
-        return RollInS3(None, released, derive(None, released, ()), None)
+        return RollInS3(None, released, derive(None, released, (), now), None)
     names = [connection.edges.documents[kind].name for kind in (BOOT, STATUS)]
-    found = Ledger(connection.edges.run, roll_id(arguments.uri, candidate.version), names, candidate.at - _SKEW)
-    return RollInS3(candidate, released, derive(candidate, released, found.refresh()), found)
+    found = Ledger(connection.edges.run, roll_id(arguments.uri, candidate.version), names, candidate.since)
+    return RollInS3(candidate, released, derive(candidate, released, found.refresh(), now), found)
 
 
 def show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:
@@ -58,9 +61,21 @@ def show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:
 
 def ways_on(arguments: argparse.Namespace) -> tuple[CommandHint, ...]:
     """Return the hints for a roll that stays as it is."""
-    words = []
-    if getattr(arguments, "waves", WAVES) != WAVES:
-        words = ["--waves", ",".join(map(str, arguments.waves))]
+    given = vars(arguments)
+    options = (
+        ("--waves", "waves", WAVES, lambda each: ",".join(map(str, each))),
+        ("--max-errors", "max_errors", NO_ERRORS, str),
+        ("--soak", "soak", SOAK, lambda each: f"{each:.0f}"),
+        ("--concurrency", "concurrency", CONCURRENCY, str),
+        ("--alarm", "alarm", None, str),
+    )
+    words = [
+        word
+        for option, name, default, written in options
+        if given.get(name, default) != default
+        for word in (option, written(given[name]))
+    ]
+    words += ["--no-promote"] if given.get("no_promote") else []
     return (
         fleet_edges.command(arguments, "go on", "resume", *words),
         fleet_edges.command(arguments, "stop it", "halt"),

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ecsauth.fleet.holders import Holder
     from ecsauth.fleet.instances import FleetInstance
 
-_SKEW = 60
 # Seconds between two looks of --watch.
 _EVERY = 30.0
 
@@ -98,15 +97,16 @@ def _standing(
     arguments: argparse.Namespace, connection: FleetConnection, candidate: Optional[Candidate], released: Released
 ) -> Optional[Standing]:
     """Return the state of the roll, None if the history of commands may not be read."""
+    now = connection.edges.clock.wall()
     if candidate is None:
-        return derive(candidate, released, ())
+        return derive(candidate, released, (), now)
     try:
         documents = [connection.edges.documents[kind].name for kind in (BOOT, STATUS)]
-        sent = all_of(connection.edges.run, documents, candidate.at - _SKEW)
+        sent = all_of(connection.edges.run, documents, candidate.since)
     except DeniedError as fault:
         console.warn(f"the state of the roll is not known: {fault.message}")
         return None
-    return derive(candidate, released, of_roll(sent, roll_id(arguments.uri, candidate.version)))
+    return derive(candidate, released, of_roll(sent, roll_id(arguments.uri, candidate.version)), now)
 
 
 def asked(

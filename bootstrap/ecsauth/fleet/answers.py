@@ -45,19 +45,21 @@ def parse(output: str) -> StatusAnswer:
     document = _json(output)
     alarms = document.get("alarms")
     known = tuple(each for each in alarms if each in _ALARMS) if isinstance(alarms, list) else ()
-    return StatusAnswer(from_document(document.get("report")), known)
+    report = document.get("report") if "report" in document else _report(output)
+    return StatusAnswer(from_document(report), known)
 
 
 def _json(output: str) -> dict[str, Any]:
-    """Return the JSON object in the output; what can be read of it, if there is a message before or a cut after it."""
+    """Return the JSON object in the output, which may have messages before it; an empty one if it is cut."""
     try:
         found = json.loads(output[output.find("{") : output.rfind("}") + 1])
     except (ValueError, RecursionError):
-        return {"report": _report(output)}
+        return {}
     return found if isinstance(found, dict) else {}
 
 
 def _report(output: str) -> Any:
+    """Return the report in an output that is cut, None if the cut goes through it."""
     at = output.find(_REPORT)
     if at < 0:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ecsauth.fleet.commands import BATCH, BOOT, RELEASED, WITHDRAW, CommandOrder
+from ecsauth.fleet.commands import BATCH, BOOT, WITHDRAW, CommandOrder
 from ecsauth.fleet.halt import cancel_open
 from ecsauth.fleet.history import Mark, Outcome, Purpose, roll_id
 from ecsauth.fleet.instances import ONLINE
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ecsauth.fleet.ledger import Ledger
     from ecsauth.fleet.roll import FleetEdges
 
-_SKEW = 60
-
 
 class BackReport(NamedTuple):
     """The instances that went back, those that failed to, and those that were not reached."""
@@ -34,10 +32,8 @@ class BackReport(NamedTuple):
     def __str__(self) -> str:
         if not (self.done or self.failed or self.not_reached):
             return "no instance had the candidate; it is withdrawn"
-        return (
-            f"back: {len(self.done)} instances done, {len(self.failed)} failed, {len(self.not_reached)} not reached "
-            "(they go back by themselves when the time of the candidate is over)"
-        )
+        missed = f", {len(self.not_reached)} not reached: they follow by their timers" if self.not_reached else ""
+        return f"back: {len(self.done)} instances done, {len(self.failed)} failed{missed}"
 
 
 class Withdrawal:
@@ -50,35 +46,43 @@ class Withdrawal:
         self._scope = scope
         self._mark = Mark(roll_id(uri, candidate.version), Purpose.BACK)
 
+    def affected(self) -> tuple[str, ...]:
+        """Return the instances that may have the candidate, without changing anything."""
+        self._ledger.refresh()
+        return tuple(each.id for each in self._edges.census.take(self._scope) if self._may_have(each))
+
     def withdraw(self) -> BackReport:
         """Cancel the roll, and let each instance that may have the candidate return to the released version."""
         edges = self._edges
-        cancel_open(edges, self._ledger)
+        cancel_open(edges.run, self._ledger)
         # The mark comes first: nobody goes on with the roll meanwhile.
         present = edges.census.take(self._scope)
         mark(edges, self._mark, [each.id for each in present if each.ping == ONLINE])
         # Where a command runs already it goes on, so that the instance has the candidate only after it.
         open_ones = [one.id for one in self._ledger.refresh() if one.is_open]
-        waited(edges.run, edges.documents[BOOT].name, self._candidate.at - _SKEW, edges.clock, open_ones)
+        waited(edges.run, edges.documents[BOOT].name, self._candidate.since, edges.clock, open_ones)
         self._ledger.refresh()
-        return self._send(WITHDRAW, [each for each in present if self._may_have(each)])
+        return self._send([each for each in present if self._may_have(each)])
 
     def follow_released(self) -> BackReport:
-        """Let all instances take the released version now, instead of at the next run of their timers."""
-        return self._send(RELEASED, self._edges.census.take(self._scope, with_reports=False))
+        """Let all instances take the released version now, instead of at the next run of their timers.
+
+        An instance that does not know yet that its candidate was promoted leaves it; any other one boots as usual.
+        """
+        return self._send(self._edges.census.take(self._scope, with_reports=False))
 
     def _may_have(self, instance: FleetInstance) -> bool:
         report = instance.report
         return instance.id in self._ledger.touched or (report is not None and report.ahead == self._candidate.version)
 
-    def _send(self, version: str, instances: Sequence[FleetInstance]) -> BackReport:
+    def _send(self, instances: Sequence[FleetInstance]) -> BackReport:
         edges = self._edges
         online = tuple(each.id for each in instances if each.ping == ONLINE)
         offline = {each.id for each in instances} - set(online)
-        template = CommandOrder(edges.documents[BOOT], str(self._mark), {"Version": version})
+        template = CommandOrder(edges.documents[BOOT], str(self._mark), {"Version": WITHDRAW})
         # An instance that fails must not keep the others from going back.
         order = WaveOrder(template, 1, 1, tolerated=len(online), concurrency=max(BATCH, len(online) // 10))
         run = WaveRun(edges.run, edges.census, edges.clock, edges.show, lambda _: None)
         result = run.run(order, online)
-        missed = offline | set(result.ids(Outcome.UNREACHED)) | set(result.ids(Outcome.NOT_RUN))
+        missed = offline.union(*map(result.ids, (Outcome.UNREACHED, Outcome.NOT_RUN, Outcome.CANCELLED)))
         return BackReport(result.ids(Outcome.DONE), result.ids(Outcome.FAILED), tuple(sorted(missed)))

@@ -71,7 +71,7 @@ def _by_version(report: FleetReport, wanted: Wanted) -> Placement:
     stale = _staleness(report, wanted)
     if stale:
         return Placement(Group.STALE, stale)
-    if report.installed in (wanted.released, wanted.same):
+    if report.installed is not None and report.installed in (wanted.released, wanted.same):
         return Placement(Group.CURRENT)
     return Placement(Group.BEHIND, f"runs version {report.installed or 'of an unknown file'}")
 

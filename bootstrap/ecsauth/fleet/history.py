@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ecsauth.aws_names import S3URI
 
 _ID_DIGITS = 12
+_SKEW = 60
+# Run Command keeps its history for 30 days (Systems Manager User Guide, "Understanding command statuses").
+_KEPT = 29 * 86_400
 _OPEN = frozenset(("Pending", "InProgress", "Cancelling"))
 _CANCELLED = frozenset(("Cancelled", "Cancelling"))
 
@@ -107,6 +110,11 @@ class Candidate(NamedTuple):
     at: int
     beside: Optional[str] = None
 
+    @property
+    def since(self) -> int:
+        """The time since which its roll can have commands: the clocks of S3 and Systems Manager may differ a little."""
+        return self.at - _SKEW
+
 
 class Released(NamedTuple):
     """The released version, put at `at`. `promoted_from` is the candidate that it is a copy of, if any."""
@@ -146,7 +154,9 @@ class Standing(NamedTuple):
     reason: str = ""
 
 
-def derive(candidate: Optional[Candidate], released: Optional[Released], commands: Sequence[SentCommand]) -> Standing:
+def derive(
+    candidate: Optional[Candidate], released: Optional[Released], commands: Sequence[SentCommand], now: int
+) -> Standing:
     """Return the state of the roll of the newest candidate; `commands` are those of this roll, oldest first."""
     if candidate is None:
         return Standing(RollState.NONE)
@@ -156,6 +166,8 @@ def derive(candidate: Optional[Candidate], released: Optional[Released], command
         return Standing(RollState.PROMOTED, number, of)
     if is_superseded(candidate, released):
         return Standing(RollState.SUPERSEDED, number, of)
+    if not commands and now - candidate.at > _KEPT:
+        return Standing(RollState.WITHDRAWN, reason="nobody has rolled it for 29 days")
     state, reason = _by_commands(commands)
     return Standing(state, number, of, reason)
 
@@ -174,7 +186,8 @@ def _by_commands(commands: Sequence[SentCommand]) -> tuple[RollState, str]:
     marked = [(one.mark, one) for one in commands if one.mark is not None]
     if not marked:
         return RollState.PREPARED, ""
-    mark, last = marked[-1]
+    # A look decides nothing: a halt may have come while a wave was looked at.
+    mark, last = next((each for each in reversed(marked) if each[0].purpose is not Purpose.LOOK), marked[-1])
     if mark.purpose is Purpose.BACK:
         return RollState.WITHDRAWN, ""
     if mark.purpose is Purpose.HALT:
@@ -189,12 +202,13 @@ def _by_commands(commands: Sequence[SentCommand]) -> tuple[RollState, str]:
 
 
 class Outcome(Enum):
-    """The outcome of a command on one instance."""
+    """The outcome of a command on one instance. A command that was cancelled may have run there, or a part of it."""
 
     DONE = "done"
     FAILED = "failed"
     UNREACHED = "unreached"
     NOT_RUN = "not run"
+    CANCELLED = "cancelled"
     WAITING = "waiting"
 
 
@@ -218,8 +232,8 @@ _OUTCOMES = {
     "accessdenied": Outcome.FAILED,
     "deliverytimedout": Outcome.UNREACHED,
     "undeliverable": Outcome.UNREACHED,
-    "cancelled": Outcome.NOT_RUN,
-    "canceled": Outcome.NOT_RUN,
+    "cancelled": Outcome.CANCELLED,
+    "canceled": Outcome.CANCELLED,
     "terminated": Outcome.NOT_RUN,
 }
 

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from ecsauth.fleet.history import Invocation, SentCommand
 
 
+_RAN = (Outcome.DONE, Outcome.FAILED)
+
+
 class _Entry(NamedTuple):
     at: float
-    invocation: Invocation
+    outcome: Outcome
 
 
 class Ledger:
@@ -48,9 +51,10 @@ class Ledger:
         """Take the results of a command that was sent at a time. Where it did not run, earlier results stay."""
         for one in invocations:
             before = self._entries.get(one.instance)
-            ran = one.outcome in (Outcome.DONE, Outcome.FAILED)
-            if before is None or (ran and before.at <= at):
-                self._entries[one.instance] = _Entry(at, one)
+            ran = one.outcome in _RAN
+            may_have_run = one.outcome is Outcome.CANCELLED and before is not None and before.outcome not in _RAN
+            if before is None or may_have_run or (ran and before.at <= at):
+                self._entries[one.instance] = _Entry(at, one.outcome)
 
     @property
     def done(self) -> frozenset[str]:
@@ -65,7 +69,7 @@ class Ledger:
     @property
     def touched(self) -> frozenset[str]:
         """The instances that may have the candidate: a command ran there, or may have run."""
-        return frozenset(self._entries)
+        return frozenset(self._entries) - self._with(Outcome.NOT_RUN) - self._with(Outcome.UNREACHED)
 
     def _with(self, outcome: Outcome) -> frozenset[str]:
-        return frozenset(each for each, entry in self._entries.items() if entry.invocation.outcome is outcome)
+        return frozenset(each for each, entry in self._entries.items() if entry.outcome is outcome)

@@ -34,8 +34,6 @@ SOAK = 300.0
 CONCURRENCY = Share(10, is_percentage=True)
 # An agent that ECS has lost, as at a reboot, is looked at again: so many times, after so many seconds.
 _LOOKS, _PAUSE = 4, 20.0
-# The clocks of instances may be behind by so many seconds.
-_SKEW = 60
 
 
 class RollTerms(NamedTuple):
@@ -111,7 +109,7 @@ class Roll:
         self._version = version_parameter(terms.candidate.version)
         self._id = roll_id(terms.uri, self._version)
         names = tuple(edges.documents[each].name for each in (BOOT, STATUS))
-        self._ledger = Ledger(edges.run, self._id, names, terms.candidate.at - _SKEW)
+        self._ledger = Ledger(edges.run, self._id, names, terms.candidate.since)
         self._own: set[str] = set()
         self._counts: list[WaveCount] = []
         self._failed: dict[str, str] = {}
@@ -149,7 +147,7 @@ class Roll:
         open_ones = [one.id for one in commands if one.is_open]
         if open_ones:
             self._edges.tell(f"waiting for {len(open_ones)} commands of the roll that run already")
-            document, since = self._edges.documents[BOOT].name, self._terms.candidate.at - _SKEW
+            document, since = self._edges.documents[BOOT].name, self._terms.candidate.since
             waited(self._edges.run, document, since, self._edges.clock, open_ones)
             self._ledger.refresh()
 

@@ -178,7 +178,7 @@ class WaveRun:
         outcomes = [one.outcome for one in self._found.values()]
         done = outcomes.count(Outcome.DONE) + sum(max(0, one.completed - one.errors) for one in running)
         # A command by tag may reach more instances than were known.
-        size = max(size, sum(1 for one in outcomes if one is not Outcome.NOT_RUN))
+        size = max(size, sum(1 for one in outcomes if one not in (Outcome.NOT_RUN, Outcome.CANCELLED)))
         return WaveCount(order.number, order.of, size, done, self._failed(running), outcomes.count(Outcome.UNREACHED))
 
 

@@ -1,0 +1,381 @@
+"""A roll over a fleet in memory: to the end, halted, interrupted at every call and resumed, with two at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+from ecsauth.errors import ConflictError, DeniedError
+from ecsauth.fleet.census import Scope, Tag
+from ecsauth.fleet.commands import STATUS, CommandOrder
+from ecsauth.fleet.halt import cancel_open, mark_halt
+from ecsauth.fleet.history import Candidate, Mark, Purpose, Released, RollState, derive, of_roll, roll_id
+from ecsauth.fleet.ledger import Ledger
+from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms, find_unmanaged
+from ecsauth.fleet.waves import Share, order, parse_errors, parse_waves
+from memory_fleet import CANDIDATE, RELEASED, URI, Killed, Life, MemoryFleet, MemoryNode, failing
+
+if TYPE_CHECKING:
+    from ecsauth.fleet.roll import RollReport
+
+ID = roll_id(URI, CANDIDATE)
+
+
+def _terms(world: MemoryFleet, **more: Any) -> RollTerms:
+    assert world.candidate is not None
+    waves = parse_waves(more.pop("waves", "1,10%,100%"))
+    limit = parse_errors(more.pop("limit", "0"))
+    scope = more.pop("scope", world.scope)
+    return RollTerms(URI, world.candidate, scope, waves, limit, **more)
+
+
+def _roll(world: MemoryFleet, life: Life | None = None, **more: Any) -> RollReport:
+    return Roll(_terms(world, **more), world.edges(life)).run()
+
+
+def _order(world: MemoryFleet) -> tuple[str, ...]:
+    return order(world.nodes, CANDIDATE)
+
+
+def _state(world: MemoryFleet) -> RollState:
+    commands = of_roll([one.listed() for one in world.commands], ID)
+    return derive(world.candidate, world.released, commands, world.clock.wall()).state
+
+
+def test_a_roll_to_the_end() -> None:
+    """All instances take the candidate, wave after wave, and then it is released."""
+    world = MemoryFleet(120)
+    report = _roll(world)
+    assert report.outcome is RollOutcome.PROMOTED
+    assert [(count.number, count.size, count.done) for count in report.waves] == [(1, 1, 1), (2, 11, 11), (3, 108, 108)]
+    assert world.ahead() == set(world.nodes)
+    assert world.released.promoted_from == CANDIDATE
+    assert {node.boots for node in world.nodes.values()} == {1}
+
+
+def test_the_first_instance_comes_first() -> None:
+    """The waves follow the order of the version."""
+    world = MemoryFleet(60)
+    _roll(world)
+    named = [each for one in world.commands if " wave " in one.order.comment for each in one.order.instances]
+    first = _order(world)
+    assert (named[0], set(named[1:6]), set(named[6:])) == (first[0], set(first[1:6]), set(first[6:]))
+
+
+def test_each_command_names_roll_and_wave() -> None:
+    """Whoever reads the history of Run Command sees what a command belongs to."""
+    world = MemoryFleet(120)
+    _roll(world)
+    assert world.comments() == [
+        f"ecsauth roll {ID} wave 1/3",
+        f"ecsauth roll {ID} wave 2/3",
+        *[f"ecsauth roll {ID} wave 3/3"] * 3,
+    ]
+
+
+@pytest.mark.parametrize(("limit", "failures", "is_halted"), [("0", 1, True), ("3", 3, False), ("3", 4, True)])
+def test_errors_are_counted_over_all_batches(limit: str, failures: int, is_halted: bool) -> None:
+    """The limit of a wave holds for its batches together."""
+    world = MemoryFleet(160)
+    failing(world, [_order(world)[number] for number in (20, 80, 81, 140)[:failures]])
+    report = _roll(world, limit=limit)
+    assert (report.outcome is RollOutcome.HALTED) is is_halted
+    assert (world.released.version == RELEASED) is is_halted
+
+
+@pytest.mark.parametrize(("failures", "is_halted"), [(4, False), (5, True)])
+def test_ten_percent_of_fifty_halts_at_the_fifth(failures: int, is_halted: bool) -> None:
+    """A percentage is one of the instances of the wave."""
+    world = MemoryFleet(50)
+    failing(world, _order(world)[:failures])
+    report = _roll(world, waves="100%", limit="10%")
+    assert (report.outcome is RollOutcome.HALTED) is is_halted
+
+
+def test_a_halt_leaves_the_rest_as_it_was() -> None:
+    """After too many errors nothing is released, the waves to come have what they had, and the halt is marked."""
+    world = MemoryFleet(120)
+    failing(world, _order(world)[1:4])
+    report = _roll(world)
+    assert (report.outcome, report.reason[:7]) == (RollOutcome.HALTED, "wave 2:")
+    assert {each for each, _ in report.failed} <= set(_order(world)[1:4])
+    assert world.released.version == RELEASED
+    assert {world.nodes[each].boots for each in _order(world)[12:]} == {0}
+    assert _state(world) is RollState.HALTED
+
+
+def test_the_canary_halts_the_roll() -> None:
+    """If the first instance fails, no other one is asked to boot."""
+    world = MemoryFleet(100)
+    failing(world, _order(world)[:1])
+    assert _roll(world, limit="0").outcome is RollOutcome.HALTED
+    assert sum(node.boots for node in world.nodes.values()) == 1
+
+
+@pytest.mark.parametrize("alarm", ["not-registered", "rejected"])
+def test_an_instance_that_does_not_keep_it_halts_the_roll(alarm: str) -> None:
+    """A wave that has taken the candidate is watched: an agent that is lost afterwards counts as an error."""
+    world = MemoryFleet(30)
+    world.nodes[_order(world)[0]].alarms = (alarm,)
+    report = _roll(world)
+    assert (report.outcome, len(report.waves)) == (RollOutcome.HALTED, 1)
+    assert [each for each, _ in report.failed] == [_order(world)[0]]
+
+
+def test_an_instance_that_ecs_has_lost_halts_the_roll() -> None:
+    """What an instance says of itself does not help against ECS."""
+    world = MemoryFleet(30)
+    world.nodes[_order(world)[0]].connected = False
+    assert _roll(world).outcome is RollOutcome.HALTED
+
+
+def test_an_instance_that_reboots_while_ahead_is_waited_for() -> None:
+    """ECS loses the agent of an instance that reboots; when it is back, the roll goes on."""
+    world = MemoryFleet(3)
+    first = world.nodes[_order(world)[0]]
+
+    def reboot() -> None:
+        first.connected, first.alarms = False, ("not-registered",)
+
+    def return_() -> None:
+        first.connected, first.alarms = True, ()
+
+    # The first wait is for the command, the second is the soak.
+    world.meanwhile = {2: reboot, 4: return_}
+    assert _roll(world).outcome is RollOutcome.PROMOTED
+
+
+def test_a_forged_report_does_not_promote() -> None:
+    """An instance that says that all is well, but whose boot failed, has failed."""
+    world = MemoryFleet(10)
+    liar = world.nodes[_order(world)[0]]
+    liar.code, liar.ahead, liar.installed = 7, CANDIDATE, CANDIDATE
+    assert _roll(world).outcome is RollOutcome.HALTED
+    assert world.released.version == RELEASED
+
+
+def test_a_stopped_instance_is_left_out_and_named() -> None:
+    """An instance that is stopped is no error; who reads the report sees it."""
+    world = MemoryFleet(20)
+    stopped = _order(world)[0]
+    world.nodes[stopped].ping = "ConnectionLost"
+    report = _roll(world)
+    assert (report.outcome, report.missed) == (RollOutcome.PROMOTED, (stopped,))
+    assert world.ahead() == set(world.nodes) - {stopped}
+
+
+def test_an_instance_that_stops_during_its_wave_is_not_reached() -> None:
+    """Run Command refuses a whole batch for one instance that is gone: the others get the command all the same."""
+    world = MemoryFleet(20)
+    last = _order(world)[-1]
+
+    def stop() -> None:
+        world.nodes[last].ping = "ConnectionLost"
+
+    terms = _terms(world, waves="100%")
+    edges = world.edges()
+    census = edges.census.take(world.scope, with_reports=False)
+    stop()
+    assert len(census) == 20
+    report = Roll(terms, edges).run()
+    assert (report.outcome, report.missed) == (RollOutcome.PROMOTED, (last,))
+
+
+def test_an_instance_that_is_launched_during_the_roll_gets_the_candidate() -> None:
+    """Each wave looks for its instances anew."""
+    world = MemoryFleet(20)
+
+    def launch() -> None:
+        world.nodes["i-00000000000000fff"] = MemoryNode("i-00000000000000fff")
+
+    world.meanwhile = {2: launch}
+    assert _roll(world).outcome is RollOutcome.PROMOTED
+    assert "i-00000000000000fff" in world.ahead()
+
+
+def test_an_alarm_halts_the_roll() -> None:
+    """An alarm of CloudWatch stops the command; that is told, and nothing is released."""
+    world = MemoryFleet(40)
+    world.alarm_after = 3
+    report = _roll(world, alarm="Errors", waves="100%")
+    assert report.outcome is RollOutcome.HALTED
+    assert "alarm Errors" in report.reason
+    assert world.released.version == RELEASED
+
+
+def test_one_command_by_tag_where_a_wave_is_the_whole_fleet() -> None:
+    """More than 50 instances that are all there is are reached by their tag, in one command with the same limit."""
+    world = MemoryFleet(120)
+    for node in world.nodes.values():
+        node.tag = "ecsauth=prod"
+    scope = Scope((), Tag("ecsauth", "prod"))
+    report = _roll(world, scope=scope, limit="3")
+    last = [one.order for one in world.commands if one.order.comment.endswith("wave 3/3")]
+    assert report.outcome is RollOutcome.PROMOTED
+    assert [(one.tag, one.instances, one.max_errors) for one in last] == [(Tag("ecsauth", "prod"), (), 3)]
+
+
+def test_no_instance_can_be_reached() -> None:
+    """A roll that reaches nobody is refused, before anything is sent."""
+    world = MemoryFleet(2)
+    for node in world.nodes.values():
+        node.ping = "ConnectionLost"
+    with pytest.raises(DeniedError, match="no instance"):
+        _roll(world)
+    assert world.commands == []
+
+
+def test_unmanaged_instances_are_found() -> None:
+    """Who is not managed by Systems Manager is named."""
+    world = MemoryFleet(2)
+    world.nodes["i-00000000000000001"].ping = None
+    assert find_unmanaged(world.edges().census.take(world.scope)) == ("i-00000000000000001",)
+
+
+def _push(world: MemoryFleet) -> None:
+    world.released = Released("r9", world.clock.wall())
+
+
+def _new_candidate(world: MemoryFleet) -> None:
+    world.candidate = Candidate("c9", world.clock.wall(), RELEASED)
+
+
+@pytest.mark.parametrize("change", [_push, _new_candidate])
+@pytest.mark.parametrize("wait", [1, 3, 5])
+def test_somebody_else_is_faster(change: Callable[[MemoryFleet], None], wait: int) -> None:
+    """A version that is released meanwhile, and another roll, end this one as a conflict, and nothing is promoted."""
+    world = MemoryFleet(20)
+    world.meanwhile = {wait: lambda: change(world)}
+    with pytest.raises(ConflictError):
+        _roll(world)
+    assert world.released.promoted_from is None
+
+
+def test_the_promotion_comes_too_late() -> None:
+    """A version that is released between the last look and the copy is not replaced."""
+    world = MemoryFleet(1)
+    edges = world.edges()
+
+    class Late:
+        released, candidate = staticmethod(edges.objects.released), staticmethod(edges.objects.candidate)
+
+        @staticmethod
+        def promote(candidate: Candidate) -> Released:
+            _push(world)
+            return edges.objects.promote(candidate)
+
+    with pytest.raises(ConflictError):
+        Roll(_terms(world), edges._replace(objects=Late())).run()
+    assert world.released.version == "r9"
+
+
+def test_a_roll_without_promotion() -> None:
+    """Where another role promotes, the roll ends after the last wave, and a resume of that role promotes."""
+    world = MemoryFleet(20)
+    assert _roll(world, promotes=False).outcome is RollOutcome.ROLLED
+    sent = len(world.commands)
+    assert world.released.version == RELEASED
+    assert _roll(world).outcome is RollOutcome.PROMOTED
+    assert len(world.commands) == sent
+
+
+@pytest.mark.parametrize("wait", [1, 2, 3])
+def test_halt_stops_whoever_rolls(wait: int) -> None:
+    """A halt is seen during a wave and between two waves, and the client that rolls ends."""
+    world = MemoryFleet(40)
+
+    def stop() -> None:
+        edges = world.edges()
+        names = [edges.documents[kind].name for kind in ("boot", "status")]
+        ledger = Ledger(edges.run, ID, names, 0)
+        cancel_open(edges.run, ledger)
+        mark_halt(edges, ledger, ID, lambda: world.scope)
+
+    world.meanwhile = {wait: stop}
+    report = _roll(world)
+    assert report.outcome is RollOutcome.STOPPED
+    assert (world.released.version, _state(world)) == (RELEASED, RollState.HALTED)
+
+
+def test_a_halted_roll_can_go_on() -> None:
+    """A resume after a halt brings the rest to the candidate and promotes it."""
+    world = MemoryFleet(40)
+    failing(world, _order(world)[2:3])
+    assert _roll(world).outcome is RollOutcome.HALTED
+    failing(world, _order(world)[2:3], code=0)
+    assert _roll(world).outcome is RollOutcome.PROMOTED
+    assert world.ahead() == set(world.nodes)
+
+
+def test_a_resume_tries_again_what_has_failed() -> None:
+    """If the fault lasts, the roll is halted again."""
+    world = MemoryFleet(40)
+    failing(world, _order(world)[2:3])
+    assert [_roll(world).outcome for _ in range(2)] == [RollOutcome.HALTED, RollOutcome.HALTED]
+    assert world.released.version == RELEASED
+
+
+def test_two_clients_at_once() -> None:
+    """Of two clients that carry out the same roll, one gives way; the instances have the candidate once."""
+    world = MemoryFleet(40)
+    others: list[RollReport] = []
+    world.meanwhile = {2: lambda: others.append(_roll(world))}
+    assert _roll(world).outcome in (RollOutcome.STOPPED, RollOutcome.PROMOTED)
+    assert [each.outcome for each in others] == [RollOutcome.PROMOTED]
+    assert world.ahead() == set(world.nodes)
+
+
+def _calls() -> int:
+    """Return how many calls a roll makes that is not killed."""
+    world, number = MemoryFleet(60), 0
+    edges = world.edges(Life(10_000))
+    Roll(_terms(world), edges).run()
+    number = edges.run.calls  # type: ignore[attr-defined]
+    assert isinstance(number, int)
+    return number
+
+
+@pytest.mark.parametrize("is_after", [False, True])
+def test_a_client_that_dies_between_any_two_calls_is_resumed(is_after: bool) -> None:
+    """Whoever goes on after it brings all instances to the candidate, each at most twice, and promotes it once."""
+    calls = _calls()
+    assert calls > 30
+    for number in range(1, calls + 1):
+        world = MemoryFleet(60)
+        with pytest.raises(Killed):
+            _roll(world, Life(number, is_after))
+        report = _roll(world)
+        assert report.outcome is RollOutcome.PROMOTED, number
+        assert world.ahead() == set(world.nodes), number
+        assert max(node.boots for node in world.nodes.values()) <= 2, number
+
+
+def test_a_client_that_dies_does_not_lose_a_failure() -> None:
+    """A wave that fails while nobody watches is not taken for one that went well."""
+    for number in range(1, 30):
+        world = MemoryFleet(60)
+        failing(world, _order(world)[3:5])
+        try:
+            _roll(world, Life(number))
+        except Killed:
+            world.settle()
+            assert _roll(world).outcome is RollOutcome.HALTED, number
+        assert world.released.version == RELEASED, number
+
+
+def test_marks_of_others_do_not_stop_a_roll() -> None:
+    """A command of another roll, and one of somebody without ecsauth, are none of ours."""
+    world = MemoryFleet(10)
+    edges = world.edges()
+    for comment in (str(Mark("0" * 12, Purpose.HALT)), "by hand"):
+        edges.run.send(CommandOrder(edges.documents[STATUS], comment, {}, instances=(_order(world)[0],)))
+    assert _roll(world).outcome is RollOutcome.PROMOTED
+
+
+def test_concurrency_opens_several_batches() -> None:
+    """With more instances at once than a command may name, several commands run at the same time."""
+    one, many = MemoryFleet(400), MemoryFleet(400)
+    _roll(one, waves="100%", concurrency=Share(50))
+    _roll(many, waves="100%", concurrency=Share(400))
+    assert many.waits < one.waits
+    assert one.ahead() == set(one.nodes)
