@@ -103,9 +103,8 @@ def test_files_are_those_that_the_page_lists(desk: Desk) -> None:
         "find /etc/ecs /var/lib/ecsauth -type f -printf '%p 0%m\n' -o -name ecsauth -printf '%p/ 0%m\n'"
     )
     listed = [cells[:2] for cells in table("docs/boot.md", "## Files on the instance")]
-    # systemd reads the gate and the units; the tests of instances look at them. --persist writes its arguments beside the
-    # units, and cannot run at a desk, because the units would be those of this machine: tests/unit/cli/test_persisted.py
-    # compares the mode of that file.
+    # systemd reads the gate and the units; the tests of instances look at them. --persist writes its arguments beside
+    # its units, which would be those of this machine: tests/unit/cli/test_persisted.py compares the mode of that file.
     others = ("`/etc/systemd/", "`/var/lib/ecsauth/persisted.json`")
     own = [(path, mode) for path, mode in listed if not path.startswith(others)]
     assert sorted(found) == sorted(f"{path.strip('`')} {mode}" for path, mode in own)

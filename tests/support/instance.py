@@ -82,8 +82,8 @@ class Instance:
         self.instance_id = f"i-{uuid.uuid4().hex[:17]}"
         self.name = f"ecsauth-{self.instance_id}"
         self.server = server
-        self.key = beside.key if beside is not None else server.make_key()
-        self.bucket = beside.bucket if beside is not None else server.make_bucket("fleet", default_key=self.key)
+        self.key: str = beside.key if beside is not None else server.make_key()
+        self.bucket: str = beside.bucket if beside is not None else server.make_bucket("fleet", default_key=self.key)
         self.uri = f"s3://{self.bucket}/{KEY}"
         self.s3 = S3Proxy(server.url, port=S3_PORT)
         self.metadata = MetadataService(port=METADATA_PORT)
