@@ -167,6 +167,9 @@ def command(arguments: argparse.Namespace, why: str, action: str, *words: str) -
         more += ["--targets", str(arguments.targets)]
     if getattr(arguments, "documents", commands.DOCUMENTS) != commands.DOCUMENTS:
         more += ["--documents", arguments.documents]
+    for option in ("bucket_owner", "region", "profile"):
+        if getattr(arguments, option, None):
+            more += [f"--{option.replace('_', '-')}", getattr(arguments, option)]
     return CommandHint(why, "ecsauth", "fleet", action, uri.object_uri, *words, *more)
 
 

@@ -117,7 +117,7 @@ def asked(
     document = fleet_edges.pinned(arguments, connection.commands, (STATUS,))[STATUS]
     online = tuple(each.id for each in instances if each.ping == ONLINE)
     run = WaveRun(edges.run, edges.census, edges.clock, _show_asking, lambda _: None)
-    found = ask(run, document, "ecsauth status", online).invocations
+    found = ask(run, document, "ecsauth: status", online).invocations
     return tuple(
         each._replace(report=answers.parse(found[each.id].output).report if each.id in found else None)
         for each in instances
@@ -235,7 +235,7 @@ def doctor(arguments: argparse.Namespace) -> int:
                 "does its agent run there, and may its role use Systems Manager?",
             )
         wave = WaveRun(run, census, SystemClock(), _show_asking, lambda _: None)
-        found = ask(wave, document, "ecsauth doctor", online).invocations
+        found = ask(wave, document, "ecsauth: doctor", online).invocations
     results = [
         {
             "instance": each,

@@ -131,7 +131,6 @@ TAKES: dict[str, tuple[_Option, ...]] = {
     "push": (("--kms-key", _one_key), *_IN_S3),
     "history": _IN_S3,
     "rollback": _IN_S3,
-    "fleet": _IN_S3,
     "check": (_REGION, _ELSEWHERE),
 }
 _OF_AWS: dict[str, tuple[_Option, ...]] = {

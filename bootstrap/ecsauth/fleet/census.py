@@ -50,7 +50,7 @@ def instance_id(text: str) -> str:
     raise UsageError("takes the ID of an instance, as i-0123456789abcdef0")
 
 
-class Clusters(Protocol):
+class ContainerClusters(Protocol):
     """ECS."""
 
     def instances(self, cluster: str, tell: Tell) -> Mapping[str, bool]:
@@ -85,7 +85,7 @@ class Scope(NamedTuple):
 class Census:
     """Finds the instances of a scope; `tell` gets what is asked for, and how many instances are done."""
 
-    def __init__(self, clusters: Clusters, nodes: Nodes, tell: Tell) -> None:
+    def __init__(self, clusters: ContainerClusters, nodes: Nodes, tell: Tell) -> None:
         self._clusters = clusters
         self._nodes = nodes
         self._tell = tell

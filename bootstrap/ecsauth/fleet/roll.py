@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 
 from ecsauth import timing
+from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ConflictError, DeniedError, EcsauthError
 from ecsauth.fleet import soak, waves
 from ecsauth.fleet.commands import BATCH, BOOT, STATUS, CommandOrder, version_parameter
@@ -157,7 +158,9 @@ class Roll:
         if candidate is None or candidate.version != self._version:
             raise ConflictError(
                 f"{self._terms.uri} has another candidate now: {candidate.version if candidate else 'none'}",
-                "somebody has begun another roll; see ecsauth fleet status",
+                CommandHint(
+                    "somebody has begun another roll; see", "ecsauth", "fleet", "status", self._terms.uri.object_uri
+                ),
             )
         if is_superseded(candidate, released) and released.promoted_from != candidate.version:
             raise superseded(self._terms.uri, candidate, released)

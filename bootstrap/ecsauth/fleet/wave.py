@@ -211,4 +211,4 @@ def description(result: Optional[Invocation]) -> str:
     """Return why an instance failed, in words."""
     if result is None or result.code is None:
         return "its command did not end in time"
-    return f"ecsauth boot ended there with status {result.code}"
+    return f"its boot ended with exit status {result.code}"

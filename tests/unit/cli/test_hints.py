@@ -137,6 +137,7 @@ def _texts(path: Path) -> list[str]:
 ELSEWHERE = (
     *("cli/parser.py", "cli/check_report.py", "cli/commands/check.py", "cli/commands/explain.py"),
     *("cli/commands/which.py", "cli/commands/iam.py", "cli/commands/user_data.py", "cli/commands/archive.py"),
+    "cli/commands/fleet.py",
     *("deploy/user_data.py", "deploy/policies.py", "boot/units.py", "boot/state.py", "boot/trust.py"),
     *("check/", "aws/secrets_manager.py", "deploy/init_commands.py"),
 )
