@@ -6,6 +6,7 @@ The commands of the operator run in this process, with waits that take no time; 
 from __future__ import annotations
 
 import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -147,7 +148,8 @@ class FleetWorld:
 
     def ask(self, action: str, *words: str) -> Any:
         """Return the JSON of a command that only looks."""
-        return run_here("fleet", action, self.uri, *words, "--format=json", HURRIED, env=self.operator_env).document
+        done = run_here("fleet", action, self.uri, *words, "--format=json", HURRIED, env=self.operator_env)
+        return json.loads(done.out)
 
     def roll(self, content: bytes = CANDIDATE, *options: str) -> Ended:
         """Roll out a file in three waves that are not watched, unless the options say otherwise."""
@@ -194,6 +196,26 @@ class FleetWorld:
         """Return the instances in the order in which they get a version."""
         known = self.engine.managed.nodes
         return sorted(known, key=lambda each: hashlib.sha256(f"{each}\n{version}".encode()).hexdigest())
+
+    @property
+    def in_order(self) -> list[ModelNode]:
+        """The models in the order in which they get the candidate."""
+        known = {node.id: node for node in self.models}
+        return [known[each] for each in self.order(self.candidates[0])]
+
+    @property
+    def model_versions(self) -> set[Optional[str]]:
+        """The versions that are installed on the models."""
+        return {node.version for node in self.models}
+
+    def before_first_script(self, action: Callable[[], object]) -> None:
+        """Let somebody do something before the next script runs anywhere, once."""
+
+        def act(_node: str, _script: str) -> None:
+            self.engine.before_script = lambda _node, _script: None
+            action()
+
+        self.engine.before_script = act
 
     def sent(self, kind: str = "boot") -> list[dict[str, Any]]:
         """Return the parameters of each command that was sent with a document."""
