@@ -113,8 +113,7 @@ def _tell(world: FleetWorld, story: Story, count: int) -> None:
 
 
 def _let_second_fail(world: FleetWorld) -> None:
-    victim = world.order(world.candidates[0])[1]
-    next(node for node in world.nodes if node.id == victim).let_fail(world.candidates[0])
+    world.node(world.order(world.candidates[0])[1]).let_fail(world.candidates[0])
 
 
 def _expect(done: Ended, status: int) -> None:

@@ -46,33 +46,32 @@ _AT_ONCE = 4
 class Fuse(Fault):
     """Cuts an operator off: after so many calls, to S3 and to the other services together, the session is over.
 
-    For the services that is as if the operator's program had been killed. Calls of instances do not count. `spent` are
-    the calls so far.
+    For the services that is as if the operator's program had been killed. Calls of instances do not count.
+    `operations` are the calls so far, with those that were refused.
     """
 
     def __init__(self, calls: Optional[int] = None) -> None:
         self._most = calls
-        self.spent = 0
+        self.operations: list[str] = []
 
     @property
     def has_blown(self) -> bool:
         """Tell whether a call was refused."""
-        return self._most is not None and self.spent > self._most
+        return self._most is not None and len(self.operations) > self._most
 
-    def burn(self) -> bool:
+    def _burn(self, operation: str) -> bool:
         """Count a call, and tell whether it is refused."""
-        self.spent += 1
+        self.operations.append(operation)
         return self.has_blown
 
     def __call__(self, call: Call) -> None:
         """Let a call to a JSON service pass, or refuse it."""
-        del call
-        if self.burn():
+        if self._burn(call.operation):
             raise RefusedError("ExpiredTokenException", "The security token included in the request is expired")
 
     def respond(self, request: Request, forward: Callable[[], Answer]) -> Answer:
         """Let a request to S3 pass, or refuse it."""
-        if request.access_key == OPERATOR["AWS_ACCESS_KEY_ID"] and self.burn():
+        if request.access_key == OPERATOR["AWS_ACCESS_KEY_ID"] and self._burn(request.operation):
             return Reply(400, "ExpiredToken", "The provided token has expired.").respond(request, forward)
         return forward()
 
@@ -111,6 +110,10 @@ class FleetWorld:
         self.engine.managed.add(*made)
         self.clusters.add(CLUSTER, made)
         return made
+
+    def node(self, name: str) -> FleetNode:
+        """Return an instance by its ID."""
+        return next(node for node in self.nodes if node.id == name)
 
     def boot_all(self, *options: str) -> None:
         """Let every instance boot, as by its timer."""
