@@ -98,7 +98,7 @@ class Story:
     def without_agent(self, lack: str) -> None:
         """Push, boot the file, and say why that is all."""
         self._push(_FIRST_PUSH)
-        self._boot("The instance boots from it: fetch, prove, check, install", "--launch", "none")
+        self._boot("The instance boots from it: fetch, verify, validate, install", "--launch", "none")
         self._show_file()
         self._narrator.say("")
         self._narrator.say(f"No agent is started: {lack.rstrip('.')}.")
@@ -108,7 +108,7 @@ class Story:
         # The rules of this machine's network are its own, and so is a service that it may have.
         launch = ("--launch", "docker", "--no-host-rules", "--image", image, "--wait", _WAIT_S)
         self._push(_FIRST_PUSH)
-        self._boot("The instance boots from it: fetch, prove, check, install, start the agent", *launch)
+        self._boot("The instance boots from it: fetch, verify, validate, install, start the agent", *launch)
         self._show_file()
         first = self._show_agent(engine)
         self._boot("The instance boots again: nothing has changed, so nothing is done", *launch)

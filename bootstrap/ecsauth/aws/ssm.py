@@ -216,7 +216,7 @@ def _alarm(name: Optional[str]) -> dict[str, Any]:
 
 def _changed(name: str) -> DeniedError:
     return DeniedError(
-        f"document {name} is not the one of this ecsauth: somebody has changed it, or it is of another version",
+        f"document {name} differs from the document of this ecsauth: it was changed, or it is of another version",
         "find out who changed it; then deploy the stack of this ecsauth again",
     )
 

@@ -72,13 +72,14 @@ def back(arguments: argparse.Namespace) -> int:
         elif arguments.dry_run:
             affected = withdrawal.affected()
             console.say(f"nothing was sent: this was a dry run; {len(affected)} instances may have the candidate")
-            return fleet_present.show(arguments, {"back": False, "instances": affected})
+            document = {"dry_run": True, "back": False, "done": [], "failed": [], "not_reached": affected}
+            return fleet_present.show(arguments, document)
         else:
             result = withdrawal.withdraw()
     console.say(str(result))
     for each in result.failed[:MOST_NAMED]:
-        console.warn(f"{each} did not go back")
-    fleet_present.show(arguments, {"back": not result.failed, **result._asdict()})
+        console.warn(f"{each} did not return")
+    fleet_present.show(arguments, {"dry_run": False, "back": not result.failed, **result._asdict()})
     return ExitCode.LAUNCH if result.failed else ExitCode.OK
 
 

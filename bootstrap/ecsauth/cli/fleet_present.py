@@ -77,7 +77,7 @@ def ways_on(arguments: argparse.Namespace) -> tuple[CommandHint, ...]:
     ]
     words += ["--no-promote"] if given.get("no_promote") else []
     return (
-        fleet_edges.command(arguments, "go on", "resume", *words),
+        fleet_edges.command(arguments, "continue", "resume", *words),
         fleet_edges.command(arguments, "stop it", "halt"),
-        fleet_edges.command(arguments, "go back", "back"),
+        fleet_edges.command(arguments, "return to the version before the roll", "back"),
     )

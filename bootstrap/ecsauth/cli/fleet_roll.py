@@ -13,6 +13,7 @@ from ecsauth.errors import ConflictError, DeniedError, EcsauthError, ExitCode, U
 from ecsauth.fleet.commands import version_parameter
 from ecsauth.fleet.history import IN_PROGRESS, RESUMABLE, Candidate, RollState
 from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms, find_unmanaged
+from ecsauth.fleet.wave import WaveCount
 from ecsauth.publish import find_key
 from ecsauth.publish import publish as publish_object
 from ecsauth.publish.review import CurrentObject, NewContent, Review
@@ -70,10 +71,10 @@ def resume(arguments: argparse.Namespace) -> int:
         candidate, standing = present.candidate, present.standing
         if candidate is not None and standing.state is RollState.PROMOTED:
             console.say(f"nothing to do: candidate {candidate.version} is promoted already")
-            return fleet_present.show(arguments, {"outcome": "promoted", "released": present.released.version})
+            return fleet_present.show(arguments, _nothing_done("promoted", present.released.version, candidate.version))
         if candidate is None or standing.state not in RESUMABLE:
             raise DeniedError(
-                f"there is no roll of {arguments.uri} to go on with: its state is {standing.state.value}",
+                f"there is no roll of {arguments.uri} to resume: its state is {standing.state.value}",
                 fleet_edges.command(arguments, "see", "status"),
             )
         if standing.of and standing.of != len(arguments.waves):
@@ -151,7 +152,7 @@ def _put(
         return None
     facts = report.published.version.facts
     if report.published.is_superseded or facts.version_id is None:
-        raise ConflictError(f"{uri} has another version already", "somebody has begun another roll")
+        raise ConflictError(f"{uri} has another version already", "another roll was started")
     console.say(f"candidate {facts.version_id} is in S3")
     return Candidate(facts.version_id, facts.last_modified, new.beside)
 
@@ -164,12 +165,14 @@ def _not_put(arguments: argparse.Namespace, scope: Scope, instances: Sequence[Fl
     console.say(f"nothing was put or sent: this was a dry run for {len(instances)} instances of {scope}")
     for number, end in enumerate(ends, 1):
         console.say(f"wave {number}/{len(ends)}: {end} instances have the candidate after it")
-    return fleet_present.show(arguments, {"outcome": "dry run", "instances": len(instances), "waves": ends})
+    counts = [WaveCount(number, len(ends), end) for number, end in enumerate(ends, 1)]
+    document = {**_nothing_done("dry run", None), "waves": [_counts(count) for count in counts]}
+    return fleet_present.show(arguments, document)
 
 
 def _unchanged(arguments: argparse.Namespace, present: RollInS3) -> int:
     console.say(f"nothing to do, this is already {arguments.uri}, version {present.released.version}")
-    return fleet_present.show(arguments, {"outcome": "unchanged", "released": present.released.version})
+    return fleet_present.show(arguments, _nothing_done("unchanged", present.released.version))
 
 
 def _run(arguments: argparse.Namespace, edges: FleetEdges, candidate: Candidate, scope: Scope) -> int:
@@ -215,10 +218,28 @@ def _document(report: RollReport) -> dict[str, Any]:
         "candidate": report.candidate,
         "released": report.released,
         "reason": report.reason or None,
-        "waves": [{**count._asdict(), "waiting": count.waiting} for count in report.waves],
+        "waves": [_counts(count) for count in report.waves],
         "failed": [{"instance": each, "reason": reason} for each, reason in report.failed],
         "not_reached": list(report.missed),
     }
+
+
+def _nothing_done(outcome: str, released: Optional[str], candidate: Optional[str] = None) -> dict[str, Any]:
+    """Return the document of a command that has sent nothing."""
+    return {
+        "outcome": outcome,
+        "roll": None,
+        "candidate": candidate,
+        "released": released,
+        "reason": None,
+        "waves": [],
+        "failed": [],
+        "not_reached": [],
+    }
+
+
+def _counts(count: WaveCount) -> dict[str, int]:
+    return {**count._asdict(), "waiting": count.waiting}
 
 
 @contextlib.contextmanager

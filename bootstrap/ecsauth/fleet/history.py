@@ -195,7 +195,7 @@ def _by_commands(commands: Sequence[SentCommand]) -> tuple[RollState, str]:
     if last.alarms:
         return RollState.HALTED, f"by alarm {', '.join(sorted(last.alarms))}"
     if last.is_cancelled:
-        return RollState.HALTED, "somebody has cancelled its command"
+        return RollState.HALTED, "its command was cancelled"
     if any(one.is_open for _, one in marked):
         return RollState.RUNNING, ""
     return RollState.BETWEEN_WAVES, ""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from ecsauth.fleet.commands import RunCommand
     from ecsauth.fleet.history import Invocation, SentCommand
+    from ecsauth.fleet.wave import WaveResult
 
 
 _RAN = (Outcome.DONE, Outcome.FAILED)
@@ -46,6 +47,11 @@ class Ledger:
             self.add(command.at, self._run.invocations(command.id))
             self._read.add(command.id)
         return commands
+
+    def take(self, at: float, result: WaveResult) -> None:
+        """Take the results of a wave, so that they are not read again."""
+        self._read.update(result.commands)
+        self.add(at, result.invocations.values())
 
     def add(self, at: float, invocations: Iterable[Invocation]) -> None:
         """Take the results of a command that was sent at a time. Where it did not run, earlier results stay."""

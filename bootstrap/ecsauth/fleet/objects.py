@@ -134,7 +134,7 @@ class RollObjects:
         ids = [one.version_id for one in store.versions(self._uri, _NEIGHBOURS)]
         if replaced.version in ids and ids.index(replaced.version) > 1:
             raise ConflictError(
-                f"{self._uri} was promoted over version {ids[1]}, which somebody released meanwhile",
+                f"{self._uri} was promoted over version {ids[1]}, which was released in the meantime",
                 CommandHint("look at it", "ecsauth", "history", self._uri.object_uri, "--diff"),
             )
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ecsauth.aws_names import S3URI
     from ecsauth.fleet.census import Census, Scope
     from ecsauth.fleet.commands import DocumentPin, RunCommand
+    from ecsauth.fleet.history import SentCommand
     from ecsauth.fleet.instances import FleetInstance
     from ecsauth.fleet.soak import Complaint
     from ecsauth.timing import Clock
@@ -115,6 +116,8 @@ class Roll:
         self._counts: list[WaveCount] = []
         self._failed: dict[str, str] = {}
         self._missed: set[str] = set()
+        # The wave that a run before this one has carried out, but not found in order; 0 if there is none.
+        self._unseen = 0
 
     def run(self) -> RollReport:
         """Roll to the end, or until it is halted; raise an EcsauthError."""
@@ -125,10 +128,15 @@ class Roll:
                 return self._report(RollOutcome.STOPPED, stop)
             result, instances = self._wave(number)
             if result is None:
-                continue
-            if result.by_other:
+                reason = self._soak(number, self._taken(instances)) if number == self._unseen else ""
+            elif result.by_other:
                 return self._report(RollOutcome.STOPPED, result.halted)
-            reason = result.halted or self._soak(number, result)
+            elif result.halted:
+                reason = result.halted
+            else:
+                failed = len(result.ids(Outcome.FAILED))
+                done = self._taken(instances) if number == self._unseen else result.ids(Outcome.DONE)
+                reason = self._soak(number, done, failed)
             if reason:
                 self._mark_halt(instances)
                 return self._report(RollOutcome.HALTED, f"wave {number}: {reason}")
@@ -150,7 +158,8 @@ class Roll:
             self._edges.tell(f"waiting for {len(open_ones)} commands of the roll that run already")
             document, since = self._edges.documents[BOOT].name, self._terms.candidate.since
             waited(self._edges.run, document, since, self._edges.clock, open_ones)
-            self._ledger.refresh()
+            commands = self._ledger.refresh()
+        self._unseen = unseen(commands)
 
     def _refuse_changes(self) -> str:
         """Return why somebody has stopped this roll; raise ConflictError if something else is rolled or released."""
@@ -158,19 +167,17 @@ class Roll:
         if candidate is None or candidate.version != self._version:
             raise ConflictError(
                 f"{self._terms.uri} has another candidate now: {candidate.version if candidate else 'none'}",
-                CommandHint(
-                    "somebody has begun another roll; see", "ecsauth", "fleet", "status", self._terms.uri.object_uri
-                ),
+                CommandHint("another roll was started; see", "ecsauth", "fleet", "status", self._terms.uri.object_uri),
             )
         if is_superseded(candidate, released) and released.promoted_from != candidate.version:
             raise superseded(self._terms.uri, candidate, released)
         foreign = [one for one in self._ledger.refresh() if one.id not in self._own]
         purposes = [one.mark.purpose for one in foreign if one.mark is not None]
         if Purpose.HALT in purposes:
-            return "somebody has halted it"
+            return "it was halted by another command"
         if Purpose.BACK in purposes:
-            return "somebody has withdrawn the candidate"
-        return "somebody else goes on with it" if foreign else ""
+            return "the candidate was withdrawn by another command"
+        return "another command continues it" if foreign else ""
 
     def _wave(self, number: int) -> tuple[Optional[WaveResult], tuple[str, ...]]:
         """Carry out a wave. The result is None if all its instances have the candidate already."""
@@ -188,9 +195,14 @@ class Roll:
         self._edges.tell(f"wave {number}/{len(terms.waves)}: {_instances(len(left))}")
         order = self._order(number, left, is_whole=len(members) == len(present))
         result = self._runner().run(order, left)
-        self._ledger.add(edges.clock.wall(), result.invocations.values())
+        self._ledger.take(edges.clock.wall(), result)
         self._take(number, result, len(left))
         return result, members
+
+    def _taken(self, instances: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the instances that have taken the candidate, also in a run before this one."""
+        done = self._ledger.done
+        return tuple(each for each in instances if each in done)
 
     def _runner(self) -> WaveRun:
         edges = self._edges
@@ -222,9 +234,11 @@ class Roll:
         self._missed |= set(result.ids(Outcome.UNREACHED))
         self._edges.tell(str(count))
 
-    def _soak(self, number: int, result: WaveResult) -> str:
-        """Wait, then look at the instances of the wave; return why the roll halts, an empty text if it goes on."""
-        done = result.ids(Outcome.DONE)
+    def _soak(self, number: int, done: Sequence[str], failed: int = 0) -> str:
+        """Wait, then look at the instances of the wave; return why the roll halts, an empty text if it goes on.
+
+        `failed` instances of the wave have not taken the candidate.
+        """
         if not done:
             return "no instance has taken the candidate"
         if self._terms.soak:
@@ -232,8 +246,7 @@ class Roll:
             self._edges.clock.sleep(self._terms.soak)
         found = self._complaints(number, done)
         self._failed.update({one.instance: one.reason for one in found})
-        failed = len(found) + len(result.ids(Outcome.FAILED))
-        if found and failed > waves.tolerated(self._terms.limit, len(result.invocations)):
+        if found and len(found) + failed > waves.tolerated(self._terms.limit, len(done) + failed):
             return f"{_instances(len(found))} did not keep the candidate"
         return ""
 
@@ -275,6 +288,27 @@ class Roll:
             tuple(sorted(self._failed.items())),
             tuple(sorted(self._missed - self._ledger.done)),
         )
+
+
+def unseen(commands: Sequence[SentCommand]) -> int:
+    """Return the last wave if it was not found in order since it was carried out, or since a halt; else 0.
+
+    A client that died, or a halt, may have kept it from being looked at.
+    """
+    last, taken, looked = 0, 0, 0
+    for command in commands:
+        mark = command.mark
+        if mark is None:
+            continue
+        if mark.purpose is Purpose.LOOK:
+            is_fine = not (command.errors or command.is_open or command.is_cancelled)
+            looked = looked + command.targets if is_fine and mark.number == last else 0
+        elif mark.purpose is Purpose.WAVE:
+            taken = command.completed - command.errors + (taken if mark.number == last else 0)
+            last, looked = mark.number, 0
+        else:
+            looked = 0
+    return last if looked < taken else 0
 
 
 def mark(edges: FleetEdges, which: Mark, instances: Sequence[str]) -> str:

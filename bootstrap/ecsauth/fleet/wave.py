@@ -68,6 +68,7 @@ class WaveResult(NamedTuple):
     invocations: dict[str, Invocation]
     halted: str = ""
     by_other: bool = False
+    commands: tuple[str, ...] = ()
 
     def ids(self, outcome: Outcome) -> tuple[str, ...]:
         """Return the instances with an outcome, sorted."""
@@ -91,6 +92,7 @@ class WaveRun:
         self._show = show
         self._sent = sent
         self._open: dict[str, float] = {}
+        self._closed: list[str] = []
         self._found: dict[str, Invocation] = {}
         self._halted = ""
         self._by_other = False
@@ -109,7 +111,7 @@ class WaveRun:
                 looks += 1
                 self._look(order, since, len(instances))
         self._show(self._count(order, len(instances), ()))
-        return WaveResult(self._found, self._halted, self._by_other)
+        return WaveResult(self._found, self._halted, self._by_other, tuple(self._closed))
 
     def _send(self, order: WaveOrder, batch: Sequence[str]) -> None:
         """Send the command to a batch; an instance that is gone meanwhile was not reached."""
@@ -154,11 +156,12 @@ class WaveRun:
     def _close(self, command: SentCommand, *, with_output: bool) -> None:
         """Take the results of a command that has ended."""
         del self._open[command.id]
+        self._closed.append(command.id)
         for one in self._run.invocations(command.id, with_output=with_output):
             self._found[one.instance] = one
         if command.is_cancelled and not self._halted:
             by_alarm = f"alarm {', '.join(command.alarms)} stopped it"
-            self._halted = by_alarm if command.alarms else "somebody has cancelled its command"
+            self._halted = by_alarm if command.alarms else "its command was cancelled"
             self._by_other = not command.alarms
 
     def _cancel(self, running: Sequence[SentCommand]) -> None:

@@ -315,6 +315,28 @@ def test_a_resume_tries_again_what_has_failed() -> None:
     assert world.released.version == RELEASED
 
 
+def test_a_wave_that_nobody_looked_at_is_looked_at() -> None:
+    """If the client dies before a wave was looked at, the one after it does so before it goes on."""
+    for number in range(1, 12):
+        world = MemoryFleet(30)
+        with pytest.raises(Killed):
+            _roll(world, Life(number))
+        world.settle()
+        world.nodes[_order(world)[0]].alarms = ("rejected",)
+        report = _roll(world)
+        assert (report.outcome, world.released.version) == (RollOutcome.HALTED, RELEASED), number
+        assert len(world.ahead()) == 1, number
+
+
+def test_a_wave_that_was_found_broken_halts_again() -> None:
+    """A resume does not step over a wave that has taken the candidate and lost its agent."""
+    world = MemoryFleet(30)
+    world.nodes[_order(world)[0]].alarms = ("rejected",)
+    assert [_roll(world).outcome for _ in range(2)] == [RollOutcome.HALTED, RollOutcome.HALTED]
+    world.nodes[_order(world)[0]].alarms = ()
+    assert _roll(world).outcome is RollOutcome.PROMOTED
+
+
 def test_two_clients_at_once() -> None:
     """Of two clients that carry out the same roll, one gives way; the instances have the candidate once."""
     world = MemoryFleet(40)

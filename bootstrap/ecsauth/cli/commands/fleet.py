@@ -181,8 +181,8 @@ _ACTIONS = {
         fleet_roll.roll,
     ),
     "halt": _Action("halt a roll: nothing begins on another instance", _URI, _fill_halt, fleet_back.stop),
-    "resume": _Action("go on with a roll from where it stopped", _URI, _fill_resume, fleet_roll.resume),
-    "back": _Action("go back to the version before the roll", _URI, _fill_back, fleet_back.back),
+    "resume": _Action("continue a roll that was interrupted", _URI, _fill_resume, fleet_roll.resume),
+    "back": _Action("return to the version before the roll", _URI, _fill_back, fleet_back.back),
     "doctor": _Action("run doctor on instances", "i-0123456789abcdef0", _fill_doctor, fleet_status.doctor),
     "holders": _Action(
         "show which instances still have the bytes of a version",
