@@ -11,7 +11,10 @@ from aws_environment import OPERATOR, aws_environment
 from bucket import Bucket
 from ecsauth.aws.s3_get import InstanceStore
 from fetching import Instance
+from fleet_world import FleetWorld
+from forked_program import ForkedProgram
 from pushing import Operator
+from s3_upload_tags import UploadTagsProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,3 +88,35 @@ def settled(instance: Instance) -> Instance:
 def operator(operator_env: dict[str, str], tmp_path: Path, bucket: Bucket, s3_proxy: S3Proxy) -> Operator:
     """Give an operator."""
     return Operator(operator_env, tmp_path / "ecs.config", bucket, s3_proxy)
+
+
+@pytest.fixture(scope="session")
+def forked_program() -> Iterator[ForkedProgram]:
+    """Give the program as processes that cost little, for the instances of fleets."""
+    with ForkedProgram() as program:
+        yield program
+
+
+@pytest.fixture
+def fleet_world(
+    tmp_path: Path, s3_server: S3Server, metadata: MetadataService, forked_program: ForkedProgram
+) -> Iterator[FleetWorld]:
+    """Give Systems Manager, ECS and S3, without an instance yet."""
+    with UploadTagsProxy(s3_server.url) as proxy:
+        world = FleetWorld(tmp_path, s3_server, proxy, metadata, forked_program)
+        with world.service:
+            yield world
+
+
+@pytest.fixture
+def fleet(fleet_world: FleetWorld) -> FleetWorld:
+    """Give four instances that run the released version."""
+    fleet_world.launch(4)
+    return fleet_world
+
+
+@pytest.fixture
+def models(fleet_world: FleetWorld) -> FleetWorld:
+    """Give eight models of instances that have the released version."""
+    fleet_world.launch_models(8)
+    return fleet_world

@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 from socketserver import BaseRequestHandler, ForkingMixIn, UnixStreamServer
 from typing import IO, TYPE_CHECKING, Any, Optional
+from unittest import mock
 
 if __name__ == "__main__":
     # Started by its path, from wherever.
@@ -35,7 +36,7 @@ from program import TIMEOUT_S, Ended
 from service_program import ServiceProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from typing_extensions import Self
 
@@ -142,7 +143,7 @@ def _run(arguments: list[str]) -> int:
     arguments = [argument for argument in arguments if argument != hurried.HURRIED]
     sys.argv = ["ecsauth", *arguments]
     try:
-        with hurried.hurried() if hurries else contextlib.nullcontext():
+        with hurried.hurried() if hurries else contextlib.nullcontext(), _on_its_own():
             status = int(main(arguments))
     except SystemExit as end:  # argparse's
         status = int(end.code or 0)
@@ -150,6 +151,21 @@ def _run(arguments: list[str]) -> int:
         if stream is not None:
             stream.flush()
     return status
+
+
+@contextlib.contextmanager
+def _on_its_own() -> Iterator[None]:
+    """Give the run an agent and a folder of Systems Manager of its own, where its environment names them.
+
+    Both have one fixed place on a machine. A network and a file system of its own would do the same; they take root.
+    """
+    port, folder = os.environ.pop("STAND_IN_AGENT", None), os.environ.pop("STAND_IN_SSM", None)
+    with contextlib.ExitStack() as stack:
+        if port is not None:
+            stack.enter_context(mock.patch("ecsauth.host.network._PLACE", ("127.0.0.1", int(port))))
+        if folder is not None:
+            stack.enter_context(mock.patch("ecsauth.host.inventory._ROOT", folder))
+        yield
 
 
 def _stream(number: int) -> Optional[IO[Any]]:

@@ -1,0 +1,173 @@
+"""`ecsauth fleet` on models of instances: what it decides in good and bad cases, over the API of the services."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import json_service
+import pytest
+from fleet_world import CANDIDATE, KEY, RELEASED
+from machine import auth_file
+
+if TYPE_CHECKING:
+    from canary import Canary
+    from fleet_world import FleetWorld
+    from json_service import Call
+
+
+def test_status(models: FleetWorld) -> None:
+    """All instances are current, and the status is 0."""
+    done = models.fleet("status")
+    assert (done.status, done.out.split()[-2:]) == (0, ["current", "8"])
+
+
+def test_groups(models: FleetWorld) -> None:
+    """Each instance is in its group, and the status is 3."""
+    version = models.store.put(CANDIDATE, f"{KEY}.candidate")
+    ahead, rejected, lost, unmanaged, behind, stale = models.models[:6]
+    ahead.forged = {"Ahead": version, "Installed": version}
+    rejected.forged = {"Rejected": version}
+    lost.connected, unmanaged.managed = False, False
+    behind.forged, stale.forged = {"Installed": "older"}, {"LastRunStatus": "8"}
+    models.engine.managed.collect()
+    found = models.ask("status")
+    wanted = {"ahead": 1, "behind": 1, "current": 2, "not registered": 1, "rejected": 1, "stale": 1, "unknown": 1}
+    assert dict(sorted(found["groups"].items())) == wanted
+    assert models.fleet("status").status == 3
+
+
+def test_waves(models: FleetWorld) -> None:
+    """Instance ID and version decide who is in which wave, and each wave is one command."""
+    assert models.roll().status == 0
+    order = models.order(models.candidates[0])
+    assert [sorted(one["InstanceIds"]) for one in models.sent()] == [order[:1], sorted(order[1:4]), sorted(order[4:])]
+    assert models.model_versions == {models.candidates[0]}
+
+
+def test_json(models: FleetWorld) -> None:
+    """Each command prints one document, which its schema fits."""
+    rolled = models.roll(CANDIDATE, "--format=json").document
+    assert (rolled["outcome"], [wave["done"] for wave in rolled["waves"]]) == ("promoted", [1, 3, 4])
+    back = models.fleet("back", "--yes", "--format=json").document
+    assert (back["back"], len(back["done"])) == (True, 8)
+    assert models.fleet("halt", "--format=json").document["halted"] is False
+    assert models.ask("holders", "--version", models.candidates[0])["holders"] == []
+    found = models.fleet("doctor", models.models[0].id, "--format=json").document["instances"]
+    assert [one["instance"] for one in found] == [models.models[0].id]
+
+
+def test_what_is_sent(models: FleetWorld) -> None:
+    """Each command names version and hash of its document, the roll, and limits."""
+    assert models.roll().status == 0
+    first = models.sent()[0]
+    document = models.engine.documents.find("ecsauth-boot")
+    assert (first["DocumentVersion"], first["DocumentHash"]) == ("1", document.sha256)
+    assert first["Comment"].startswith("ecsauth roll ")
+    assert first["Parameters"] == {"Version": [models.candidates[0]]}
+    assert {"MaxErrors", "MaxConcurrency", "TimeoutSeconds"} <= first.keys()
+
+
+@pytest.mark.parametrize(("limit", "status"), [("0", 7), ("1", 0), ("50%", 0)])
+def test_tolerated_errors(models: FleetWorld, limit: str, status: int) -> None:
+    """One instance fails in the last wave: the limit decides whether that halts the roll."""
+
+    def fail() -> None:
+        models.in_order[-1].fails.add(models.candidates[0])
+
+    models.before_first_script(fail)
+    assert models.roll(CANDIDATE, "--max-errors", limit).status == status
+    assert (models.store.get(KEY) == CANDIDATE) is (status == 0)
+
+
+def test_errors_over_batches(fleet_world: FleetWorld) -> None:
+    """A wave of more than fifty instances is several commands, whose errors count together."""
+    fleet_world.launch_models(120)
+
+    def fail() -> None:
+        for number in (10, 70, 110):
+            fleet_world.in_order[number].fails.add(fleet_world.candidates[0])
+
+    fleet_world.before_first_script(fail)
+    done = fleet_world.roll(CANDIDATE, "--waves=1,100%", "--max-errors=2")
+    assert (done.status, fleet_world.releases) == (7, [fleet_world.released])
+    assert {len(one["InstanceIds"]) for one in fleet_world.sent()} == {1, 19, 50}
+
+
+def test_targets_by_tag(fleet_world: FleetWorld) -> None:
+    """With --targets the last wave, if it is large, is one command by tag: new instances are among its targets."""
+    for node in fleet_world.launch_models(60):
+        node.tags["Environment"] = "prod"
+    done = fleet_world.roll(CANDIDATE, "--targets=Environment=prod", "--waves=1,100%")
+    assert done.status == 0, done.err
+    assert fleet_world.sent()[-1]["Targets"] == [{"Key": "tag:Environment", "Values": ["prod"]}]
+    assert fleet_world.model_versions == {fleet_world.candidates[0]}
+
+
+def test_no_systems_manager(models: FleetWorld) -> None:
+    """A roll refuses, puts nothing, and says what is left."""
+    for node in models.models:
+        node.managed = False
+    done = models.roll()
+    assert (done.status, models.candidates) == (4, [])
+    assert "timers" in done.err
+
+
+def test_one_without_systems_manager(models: FleetWorld) -> None:
+    """A roll refuses and names the instance; with --skip-unmanaged it leaves it out."""
+    models.models[3].managed = False
+    done = models.roll()
+    assert (done.status, models.models[3].id in done.err) == (4, True)
+    assert models.roll(CANDIDATE, "--skip-unmanaged").status == 0
+    assert models.model_versions == {models.released, models.candidates[0]}
+
+
+def test_an_alarm(models: FleetWorld) -> None:
+    """An alarm that goes on while a wave runs halts the roll."""
+    models.before_first_script(lambda: models.engine.alarms.add("errors"))
+    done = models.roll(CANDIDATE, "--alarm=errors", "--waves=8,100%")
+    assert (done.status != 0, models.releases) == (True, [models.released])
+    assert "errors" in done.err
+
+
+def test_halt(models: FleetWorld) -> None:
+    """What has not begun does not begin, and `resume` goes on with the rest."""
+
+    def die(call: Call) -> None:
+        if call.parameters["Comment"].endswith("wave 2/3"):
+            models.cut_off_after(0)
+
+    models.service.inject(die, operation="SendCommand")
+    assert models.roll().status != 0
+    models.mend()
+    # The command of the second wave is there, and has not begun anywhere.
+    models.engine.moves = False
+    assert models.fleet("halt").status == 0
+    models.engine.moves = True
+    assert models.ask("status")["roll"]["state"] == "halted"
+    assert [node.version for node in models.models].count(models.candidates[0]) == 1
+    done = models.resume()
+    assert done.status == 0, done.err
+    assert models.model_versions == {models.candidates[0]}
+
+
+def test_a_second_roll(models: FleetWorld) -> None:
+    """While one is in progress another one is refused, and puts nothing."""
+    models.service.inject(json_service.expired, operation="SendCommand")
+    assert models.roll().status != 0
+    models.mend()
+    done = models.roll(auth_file("the-other-candidate"))
+    assert (done.status, len(models.candidates)) == (9, 1)
+    assert "resume" in done.err
+
+
+def test_the_same_content(models: FleetWorld) -> None:
+    """A roll of what is released does nothing."""
+    done = models.roll(RELEASED)
+    assert (done.status, models.candidates) == (0, [])
+
+
+def test_an_invalid_file(models: FleetWorld, canary: Canary) -> None:
+    """It is refused before anything is put, and not quoted."""
+    done = models.roll(f"ECS_ENGINE_AUTH_DATA={{{canary.password}\n".encode())
+    assert (done.status, models.candidates) == (3, [])
+    canary.assert_not_in(done.err, "standard error")
