@@ -68,6 +68,7 @@ class JsonService(LoopbackServer):
         self._models = {name: ServiceModel(loader.load_service_model(name, "service-2"), name) for name in backends}
         self._names = {model.metadata["targetPrefix"]: name for name, model in self._models.items()}
         self._backends = backends
+        self._operations: dict[tuple[str, str], OperationModel] = {}
         self._injected: list[_Injected] = []
         self._lock = threading.Lock()
         self.calls: Log[Call] = Log()
@@ -90,7 +91,7 @@ class JsonService(LoopbackServer):
         prefix, _, operation = target.partition(".")
         try:
             name = self._names[prefix]
-            model = self._models[name].operation_model(operation)
+            model = self._operation(name, operation)
         except KeyError:
             raise AssertionError(f"the stand-in plays no {target}") from None
         call = Call(name, operation, json.loads(body or b"{}"), access_key)
@@ -99,6 +100,13 @@ class JsonService(LoopbackServer):
             return _answer(200, self._carry_out(call, model))
         except RefusedError as refusal:
             return _answer(refusal.status, {"__type": refusal.code, "message": refusal.message})
+
+    def _operation(self, service: str, name: str) -> OperationModel:
+        """Return the model of an operation: made once, as it takes longer to make than to answer a call."""
+        key = (service, name)
+        if key not in self._operations:
+            self._operations[key] = self._models[service].operation_model(name)
+        return self._operations[key]
 
     def _carry_out(self, call: Call, model: OperationModel) -> dict[str, Any]:
         # One call at a time: what a stand-in does is then in some order, as in a database.
