@@ -72,8 +72,9 @@ def test_healthy_for_programs(booted: Machine) -> None:
     """The same as one JSON document."""
     said = status(booted, "--remote", "--format=json").document
     installed, agent = said["installed"], said["agent"]
-    assert list(said) == ["schema", "agree", "installed", "remote", "agent", "problems", "checks"]
-    assert (said["schema"], said["agree"], said["problems"]) == (1, True, [])
+    names = ["schema", "agree", "installed", "remote", "agent", "problems", "alarms", "checks", "report"]
+    assert list(said) == names
+    assert (said["schema"], said["agree"], said["problems"], said["alarms"]) == (1, True, [], [])
     assert (installed["env_file"], installed["mode"], installed["owner"]) == (str(booted.env_file), "0600", "root")
     assert (installed["as_left"], installed["uri"], installed["failure"]) == (True, booted.uri, None)
     assert (said["remote"]["outcome"], said["remote"]["reason"]) == ("same", None)
