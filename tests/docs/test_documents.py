@@ -30,7 +30,7 @@ FOREIGN_OPTIONS = {
     # Of scripts/test and scripts/mutate, and of pytest here.
     *("--quick", "--own-host", "--seed"),
     # Of scripts/bench, and of the scripts that write documents.
-    *("--write", "--check"),
+    *("--fleet", "--write", "--check"),
 }
 
 
