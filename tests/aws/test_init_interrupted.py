@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Callable
 
+import hurried
 import pytest
 from cloud_account import ADMINISTRATOR, CloudAccount
 from program import SOURCES, run_here
@@ -79,7 +80,7 @@ def test_signal_at_a_step(
     account.inject(fault, operation=operation)
     front = ("env", "--default-signal=INT,TERM")
     with subprocess.Popen(
-        [*front, sys.executable, "-m", "ecsauth", *words, "--yes"],
+        [*front, sys.executable, hurried.__file__, "-m", "ecsauth", *words, "--yes"],
         env={**env, "PYTHONPATH": str(SOURCES)},
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -90,7 +91,7 @@ def test_signal_at_a_step(
     assert child.returncode == (-number if number == signal.SIGKILL else 128 + number), said
     assert number == signal.SIGKILL or "run the same command again: it goes on from there" in said
     account.heal()
-    again = run_here(*words, "--yes", env=env)
+    again = run_here(*words, "--yes", hurried.HURRIED, env=env)
     assert again.status == 0, again.err
     assert "in the cluster: i-" in again.err
     assert account.changes == EVERYTHING
