@@ -120,7 +120,7 @@ def test_inventory_limits() -> None:
 def test_every_field_has_an_attribute() -> None:
     """Each field of the report but the schema and what repeats another is in the inventory item."""
     report = instance_report.document(AHEAD, ALL, RUN)
-    flat = {
+    flat: set[tuple[str, ...]] = {
         (name, inner) if isinstance(value, dict) else (name,)
         for name, value in report.items()
         for inner in (value if isinstance(value, dict) else ("",))
