@@ -9,6 +9,7 @@ from ecsauth import envfile
 from ecsauth.aws.attempt import Attempt, Operation, at
 from ecsauth.cli import console, options, pins, progress
 from ecsauth.command_hint import CommandHint
+from ecsauth.deploy import ssm_documents
 from ecsauth.errors import DeniedError, UsageError
 from ecsauth.fleet import census, commands
 from ecsauth.fleet.census import Census, Scope
@@ -54,7 +55,7 @@ def add_documents(parser: Parser) -> None:
     parser.add_argument(
         "--documents",
         metavar="PREFIX",
-        type=options.parsed(commands.documents_prefix),
+        type=options.parsed(ssm_documents.prefix),
         default=commands.DOCUMENTS,
         help=f"what the names of the documents begin with: the stack's name (default: {commands.DOCUMENTS})",
     )

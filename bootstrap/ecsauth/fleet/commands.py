@@ -21,9 +21,6 @@ WITHDRAW, RELEASED = "withdraw", "released"
 DOCUMENTS = "ecsauth"
 # The parameter of the document, by which nothing else than a version gets onto an instance.
 _VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,119}")
-# Names that Systems Manager keeps for itself.
-_RESERVED = ("aws", "amazon", "amzn")
 _ALARM = re.compile(r"[\x20-\x7e]{1,255}")
 
 
@@ -75,13 +72,6 @@ def version_parameter(version: str) -> str:
     raise UsageError(
         f"the document takes no version ID as {version}", "a roll needs a bucket that keeps versions, as Amazon S3"
     )
-
-
-def documents_prefix(text: str) -> str:
-    """Return the first part of the names of the documents; raise UsageError."""
-    if _PREFIX.fullmatch(text) and not text.lower().startswith(_RESERVED):
-        return text
-    raise UsageError("takes what the names of the documents begin with: the name of the stack")
 
 
 def alarm_name(text: str) -> str:
