@@ -59,10 +59,11 @@ def on_disk(disk: LocalDisk) -> OnDisk:
 
 
 def _write(state: State, disk: LocalDisk, run: Run, state_directory: str) -> None:
-    report = instance_report.document(state, on_disk(disk), run)
+    present = on_disk(disk)
+    report = instance_report.document(state, present, run)
     place, last = PrivateDirectory(state_directory, mode=0o700), read(state_directory)
     if last is not None and 0 <= run.at - last.at < _FRESH:
-        same = instance_report.document(state, on_disk(disk), last)
+        same = instance_report.document(state, present, last)
         if run._replace(at=last.at) == last and place.read(_NAME) == instance_report.to_json(same):
             return
     place.sweep(_NAME)
