@@ -85,7 +85,8 @@ def archive() -> bytes:
 def seed(instance_id: str, hostname: str, user_data: bytes) -> dict[str, Entry]:
     """Return cloud-init's seed: another instance ID makes another first boot."""
     folder = "var/lib/cloud/seed/nocloud"
-    about = f"instance-id: {instance_id}\nlocal-hostname: {hostname}\n".encode()
+    # In quotes: cloud-init reads YAML, and one host name in 300 is a number. It then ignores the seed with a warning.
+    about = f'instance-id: "{instance_id}"\nlocal-hostname: "{hostname}"\n'.encode()
     # User data may hold a secret and is root's only, as cloud-init keeps its own copy.
     return {f"{folder}/meta-data": File(about), f"{folder}/user-data": File(user_data, 0o600)}
 
