@@ -129,6 +129,19 @@ def test_an_alarm(models: FleetWorld) -> None:
     assert "errors" in done.err
 
 
+def test_an_alarm_after_the_last_wave(models: FleetWorld) -> None:
+    """An alarm that goes on while the last wave is watched halts the roll: nothing is promoted."""
+
+    def ring(call: Call) -> None:
+        if "look" in call.parameters["Comment"]:
+            models.engine.alarms.add("errors")
+
+    models.service.inject(ring, operation="SendCommand")
+    done = models.roll(CANDIDATE, "--alarm=errors", "--waves=100%")
+    assert (done.status, models.releases) == (7, [models.released])
+    assert "alarm errors stopped it" in done.err
+
+
 def test_halt(models: FleetWorld) -> None:
     """What has not begun does not begin, and `resume` goes on with the rest."""
 

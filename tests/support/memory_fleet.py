@@ -161,6 +161,8 @@ class MemoryFleet:
         self.meanwhile: dict[int, Callable[[], object]] = {}
         self.told: list[str] = []
         self.alarm_after: Optional[int] = None
+        # Only while a command runs that has this in its comment.
+        self.alarm_in = ""
 
     def edges(self, life: Optional[Life] = None) -> FleetEdges:
         """Return the connections of one client."""
@@ -205,7 +207,8 @@ class MemoryFleet:
         command.ramp *= 2
         if command.errors > command.order.max_errors:
             self._end(command, Outcome.NOT_RUN)
-        if self.alarm_after is not None and len(command.results) >= self.alarm_after and command.order.alarm:
+        is_on = self.alarm_after is not None and len(command.results) >= self.alarm_after
+        if is_on and command.order.alarm and self.alarm_in in command.order.comment:
             self._end(command, Outcome.CANCELLED)
             command.cancelled, command.alarms = True, (command.order.alarm,)
 

@@ -274,7 +274,7 @@ class Boot:
         return self._report(_OUTCOMES[verdict.health], accepted, launch.plan, registration, verdict.reason)
 
     def _forget(self) -> bool:
-        """Remove the previous env-file if the installed one is verified; tell whether nothing of it is left."""
+        """Remove the previous env-file if the installed one is verified; return whether it is removed completely."""
         disk = self._edges.disk
         state = disk.state()
         installed = state.installed

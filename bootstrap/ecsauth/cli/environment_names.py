@@ -73,7 +73,7 @@ def _path_or_uri(text: str) -> Union[str, EnvironmentURI]:
     if word is None:
         return text
     file = _load()
-    # No command takes a folder as FILE, so a folder with this name cannot be meant.
+    # No command takes a folder as FILE, so a folder with this name is never the argument.
     is_file = os.path.lexists(text) and not os.path.isdir(text)
     if file is None or (is_file and word.name not in file.environments):
         return text

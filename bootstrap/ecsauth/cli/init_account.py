@@ -182,7 +182,7 @@ class AccountReader:
         )
 
     def missing_rights(self, who: Optional[Principal], found: FoundAccount, plan: InitPlan) -> tuple[str, ...]:
-        """Return the actions that IAM's simulation denies; a simulation that is denied is told in `unread`."""
+        """Return the actions that IAM's simulation denies; `unread` says so if the simulation itself is denied."""
         from ecsauth.aws.rights import simulate
 
         if who is None or who.kind == "root" or not plan.left:

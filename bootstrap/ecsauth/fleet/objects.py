@@ -107,7 +107,7 @@ class RollObjects:
         return self.released()
 
     def _find(self, uri: S3URI) -> Optional[tuple[str, int, Optional[ObjectVersion]]]:
-        """Return version ID, time and metadata; who may only list the versions gets no metadata."""
+        """Return version ID, time and metadata; without the right to read the object there is no metadata."""
         try:
             seen = self._services.store.look(uri)
         except DeniedError:

@@ -244,14 +244,19 @@ class Roll:
         if self._terms.soak:
             self._edges.tell(f"wave {number}: watching it for {timing.in_words(self._terms.soak)}")
             self._edges.clock.sleep(self._terms.soak)
-        found = self._complaints(number, done)
+        found, halted = self._complaints(number, done)
+        if halted:
+            return halted
         self._failed.update({one.instance: one.reason for one in found})
         if found and len(found) + failed > waves.tolerated(self._terms.limit, len(done) + failed):
             return f"{_instances(len(found))} did not keep the candidate"
         return ""
 
-    def _complaints(self, number: int, instances: Sequence[str]) -> tuple[Complaint, ...]:
-        """Return the complaints about a wave; those that may pass are looked at again for a while."""
+    def _complaints(self, number: int, instances: Sequence[str]) -> tuple[tuple[Complaint, ...], str]:
+        """Return the complaints about a wave, and why the look halts the roll: the alarm is on.
+
+        Instances whose complaint may pass are looked at again for a while.
+        """
         found: dict[str, Complaint] = {}
         left = tuple(instances)
         for look in range(_LOOKS):
@@ -260,14 +265,17 @@ class Roll:
             present = self._edges.census.take(self._terms.scope, with_reports=False, of=frozenset(left))
             online = tuple(each.id for each in present if each.ping == ONLINE)
             look_mark = Mark(self._id, Purpose.LOOK, number, len(self._terms.waves))
-            answers = ask(self._runner(), self._edges.documents[STATUS], str(look_mark), online).invocations
+            status = self._edges.documents[STATUS]
+            looked = ask(self._runner(), status, str(look_mark), online, self._terms.alarm)
+            if looked.halted_by_itself:
+                return (), looked.halted_by_itself
             for each in left:
                 found.pop(each, None)
-            found.update({one.instance: one for one in soak.complaints(present, answers, self._version)})
+            found.update({one.instance: one for one in soak.complaints(present, looked.invocations, self._version)})
             left = tuple(each for each, one in found.items() if one.may_pass)
             if not left:
                 break
-        return tuple(found.values())
+        return tuple(found.values()), ""
 
     def _mark_halt(self, instances: Sequence[str]) -> None:
         """Leave the mark of a halt in the history, so that nobody takes the roll for one that goes on."""

@@ -74,6 +74,11 @@ class WaveResult(NamedTuple):
         """Return the instances with an outcome, sorted."""
         return tuple(sorted(each for each, one in self.invocations.items() if one.outcome is outcome))
 
+    @property
+    def halted_by_itself(self) -> str:
+        """Why it was stopped, by its errors or by an alarm; an empty text if it was not."""
+        return "" if self.by_other else self.halted
+
 
 class WaveRun:
     """Carries out one wave. `show` gets the counts after each look; `sent` gets the ID of each command."""
@@ -189,12 +194,13 @@ def _too_many(failed: int, tolerated: int) -> str:
     return f"{failed} instance{'s' if failed > 1 else ''} failed, and {tolerated or 'none'} may"
 
 
-def ask(run: WaveRun, document: DocumentPin, comment: str, instances: Sequence[str]) -> WaveResult:
-    """Run a document that changes nothing on instances, and return what they answer."""
+def ask(
+    run: WaveRun, document: DocumentPin, comment: str, instances: Sequence[str], alarm: Optional[str] = None
+) -> WaveResult:
+    """Run a document that changes nothing on instances, and return what they answer; `alarm` stops it."""
     concurrency = max(BATCH, len(instances) // 10)
-    return run.run(
-        WaveOrder(CommandOrder(document, comment, {}), 1, 1, len(instances), concurrency, with_output=True), instances
-    )
+    template = CommandOrder(document, comment, {}, alarm=alarm)
+    return run.run(WaveOrder(template, 1, 1, len(instances), concurrency, with_output=True), instances)
 
 
 def waited(run: RunCommand, document: str, since: int, clock: Clock, commands: Sequence[str]) -> None:

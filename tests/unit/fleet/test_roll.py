@@ -203,6 +203,17 @@ def test_an_alarm_halts_the_roll() -> None:
     assert world.released.version == RELEASED
 
 
+def test_an_alarm_that_goes_on_after_the_last_wave_halts_the_roll() -> None:
+    """The look after a wave bears the alarm too: an alarm in the last soak keeps the candidate from its promotion."""
+    world = MemoryFleet(40)
+    world.alarm_after, world.alarm_in = 0, " look 3/3"
+    report = _roll(world, alarm="Errors")
+    assert (report.outcome, report.reason) == (RollOutcome.HALTED, "wave 3: alarm Errors stopped it")
+    assert world.released.version == RELEASED
+    world.alarm_after = None
+    assert _roll(world, alarm="Errors").outcome is RollOutcome.PROMOTED
+
+
 def test_one_command_by_tag_where_a_wave_is_the_whole_fleet() -> None:
     """More than 50 instances that are all there is are reached by their tag, in one command with the same limit."""
     world = MemoryFleet(120)
