@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from ecsauth.fleet.census import Tag, Tell
     from ecsauth.fleet.commands import CommandOrder
-    from ecsauth.fleet.wave import WaveCount
 
 URI = S3URI("fleet", "prod/ecs.config")
 CLUSTER = "demo"
@@ -246,8 +245,8 @@ def _outcome(code: int) -> Outcome:
     return Outcome.FAILED if code else Outcome.DONE
 
 
-def _shown(count: WaveCount) -> None:
-    assert count.waiting >= 0
+def _shown(what: str, number: int = 0, of: int = 0, more: str = "") -> None:
+    assert 0 <= number <= of, (what, number, of, more)
 
 
 class _Client:

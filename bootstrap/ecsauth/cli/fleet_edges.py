@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ecsauth.aws_names import S3URI
     from ecsauth.cli.options import Parser
     from ecsauth.fleet.commands import DocumentPin
-    from ecsauth.fleet.wave import WaveCount
 
 
 def add_scope(parser: Parser) -> None:
@@ -105,7 +104,7 @@ def connect(arguments: argparse.Namespace) -> FleetConnection:
     )
     objects = RollObjects(arguments.uri, services)
     found, run = systems_manager(arguments)
-    edges = FleetEdges(found, run, objects, SystemClock(), unpinned(arguments), console.say, show)
+    edges = FleetEdges(found, run, objects, SystemClock(), unpinned(arguments), console.say, progress.tell)
     return FleetConnection(edges, store, objects, run)
 
 
@@ -121,13 +120,6 @@ def systems_manager(arguments: argparse.Namespace) -> tuple[Census, SsmCommands]
         client = clients.client("ssm")
         ecs = clients.client("ecs")
     return Census(EcsClusters(ecs, clock), ManagedNodes(client, clock), progress.tell), SsmCommands(client, clock)
-
-
-def show(count: WaveCount) -> None:
-    """Show the counts of a wave at a terminal."""
-    unreached = f", {count.unreached} not reached" if count.unreached else ""
-    more = f", {count.failed} failed{unreached}, {count.waiting} waiting"
-    progress.tell(f"wave {count.number}/{count.of}", count.done, count.size, more)
 
 
 def unpinned(arguments: argparse.Namespace) -> dict[str, DocumentPin]:

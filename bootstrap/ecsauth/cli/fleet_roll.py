@@ -147,6 +147,7 @@ def _put(
     key = find_key(request, services, services.env_files.look(arguments.uri))
     # What changes is shown against the released version; what is replaced is the candidate before.
     before = CurrentObject(services.env_files.look(uri), released)
+    progress.tell("putting the candidate")
     report = publish_object(Review(uri, new, before, key, is_unchanged=False), request, services)
     if report.published is None:
         return None

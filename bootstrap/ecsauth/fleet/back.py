@@ -9,7 +9,7 @@ from ecsauth.fleet.halt import cancel_open
 from ecsauth.fleet.history import Mark, Outcome, Purpose, roll_id
 from ecsauth.fleet.instances import ONLINE
 from ecsauth.fleet.roll import mark
-from ecsauth.fleet.wave import WaveOrder, WaveRun, waited
+from ecsauth.fleet.wave import WaveOrder, WaveRun, showing, waited
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ class Withdrawal:
         template = CommandOrder(edges.documents[BOOT], str(self._mark), {"Version": WITHDRAW})
         # An instance that fails must not keep the others from going back.
         order = WaveOrder(template, 1, 1, tolerated=len(online), concurrency=max(BATCH, len(online) // 10))
-        run = WaveRun(edges.run, edges.census, edges.clock, edges.show, lambda _: None)
+        run = WaveRun(edges.run, edges.census, edges.clock, showing("returning", edges.show), lambda _: None)
         result = run.run(order, online)
         missed = offline.union(*map(result.ids, (Outcome.UNREACHED, Outcome.NOT_RUN, Outcome.CANCELLED)))
         return BackReport(result.ids(Outcome.DONE), result.ids(Outcome.FAILED), tuple(sorted(missed)))

@@ -18,7 +18,7 @@ from ecsauth.fleet.history import Candidate, Mark, Outcome, Purpose, Released, i
 from ecsauth.fleet.instances import ONLINE
 from ecsauth.fleet.ledger import Ledger
 from ecsauth.fleet.objects import superseded
-from ecsauth.fleet.wave import WaveCount, WaveOrder, WaveResult, WaveRun, ask, description, waited
+from ecsauth.fleet.wave import WaveCount, WaveOrder, WaveResult, WaveRun, ask, description, showing, waited
 from ecsauth.fleet.waves import NO_ERRORS, WAVES, Share
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ecsauth.fleet.history import SentCommand
     from ecsauth.fleet.instances import FleetInstance
     from ecsauth.fleet.soak import Complaint
+    from ecsauth.fleet.wave import Show
     from ecsauth.timing import Clock
 
 SOAK = 300.0
@@ -68,7 +69,7 @@ class FleetObjects(Protocol):
 class FleetEdges(NamedTuple):
     """The connections of a roll. `documents` has the boot and the status document.
 
-    `tell` gets one line for each event, `show` the counts of the wave that runs.
+    `tell` gets one line for each event. `show` gets what is waited for, at each change: as `progress.tell`.
     """
 
     census: Census
@@ -77,7 +78,7 @@ class FleetEdges(NamedTuple):
     clock: Clock
     documents: Mapping[str, DocumentPin]
     tell: Callable[[str], None]
-    show: Callable[[WaveCount], None]
+    show: Show
 
 
 class RollOutcome(Enum):
@@ -192,9 +193,9 @@ class Roll:
         left = tuple(each for each in members if each not in self._ledger.done)
         if not left:
             return None, members
-        self._edges.tell(f"wave {number}/{len(terms.waves)}: {_instances(len(left))}")
+        self._edges.tell(f"{self._name(number)}: {_instances(len(left))}")
         order = self._order(number, left, is_whole=len(members) == len(present))
-        result = self._runner().run(order, left)
+        result = self._runner(self._name(number)).run(order, left)
         self._ledger.take(edges.clock.wall(), result)
         self._take(number, result, len(left))
         return result, members
@@ -204,9 +205,13 @@ class Roll:
         done = self._ledger.done
         return tuple(each for each in instances if each in done)
 
-    def _runner(self) -> WaveRun:
+    def _name(self, number: int) -> str:
+        return f"wave {number}/{len(self._terms.waves)}"
+
+    def _runner(self, what: str) -> WaveRun:
+        """Return what runs a command on instances, and shows under the name `what` how many have ended."""
         edges = self._edges
-        return WaveRun(edges.run, edges.census, edges.clock, edges.show, self._own.add)
+        return WaveRun(edges.run, edges.census, edges.clock, showing(what, edges.show), self._own.add)
 
     def _order(self, number: int, instances: Sequence[str], *, is_whole: bool) -> WaveOrder:
         terms = self._terms
@@ -242,7 +247,9 @@ class Roll:
         if not done:
             return "no instance has taken the candidate"
         if self._terms.soak:
-            self._edges.tell(f"wave {number}: watching it for {timing.in_words(self._terms.soak)}")
+            watched = timing.in_words(self._terms.soak)
+            self._edges.tell(f"{self._name(number)}: watching it for {watched}")
+            self._edges.show(f"watching {self._name(number)} for {watched}")
             self._edges.clock.sleep(self._terms.soak)
         found, halted = self._complaints(number, done)
         if halted:
@@ -261,12 +268,14 @@ class Roll:
         left = tuple(instances)
         for look in range(_LOOKS):
             if look:
+                self._edges.show(f"{self._name(number)}: looking again at {_instances(len(left))}")
                 self._edges.clock.sleep(_PAUSE)
             present = self._edges.census.take(self._terms.scope, with_reports=False, of=frozenset(left))
             online = tuple(each.id for each in present if each.ping == ONLINE)
             look_mark = Mark(self._id, Purpose.LOOK, number, len(self._terms.waves))
             status = self._edges.documents[STATUS]
-            looked = ask(self._runner(), status, str(look_mark), online, self._terms.alarm)
+            looker = self._runner(f"looking at {self._name(number)}")
+            looked = ask(looker, status, str(look_mark), online, self._terms.alarm)
             if looked.halted_by_itself:
                 return (), looked.halted_by_itself
             for each in left:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 
 from ecsauth.errors import EcsauthError, UnreachableError
 from ecsauth.fleet.commands import BATCH, CommandOrder, GoneError
@@ -40,11 +40,26 @@ class WaveCount(NamedTuple):
         """The instances without an outcome yet."""
         return max(0, self.size - self.done - self.failed - self.unreached)
 
-    def __str__(self) -> str:
+    @property
+    def rest(self) -> str:
+        """The instances that are not done, in words."""
         unreached = f", {self.unreached} not reached" if self.unreached else ""
-        return (
-            f"wave {self.number}/{self.of}: {self.done} done, {self.failed} failed{unreached}, {self.waiting} waiting"
-        )
+        return f", {self.failed} failed{unreached}, {self.waiting} waiting"
+
+    def __str__(self) -> str:
+        return f"wave {self.number}/{self.of}: {self.done} done{self.rest}"
+
+
+class Show(Protocol):
+    """Shows what is waited for, and how much of how many is done."""
+
+    def __call__(self, what: str, number: int = 0, of: int = 0, more: str = "") -> None:
+        """Show it instead of what was shown before."""
+
+
+def showing(what: str, show: Show) -> Callable[[WaveCount], None]:
+    """Return what shows the counts of a command under a name."""
+    return lambda count: show(what, count.done, count.size, count.rest)
 
 
 class WaveOrder(NamedTuple):
@@ -186,7 +201,8 @@ class WaveRun:
         outcomes = [one.outcome for one in self._found.values()]
         done = outcomes.count(Outcome.DONE) + sum(max(0, one.completed - one.errors) for one in running)
         # A command by tag may reach more instances than were known.
-        size = max(size, sum(1 for one in outcomes if one not in (Outcome.NOT_RUN, Outcome.CANCELLED)))
+        ended = sum(1 for one in outcomes if one not in (Outcome.NOT_RUN, Outcome.CANCELLED))
+        size = max(size, ended + sum(one.targets for one in running))
         return WaveCount(order.number, order.of, size, done, self._failed(running), outcomes.count(Outcome.UNREACHED))
 
 
