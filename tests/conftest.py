@@ -69,6 +69,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "instance_image" in fixtures:
             item.add_marker("instance")
         if "docker_lack" in fixtures:
+            if item.nodeid.startswith("tests/unit/"):
+                raise pytest.UsageError(f"{item.nodeid} needs docker: scripts/test does not look for it there")
             item.add_marker("docker")
         for tier in tiers.of(item.nodeid, frozenset(mark.name for mark in item.iter_markers())):
             item.add_marker(tier)
