@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Callable
 
+import archive_sources
 import pytest
 import sdk_data
 from aws_environment import OPERATOR, aws_environment
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 def sdk_data_read_once() -> Iterator[None]:
     """Keep what the SDK has read of its own data: these tests make many clients."""
     with sdk_data.read_once():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def archive_sources_parsed_once() -> Iterator[None]:
+    """Keep what a boot archive gets of the sources: `init` builds one in each run."""
+    with archive_sources.parsed_once():
         yield
 
 

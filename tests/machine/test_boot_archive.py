@@ -604,7 +604,7 @@ def test_a_python_that_cannot_compile(tmp_path: Path) -> None:
     [
         ("python3.9", SHIM, "python3.9 is not Python 3.9 or newer"),
         ("python3.8", "printf '%s\\n3\\n8\\n' \"$0\"", "python3.8 is not Python 3.9 or newer"),
-        ("ls", "ls /", "ls is not Python 3.9 or newer"),
+        ("ls", "/bin/ls /", "ls is not Python 3.9 or newer"),
         ("python3.14", BROKEN, "python3.14 cannot compile the modules"),
         ("python3.14", ANSWER, "python3.14 cannot compile the modules"),
         ("other", "", "python3.9 is not installed, or not on PATH"),

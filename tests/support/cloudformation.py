@@ -76,18 +76,24 @@ _Loader.yaml_implicit_resolvers = {
 
 def read() -> dict[str, Any]:
     """Return the project's template; it may be changed."""
-    return copy.deepcopy(_read())
+    return parse(_text())
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return a template with the functions in their long forms."""
-    document: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 # a SafeLoader
-    return document
+    """Return a template with the functions in their long forms; it may be changed."""
+    return copy.deepcopy(parsed(text))
 
 
 @functools.cache
-def _read() -> dict[str, Any]:
-    return parse(TEMPLATE.read_text())
+def _text() -> str:
+    return TEMPLATE.read_text()
+
+
+@functools.lru_cache(maxsize=32)
+def parsed(text: str) -> dict[str, Any]:
+    """Return the same, parsed once for all who do not change it: a stand-in looks at it at each request."""
+    document: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 # a SafeLoader
+    return document
 
 
 class _Nothing:

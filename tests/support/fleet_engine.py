@@ -51,6 +51,11 @@ class FleetEngine:
             while not command.is_over:
                 self._step(command)
 
+    def forget(self) -> None:
+        """Let thirty days pass: Systems Manager keeps commands no longer."""
+        self.commands.clear()
+        self.events.clear()
+
     def carry_out(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return the output of an operation; raise RefusedError."""
         operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {

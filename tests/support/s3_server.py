@@ -54,13 +54,15 @@ class MotoThread:
     def start(self) -> None:
         """Listen and serve; returns when connections are accepted."""
         # Imported here: moto takes most of a second, which only the process that serves needs to pay.
-        from moto import backends
+        from moto import backends, settings
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
         from werkzeug.serving import make_server
 
         # moto lists its own folder, with two hundred names in it, for each request: a fifth of what one takes.
         modules = tuple(backends.list_of_moto_modules())
         backends.list_of_moto_modules = lambda: modules
+        # Nor a thousand AMIs with their snapshots, at each reset once a test has used EC2.
+        settings.ec2_load_default_amis = lambda: False
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         application = DomainDispatcherApplication(create_backend_app)
         # Not moto's ThreadedMotoServer: its stop() leaves the listening socket open.

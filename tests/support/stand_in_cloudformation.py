@@ -81,7 +81,7 @@ class CloudFormation:
     def resolved(self) -> Stack:
         """The template with its parameters."""
         own = Place(REGION, account=ACCOUNT, stack=self.name, stack_uuid=self.stack_id.rpartition("/")[2])
-        return Stack(self.parameters, own, template=cloudformation.parse(self.template), names=self._names)
+        return Stack(self.parameters, own, template=cloudformation.parsed(self.template), names=self._names)
 
     def _create(self, name: str, form: Mapping[str, str]) -> Answer:
         if self.name:

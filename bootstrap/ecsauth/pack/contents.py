@@ -74,7 +74,7 @@ def program(name: str) -> str:
     return _read(f"ecsauth/pack/{name}.py").decode()
 
 
-class _Imports(NamedTuple):
+class Imports(NamedTuple):
     """The imports of a module when it is loaded, and the imports in its functions."""
 
     at_once: frozenset[str]
@@ -86,7 +86,7 @@ class _Tree:
 
     def __init__(self) -> None:
         self._modules: dict[str, Optional[tuple[str, str]]] = {}
-        self._imports: dict[str, _Imports] = {}
+        self._imports: dict[str, Imports] = {}
         self._needs_sdk: dict[str, bool] = {}
 
     def closure(self) -> tuple[set[str], set[str]]:
@@ -137,14 +137,15 @@ class _Tree:
             )
         return self._needs_sdk[name]
 
-    def _imports_of(self, name: str) -> _Imports:
+    def _imports_of(self, name: str) -> Imports:
         if name not in self._imports:
             _, text = self.module(name)
-            self._imports[name] = _imports(ast.parse(text))
+            self._imports[name] = imports(text)
         return self._imports[name]
 
 
-def _imports(tree: ast.Module) -> _Imports:
+def imports(text: str) -> Imports:
+    """Return what a module imports, by its text; not what only its types need."""
     at_once: set[str] = set()
     later: set[str] = set()
 
@@ -161,9 +162,9 @@ def _imports(tree: ast.Module) -> _Imports:
             for child in node.body:
                 look(child, names)
 
-    for statement in tree.body:
+    for statement in ast.parse(text).body:
         look(statement, at_once)
-    return _Imports(frozenset(at_once), frozenset(later))
+    return Imports(frozenset(at_once), frozenset(later))
 
 
 def _is_for_types(node: ast.AST) -> bool:
