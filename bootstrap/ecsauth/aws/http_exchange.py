@@ -14,7 +14,7 @@ import socket
 import ssl
 import urllib.parse
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, cast
 
 from ecsauth.aws.bounded_answer import BoundedAnswer
 from ecsauth.aws.connection import BROKE, MALFORMED, NO_ANSWER, NO_CONNECTION, not_connected, proxy_fault
@@ -79,8 +79,9 @@ def exchange(request: HttpRequest, what: Attempt, longest: int) -> HttpResponse:
     invalid. There is no limit of the total time: the caller has a deadline.
     """
     proxy = _proxy(request.endpoint, what)
-    connection = _connection(request, proxy, what)
-    with contextlib.closing(connection):
+    with contextlib.ExitStack() as opened:
+        connection = opened.enter_context(contextlib.closing(_connection(request, proxy, what)))
+        connection.response_class = _closed_by(opened)
         _connect(connection, request.endpoint, what, is_by_proxy=proxy is not None)
         try:
             _send(connection, request, proxy)
@@ -94,6 +95,18 @@ def exchange(request: HttpRequest, what: Attempt, longest: int) -> HttpResponse:
         except ValueError:
             # The text of the exception contains the character that cannot be sent.
             raise told(UsageError, what, "the request contains an invalid character") from None
+
+
+def _closed_by(opened: contextlib.ExitStack) -> type[BoundedAnswer]:
+    """Return what reads an answer, and is closed with the connection.
+
+    Some versions of http.client leave the answer of a proxy that refuses open, and with it the socket.
+    """
+
+    def answer(*arguments: Any, **more: Any) -> BoundedAnswer:
+        return opened.enter_context(contextlib.closing(BoundedAnswer(*arguments, **more)))
+
+    return cast("type[BoundedAnswer]", answer)
 
 
 def _send(connection: http.client.HTTPConnection, request: HttpRequest, proxy: Optional[_Proxy]) -> None:
@@ -140,7 +153,6 @@ def _connection(request: HttpRequest, proxy: Optional[_Proxy], what: Attempt) ->
         connection = http.client.HTTPSConnection(host, port, timeout=_CONNECT, context=_tls(request, what))
         if proxy is not None:
             connection.set_tunnel(endpoint.host, endpoint.port, proxy.headers)
-    connection.response_class = BoundedAnswer
     return connection
 
 

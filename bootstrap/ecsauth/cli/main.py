@@ -141,8 +141,9 @@ def _places(bug: Exception) -> str:
     places, trace = [], bug.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        # The code in the boot archive has no file names, and only the first line number of each function.
+        # The code in the boot archive has no file names, and only the first line number of each function; some Pythons
+        # then give -1 as the line.
         file = trace.tb_frame.f_globals.get("__file__") or code.co_filename
-        places.append(f"{os.path.basename(file)}:{trace.tb_lineno or code.co_firstlineno}")
+        places.append(f"{os.path.basename(file)}:{max(trace.tb_lineno or 0, 0) or code.co_firstlineno}")
         trace = trace.tb_next
     return " < ".join(reversed(places[-5:]))
