@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare this process."""
     if sys.version_info < (3, 10):
-        # Its urllib3 leaves a socket whose handshake failed, closed, to the garbage collector.
+        # Its urllib3 leaves the answer of a proxy that refuses, and so a closed socket, to the garbage collector.
         config.addinivalue_line("filterwarnings", "ignore:unclosed <socket.socket .closed.:ResourceWarning")
     _enter_own_host(config)
     # Commands that run in this process give up core dumps for it, for good; a test of that needs one that has not.
