@@ -177,6 +177,19 @@ def test_a_bad_value_is_one_finding(line: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "code", "fix"),
+    [
+        ("ECS_CHECKPOINT=maybe", "V222", "write true or false"),
+        ("ECS_IMAGE_PULL_BEHAVIOR=never", "V221", "write one of default, always, once, prefer-cached"),
+        ("ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=3x", "V222", "write a duration of 1s or more, such as 10m"),
+    ],
+)
+def test_a_value_that_is_lost_is_told_with_what_the_agent_accepts(line: str, code: str, fix: str) -> None:
+    """The fix names the accepted values of the variable."""
+    assert [(finding.code, finding.fix) for finding in _found(line)] == [(code, fix)]
+
+
+@pytest.mark.parametrize(
     ("line", "code", "column"),
     [
         ("ECS_DATADIR=/data ", "F132", 18),
