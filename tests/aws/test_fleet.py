@@ -125,7 +125,7 @@ def _planted(password: str) -> str:
 
 
 def test_no_secret_anywhere(fleet: FleetWorld) -> None:
-    """Neither what is sent nor what comes back, neither inventory nor events have it, even if the agents log it."""
+    """Commands, answers, inventory and events do not contain it, even if the agents log it."""
     canary = Canary('tr0ub"adour\\&3+/=% x')
     log = _planted(canary.password)
     fleet.engine.before_script = lambda node, _script: fleet.node(node).let_fail(fleet.candidates[0], log=log)

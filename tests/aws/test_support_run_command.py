@@ -115,5 +115,5 @@ def test_cancel_after_the_end() -> None:
 
 
 def test_no_instance() -> None:
-    """A tag that no instance has is told in the detailed status."""
+    """The detailed status names a tag that no instance has."""
     assert command(0).details == "NoInstancesInTag"

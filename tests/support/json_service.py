@@ -241,5 +241,5 @@ def expired(_call: Call) -> None:
 
 
 def denied(call: Call) -> None:
-    """Refuse a call for want of a permission."""
+    """Refuse a call because a permission is missing."""
     raise RefusedError("AccessDeniedException", f"User is not authorized to perform: {call.service}:{call.operation}")
