@@ -129,6 +129,15 @@ def test_an_alarm(models: FleetWorld) -> None:
     assert "errors" in done.err
 
 
+def test_status_tells_why_a_roll_was_halted(models: FleetWorld) -> None:
+    """The line about the candidate has the reason."""
+    models.before_first_script(lambda: models.engine.alarms.add("errors"))
+    models.roll(CANDIDATE, "--alarm=errors", "--waves=8,100%")
+    said = models.fleet("status").out
+    assert f"candidate {models.candidates[0]}, halted" in said
+    assert ": by alarm errors\n" in said, said
+
+
 def test_an_alarm_after_the_last_wave(models: FleetWorld) -> None:
     """An alarm that goes on while the last wave is watched halts the roll: nothing is promoted."""
 

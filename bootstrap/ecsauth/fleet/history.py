@@ -191,7 +191,10 @@ def _by_commands(commands: Sequence[SentCommand]) -> tuple[RollState, str]:
     if mark.purpose is Purpose.BACK:
         return RollState.WITHDRAWN, ""
     if mark.purpose is Purpose.HALT:
-        return RollState.HALTED, "by fleet halt, or after too many errors"
+        # A roll leaves this mark also where an alarm has stopped its last command.
+        last = next((one for each, one in reversed(marked) if each.purpose is not Purpose.HALT), last)
+        if not last.alarms:
+            return RollState.HALTED, "by fleet halt, or after too many errors"
     if last.alarms:
         return RollState.HALTED, f"by alarm {', '.join(sorted(last.alarms))}"
     if last.is_cancelled:
