@@ -361,6 +361,7 @@ def test_another_region(instance: Instance) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_late_role(instance: Instance) -> None:
     """A role that comes late, when some tries have found none, is waited for."""
     instance.put(STANDING)

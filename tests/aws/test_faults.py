@@ -392,6 +392,7 @@ def test_nobody_there(fault_with: Fault, s3_proxy: S3Proxy) -> None:
     assert found.hints == ("check AWS_ENDPOINT_URL", ROUTE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -413,6 +414,7 @@ def test_what_came_before_the_silence(
     assert len(found.hints) == 2
 
 
+@pytest.mark.slow
 def test_a_name_that_did_not_resolve_before_the_silence(operator_env: dict[str, str], live_in: Live) -> None:
     """A name that does not resolve is told, though the try after it has no time to end."""
     live_in({**operator_env, "AWS_ENDPOINT_URL": "https://s3.invalid"})
