@@ -89,6 +89,14 @@ def test_the_user_is_not_root(image: str) -> None:
     assert done.returncode != 0
 
 
+def test_threads_may_outlive_the_program(image: str) -> None:
+    """A program that ends while threads of it work ends with its own status, as ecsauth's have to."""
+    threads = "import threading, time; [threading.Thread(target=work, daemon=True).start() for _ in range(16)]"
+    code = f"def work():\n    while True: time.sleep(0.0001)\n{threads}; time.sleep(0.05)"
+    done = docker("run", "--rm", "--network=none", "--entrypoint=python3", image, "-c", code)
+    assert done.returncode == 0, done.stderr
+
+
 def test_nothing_else_is_in_it(image: str) -> None:
     """Neither the wheels nor another file of the folder of the build is in the image."""
     done = docker("run", "--rm", "--network=none", "--entrypoint=ls", image, "/", "/work", "/opt")

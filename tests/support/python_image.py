@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import shutil
@@ -61,7 +62,7 @@ def _archive(busybox: Path) -> bytes:
         library = sysconfig.get_path("stdlib")
         modules = list(_files(library))
         extensions = [path for path in modules if path.endswith(".so")]
-        for path in sorted({python, *modules, *_libraries([python, *extensions])}):
+        for path in sorted({python, *modules, *_libraries([python, *extensions]), *_library_of_threads()}):
             archive.add(path, path.lstrip("/"), recursive=False)
         for path in _files(_pip()):
             archive.add(path, f"{_PIP}/pip/{os.path.relpath(path, _pip())}".lstrip("/"))
@@ -98,6 +99,17 @@ def _libraries(programs: list[str]) -> set[str]:
     done = subprocess.run([ldd, *programs], capture_output=True, text=True, timeout=60, check=False)
     words = (word for line in done.stdout.splitlines() for word in line.split() if word.startswith("/"))
     return {word for word in words if os.path.isfile(word)}
+
+
+def _library_of_threads() -> set[str]:
+    """Return the library that the C library loads when a thread is ended at exit; ldd does not know of it.
+
+    Without it such a program is aborted: pip, whenever one of its threads outlives its work.
+    """
+    name = "libgcc_s.so.1"
+    ctypes.CDLL(name)
+    with open("/proc/self/maps", encoding="utf-8") as maps:
+        return {line.split()[-1] for line in maps if line.rstrip().endswith("/" + name)}
 
 
 def lack() -> str | None:
