@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
+import pytest
 import s3_faults as faults
 from machine import auth_file
 from s3_server import ACCOUNT, REGION
@@ -53,6 +55,21 @@ def test_keys_that_are_renewed_while_it_waits(instance: Instance) -> None:
     assert instance.env_file.read_bytes() == BODY
     assert len(instance.proxy.operations) == 2
     assert not list(instance.metadata.requests)
+
+
+@pytest.mark.parametrize("half", ["", "[default]\naws_access_key_id = AKIAHOST\n"], ids=["empty", "half of the keys"])
+def test_a_file_that_is_being_written(instance: Instance, half: str) -> None:
+    """A file that is not complete yet is read again: the SSM agent empties it before it writes new keys."""
+    home = instance.folder / "home"
+    write_keys(home, "AKIAHOST")
+    whole = (home / ".aws" / "credentials").read_text()
+    (home / ".aws" / "credentials").write_text(half)
+    instance.put(BODY)
+    writer = threading.Timer(0.05, (home / ".aws" / "credentials").write_text, [whole])
+    writer.start()
+    done = instance.install_here(*OPTIONS)
+    writer.join()
+    assert done.status == 0, done.err
 
 
 def test_a_host_takes_a_candidate(instance: Instance) -> None:

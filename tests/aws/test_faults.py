@@ -29,6 +29,7 @@ from ecsauth.errors import (
     ConflictError,
     DeniedError,
     EcsauthError,
+    ExpiredError,
     SettlingError,
     TimeUpError,
     UnreachableError,
@@ -145,7 +146,7 @@ CASES = [
         ("check the S3 URI",),
     ),
     Case(faults.DELETE_MARKER, DeniedError, "this version is a delete marker: the object was deleted", OTHER_VERSION),
-    Case(faults.EXPIRED_TOKEN, UnreachableError, "the credentials have expired", EXPIRED),
+    Case(faults.EXPIRED_TOKEN, ExpiredError, "the credentials have expired", EXPIRED),
     Case(faults.INVALID_ACCESS_KEY, SettlingError, "the access key does not exist", WHO),
     Case(reply(400, "InvalidToken"), SettlingError, "the session token is invalid", WHO),
     Case(reply(403, "SignatureDoesNotMatch"), DeniedError, "the secret access key does not match the access key", WHO),
@@ -204,7 +205,7 @@ CASES = [
     Case(summed(304, "NotModified"), DeniedError, "S3 returned 304 (Not Modified)"),
     Case(summed(403, "AccessDenied"), SettlingError, "S3 denies access (of S3)", FOUR_CAUSES),
     Case(summed(404, "NoSuchKey"), DeniedError, "the object does not exist", PUSH),
-    Case(summed(400, "ExpiredToken"), UnreachableError, "the credentials have expired", EXPIRED),
+    Case(summed(400, "ExpiredToken"), ExpiredError, "the credentials have expired", EXPIRED),
     Case(summed(503, "SlowDown"), UnreachableError, "S3 is temporarily unavailable (SlowDown)", LATER),
     *(Case(faults.Page(status), UnreachableError, NOT_S3, PROXY) for status in (200, 403, 407, 500, 502)),
     Case(faults.Page(body=b"<html><body>signed</body></html>"), UnreachableError, NOT_S3, PROXY),
@@ -480,7 +481,7 @@ def test_tls_that_is_broken_off(fault_with: Fault, reply: bytes, fault: type[Ecs
 def test_credentials_whose_time_is_over(fault_with: Fault) -> None:
     """Credentials that say themselves that they have expired are not sent."""
     found = fault_with(AWS_CREDENTIAL_EXPIRATION="2026-01-01T00:00:00Z")
-    assert type(found) is UnreachableError
+    assert type(found) is ExpiredError
     assert found.message.endswith(": the credentials have expired")
     assert found.hints == EXPIRED
 

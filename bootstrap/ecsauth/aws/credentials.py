@@ -30,6 +30,8 @@ _OTHER_SOURCES = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
+# Seconds between two looks for a profile: the program that renews its keys writes the file within this time.
+_PAUSES = (0.1, 0.3, 0.6)
 
 
 class Signer(NamedTuple):
@@ -66,10 +68,7 @@ def patience(profile: Optional[str]) -> float:
 
 
 def _of_profile(profile: str, what: Attempt) -> Profile:
-    # Imported here: it takes some milliseconds, and an instance with a role needs no profile.
-    from ecsauth.aws import profiles
-
-    found = profiles.read(profile, os.environ)
+    found = _read(profile)
     if found is None:
         raise NO_PROFILE.told(what)
     if found.is_incomplete:
@@ -77,6 +76,20 @@ def _of_profile(profile: str, what: Attempt) -> Profile:
     if found.services and "AWS_ENDPOINT_URL_S3" not in os.environ:
         reason = f"the profile {profile} has a `services` section with endpoints, which boot does not support"
         raise told(UsageError, what, reason, "set AWS_ENDPOINT_URL_S3 to the S3 endpoint, or to an empty value")
+    return found
+
+
+def _read(profile: str) -> Optional[Profile]:
+    """Return the profile, None if there is none. A file that is being written, as by the SSM agent, is waited for."""
+    # Imported here: it takes some milliseconds, and an instance with a role needs no profile.
+    from ecsauth.aws import profiles
+
+    found = profiles.read(profile, os.environ)
+    for pause in _PAUSES:
+        if found is not None and not found.is_incomplete:
+            break
+        time.sleep(pause)
+        found = profiles.read(profile, os.environ)
     return found
 
 

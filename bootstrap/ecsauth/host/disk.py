@@ -187,7 +187,8 @@ def _lock(descriptor: int, path: str, seconds: float) -> None:
             if time.monotonic() >= end:
                 raise UnreachableError(
                     f"another ecsauth has locked {path} and did not end in time",
-                    CommandHint("find that process", "ps", "-C", "ecsauth"),
+                    # The name of the process is that of its Python.
+                    CommandHint("find that process", "pgrep", "-af", "ecsauth boot"),
                 ) from None
             time.sleep(_POLL)
         except OSError as fault:
