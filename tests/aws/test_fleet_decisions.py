@@ -56,6 +56,23 @@ def test_json(models: FleetWorld) -> None:
     assert [one["instance"] for one in found] == [models.models[0].id]
 
 
+def test_holders_of_a_promoted_version(models: FleetWorld) -> None:
+    """Instances have its bytes as those of its candidate until their timers run, and a rollback makes a third ID."""
+    assert models.roll().status == 0
+    promoted = models.releases[0]
+    done = models.fleet("holders", "--version", promoted)
+    assert (done.status, f"version {promoted}: held by 8 of 8 instances" in done.err) == (3, True)
+    assert models.ask("holders", "--version", promoted)["same_bytes"] == [models.candidates[0]]
+    models.fleet("back", "--yes")
+    assert models.releases[0] in models.ask("holders", "--version", models.released)["same_bytes"]
+
+
+def test_holders_of_a_version_that_is_not_there(models: FleetWorld) -> None:
+    """A version ID with a typing error is not reported as held by none."""
+    done = models.fleet("holders", "--version", "typo")
+    assert (done.status, "S3 has no version typo" in done.err) == (3, True)
+
+
 def test_what_is_sent(models: FleetWorld) -> None:
     """Each command names version and hash of its document, the roll, and limits."""
     assert models.roll().status == 0
