@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import json_service
+import program
 import pytest
+from aws_environment import OPERATOR
 from fleet_world import CANDIDATE, KEY
+from hurried import HURRIED
 from machine import auth_file
 from pushing import Meanwhile
 
@@ -209,6 +212,22 @@ def test_throttling_without_end(models: FleetWorld) -> None:
     done = models.fleet("status")
     assert done.status == 5
     assert "ThrottlingException" in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("roll", "candidate.config", "URI", "--dry-run"), ("doctor", "i-0123456789abcdef0"), ("status", "URI")],
+)
+def test_no_credentials(models: FleetWorld, words: tuple[str, ...]) -> None:
+    """A forgotten profile is told at once: no wait brings credentials."""
+    path = models.folder / "candidate.config"
+    path.write_bytes(CANDIDATE)
+    env = {name: value for name, value in models.operator_env.items() if name not in OPERATOR}
+    known = {"candidate.config": str(path), "URI": models.uri}
+    done = program.run_here("fleet", *(known.get(word, word) for word in words), HURRIED, env=env)
+    assert done.status == 4, done.err
+    assert "no credentials found" in done.err
+    assert "tried" not in done.err
 
 
 def test_an_expired_session(models: FleetWorld) -> None:

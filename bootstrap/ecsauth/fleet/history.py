@@ -70,7 +70,10 @@ def roll_id(uri: S3URI, version: str) -> str:
 
 
 class SentCommand(NamedTuple):
-    """A command as Run Command lists it. `at` is in seconds since the epoch; `alarms` are those that stopped it."""
+    """A command as Run Command lists it. `at` is in seconds since the epoch; `alarms` are those that stopped it.
+
+    `alarm` is the one that it was sent with.
+    """
 
     id: str
     comment: str
@@ -80,6 +83,7 @@ class SentCommand(NamedTuple):
     completed: int = 0
     errors: int = 0
     alarms: tuple[str, ...] = ()
+    alarm: Optional[str] = None
 
     @property
     def mark(self) -> Optional[Mark]:
