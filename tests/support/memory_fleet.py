@@ -136,7 +136,10 @@ class MemoryCommand:
         """Return the command as it is listed."""
         ran = [one for one in self.results.values() if one.outcome not in (Outcome.NOT_RUN, Outcome.CANCELLED)]
         total = len(self.results) + len(self.left)
-        return SentCommand(self.id, self.order.comment, self.status, self.at, total, len(ran), self.errors, self.alarms)
+        counts = (total, len(ran), self.errors)
+        return SentCommand(
+            self.id, self.order.comment, self.status, self.at, *counts, self.alarms, alarm=self.order.alarm
+        )
 
 
 class Life(NamedTuple):

@@ -17,6 +17,7 @@ from ecsauth.fleet.wave import WaveCount
 from ecsauth.publish import find_key
 from ecsauth.publish import publish as publish_object
 from ecsauth.publish.review import CurrentObject, NewContent, Review
+from ecsauth.publish.versions import UNVERSIONED
 
 if TYPE_CHECKING:
     import argparse
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ecsauth.fleet.census import Scope
     from ecsauth.fleet.instances import FleetInstance
     from ecsauth.fleet.roll import FleetEdges, RollReport
+    from ecsauth.publish.versions import ObjectVersion
     from ecsauth.secret import SecretBytes
 
 _STATUSES = {
@@ -55,7 +57,7 @@ def roll(arguments: argparse.Namespace) -> int:
         scope = fleet_edges.scope(arguments, connection.store)
         instances = edges.census.take(scope, with_reports=False)
         _refuse_unmanaged(arguments, scope, instances)
-        candidate = _put(arguments, connection, new._replace(beside=present.released.version), current.content)
+        candidate = _put(arguments, connection, new._replace(beside=present.released.version), current.content, present)
         if candidate is None:
             return _not_put(arguments, scope, instances)
         return _run(arguments, edges, candidate, scope)
@@ -64,6 +66,8 @@ def roll(arguments: argparse.Namespace) -> int:
 def resume(arguments: argparse.Namespace) -> int:
     """Go on with the roll of the newest candidate; return 7 if it was halted."""
     fleet_edges.refuse_version(arguments)
+    if arguments.no_alarm and arguments.alarm is not None:
+        raise UsageError("takes --alarm or --no-alarm, not both")
     fleet_edges.collect()
     with progress.waiting("looking at the fleet"):
         connection = fleet_edges.connect(arguments)
@@ -84,7 +88,15 @@ def resume(arguments: argparse.Namespace) -> int:
             )
         edges = fleet_present.edges(arguments, connection)
         scope = fleet_edges.scope(arguments, connection.store)
+        _keep_alarm(arguments, present)
         return _run(arguments, edges, candidate, scope)
+
+
+def _keep_alarm(arguments: argparse.Namespace, present: RollInS3) -> None:
+    """Let a roll that is resumed keep its alarm, unless the command line names one or none."""
+    if arguments.alarm is None and present.alarm is not None and not arguments.no_alarm:
+        console.say(f"the roll keeps its alarm {present.alarm}; --no-alarm continues without it")
+        arguments.alarm = present.alarm
 
 
 def _checked(data: SecretBytes, name: str, arguments: argparse.Namespace) -> NewContent:
@@ -110,7 +122,7 @@ def _refuse_second(arguments: argparse.Namespace, present: RollInS3) -> None:
     raise ConflictError(
         f"a roll of {arguments.uri} is in progress: candidate {present.candidate.version}, "
         f"{present.standing.state.value}{wave}",
-        *fleet_present.ways_on(arguments),
+        *fleet_present.ways_on(arguments, present.alarm),
     )
 
 
@@ -139,14 +151,21 @@ def _refuse_unmanaged(arguments: argparse.Namespace, scope: Scope, instances: Se
 
 
 def _put(
-    arguments: argparse.Namespace, connection: FleetConnection, new: NewContent, released: SecretBytes
+    arguments: argparse.Namespace,
+    connection: FleetConnection,
+    new: NewContent,
+    released: SecretBytes,
+    present: RollInS3,
 ) -> Optional[Candidate]:
-    """Put the candidate unless another one was faster; return None if the operator declined, or for a dry run."""
+    """Put the candidate in place of the one that is `present`; return None if it is declined, or for a dry run.
+
+    Raises ConflictError if there is another one meanwhile.
+    """
     services, uri = publish.services(arguments), connection.objects.candidate_uri
     request = publish.request(arguments)._replace(uri=uri)
     key = find_key(request, services, services.env_files.look(arguments.uri))
     # What changes is shown against the released version; what is replaced is the candidate before.
-    before = CurrentObject(services.env_files.look(uri), released)
+    before = CurrentObject(_seen(arguments, services.env_files.look(uri), present), released)
     progress.tell("putting the candidate")
     report = publish_object(Review(uri, new, before, key, is_unchanged=False), request, services)
     if report.published is None:
@@ -156,6 +175,22 @@ def _put(
         raise ConflictError(f"{uri} has another version already", "another roll was started")
     console.say(f"candidate {facts.version_id} is in S3")
     return Candidate(facts.version_id, facts.last_modified, new.beside)
+
+
+def _seen(
+    arguments: argparse.Namespace, current: Optional[ObjectVersion], present: RollInS3
+) -> Optional[ObjectVersion]:
+    """Return the current object of the candidate; raise ConflictError if it is not the one of the roll at present.
+
+    The put has the ETag of this object as its condition: it replaces no candidate of which the roll is not known.
+    """
+    version = current.facts.version_id if current is not None else None
+    if version in (None, UNVERSIONED) or (present.candidate is not None and version == present.candidate.version):
+        return current
+    raise ConflictError(
+        f"another roll of {arguments.uri} was started in the meantime: candidate {version}",
+        fleet_edges.command(arguments, "see", "status"),
+    )
 
 
 def _not_put(arguments: argparse.Namespace, scope: Scope, instances: Sequence[FleetInstance]) -> int:

@@ -107,6 +107,14 @@ def of_roll(commands: Iterable[SentCommand], roll: str) -> tuple[SentCommand, ..
     return tuple(sorted(own, key=lambda each: each.at))
 
 
+def alarm_of(commands: Sequence[SentCommand]) -> Optional[str]:
+    """Return the alarm of a roll, None if it has none: that of its last wave or look; `commands` are oldest first."""
+    for one in reversed(commands):
+        if one.mark is not None and one.mark.purpose in (Purpose.WAVE, Purpose.LOOK):
+            return one.alarm
+    return None
+
+
 class Candidate(NamedTuple):
     """The newest version of the candidate, put at `at`. `beside` is the version that was released then, if known."""
 
