@@ -10,8 +10,10 @@ from ecsauth.cli import console, fleet_edges, fleet_present, logins, progress, p
 from ecsauth.cli.fleet_present import MOST_NAMED, RollInS3
 from ecsauth.cli.inputs import read_path
 from ecsauth.errors import ConflictError, DeniedError, EcsauthError, ExitCode, UsageError
+from ecsauth.fleet import policy_tag
 from ecsauth.fleet.commands import version_parameter
 from ecsauth.fleet.history import IN_PROGRESS, RESUMABLE, Candidate, RollState
+from ecsauth.fleet.instances import ONLINE
 from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms, find_unmanaged
 from ecsauth.fleet.wave import WaveCount
 from ecsauth.publish import find_key
@@ -57,6 +59,7 @@ def roll(arguments: argparse.Namespace) -> int:
         scope = fleet_edges.scope(arguments, connection.store)
         instances = edges.census.take(scope, with_reports=False)
         _refuse_unmanaged(arguments, scope, instances)
+        _refuse_untagged(arguments, edges, instances)
         candidate = _put(arguments, connection, new._replace(beside=present.released.version), current.content, present)
         if candidate is None:
             return _not_put(arguments, scope, instances)
@@ -131,10 +134,17 @@ def _refuse_unmanaged(arguments: argparse.Namespace, scope: Scope, instances: Se
     if not instances:
         raise DeniedError(f"there is no instance of {scope}", "is it the right one? give --cluster, or --targets")
     unmanaged = find_unmanaged(instances)
-    if not unmanaged:
-        return
-    more = f" and {len(unmanaged) - MOST_NAMED} more" if len(unmanaged) > MOST_NAMED else ""
-    said = f"Systems Manager does not manage {', '.join(unmanaged[:MOST_NAMED])}{more}"
+    if unmanaged:
+        _skip(arguments, scope, instances, unmanaged)
+    if not any(each.ping == ONLINE for each in instances):
+        raise DeniedError(f"no instance of {scope} is online in Systems Manager: a roll reaches none")
+
+
+def _skip(
+    arguments: argparse.Namespace, scope: Scope, instances: Sequence[FleetInstance], unmanaged: Sequence[str]
+) -> None:
+    """Raise DeniedError for instances that are not managed, unless they are to be left out."""
+    said = f"Systems Manager does not manage {_named(unmanaged)}"
     if len(unmanaged) == len(instances):
         raise DeniedError(
             f"{said}, and no other instance of {scope}: a roll reaches none",
@@ -148,6 +158,32 @@ def _refuse_unmanaged(arguments: argparse.Namespace, scope: Scope, instances: Se
             "follow by their timers after the promotion",
         )
     console.warn(f"{said}: left out, they follow by their timers after the promotion")
+
+
+def _refuse_untagged(arguments: argparse.Namespace, edges: FleetEdges, instances: Sequence[FleetInstance]) -> None:
+    """Raise DeniedError if some instances lack the tag that the policy fleet-roll wants, and others have it.
+
+    Systems Manager would refuse each command for one of them. Where no instance has the tag, no policy wants it.
+    """
+    tag = policy_tag.of(arguments.uri)
+    if tag is None:
+        return
+    try:
+        untagged = edges.census.without_tag(instances, tag)
+    except DeniedError:
+        # The commands tell what is missing.
+        return
+    if untagged and len(untagged) < sum(1 for each in instances if each.ping is not None):
+        raise DeniedError(
+            f"a roll reaches no instance without the tag {tag} by the policy fleet-roll, and other instances have it: "
+            f"it is missing on {_named(untagged)}",
+            *policy_tag.tagging("give it to them", untagged, tag),
+        )
+
+
+def _named(instances: Sequence[str]) -> str:
+    more = f" and {len(instances) - MOST_NAMED} more" if len(instances) > MOST_NAMED else ""
+    return f"{', '.join(instances[:MOST_NAMED])}{more}"
 
 
 def _put(

@@ -40,7 +40,7 @@ class FleetReport(NamedTuple):
 
 
 class FleetInstance(NamedTuple):
-    """An instance. `ping` is Systems Manager's word for its connection, None if it does not manage the instance.
+    """An instance. `ping` is Systems Manager's word for its connection, None if it does not list the instance.
 
     `connected` tells whether ECS has a connection to its agent, None if ECS was not asked.
     """
@@ -53,8 +53,11 @@ class FleetInstance(NamedTuple):
 
     @property
     def is_managed(self) -> bool:
-        """Tell whether Systems Manager manages the instance, so that commands can be sent to it."""
-        return self.ping is not None
+        """Tell whether Systems Manager manages the instance, so that commands can be sent to it when it is online.
+
+        Systems Manager does not list an instance that is stopped, managed or not. ECS lists it without its agent.
+        """
+        return self.ping is not None or self.connected is False
 
 
 def from_inventory(content: Mapping[str, Any]) -> Optional[FleetReport]:
