@@ -121,6 +121,10 @@ class UnreachableError(EcsauthError):
     has_met = False
 
 
+class ExpiredError(UnreachableError):
+    """The credentials have expired: those of a role are renewed meanwhile, those of an operator are not."""
+
+
 class TimeUpError(UnreachableError):
     """A timeout ended a try early: the fault of the previous try says more."""
 

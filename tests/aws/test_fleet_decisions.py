@@ -273,6 +273,13 @@ def test_the_same_content(models: FleetWorld) -> None:
     assert (done.status, models.candidates) == (0, [])
 
 
+def test_neither_file_nor_version(models: FleetWorld) -> None:
+    """A roll without a FILE and without --version is an invalid command line, and the message says of which command."""
+    done = models.fleet("roll")
+    assert (done.status, models.candidates) == (2, [])
+    assert "error: fleet roll takes either a FILE or --version V" in done.err
+
+
 def test_an_invalid_file(models: FleetWorld, canary: Canary) -> None:
     """It is refused before anything is put, and not quoted."""
     done = models.roll(f"ECS_ENGINE_AUTH_DATA={{{canary.password}\n".encode())

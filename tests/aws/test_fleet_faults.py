@@ -162,7 +162,7 @@ def test_an_instance_that_hangs(models: FleetWorld) -> None:
         node.hangs = True
     done = models.roll()
     assert (done.status, models.releases) == (7, [models.released])
-    assert "did not end in time" in done.err
+    assert "gave no result in time" in done.err
 
 
 def test_promotion_conflict(models: FleetWorld) -> None:

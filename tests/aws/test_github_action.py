@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 BROKEN = b"ECS_CLUSTER=prod\nECS_ENGINE_AUTH_TYPE=docker\nECS_ENGINE_AUTH_DATA={canary\n"
-# A stand-in of gh: notes each call, answers a list of comments with what jq makes of them.
+# A stand-in of gh: notes each call, answers a list of comments with what jq makes of them, and knows who a token is of.
 GH = """\
 #!/bin/sh
+if [ "$2" = user ]; then
+    exec cat "$GH_CALLS.user"
+fi
 printf '%s\\n' "$*" >>"$GH_CALLS"
 for each in "$@"; do
     case $each in body=@*) cp "${each#body=@}" "$GH_CALLS.body" ;; esac
@@ -141,6 +144,29 @@ def test_inputs_that_are_invalid(runner: Runner, inputs: dict[str, str], said: s
     assert not runner.operator.proxy.operations
 
 
+def test_region(runner: Runner) -> None:
+    """`aws-region` counts without a role to assume, too."""
+    runner.write("ecs.config")
+    runner.operator.env = {name: value for name, value in runner.operator.env.items() if "REGION" not in name}
+    done = runner.run(command="push", uri=URI, kms_key=runner.operator.bucket.kms_key, aws_region="eu-west-3")
+    assert done.status == 0, done.err
+    assert runner.operator.put.region == "eu-west-3"
+
+
+@pytest.mark.parametrize("module", ["venv", "pip"])
+def test_install_runs_nothing_of_the_checkout(runner: Runner, module: str) -> None:
+    """A file of the workspace with the name of a module of Python is not run."""
+    runner.write(f"{module}.py", b"open('pwned', 'w')\n")
+    empty, path = runner.work.parent / "empty", runner.work.parent / "path"
+    empty.mkdir()
+    env = {"RUNNER_TEMP": str(runner.work.parent), "GITHUB_ACTION_PATH": str(empty), "GITHUB_PATH": str(path)}
+    script = ci_steps.ROOT / "scripts" / "github-action"
+    done = ci_steps.shell(f"'{script}' install", cwd=runner.work, env={**env, "PATH": "/usr/local/bin:/usr/bin:/bin"})
+    assert "ERROR: " in done.err, "pip has nothing to install"
+    assert (runner.work.parent / "ecsauth" / "bin" / "python").exists()
+    assert not (runner.work / "pwned").exists()
+
+
 def test_diff(runner: Runner) -> None:
     """A difference is shown, without a value, in the log and in the summary; the step does not fail."""
     runner.operator.push()
@@ -177,7 +203,7 @@ def comment(runner: Runner, **inputs: str) -> list[str]:
     runner.calls.unlink(missing_ok=True)
     done = runner.run(command="diff", uri=URI, comment="true", pull_request="7", **inputs)
     assert done.status == 0, done.err
-    return runner.calls.read_text().splitlines()
+    return [call for call in runner.calls.read_text().splitlines() if call != "api user --jq .login"]
 
 
 def test_comment(runner: Runner) -> None:
@@ -194,6 +220,21 @@ def test_comment(runner: Runner) -> None:
     own = {"id": 3, "user": {"type": "Bot"}, "body": body}
     runner.comments.write_text(json.dumps([people, other, own]))
     assert "--method PATCH repos/owner/fleet/issues/comments/3 " in comment(runner)[1]
+
+
+def test_comment_by_a_personal_token(runner: Runner) -> None:
+    """A token of a person writes as that person: the comment is found again."""
+    runner.operator.push()
+    runner.write("ecs.config", CHANGED)
+    comment(runner)
+    body = (runner.calls.parent / "calls.body").read_text()
+    (runner.calls.parent / "calls.user").write_text("me\n")
+    people = [
+        {"id": number, "user": {"type": "User", "login": name}, "body": body}
+        for number, name in enumerate(("other", "me"))
+    ]
+    runner.comments.write_text(json.dumps(people))
+    assert "--method PATCH repos/owner/fleet/issues/comments/1 " in comment(runner)[1]
 
 
 def test_comment_is_code(runner: Runner) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import shlex
+import zipfile
 from typing import TYPE_CHECKING
 
 import cloudformation
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 OPERATOR = f"arn:aws:iam::{ACCOUNT}:role/Operator"
 EVERYTHING = ["CreateStack", "CreateCluster", "PutObject", "PutObject", "UpdateStack"]
+LAUNCH = "Launching a new EC2 instance: i-0123"
 FAILURE = StackFailure("Bucket", "AWS::S3::Bucket", "fleet already exists")
 
 
@@ -498,12 +501,65 @@ def test_instance_that_does_not_register(desk: Desk) -> None:
 
 
 def test_launches_that_fail(desk: Desk) -> None:
-    """What Auto Scaling says of launches that fail is shown once, while it waits."""
+    """What Auto Scaling says of launches since the last good one is shown once, while it waits."""
     desk.account.agents_after = None
-    desk.account.launch_failures = ("You have requested more vCPU capacity than your limit",)
+    desk.account.activities = (
+        (LAUNCH, "Failed", "You have requested more vCPU capacity than your limit"),
+        ("Terminating EC2 instance: i-0123", "Cancelled", "somebody stopped the termination"),
+        (LAUNCH, "Successful", ""),
+        (LAUNCH, "Failed", "the quota of yesterday"),
+    )
     done = desk.make("--timeout", "60")
     assert done.status == 5
     assert done.err.count("more vCPU capacity") == 1
+    assert "termination" not in done.err
+    assert "yesterday" not in done.err
+
+
+def test_an_archive_that_somebody_uploaded(desk: Desk) -> None:
+    """Whoever may upload archives does not choose what runs on the instances: the stack's is published again."""
+    assert desk.make().status == 0
+    outputs, s3 = desk.account.outputs, desk.account.server.s3
+    bucket, key = outputs["BucketName"], "prod/ecsauth"
+    pinned = desk.account.cloudformation.parameters["ArchiveSha256"]
+    own = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    file = io.BytesIO(own)
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("evil.py", "")
+    s3.put_object(Bucket=bucket, Key=key, Body=file.getvalue())
+    done = desk.make()
+    assert done.status == 0, done.err
+    assert "in place of one that is not the stack's" in done.err
+    assert desk.account.cloudformation.parameters["ArchiveSha256"] == pinned
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == own
+
+
+def test_instances_that_run_during_an_update(desk: Desk) -> None:
+    """After an update of the launch template the end says how instances that run get it."""
+    assert "replace the running instances" not in desk.make().err
+    done = desk.make("--instance-type", "t3.micro")
+    assert done.status == 0, done.err
+    group = desk.account.outputs["GroupName"]
+    assert f"aws autoscaling start-instance-refresh --auto-scaling-group-name {group}" in done.err
+
+
+def test_the_profile_stays(desk: Desk) -> None:
+    """The profile that the operator gave the environment stays, with its comment, when a run names none."""
+    assert desk.make().status == 0
+    file = desk.path.parent / "ecsauth.toml"
+    before = file.read_text() + 'profile = "prod-push"  # with MFA\n'
+    file.write_text(before)
+    assert desk.make().status == 0
+    assert file.read_text() == before
+
+
+def test_credentials_that_expire_while_it_waits(desk: Desk) -> None:
+    """Credentials of an operator do not come back by themselves: the wait ends at once."""
+    desk.account.expire("DescribeAutoScalingGroups")
+    done = desk.make()
+    assert done.status == 5
+    assert "the credentials have expired" in done.err
+    assert desk.account.operations.count("DescribeAutoScalingGroups") == 1
 
 
 def test_no_region(desk: Desk) -> None:

@@ -47,9 +47,11 @@ NOT_REPLAYED = {
         "needs an instance, and an account in which it runs"
     ),
     r"/opt/ecsauth/bin/ecsauth boot .*": "needs an instance; other tests boot one so",
-    r"ecsauth boot --as-persisted --(candidate VERSION|withdraw)": (
-        "needs an instance; tests/machine/test_candidate_instance.py runs both on one"
+    r"ecsauth boot --as-persisted( --(candidate VERSION|withdraw))?": (
+        "needs an instance; tests/machine/test_candidate_instance.py runs them on one"
     ),
+    r'ecsauth boot ".*\?versionId=VERSION" --kms-key KEY --persist': "installs the units of this machine",
+    r"ecsauth archive build": "takes seconds; all other tests of the archive build one",
 }
 
 

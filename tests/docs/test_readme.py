@@ -29,7 +29,8 @@ def test_first_screen_has_what_a_newcomer_needs() -> None:
         "delivers private-registry credentials to Amazon ECS container instances",
         "the agent only with a file that it has verified",
         "error[",
-        "scripts/demo\nscripts/test\n",
+        "`scripts/test`",
+        "```sh\nscripts/demo\n```\n",
         "$ ecsauth push",
         "$ ecsauth boot",
     )

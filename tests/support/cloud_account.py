@@ -30,19 +30,19 @@ _CHANGING = ("Create", "Update", "Put", "Delete", "Register", "Terminate", "Set"
 
 
 class _Denial(Fault):
-    """A denial, in XML or in JSON as the request is."""
+    """A denial, in XML or in JSON as the request is; or a refusal with another code."""
 
-    def __init__(self, message: str) -> None:
-        self._message = message
+    def __init__(self, message: str, code: str = "AccessDenied") -> None:
+        self._message, self._code = message, code
 
     def respond(self, request: Request, forward: Callable[[], Answer]) -> Answer:
         """Return the denial."""
         del forward
         if "x-amz-target" in request.headers:
-            document = {"__type": "AccessDeniedException", "message": self._message}
+            document = {"__type": f"{self._code}Exception", "message": self._message}
             return answer(400, json.dumps(document).encode(), "application/x-amz-json-1.1", x_amzn_requestid="0123")
         body = (
-            f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{self._message}</Message></Error></ErrorResponse>"
+            f"<ErrorResponse><Error><Code>{self._code}</Code><Message>{self._message}</Message></Error></ErrorResponse>"
         )
         return answer(403, body.encode(), "text/xml", x_amz_request_id="0123")
 
@@ -51,7 +51,7 @@ class CloudAccount(S3Proxy):
     """The account; a context manager.
 
     `denied` are the actions that IAM's simulation denies; `agents_after` is how often ECS is asked before agents
-    register, None for never; `launch_failures` are what Auto Scaling says of launches, newest first.
+    register, None for never; `activities` are description, status and message of what Auto Scaling did, newest first.
     """
 
     def __init__(self, server: S3Server, home: Path, *, cluster: str = "prod") -> None:
@@ -60,7 +60,7 @@ class CloudAccount(S3Proxy):
         self.cloudformation = CloudFormation(server)
         self.denied: tuple[str, ...] = ()
         self.agents_after: Optional[int] = 2
-        self.launch_failures: tuple[str, ...] = ()
+        self.activities: tuple[tuple[str, str, str], ...] = ()
         self._home = home
         home.mkdir(exist_ok=True)
 
@@ -83,6 +83,12 @@ class CloudAccount(S3Proxy):
         """Deny the operation, as IAM does for want of an action, in the protocol of its service."""
         message = f"User is not authorized to perform: {action}"
         self.inject(_Denial(message), operation=operation, times=times)
+
+    def expire(self, operation: str) -> None:
+        """Answer the operation as a service does once the credentials have expired."""
+        self.inject(
+            _Denial("The security token included in the request is expired", "ExpiredToken"), operation=operation
+        )
 
     def env_of(self, role: str = "Admin") -> dict[str, str]:
         """Return the environment of a shell with the credentials of a role, which is made."""
@@ -138,8 +144,9 @@ class CloudAccount(S3Proxy):
     def _activities(self, form: dict[str, str]) -> Answer:
         del form
         members = "".join(
-            f"<member><StatusCode>Failed</StatusCode><StatusMessage>{escape(reason)}</StatusMessage></member>"
-            for reason in self.launch_failures
+            f"<member><Description>{description}</Description><StatusCode>{code}</StatusCode>"
+            f"<StatusMessage>{escape(reason)}</StatusMessage></member>"
+            for description, code, reason in self.activities
         )
         xmlns = "http://autoscaling.amazonaws.com/doc/2011-01-01/"
         return _xml(xmlns, "DescribeScalingActivities", f"<Activities>{members}</Activities>")

@@ -51,6 +51,8 @@ if arguments[:1] in (["boot"], ["status"], ["doctor"]) and "--help" not in argum
                           ("--launch", "none")):
         if option not in arguments and (option, arguments[0]) != ("--launch", "status"):
             arguments += (option, value)
+    # The units would be those of this machine; tests of instances install them.
+    arguments[:] = [one for one in arguments if one != "--persist"]
 """
 _END = "-- status "
 _AWS = '#!/bin/sh\nexec {python} {program} "$@"\n'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -12,7 +13,9 @@ from ecsauth.aws.calls import code_of, told
 _ACTIVE = "ACTIVE"
 # ECS API Reference, DescribeContainerInstances: the most instances in one request.
 _MOST = 100
-_FAILED = frozenset(("Failed", "Cancelled"))
+_SUCCESSFUL, _FAILED = "Successful", frozenset(("Failed", "Cancelled"))
+# The first word of an activity's description; a launch has another one.
+_TERMINATION = "Terminating"
 
 
 class GroupInstances(NamedTuple):
@@ -68,11 +71,13 @@ class Groups:
         self._client = client
 
     def look(self, name: str) -> GroupInstances:
-        """Return the instances of a group, and the failures of its last launches."""
+        """Return the instances of a group, and the failures of its launches since the last that succeeded."""
         with told(Attempt(Operation.LOOK_AT_GROUP, name)):
             groups = self._client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
             activities = self._client.describe_scaling_activities(AutoScalingGroupName=name)["Activities"]
-        failed = [one.get("StatusMessage", "") for one in activities if one["StatusCode"] in _FAILED]
+        launches = (one for one in activities if not one.get("Description", "").startswith(_TERMINATION))
+        recent = takewhile(lambda one: one["StatusCode"] != _SUCCESSFUL, launches)
+        failed = [one.get("StatusMessage", "") for one in recent if one["StatusCode"] in _FAILED]
         return GroupInstances(
             tuple(one["InstanceId"] for group in groups for one in group["Instances"]),
             tuple("".join(letter for letter in text if letter.isprintable()) for text in failed),

@@ -19,6 +19,7 @@ from ecsauth.errors import (
     ConflictError,
     DeniedError,
     EcsauthError,
+    ExpiredError,
     SettlingError,
     UnreachableError,
     UsageError,
@@ -79,7 +80,7 @@ def _about(hint: CommandHint, what: Attempt) -> CommandHint:
 
 
 _LOG_IN = "log in again, or set new credentials; on an instance they are renewed automatically"
-_EXPIRED = KnownFault(UnreachableError, "the credentials have expired", (_LOG_IN, "check the clock of this machine"))
+_EXPIRED = KnownFault(ExpiredError, "the credentials have expired", (_LOG_IN, "check the clock of this machine"))
 WHO = (CommandHint("see which credentials are in use", "aws", "sts", "get-caller-identity"),)
 INCOMPLETE = KnownFault(DeniedError, "the credentials are incomplete", WHO)
 _PROFILES = CommandHint("list the profiles", "aws", "configure", "list-profiles")

@@ -21,7 +21,7 @@ def find_caller(sts: Any, iam: Any) -> Optional[Principal]:
     if found is None or found.kind != "role":
         return found
     try:
-        return found._replace(arn=iam.get_role(RoleName=found.name)["Role"]["Arn"])
+        return found._replace(arn=iam.get_role(RoleName=found.name)["Role"]["Arn"], has_path=True)
     except (BotoCoreError, ClientError, KeyError):
         return found
 

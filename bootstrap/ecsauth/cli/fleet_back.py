@@ -11,7 +11,7 @@ from ecsauth.errors import DeniedError, EcsauthError, ExitCode
 from ecsauth.fleet.back import Withdrawal
 from ecsauth.fleet.commands import STATUS
 from ecsauth.fleet.halt import cancel_open, mark_halt
-from ecsauth.fleet.history import IN_PROGRESS, RESUMABLE, RollState, roll_id
+from ecsauth.fleet.history import RESUMABLE, Purpose, RollState, roll_id
 from ecsauth.publish import roll_back
 from ecsauth.publish.review import PublishOutcome
 
@@ -27,7 +27,7 @@ def stop(arguments: argparse.Namespace) -> int:
     with progress.waiting("halting the roll"):
         connection = fleet_edges.connect(arguments)
         present = fleet_present.present(arguments, connection)
-        if present.candidate is None or present.ledger is None or present.standing.state not in IN_PROGRESS:
+        if present.candidate is None or present.ledger is None or present.standing.state not in RESUMABLE:
             console.say(f"nothing to halt: the state of the roll is {present.standing.state.value}")
             return fleet_present.show(arguments, {"halted": False, "cancelled": 0})
         # First of all, whatever may be wrong with the documents or the env-file.
@@ -37,13 +37,14 @@ def stop(arguments: argparse.Namespace) -> int:
             roll = roll_id(arguments.uri, present.candidate.version)
             mark_halt(edges, present.ledger, roll, lambda: fleet_edges.scope(arguments, connection.store))
         except EcsauthError as fault:
-            if not cancelled:
+            # A client that rolls sees that its wave was cancelled, and ends; without a wave, only the mark stops it.
+            if not any(one.mark and one.mark.purpose is Purpose.WAVE for one in cancelled):
                 raise
             console.warn(f"the halt is not marked in the history of commands: {fault.message}")
-    console.say(f"halted: {cancelled} commands cancelled; the released version is unchanged")
+    console.say(f"halted: {len(cancelled)} commands cancelled; the released version is unchanged")
     for hint in fleet_present.ways_on(arguments, present.alarm):
         console.say(f"hint: {hint}")
-    return fleet_present.show(arguments, {"halted": True, "cancelled": cancelled})
+    return fleet_present.show(arguments, {"halted": True, "cancelled": len(cancelled)})
 
 
 def back(arguments: argparse.Namespace) -> int:
@@ -54,7 +55,9 @@ def back(arguments: argparse.Namespace) -> int:
         connection = fleet_edges.connect(arguments)
         present = fleet_present.present(arguments, connection)
         candidate, state = present.candidate, present.standing.state
-        if candidate is None or present.ledger is None or state not in (*RESUMABLE, RollState.PROMOTED):
+        # To withdraw once more reaches the instances that a first try has missed.
+        allowed = (*RESUMABLE, RollState.WITHDRAWN, RollState.PROMOTED)
+        if candidate is None or present.ledger is None or state not in allowed:
             raise DeniedError(
                 f"there is no candidate of {arguments.uri} to withdraw: the state of the roll is {state.value}",
                 CommandHint(

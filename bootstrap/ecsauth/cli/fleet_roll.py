@@ -44,7 +44,7 @@ def roll(arguments: argparse.Namespace) -> int:
     """Check the file, put the candidate, and roll it out; return 7 if it was halted."""
     fleet_edges.refuse_version(arguments)
     if (arguments.file is None) == (arguments.version is None):
-        raise UsageError("takes a FILE, or --version V for a version that was released before")
+        raise UsageError("fleet roll takes either a FILE or --version V, a version that was released before")
     fleet_edges.collect()
     local = None if arguments.file is None else _checked(read_path(arguments.file), arguments.file, arguments)
     with progress.waiting("looking at the fleet"):
@@ -70,7 +70,7 @@ def resume(arguments: argparse.Namespace) -> int:
     """Go on with the roll of the newest candidate; return 7 if it was halted."""
     fleet_edges.refuse_version(arguments)
     if arguments.no_alarm and arguments.alarm is not None:
-        raise UsageError("takes --alarm or --no-alarm, not both")
+        raise UsageError("fleet resume takes --alarm or --no-alarm, not both")
     fleet_edges.collect()
     with progress.waiting("looking at the fleet"):
         connection = fleet_edges.connect(arguments)

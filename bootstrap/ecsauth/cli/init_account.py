@@ -8,7 +8,7 @@ from ecsauth import aws_names
 from ecsauth.aws.attempt import Attempt, Operation
 from ecsauth.cli import console, options, publish
 from ecsauth.deploy import caller, rights, stack_state
-from ecsauth.deploy.init_plan import X86_IMAGE, FoundAccount, FoundEnvFile, PublishedArchive, StepName
+from ecsauth.deploy.init_plan import X86_IMAGE, FoundAccount, FoundEnvFile, PublishedArchive, StepName, has_group
 from ecsauth.deploy.stack_state import StackCondition
 from ecsauth.errors import AbsentError, DeniedError, EcsauthError, InvalidError, UsageError
 from ecsauth.publish import PublishRequest, boot_archive, push
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ecsauth.aws.stacks import Stacks
     from ecsauth.deploy.caller import Principal
     from ecsauth.deploy.init_plan import InitPlan, WantedEnvironment
+    from ecsauth.deploy.rights import NeededActions
     from ecsauth.deploy.stack_state import DeployedStack
     from ecsauth.publish import Services
     from ecsauth.publish.review import NewContent
@@ -72,11 +73,15 @@ def connect(arguments: argparse.Namespace) -> Account:
 
 
 class AccountReader:
-    """Reads the account for the plan. `is_lenient`: a denied read becomes a line in `unread`, for `--dry-run`."""
+    """Reads the account for the plan. `template` is that of this ecsauth.
 
-    def __init__(self, account: Account, wanted: WantedEnvironment, *, is_lenient: bool) -> None:
+    `is_lenient`: a denied read becomes a line in `unread`, for `--dry-run`.
+    """
+
+    def __init__(self, account: Account, wanted: WantedEnvironment, template: str, *, is_lenient: bool) -> None:
         self._account = account
         self._wanted = wanted
+        self._template = template
         self._is_lenient = is_lenient
         self.unread: list[str] = []
         self.warnings: list[str] = []
@@ -87,7 +92,7 @@ class AccountReader:
         stack = self._try(lambda: stacks.find(self._wanted.stack), None)
         if stack is None:
             return None
-        stack_state.refuse_foreign(stack)
+        stack_state.refuse_unusable(stack)
         if stack.condition is StackCondition.BROKEN:
             raise stack_state.broken(stack, stacks.first_failure(stack))
         if stack.is_rolled_back:
@@ -115,12 +120,10 @@ class AccountReader:
         return found
 
     def _people(self, stack: Optional[DeployedStack]) -> tuple[str, str]:
-        present = stack.parameters if stack else {}
-        wanted = self._wanted
-        return (
-            wanted.administrator or present.get("AdministratorArn", ""),
-            wanted.operator or present.get("OperatorArn", ""),
-        )
+        """Return administrator and operator: those of the stack, which policies name now, or of a new one."""
+        if stack is not None:
+            return stack.parameters.get("AdministratorArn", ""), stack.parameters.get("OperatorArn", "")
+        return self._wanted.administrator or "", self._wanted.operator or ""
 
     def refuse_wrong_places(self, stack: Optional[DeployedStack]) -> None:
         """Raise for subnets of two VPCs, a region without the AMI, and the name of a bucket that is taken."""
@@ -195,15 +198,22 @@ class AccountReader:
             "cluster": self._wanted.cluster,
         }
         names = rights.names_of(who.partition, region, who.account, self._wanted.stack, given)
-        makes_group = plan.has(StepName.INSTANCE) and "GroupName" not in outputs
+        more: tuple[NeededActions, ...] = ()
+        if plan.has(StepName.UPDATE):
+            more = rights.of_update(outputs, has_group=has_group(self._wanted, found.stack))
+            self._tell_unknown_rights(found.stack)
         try:
             iam = self._account.clients.client("iam")
             steps = [step.name for step in plan.left]
-            asked = rights.questions(steps, names, makes_group=makes_group)
+            asked = rights.questions(steps, names, more)
             return rights.missing(verdict for one in asked for verdict in simulate(iam, who, one, region))
         except EcsauthError as fault:
             self.unread.append(f"{fault.message}: whether your rights suffice shows only on the way")
             return ()
+
+    def _tell_unknown_rights(self, stack: Optional[DeployedStack]) -> None:
+        if stack is not None and not stack.is_made_from(self._template):
+            self.unread.append("whether your rights suffice for what the new template changes shows only on the way")
 
     def _try(self, read: Callable[[], _Read], otherwise: _Read) -> _Read:
         try:
@@ -233,7 +243,7 @@ def read_archive(stack: DeployedStack, services: Services) -> Optional[Published
         archive = boot_archive.read(content, str(uri))
     except InvalidError:
         return None
-    return PublishedArchive(archive.sha256, version.facts.version_id, archive.version)
+    return PublishedArchive(archive.sha256, version.facts.version_id, archive.version, archive.pythons)
 
 
 def registered_instances(account: Account, stack: DeployedStack, cluster: str) -> tuple[str, ...]:

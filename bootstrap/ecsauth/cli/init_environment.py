@@ -42,6 +42,9 @@ def remember(stack: DeployedStack, place: CommandPlace) -> Optional[str]:
         if present is not None and present.uri != environment.uri:
             console.warn(f"[env.{environment.name}] of {present.source} is for {present.uri}: it stays as it is")
             return None
+        if present is not None and place.profile is None:
+            # The operator has chosen it for this environment; this run had its credentials from elsewhere.
+            environment = environment._replace(profile=present.profile)
         if present is None or present.values() != environment.values():
             path = environment_file.default_path()
             environment_file.write_entry(path, environment)

@@ -9,7 +9,7 @@ from ecsauth.command_hint import CommandHint
 from ecsauth.deploy import stack_state
 from ecsauth.deploy.init_plan import PublishedArchive, StepName, changed_parameters
 from ecsauth.deploy.stack_state import StackCondition
-from ecsauth.errors import ConflictError, UnreachableError
+from ecsauth.errors import ConflictError, ExpiredError, UnreachableError
 from ecsauth.publish import PublishRequest, boot_archive, push, push_archive
 from ecsauth.timing import Deadline, in_words
 
@@ -27,6 +27,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
 _AGAIN = "run the same command again"
 _GOES_ON = f"{_AGAIN}: it goes on from there"
 _ARCHIVE = "the boot archive"
+_REFRESH = ("aws", "autoscaling", "start-instance-refresh", "--auto-scaling-group-name")
 
 
 class Waiting(NamedTuple):
@@ -189,8 +190,9 @@ class Deployment:
         )
         return self._late(
             f"instance {launched[0]} is launched, but no instance of group {group} is in cluster {cluster}",
-            CommandHint("see what its user data said", *console_output, "--instance-id", launched[0]),
+            CommandHint("see what its user data said", *console_output),
             CommandHint("find the cause on the instance; most often it has no route to S3 or ECS", "ecsauth", "doctor"),
+            CommandHint("replace it when the cause is gone, because user data runs only once", *_REFRESH, group),
         )
 
     def _poll(self, look: Callable[[], Optional[_Seen]], late: Callable[[], UnreachableError]) -> _Seen:
@@ -200,6 +202,8 @@ class Deployment:
         while True:
             try:
                 seen = look()
+            except ExpiredError:
+                raise
             except UnreachableError:
                 if deadline.left() <= pause:
                     raise

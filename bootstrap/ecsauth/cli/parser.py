@@ -52,7 +52,7 @@ COMMANDS = {
         WRITE,
     ),
     "push": (
-        "check an env-file and upload it to S3, encrypted",
+        "validate an env-file and push it to S3, encrypted",
         "ecsauth push ecs.config s3://bucket/prod/ecs.config",
         S3,
     ),
@@ -62,13 +62,13 @@ COMMANDS = {
         S3,
     ),
     "edit": (
-        "edit the env-file in S3, check it and upload it",
+        "edit the env-file in S3, validate and push it",
         "ecsauth edit s3://bucket/prod/ecs.config",
         S3,
     ),
     "diff": (
         "compare two env-files without showing values",
-        "ecsauth diff ecs.config s3://bucket/prod/ecs.config",
+        "ecsauth diff s3://bucket/prod/ecs.config ecs.config",
         S3,
     ),
     "history": (
@@ -77,7 +77,7 @@ COMMANDS = {
         S3,
     ),
     "rollback": (
-        "upload the content of an older version as a new version",
+        "push the content of an older version as a new version",
         "ecsauth rollback s3://bucket/prod/ecs.config VERSION",
         S3,
     ),

@@ -132,7 +132,7 @@ def resolved(arguments: argparse.Namespace, add_arguments: Callable[[options.Par
 def _refuse_others(arguments: argparse.Namespace, defaults: argparse.Namespace) -> None:
     for name, value in vars(arguments).items():
         if name not in _BESIDE and value != getattr(defaults, name):
-            option = "an S3URI" if name == "uri" else f"--{name.replace('_', '-')}"
+            option = "S3URI" if name == "uri" else f"--{name.replace('_', '-')}"
             raise UsageError(
                 f"--as-persisted takes no {option}: the kept arguments count",
                 CommandHint("to change them run", *_AGAIN),

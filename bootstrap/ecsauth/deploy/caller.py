@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Optional
 
-from ecsauth.errors import DeniedError
+from ecsauth.errors import DeniedError, UsageError
 
 _SESSION = re.compile(r"arn:([a-z-]+):sts::([0-9]{12}):assumed-role/([^/]+)/.+")
 _PRINCIPAL = re.compile(r"arn:([a-z-]+):(?:iam|sts)::([0-9]{12}):(role|user)/(?:.+/)?([^/]+)")
@@ -13,13 +13,17 @@ _ROOT = re.compile(r"arn:([a-z-]+):iam::([0-9]{12}):root")
 
 
 class Principal(NamedTuple):
-    """A role, a user, or the root user of an account. `arn` is for messages and policies, without a session."""
+    """A role, a user, or the root user of an account. `arn` is for messages and policies, without a session.
+
+    `has_path`: the ARN is the whole one; that of a session leaves out the path of its role.
+    """
 
     partition: str
     account: str
     kind: str
     name: str
     arn: str
+    has_path: bool = True
 
     def is_same(self, arn: str) -> bool:
         """Tell whether an ARN names this role or user; the ARN of a session has no path, so paths do not count."""
@@ -32,7 +36,7 @@ def principal(arn: str) -> Optional[Principal]:
     session = _SESSION.fullmatch(arn)
     if session:
         partition, account, name = session.groups()
-        return Principal(partition, account, "role", name, f"arn:{partition}:iam::{account}:role/{name}")
+        return Principal(partition, account, "role", name, f"arn:{partition}:iam::{account}:role/{name}", False)
     found = _PRINCIPAL.fullmatch(arn)
     if found:
         return Principal(found[1], found[2], found[3], found[4], arn)
@@ -41,11 +45,16 @@ def principal(arn: str) -> Optional[Principal]:
 
 
 def refuse_stranger(caller: Principal, administrator: str, operator: str, *, creates: bool) -> None:
-    """Raise DeniedError for a caller whom the key or the bucket would refuse: nothing has been made yet.
+    """Raise DeniedError for a caller whom the key or the bucket would refuse, UsageError for an ARN without its path.
 
     A new key names its administrator, and KMS refuses a key policy that its creator could not change again.
     """
     if caller.is_same(administrator):
+        if creates and caller.has_path and caller.arn != administrator:
+            raise UsageError(
+                f"KMS knows no {administrator}: the role has a path, and its ARN is {caller.arn}",
+                f"give --administrator {caller.arn}",
+            )
         return
     if creates:
         raise DeniedError(
@@ -62,4 +71,7 @@ def refuse_stranger(caller: Principal, administrator: str, operator: str, *, cre
 
 
 def _or_yourself(caller: Principal) -> tuple[str, ...]:
-    return () if caller.kind == "root" else (f"or name yourself: --administrator {caller.arn}",)
+    if caller.kind == "root":
+        return ()
+    path = "" if caller.has_path else "; if the role has a path, its ARN needs that too"
+    return (f"or name yourself: --administrator {caller.arn}{path}",)

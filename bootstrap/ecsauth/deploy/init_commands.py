@@ -93,6 +93,16 @@ class NextCommand(NamedTuple):
     command: str
 
 
+def replacing(stack: DeployedStack) -> tuple[NextCommand, ...]:
+    """Return the command that gives an update of the launch template to instances that run already."""
+    refresh = stack.outputs.get("NextRefresh")
+    return (
+        (NextCommand("replace the running instances, which keep what they have; their tasks end", refresh),)
+        if refresh
+        else ()
+    )
+
+
 def after(
     file: str, stack: DeployedStack, version_id: str, place: CommandPlace, name: Optional[str] = None
 ) -> tuple[NextCommand, ...]:

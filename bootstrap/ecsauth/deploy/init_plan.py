@@ -70,7 +70,10 @@ class WantedInstances(NamedTuple):
 
 
 class WantedEnvironment(NamedTuple):
-    """The environment that the command line asks for; None keeps what the stack has, or its default."""
+    """The environment that the command line asks for; None keeps what the stack has, or its default.
+
+    `pythons` are those that the boot archive is to be compiled for, as 3.9.
+    """
 
     stack: str
     file: str
@@ -80,6 +83,7 @@ class WantedEnvironment(NamedTuple):
     prefix: Optional[str] = None
     bucket: Optional[str] = None
     instances: WantedInstances = WantedInstances()
+    pythons: Optional[tuple[str, ...]] = None
 
     def parameters(self, present: Mapping[str, str]) -> dict[str, str]:
         """Return the parameters of the stack that the command line gives; `present` are those that it has."""
@@ -98,11 +102,12 @@ class WantedEnvironment(NamedTuple):
 
 
 class PublishedArchive(NamedTuple):
-    """The boot archive in S3; `version` is that of the ecsauth in it."""
+    """The boot archive in S3; `version` is that of the ecsauth in it, `pythons` are those that it is compiled for."""
 
     sha256: str
     version_id: str
     version: str
+    pythons: tuple[str, ...] = ()
 
     def parameters(self) -> dict[str, str]:
         """Return the parameters of the stack that pin it."""
@@ -165,17 +170,17 @@ def make(wanted: WantedEnvironment, found: FoundAccount, template: str, version:
     Raises UsageError if a new stack lacks its administrator, ConflictError for a value that a stack cannot change.
     """
     _refuse_fixed(wanted, found.stack)
-    has_archive = found.archive is not None and found.archive.version == version
+    has_archive = _has_archive(wanted, found, version)
     changes = changed_parameters(wanted, found.stack, found.archive if has_archive else None)
     is_updated = _is_updated(found.stack, changes, template) and has_archive
     steps = [
         PlanStep(StepName.STACK, _about_stack(wanted, found.stack), found.stack is not None),
         PlanStep(StepName.CLUSTER, f"ECS cluster {wanted.cluster}", found.has_cluster),
         PlanStep(StepName.ENV_FILE, _about_env_file(wanted, found), found.env_file.is_same),
-        PlanStep(StepName.ARCHIVE, _about_archive(found, version), has_archive),
+        PlanStep(StepName.ARCHIVE, _about_archive(wanted, found, version), has_archive),
         PlanStep(StepName.UPDATE, _about_update(wanted, found, changes, template), is_updated),
     ]
-    if has_group(wanted, found.stack):
+    if has_group(wanted, found.stack) and _number(wanted, found.stack) != "0":
         is_there = is_updated and bool(found.registered)
         text = f"an instance in cluster {wanted.cluster}" + (f": {', '.join(found.registered)}" if is_there else "")
         steps.append(PlanStep(StepName.INSTANCE, text, is_there))
@@ -194,6 +199,25 @@ def changed_parameters(
 def has_group(wanted: WantedEnvironment, stack: Optional[DeployedStack]) -> bool:
     """Tell whether the stack has, or will have, an Auto Scaling group."""
     return bool(wanted.instances.subnets or (stack and stack.parameters.get("SubnetIds")))
+
+
+def _has_archive(wanted: WantedEnvironment, found: FoundAccount, version: str) -> bool:
+    """Tell whether the archive in S3 is the one that the stack pins, and the one that is wanted.
+
+    The version in its manifest alone proves nothing: an operator may upload archives, and may not choose what runs as
+    root on the instances.
+    """
+    archive = found.archive
+    return (
+        archive is not None
+        and archive.version == version
+        and archive.sha256 == _pinned(found.stack)
+        and (wanted.pythons is None or set(wanted.pythons) == set(archive.pythons))
+    )
+
+
+def _pinned(stack: Optional[DeployedStack]) -> str:
+    return stack.parameters.get("ArchiveSha256", "") if stack else ""
 
 
 def _refuse_fixed(wanted: WantedEnvironment, stack: Optional[DeployedStack]) -> None:
@@ -237,10 +261,17 @@ def _about_env_file(wanted: WantedEnvironment, found: FoundAccount) -> str:
     return f"env-file {wanted.file}, pushed: {count}"
 
 
-def _about_archive(found: FoundAccount, version: str) -> str:
-    archive = found.archive
-    if archive is None or archive.version == version:
+def _about_archive(wanted: WantedEnvironment, found: FoundAccount, version: str) -> str:
+    archive, pinned = found.archive, _pinned(found.stack)
+    if archive is not None and pinned and archive.sha256 != pinned:
+        return (
+            f"boot archive of ecsauth {version}, in place of one that is not the stack's: its SHA-256 is "
+            f"{archive.sha256}, find out who uploaded it"
+        )
+    if archive is None or _has_archive(wanted, found, version):
         return f"boot archive of ecsauth {version}"
+    if archive.version == version:
+        return f"boot archive of ecsauth {version}" + (", built again" if pinned else "")
     if _is_newer(archive.version, version):
         return f"boot archive of ecsauth {version}, in place of the newer {archive.version}"
     return f"boot archive of ecsauth {version}, in place of {archive.version}"
@@ -261,19 +292,20 @@ def _about_update(wanted: WantedEnvironment, found: FoundAccount, changes: dict[
     if not found.stack.is_made_from(template):
         parts.append("the stack gets the template of this ecsauth, in place of another version's")
     present = found.stack.parameters
-    parts += [
-        f"{name} {present[name] or 'none'} -> {value}"
-        for name, value in changes.items()
-        if not name.startswith("Archive") and name in present
-    ]
+    parts += [f"{name} {present[name] or 'none'} -> {value}" for name, value in changes.items() if name in present]
     return "; ".join(parts)
 
 
 def _count(wanted: WantedEnvironment, stack: Optional[DeployedStack]) -> str:
     present = stack.parameters if stack else {}
-    count = str(wanted.instances.number or present.get("InstanceCount") or 1)
+    count = _number(wanted, stack)
     kind = wanted.instances.type or present.get("InstanceType") or "t3.small"
     return f"{count} {kind} instance{'s' if count != '1' else ''}"
+
+
+def _number(wanted: WantedEnvironment, stack: Optional[DeployedStack]) -> str:
+    present = stack.parameters if stack else {}
+    return str(wanted.instances.number or present.get("InstanceCount") or 1)
 
 
 def _notes(wanted: WantedEnvironment, found: FoundAccount) -> tuple[str, ...]:
@@ -287,4 +319,11 @@ def _notes(wanted: WantedEnvironment, found: FoundAccount) -> tuple[str, ...]:
         f"administrator: {administrator} keeps bucket and key; pushes: {pushes}; reads: the role of the instances",
         "at the end the environment gets a name in ecsauth.toml, unless it has one",
         *(() if grouped else ("no instance is made: give --subnets for an Auto Scaling group",)),
+        *_about_pin(present.get("EnvFileVersionId", "")),
     )
+
+
+def _about_pin(version: str) -> tuple[str, ...]:
+    if not version:
+        return ()
+    return (f"EnvFileVersionId of the stack is {version}: instances install that version, whatever is pushed",)

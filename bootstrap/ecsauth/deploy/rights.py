@@ -73,9 +73,6 @@ TABLE: Mapping[StepName, tuple[NeededActions, ...]] = {
     StepName.ARCHIVE: (NeededActions(_ARCHIVE, _PUT), _ENCRYPTION, _USE_KEY),
     StepName.UPDATE: (
         NeededActions(_STACK, ("cloudformation:UpdateStack", "cloudformation:DescribeStackEvents")),
-        NeededActions(
-            "arn:{partition}:ec2:{region}:{account}:launch-template/lt-00000000000000000", ("ec2:CreateLaunchTemplate",)
-        ),
         NeededActions("*", ("ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions")),
         _AMI,
         NeededActions(_ROLE, ("iam:PassRole",)),
@@ -90,14 +87,16 @@ TABLE: Mapping[StepName, tuple[NeededActions, ...]] = {
 }
 
 
-# Only if the group is not there yet.
-MAKE_GROUP = (
-    NeededActions(
-        "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{stack}-Group-000000000000",
-        ("autoscaling:CreateAutoScalingGroup",),
-    ),
-    NeededActions("arn:{partition}:ec2:{region}:{account}:instance/*", ("ec2:RunInstances",)),
+_LAUNCH_TEMPLATE = "arn:{partition}:ec2:{region}:{account}:launch-template/lt-00000000000000000"
+_GROUP = (
+    "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{stack}-Group-000000000000"
 )
+MAKE_TEMPLATE = NeededActions(_LAUNCH_TEMPLATE, ("ec2:CreateLaunchTemplate",))
+CHANGE_TEMPLATE = NeededActions(_LAUNCH_TEMPLATE, ("ec2:CreateLaunchTemplateVersion",))
+MAKE_GROUP = NeededActions(_GROUP, ("autoscaling:CreateAutoScalingGroup",))
+CHANGE_GROUP = NeededActions(_GROUP, ("autoscaling:UpdateAutoScalingGroup",))
+# Auto Scaling asks for it when a group gets a launch template (Auto Scaling User Guide, "Launch template support").
+LAUNCH = NeededActions("arn:{partition}:ec2:{region}:{account}:instance/*", ("ec2:RunInstances",))
 
 
 class SimulatedAction(NamedTuple):
@@ -115,11 +114,20 @@ class RightsQuestion(NamedTuple):
     actions: tuple[str, ...]
 
 
-def questions(steps: Iterable[StepName], names: Mapping[str, str], *, makes_group: bool) -> Iterator[RightsQuestion]:
-    """Yield the simulations for these steps, each resource once; `names` fills in the ARNs."""
+def of_update(outputs: Mapping[str, str], *, has_group: bool) -> tuple[NeededActions, ...]:
+    """Return what the update needs by what the stack has: a launch template and a group are made once, then changed."""
+    template = CHANGE_TEMPLATE if "LaunchTemplateId" in outputs else MAKE_TEMPLATE
+    if not has_group:
+        return (template,)
+    return template, CHANGE_GROUP if "GroupName" in outputs else MAKE_GROUP, LAUNCH
+
+
+def questions(
+    steps: Iterable[StepName], names: Mapping[str, str], more: Iterable[NeededActions] = ()
+) -> Iterator[RightsQuestion]:
+    """Yield the simulations for these steps, each resource once; `names` fills in the ARNs, `more` is added."""
     merged: dict[str, dict[str, None]] = {}
-    every = [needed for step in steps for needed in TABLE[step]]
-    for needed in (*every, *MAKE_GROUP) if makes_group else every:
+    for needed in (*(needed for step in steps for needed in TABLE[step]), *more):
         merged.setdefault(needed.resource.format(**names), {}).update(dict.fromkeys(needed.actions))
     for resource, actions in merged.items():
         yield RightsQuestion(resource, tuple(actions))

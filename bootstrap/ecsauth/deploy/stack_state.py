@@ -90,8 +90,14 @@ def _essence(template: str) -> list[str]:
     return [line for line in lines if line and not re.match(r" *#|    Default:", line)]
 
 
-def refuse_foreign(stack: DeployedStack) -> None:
-    """Raise ConflictError if another template made the stack of this name."""
+def refuse_unusable(stack: DeployedStack) -> None:
+    """Raise ConflictError if another template made the stack of this name, or if no template has made it yet."""
+    if stack.status == _REVIEW:
+        raise ConflictError(
+            f"stack {stack.name} is {_REVIEW}: it has a change set that nobody has executed, and no resource",
+            CommandHint("delete it", "aws", "cloudformation", "delete-stack", "--stack-name", stack.name),
+            AGAIN,
+        )
     if not stack.is_ours or (stack.condition is StackCondition.READY and not stack.is_complete):
         raise ConflictError(
             f"stack {stack.name} was not made by ecsauth: its description and outputs are different",

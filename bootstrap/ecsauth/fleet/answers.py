@@ -77,6 +77,8 @@ def complaint_of(result: Invocation, version: str) -> tuple[str, bool]:
     answer = parse(result.output)
     said = answer.complaint(version)
     if not said and result.outcome is Outcome.FAILED:
+        if result.code is None:
+            return "it gave no status in time", True
         said = f"its status ended with exit status {result.code}"
         return said, result.code != ExitCode.INVALID
     return said, answer.alarms == (NOT_REGISTERED,)

@@ -62,7 +62,17 @@ class Withdrawal:
         open_ones = [one.id for one in self._ledger.refresh() if one.is_open]
         waited(edges.run, edges.documents[BOOT].name, self._candidate.since, edges.clock, open_ones)
         self._ledger.refresh()
-        return self._send([each for each in present if self._may_have(each)])
+        sent: set[str] = set()
+        reports = []
+        # Whoever rolls may not have seen the mark yet, and send one more command.
+        for _ in range(2):
+            left = [each for each in present if each.id not in sent and self._may_have(each)]
+            reports.append(self._send(left))
+            sent.update(each.id for each in left)
+            open_ones = [one.id for one in self._ledger.refresh() if one.is_open]
+            waited(edges.run, edges.documents[BOOT].name, self._candidate.since, edges.clock, open_ones)
+            self._ledger.refresh()
+        return _together(reports)
 
     def follow_released(self) -> BackReport:
         """Let all instances take the released version now, instead of at the next run of their timers.
@@ -84,5 +94,9 @@ class Withdrawal:
         order = WaveOrder(template, 1, 1, tolerated=len(online), concurrency=max(BATCH, len(online) // 10))
         run = WaveRun(edges.run, edges.census, edges.clock, showing("returning", edges.show), lambda _: None)
         result = run.run(order, online)
-        missed = offline.union(*map(result.ids, (Outcome.UNREACHED, Outcome.NOT_RUN, Outcome.CANCELLED)))
+        missed = offline.union(*map(result.ids, (Outcome.UNREACHED, Outcome.LOST, Outcome.NOT_RUN, Outcome.CANCELLED)))
         return BackReport(result.ids(Outcome.DONE), result.ids(Outcome.FAILED), tuple(sorted(missed)))
+
+
+def _together(reports: Sequence[BackReport]) -> BackReport:
+    return BackReport(*(tuple(sorted({each for report in reports for each in report[at]})) for at in range(3)))

@@ -10,16 +10,17 @@ from ecsauth.fleet.roll import mark
 if TYPE_CHECKING:
     from ecsauth.fleet.census import Scope
     from ecsauth.fleet.commands import RunCommand
+    from ecsauth.fleet.history import SentCommand
     from ecsauth.fleet.ledger import Ledger
     from ecsauth.fleet.roll import FleetEdges
 
 
-def cancel_open(run: RunCommand, ledger: Ledger) -> int:
-    """Cancel the commands of the roll that have not ended, and return their number."""
-    open_ones = [one for one in ledger.refresh() if one.is_open]
+def cancel_open(run: RunCommand, ledger: Ledger) -> tuple[SentCommand, ...]:
+    """Cancel the commands of the roll that have not ended, and return them."""
+    open_ones = tuple(one for one in ledger.refresh() if one.is_open)
     for one in open_ones:
         run.cancel(one.id)
-    return len(open_ones)
+    return open_ones
 
 
 def mark_halt(edges: FleetEdges, ledger: Ledger, roll: str, scope: Callable[[], Scope]) -> None:

@@ -27,13 +27,16 @@ _CANCELLED = frozenset(("Cancelled", "Cancelling"))
 class Purpose(Enum):
     """The purpose of a command.
 
-    WAVE brings a wave to the candidate, LOOK asks a wave how it is, HALT marks a halt, BACK withdraws the candidate.
+    WAVE brings a wave to the candidate, LOOK asks a wave how it is, BACK withdraws the candidate. The others are marks:
+    HALT of a halt, RESUME of its end, ROLLED that all waves are in order, so that another role may promote.
     """
 
     WAVE = "wave"
     LOOK = "look"
     HALT = "halt"
     BACK = "back"
+    RESUME = "resume"
+    ROLLED = "rolled"
 
 
 class Mark(NamedTuple):
@@ -50,7 +53,7 @@ class Mark(NamedTuple):
 
 
 _MARK = re.compile(
-    rf"ecsauth roll ([0-9a-f]{{{_ID_DIGITS}}}) (?:(halt|back)|(wave|look) ([0-9]{{1,3}})/([0-9]{{1,3}}))"
+    rf"ecsauth roll ([0-9a-f]{{{_ID_DIGITS}}}) (?:(halt|back|resume|rolled)|(wave|look) ([0-9]{{1,3}})/([0-9]{{1,3}}))"
 )
 
 
@@ -144,13 +147,14 @@ class RollState(str, Enum):
     PREPARED = "prepared"
     RUNNING = "running"
     BETWEEN_WAVES = "between waves"
+    ROLLED = "rolled"
     HALTED = "halted"
     WITHDRAWN = "withdrawn"
     SUPERSEDED = "superseded"
     PROMOTED = "promoted"
 
 
-IN_PROGRESS = frozenset((RollState.PREPARED, RollState.RUNNING, RollState.BETWEEN_WAVES))
+IN_PROGRESS = frozenset((RollState.PREPARED, RollState.RUNNING, RollState.BETWEEN_WAVES, RollState.ROLLED))
 """No other roll may begin in these states."""
 
 RESUMABLE = frozenset((*IN_PROGRESS, RollState.HALTED))
@@ -180,7 +184,7 @@ def derive(
         return Standing(RollState.SUPERSEDED, number, of)
     if not commands and now - candidate.at > _KEPT:
         return Standing(RollState.WITHDRAWN, reason="nobody has rolled it for 29 days")
-    state, reason = _by_commands(commands)
+    state, reason = by_commands(commands)
     return Standing(state, number, of, reason)
 
 
@@ -194,34 +198,44 @@ def is_superseded(candidate: Candidate, released: Optional[Released]) -> bool:
     return released.at > candidate.at
 
 
-def _by_commands(commands: Sequence[SentCommand]) -> tuple[RollState, str]:
+def by_commands(commands: Sequence[SentCommand]) -> tuple[RollState, str]:
+    """Return the state of a roll by its commands, oldest first, and the reason of a halt."""
     marked = [(one.mark, one) for one in commands if one.mark is not None]
     if not marked:
         return RollState.PREPARED, ""
-    # A look decides nothing: a halt may have come while a wave was looked at.
-    mark, last = next((each for each in reversed(marked) if each[0].purpose is not Purpose.LOOK), marked[-1])
-    if mark.purpose is Purpose.BACK:
+    began = max((at for at, (mark, _) in enumerate(marked) if mark.purpose is Purpose.RESUME), default=-1) + 1
+    since = marked[began:]
+    purposes = [mark.purpose for mark, _ in since]
+    # A client that has not seen these marks yet may send one more command.
+    if Purpose.BACK in purposes:
         return RollState.WITHDRAWN, ""
-    if mark.purpose is Purpose.HALT:
-        # A roll leaves this mark also where an alarm has stopped its last command.
-        last = next((one for each, one in reversed(marked) if each.purpose is not Purpose.HALT), last)
-        if not last.alarms:
-            return RollState.HALTED, "by fleet halt, or after too many errors"
-    if last.alarms:
-        return RollState.HALTED, f"by alarm {', '.join(sorted(last.alarms))}"
-    if last.is_cancelled:
+    alarms = sorted({alarm for _, one in since for alarm in one.alarms})
+    if alarms:
+        return RollState.HALTED, f"by alarm {', '.join(alarms)}"
+    if Purpose.HALT in purposes:
+        return RollState.HALTED, "by fleet halt, or after too many errors"
+    if any(one.is_cancelled for _, one in since):
         return RollState.HALTED, "its command was cancelled"
-    if any(one.is_open for _, one in marked):
-        return RollState.RUNNING, ""
-    return RollState.BETWEEN_WAVES, ""
+    if is_rolled(commands):
+        return RollState.ROLLED, ""
+    # A mark is left by a command, too, which changes nothing.
+    is_running = any(one.is_open for mark, one in marked if mark.purpose in (Purpose.WAVE, Purpose.LOOK))
+    return RollState.RUNNING if is_running else RollState.BETWEEN_WAVES, ""
+
+
+def is_rolled(commands: Sequence[SentCommand]) -> bool:
+    """Tell whether all waves of a roll were found in order, and nothing was sent to one since; oldest first."""
+    purposes = [one.mark.purpose for one in commands if one.mark is not None and one.mark.purpose is not Purpose.LOOK]
+    return purposes[-1:] == [Purpose.ROLLED]
 
 
 class Outcome(Enum):
-    """The outcome of a command on one instance. A command that was cancelled may have run there, or a part of it."""
+    """The outcome of a command on one instance. One that was cancelled, or is lost, may have run there, or in part."""
 
     DONE = "done"
     FAILED = "failed"
     UNREACHED = "unreached"
+    LOST = "lost"
     NOT_RUN = "not run"
     CANCELLED = "cancelled"
     WAITING = "waiting"
@@ -237,7 +251,7 @@ class Invocation(NamedTuple):
 
 
 # Systems Manager User Guide, "Understanding command statuses". Only Failed and ExecutionTimedOut are errors of the
-# instance that count; the others never ran there.
+# instance that count. A command of which the instance says nothing until its time is over is "DeliveryTimedOut", too.
 _OUTCOMES = {
     "success": Outcome.DONE,
     "failed": Outcome.FAILED,
@@ -245,12 +259,25 @@ _OUTCOMES = {
     "executiontimedout": Outcome.FAILED,
     "invalidplatform": Outcome.FAILED,
     "accessdenied": Outcome.FAILED,
-    "deliverytimedout": Outcome.UNREACHED,
+    "deliverytimedout": Outcome.LOST,
     "undeliverable": Outcome.UNREACHED,
     "cancelled": Outcome.CANCELLED,
     "canceled": Outcome.CANCELLED,
     "terminated": Outcome.NOT_RUN,
 }
+
+
+def is_settled(command: SentCommand, invocations: Sequence[Invocation]) -> bool:
+    """Tell whether the results of a command that has ended are complete.
+
+    Run Command lists commands and their invocations apart from each other, and one may be behind the other.
+    """
+    outcomes = [one.outcome for one in invocations]
+    return (
+        len(outcomes) >= command.targets
+        and Outcome.WAITING not in outcomes
+        and outcomes.count(Outcome.FAILED) >= command.errors
+    )
 
 
 def outcome_of(status: str, details: str) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ecsauth.fleet.commands import all_of
-from ecsauth.fleet.history import Outcome, Purpose, of_roll
+from ecsauth.fleet.history import Outcome, Purpose, is_settled, of_roll
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 _RAN = (Outcome.DONE, Outcome.FAILED)
+_MAY_HAVE_RUN = (Outcome.CANCELLED, Outcome.LOST)
 
 
 class _Entry(NamedTuple):
@@ -24,7 +25,7 @@ class _Entry(NamedTuple):
 
 
 class Ledger:
-    """The results of one roll. Those of a command that has ended are read once.
+    """The results of one roll. Those of a command that has ended are read once, when they are complete.
 
     `since` is when the candidate was put, in seconds since the epoch: no command of the roll is older.
     """
@@ -44,8 +45,10 @@ class Ledger:
             mark = command.mark
             if mark is None or mark.purpose is not Purpose.WAVE or command.is_open or command.id in self._read:
                 continue
-            self.add(command.at, self._run.invocations(command.id))
-            self._read.add(command.id)
+            found = tuple(self._run.invocations(command.id))
+            self.add(command.at, found)
+            if is_settled(command, found):
+                self._read.add(command.id)
         return commands
 
     def take(self, at: float, result: WaveResult) -> None:
@@ -58,14 +61,19 @@ class Ledger:
         for one in invocations:
             before = self._entries.get(one.instance)
             ran = one.outcome in _RAN
-            may_have_run = one.outcome is Outcome.CANCELLED and before is not None and before.outcome not in _RAN
-            if before is None or may_have_run or (ran and before.at <= at):
+            may_have_run = one.outcome in _MAY_HAVE_RUN and before is not None and before.outcome not in _RAN
+            waited = before is not None and before.outcome is Outcome.WAITING and before.at == at
+            if before is None or waited or may_have_run or (ran and before.at <= at):
                 self._entries[one.instance] = _Entry(at, one.outcome)
 
     @property
     def done(self) -> frozenset[str]:
         """The instances on which the last command that ran was successful."""
         return self._with(Outcome.DONE)
+
+    def done_since(self, at: float) -> frozenset[str]:
+        """Return those on which it was successful at a time or later, in seconds since the epoch."""
+        return frozenset(each for each in self.done if self._entries[each].at >= at)
 
     @property
     def failed(self) -> frozenset[str]:

@@ -13,8 +13,20 @@ from ecsauth import timing
 from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ConflictError, DeniedError, EcsauthError
 from ecsauth.fleet import soak, waves
-from ecsauth.fleet.commands import BATCH, BOOT, STATUS, CommandOrder, version_parameter
-from ecsauth.fleet.history import Candidate, Mark, Outcome, Purpose, Released, is_superseded, roll_id
+from ecsauth.fleet.commands import BATCH, BOOT, STATUS, CommandOrder, GoneError, version_parameter
+from ecsauth.fleet.history import (
+    Candidate,
+    Mark,
+    Outcome,
+    Purpose,
+    Released,
+    RollState,
+    by_commands,
+    is_rolled,
+    is_superseded,
+    of_roll,
+    roll_id,
+)
 from ecsauth.fleet.instances import ONLINE
 from ecsauth.fleet.ledger import Ledger
 from ecsauth.fleet.objects import superseded
@@ -22,7 +34,7 @@ from ecsauth.fleet.wave import WaveCount, WaveOrder, WaveResult, WaveRun, ask, d
 from ecsauth.fleet.waves import NO_ERRORS, WAVES, Share
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from ecsauth.aws_names import S3URI
     from ecsauth.fleet.census import Census, Scope
@@ -37,6 +49,10 @@ SOAK = 300.0
 CONCURRENCY = Share(10, is_percentage=True)
 # An agent that ECS has lost, as at a reboot, is looked at again: so many times, after so many seconds.
 _LOOKS, _PAUSE = 4, 20.0
+# An instance keeps a candidate for 24 hours (`boot --candidate-for`). One that took it longer ago gets it once more.
+_KEPT = 23 * 3600
+# One command by tag for all instances has 35 minutes: 5 for its delivery, 30 of the document. A round may take two.
+_MOST_ROUNDS = 17
 
 
 class RollTerms(NamedTuple):
@@ -103,6 +119,10 @@ class RollReport(NamedTuple):
     released: Optional[str] = None
 
 
+class _StoppedError(Exception):
+    """Somebody else has stopped the roll."""
+
+
 class Roll:
     """One run of a roll, from its beginning or from where another run has stopped."""
 
@@ -117,41 +137,60 @@ class Roll:
         self._counts: list[WaveCount] = []
         self._failed: dict[str, str] = {}
         self._missed: set[str] = set()
-        # The wave that a run before this one has carried out, but not found in order; 0 if there is none.
+        # The last wave that a run before this one has carried out, but not found in order; 0 if there is none.
         self._unseen = 0
 
     def run(self) -> RollReport:
         """Roll to the end, or until it is halted; raise an EcsauthError."""
-        self._adopt()
-        for number in range(1, len(self._terms.waves) + 1):
-            stop = self._refuse_changes()
-            if stop:
-                return self._report(RollOutcome.STOPPED, stop)
-            result, instances = self._wave(number)
-            if result is None:
-                reason = self._soak(number, self._taken(instances)) if number == self._unseen else ""
-            elif result.by_other:
-                return self._report(RollOutcome.STOPPED, result.halted)
-            elif result.halted:
-                reason = result.halted
-            else:
-                failed = len(result.ids(Outcome.FAILED))
-                done = self._taken(instances) if number == self._unseen else result.ids(Outcome.DONE)
-                reason = self._soak(number, done, failed)
-            if reason:
-                self._mark_halt(instances)
-                return self._report(RollOutcome.HALTED, f"wave {number}: {reason}")
-        stop = self._refuse_changes()
-        if stop:
-            return self._report(RollOutcome.STOPPED, stop)
+        try:
+            is_rolled = self._adopt()
+            if not is_rolled:
+                for number in range(1, len(self._terms.waves) + 1):
+                    self._refuse_changes()
+                    reason = self._carry_out(number)
+                    if reason:
+                        self._leave(Purpose.HALT)
+                        return self._report(RollOutcome.HALTED, f"wave {number}: {reason}")
+            self._refuse_changes()
+            return self._release(is_rolled=is_rolled)
+        except _StoppedError as stop:
+            return self._report(RollOutcome.STOPPED, str(stop))
+
+    def _release(self, *, is_rolled: bool) -> RollReport:
+        """Promote the candidate, or leave that to another role."""
         if not self._terms.promotes:
+            if not is_rolled:
+                self._leave(Purpose.ROLLED)
             return self._report(RollOutcome.ROLLED)
-        released = self._edges.objects.promote(self._terms.candidate)
+        try:
+            released = self._edges.objects.promote(self._terms.candidate)
+        except DeniedError:
+            if not is_rolled:
+                self._leave(Purpose.ROLLED)
+            raise
         self._edges.tell(f"promoted: version {released.version} of {self._terms.uri} is released")
         return self._report(RollOutcome.PROMOTED)._replace(released=released.version)
 
-    def _adopt(self) -> None:
-        """Wait for the commands that a run before this one has sent, and take their results."""
+    def _carry_out(self, number: int) -> str:
+        """Carry out a wave and look at it; return why the roll halts, an empty text if it goes on."""
+        result, instances = self._wave(number)
+        if result is None:
+            return self._soak(number, self._taken(instances)) if number == self._unseen else ""
+        if result.by_other:
+            raise _StoppedError(result.halted)
+        if result.halted:
+            return result.halted
+        done, lost = result.ids(Outcome.DONE), result.ids(Outcome.LOST)
+        if len(lost) > len(done):
+            return f"{_instances(len(lost))} gave no answer in time"
+        done = self._taken(instances) if number == self._unseen else done
+        return self._soak(number, done, len(result.ids(Outcome.FAILED)))
+
+    def _adopt(self) -> bool:
+        """Wait for the commands that a run before this one has sent, and take their results.
+
+        Return whether that run has carried out all waves, and found them in order.
+        """
         commands = self._ledger.refresh()
         self._own = {one.id for one in commands}
         open_ones = [one.id for one in commands if one.is_open]
@@ -161,9 +200,13 @@ class Roll:
             waited(self._edges.run, document, since, self._edges.clock, open_ones)
             commands = self._ledger.refresh()
         self._unseen = unseen(commands)
+        if is_halted(commands):
+            # From now on a halt finds a roll that is in progress, and no second one can begin.
+            self._own.add(mark(self._edges, Mark(self._id, Purpose.RESUME), self._reachable()))
+        return is_rolled(commands)
 
-    def _refuse_changes(self) -> str:
-        """Return why somebody has stopped this roll; raise ConflictError if something else is rolled or released."""
+    def _refuse_changes(self) -> None:
+        """Raise _StoppedError if somebody has stopped this roll, ConflictError if another one is rolled or released."""
         candidate, released = self._edges.objects.candidate(), self._edges.objects.released()
         if candidate is None or candidate.version != self._version:
             raise ConflictError(
@@ -172,13 +215,19 @@ class Roll:
             )
         if is_superseded(candidate, released) and released.promoted_from != candidate.version:
             raise superseded(self._terms.uri, candidate, released)
-        foreign = [one for one in self._ledger.refresh() if one.id not in self._own]
-        purposes = [one.mark.purpose for one in foreign if one.mark is not None]
-        if Purpose.HALT in purposes:
-            return "it was halted by another command"
-        if Purpose.BACK in purposes:
-            return "the candidate was withdrawn by another command"
-        return "another command continues it" if foreign else ""
+        foreign = self._foreign(self._ledger.refresh())
+        reason = _why_stopped(foreign) or ("another command continues it" if foreign - {Purpose.RESUME} else "")
+        if reason:
+            raise _StoppedError(reason)
+
+    def _stopped(self) -> str:
+        """Return why somebody has stopped this roll, an empty text if nobody has; it costs one request."""
+        marks = self._edges.run.commands(self._edges.documents[STATUS].name, self._terms.candidate.since)
+        return _why_stopped(self._foreign(of_roll(marks, self._id)))
+
+    def _foreign(self, commands: Sequence[SentCommand]) -> set[Purpose]:
+        """Return the purposes of the commands of this roll that others have sent since it began."""
+        return {one.mark.purpose for one in commands if one.id not in self._own and one.mark is not None}
 
     def _wave(self, number: int) -> tuple[Optional[WaveResult], tuple[str, ...]]:
         """Carry out a wave. The result is None if all its instances have the candidate already."""
@@ -190,7 +239,8 @@ class Roll:
             raise DeniedError(f"no instance of {terms.scope} can be reached by Systems Manager")
         ordered = waves.order(online, self._version)
         members = waves.members(ordered, terms.waves, number)
-        left = tuple(each for each in members if each not in self._ledger.done)
+        has_it = self._ledger.done_since(edges.clock.wall() - _KEPT)
+        left = tuple(each for each in members if each not in has_it)
         if not left:
             return None, members
         self._edges.tell(f"{self._name(number)}: {_instances(len(left))}")
@@ -211,11 +261,15 @@ class Roll:
     def _runner(self, what: str) -> WaveRun:
         """Return what runs a command on instances, and shows under the name `what` how many have ended."""
         edges = self._edges
-        return WaveRun(edges.run, edges.census, edges.clock, showing(what, edges.show), self._own.add)
+        return WaveRun(
+            edges.run, edges.census, edges.clock, showing(what, edges.show), self._own.add, stopped=self._stopped
+        )
 
     def _order(self, number: int, instances: Sequence[str], *, is_whole: bool) -> WaveOrder:
         terms = self._terms
-        by_tag = terms.scope.tag if is_whole and len(instances) > BATCH else None
+        concurrency = max(BATCH, terms.concurrency.of(len(instances)))
+        is_in_time = waves.rounds(len(instances), concurrency) <= _MOST_ROUNDS
+        by_tag = terms.scope.tag if is_whole and len(instances) > BATCH and is_in_time else None
         template = CommandOrder(
             document=self._edges.documents[BOOT],
             comment=str(Mark(self._id, Purpose.WAVE, number, len(terms.waves))),
@@ -224,19 +278,19 @@ class Roll:
             alarm=terms.alarm,
         )
         tolerated = waves.tolerated(terms.limit, len(instances))
-        concurrency = max(BATCH, terms.concurrency.of(len(instances)))
         return WaveOrder(template, number, len(terms.waves), tolerated, concurrency)
 
     def _take(self, number: int, result: WaveResult, size: int) -> None:
         """Record and tell the outcome of a wave."""
-        done, failed, unreached = (len(result.ids(each)) for each in (Outcome.DONE, Outcome.FAILED, Outcome.UNREACHED))
+        not_reached = (*result.ids(Outcome.UNREACHED), *result.ids(Outcome.LOST))
+        done, failed, unreached = len(result.ids(Outcome.DONE)), len(result.ids(Outcome.FAILED)), len(not_reached)
         count = WaveCount(number, len(self._terms.waves), max(size, done + failed + unreached), done, failed, unreached)
         self._counts.append(count)
         for each in result.ids(Outcome.FAILED):
             self._failed[each] = description(result.invocations[each])
         for each in result.ids(Outcome.DONE):
             self._failed.pop(each, None)
-        self._missed |= set(result.ids(Outcome.UNREACHED))
+        self._missed |= set(not_reached)
         self._edges.tell(str(count))
 
     def _soak(self, number: int, done: Sequence[str], failed: int = 0) -> str:
@@ -274,10 +328,13 @@ class Roll:
             online = tuple(each.id for each in present if each.ping == ONLINE)
             look_mark = Mark(self._id, Purpose.LOOK, number, len(self._terms.waves))
             status = self._edges.documents[STATUS]
+            self._refuse_changes()
             looker = self._runner(f"looking at {self._name(number)}")
             looked = ask(looker, status, str(look_mark), online, self._terms.alarm)
-            if looked.halted_by_itself:
-                return (), looked.halted_by_itself
+            if looked.by_other:
+                raise _StoppedError(f"the look at it was stopped: {looked.halted}")
+            if looked.halted:
+                return (), looked.halted
             for each in left:
                 found.pop(each, None)
             found.update({one.instance: one for one in soak.complaints(present, looked.invocations, self._version)})
@@ -286,14 +343,19 @@ class Roll:
                 break
         return tuple(found.values()), ""
 
-    def _mark_halt(self, instances: Sequence[str]) -> None:
-        """Leave the mark of a halt in the history, so that nobody takes the roll for one that goes on."""
+    def _leave(self, purpose: Purpose) -> None:
+        """Leave a mark in the history, so that everybody knows how the roll stands."""
         try:
-            command = mark(self._edges, Mark(self._id, Purpose.HALT), instances)
+            command = mark(self._edges, Mark(self._id, purpose), self._reachable())
         except EcsauthError as fault:
-            self._edges.tell(f"the halt is not marked in the history of commands: {fault.message}")
+            self._edges.tell(f"the mark {purpose.value} is not in the history of commands: {fault.message}")
             return
         self._own.add(command)
+
+    def _reachable(self) -> list[str]:
+        """Return instances for a mark: those that have got a command of the roll, else all."""
+        touched = sorted(self._ledger.touched)
+        return touched or [each.id for each in self._edges.census.take(self._terms.scope, with_reports=False)]
 
     def _report(self, outcome: RollOutcome, reason: str = "") -> RollReport:
         return RollReport(
@@ -308,32 +370,47 @@ class Roll:
 
 
 def unseen(commands: Sequence[SentCommand]) -> int:
-    """Return the last wave if it was not found in order since it was carried out, or since a halt; else 0.
+    """Return the last wave that was not found in order since it was carried out, or since a halt; 0 if all were.
 
     A client that died, or a halt, may have kept it from being looked at.
     """
-    last, taken, looked = 0, 0, 0
+    taken: dict[int, int] = {}
+    looked: dict[int, int] = {}
     for command in commands:
         mark = command.mark
         if mark is None:
             continue
-        if mark.purpose is Purpose.LOOK:
-            is_fine = not (command.errors or command.is_open or command.is_cancelled)
-            looked = looked + command.targets if is_fine and mark.number == last else 0
-        elif mark.purpose is Purpose.WAVE:
-            taken = command.completed - command.errors + (taken if mark.number == last else 0)
-            last, looked = mark.number, 0
-        else:
-            looked = 0
-    return last if looked < taken else 0
+        if mark.purpose is Purpose.WAVE:
+            taken[mark.number] = taken.get(mark.number, 0) + command.completed - command.errors
+            looked[mark.number] = 0
+        elif mark.purpose is not Purpose.LOOK:
+            looked.clear()
+        elif not (command.is_open or command.is_cancelled):
+            looked[mark.number] = looked.get(mark.number, 0) + command.targets - command.errors
+    return max((number for number, count in taken.items() if looked.get(number, 0) < count), default=0)
+
+
+def is_halted(commands: Sequence[SentCommand]) -> bool:
+    """Tell whether a roll was halted, and nobody has gone on with it since; oldest first."""
+    return by_commands(commands)[0] is RollState.HALTED
+
+
+def _why_stopped(foreign: Container[Purpose]) -> str:
+    if Purpose.BACK in foreign:
+        return "the candidate was withdrawn by another command"
+    return "it was halted by another command" if Purpose.HALT in foreign else ""
 
 
 def mark(edges: FleetEdges, which: Mark, instances: Sequence[str]) -> str:
     """Leave a mark in the history of commands: the status document, which changes nothing, on one instance."""
+    gone: Optional[GoneError] = None
     for each in edges.census.online(instances[:BATCH]):
         order = CommandOrder(edges.documents[STATUS], str(which), {}, instances=(each,))
-        return edges.run.send(order)
-    raise DeniedError("no instance can be reached by Systems Manager, so the mark has no place")
+        try:
+            return edges.run.send(order)
+        except GoneError as fault:
+            gone = fault
+    raise gone or DeniedError("no instance can be reached by Systems Manager, so the mark has no place")
 
 
 def find_unmanaged(instances: Sequence[FleetInstance]) -> tuple[str, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
 
 from ecsauth.errors import EcsauthError, UnreachableError
 from ecsauth.fleet.commands import BATCH, CommandOrder, GoneError
-from ecsauth.fleet.history import Invocation, Outcome
+from ecsauth.fleet.history import Invocation, Outcome, is_settled
 from ecsauth.fleet.waves import batches
 
 if TYPE_CHECKING:
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
 # Seconds between two looks at the commands: short at first, when a single instance is waited for.
 _POLLS = (1.0, 2.0, 3.0, 5.0)
-# Seconds after which a command must have ended: the time for its delivery, and the one of the document.
+# Seconds in which a command must get further: the time for its delivery, and the one of the document.
 _LONGEST = 3600.0
+# Seconds in which the results of a command that has ended become complete.
+_SETTLING = 60.0
 # The clocks of this machine and of Systems Manager may differ by so many seconds.
 _SKEW = 300
 
@@ -89,14 +92,13 @@ class WaveResult(NamedTuple):
         """Return the instances with an outcome, sorted."""
         return tuple(sorted(each for each, one in self.invocations.items() if one.outcome is outcome))
 
-    @property
-    def halted_by_itself(self) -> str:
-        """Why it was stopped, by its errors or by an alarm; an empty text if it was not."""
-        return "" if self.by_other else self.halted
-
 
 class WaveRun:
-    """Carries out one wave. `show` gets the counts after each look; `sent` gets the ID of each command."""
+    """Carries out one wave. `show` gets the counts after each look; `sent` gets the ID of each command.
+
+    `stopped` is asked before each command but the first: it returns why somebody else has stopped the roll, or an empty
+    text.
+    """
 
     def __init__(
         self,
@@ -105,14 +107,18 @@ class WaveRun:
         clock: Clock,
         show: Callable[[WaveCount], None],
         sent: Callable[[str], None],
+        *,
+        stopped: Callable[[], str] = lambda: "",
     ) -> None:
         self._run = run
         self._census = census
         self._clock = clock
         self._show = show
         self._sent = sent
-        self._open: dict[str, float] = {}
+        self._stopped = stopped
+        self._open: dict[str, _Progress] = {}
         self._closed: list[str] = []
+        self._asked: set[str] = set()
         self._found: dict[str, Invocation] = {}
         self._halted = ""
         self._by_other = False
@@ -124,14 +130,31 @@ class WaveRun:
         window = max(1, order.concurrency // BATCH)
         looks = 0
         while (waiting and not self._halted) or self._open:
-            while waiting and len(self._open) < window and not self._halted:
+            while waiting and len(self._open) < window and not self._is_stopped():
+                self._asked.update(waiting[0])
                 self._send(order, waiting.pop(0))
             if self._open:
                 self._clock.sleep(_POLLS[min(looks, len(_POLLS) - 1)])
                 looks += 1
                 self._look(order, since, len(instances))
+        self._take_unknown()
+        if not self._halted and self._failed(()) > order.tolerated:
+            self._halted = _too_many(self._failed(()), order.tolerated)
         self._show(self._count(order, len(instances), ()))
         return WaveResult(self._found, self._halted, self._by_other, tuple(self._closed))
+
+    def _is_stopped(self) -> bool:
+        """Tell whether nothing may be sent any more. A halt between two commands cancels none, so it is looked for."""
+        if not self._halted and self._asked:
+            self._halted = self._stopped()
+            self._by_other = bool(self._halted)
+        return bool(self._halted)
+
+    def _take_unknown(self) -> None:
+        """Count an instance of which there is no result as failed; after a halt its command may have been cancelled."""
+        known = {each for each, one in self._found.items() if one.outcome is not Outcome.WAITING}
+        outcome = Outcome.CANCELLED if self._halted else Outcome.FAILED
+        self._found.update({each: Invocation(each, outcome) for each in self._asked - known})
 
     def _send(self, order: WaveOrder, batch: Sequence[str]) -> None:
         """Send the command to a batch; an instance that is gone meanwhile was not reached."""
@@ -156,16 +179,17 @@ class WaveRun:
                 batch = online
             else:
                 self._sent(command)
-                self._open[command] = self._clock.now()
+                self._open[command] = _Progress(0, self._clock.now())
                 return
 
     def _look(self, order: WaveOrder, since: int, size: int) -> None:
         listed = {one.id: one for one in self._run.commands(order.template.document.name, since)}
-        for command in list(self._open):
+        for command, before in list(self._open.items()):
+            self._open[command] = before.after(listed.get(command), self._clock.now())
             if command in listed and not listed[command].is_open:
                 self._close(listed[command], with_output=order.with_output)
-            elif self._clock.now() - self._open[command] > _LONGEST:
-                raise UnreachableError(f"command {command} has not ended in {_LONGEST / 60:.0f} minutes")
+            elif self._clock.now() - self._open[command].at > _LONGEST:
+                raise _late(command)
         running = [listed[each] for each in self._open if each in listed]
         self._show(self._count(order, size, running))
         if not self._halted and self._failed(running) > order.tolerated:
@@ -174,11 +198,13 @@ class WaveRun:
             self._cancel(running)
 
     def _close(self, command: SentCommand, *, with_output: bool) -> None:
-        """Take the results of a command that has ended."""
+        """Take the results of a command that has ended, once they are complete or it has ended long ago."""
+        found = tuple(self._run.invocations(command.id, with_output=with_output))
+        if not is_settled(command, found) and self._clock.now() - self._open[command.id].ended_at < _SETTLING:
+            return
         del self._open[command.id]
         self._closed.append(command.id)
-        for one in self._run.invocations(command.id, with_output=with_output):
-            self._found[one.instance] = one
+        self._found.update({one.instance: one for one in found})
         if command.is_cancelled and not self._halted:
             by_alarm = f"alarm {', '.join(command.alarms)} stopped it"
             self._halted = by_alarm if command.alarms else "its command was cancelled"
@@ -203,7 +229,27 @@ class WaveRun:
         # A command by tag may reach more instances than were known.
         ended = sum(1 for one in outcomes if one not in (Outcome.NOT_RUN, Outcome.CANCELLED))
         size = max(size, ended + sum(one.targets for one in running))
-        return WaveCount(order.number, order.of, size, done, self._failed(running), outcomes.count(Outcome.UNREACHED))
+        unreached = outcomes.count(Outcome.UNREACHED) + outcomes.count(Outcome.LOST)
+        return WaveCount(order.number, order.of, size, done, self._failed(running), unreached)
+
+
+class _Progress(NamedTuple):
+    """How many instances a command has done, since when, and when it was first seen as ended."""
+
+    completed: int
+    at: float
+    ended_at: float = math.inf
+
+    def after(self, command: Optional[SentCommand], now: float) -> _Progress:
+        """Return the progress after a look at the command."""
+        if command is None:
+            return self
+        moved = self if command.completed == self.completed else _Progress(command.completed, now, self.ended_at)
+        return moved if command.is_open else moved._replace(ended_at=min(now, moved.ended_at))
+
+
+def _late(command: str) -> UnreachableError:
+    return UnreachableError(f"command {command} has not got further for {_LONGEST / 60:.0f} minutes")
 
 
 def _too_many(failed: int, tolerated: int) -> str:
@@ -221,12 +267,13 @@ def ask(
 
 def waited(run: RunCommand, document: str, since: int, clock: Clock, commands: Sequence[str]) -> None:
     """Wait until these commands, which somebody else has sent, have ended; raise UnreachableError."""
-    began, looks, left = clock.now(), 0, set(commands)
+    looks, left = 0, {each: _Progress(0, clock.now()) for each in commands}
     while left:
-        open_ones = {one.id for one in run.commands(document, since) if one.is_open}
-        left &= open_ones
-        if left and clock.now() - began > _LONGEST:
-            raise UnreachableError(f"command {min(left)} has not ended in {_LONGEST / 60:.0f} minutes")
+        open_ones = {one.id: one for one in run.commands(document, since) if one.is_open}
+        left = {each: before.after(open_ones[each], clock.now()) for each, before in left.items() if each in open_ones}
+        for each, progress in left.items():
+            if clock.now() - progress.at > _LONGEST:
+                raise _late(each)
         if left:
             clock.sleep(_POLLS[min(looks, len(_POLLS) - 1)])
             looks += 1
@@ -235,5 +282,5 @@ def waited(run: RunCommand, document: str, since: int, clock: Clock, commands: S
 def description(result: Optional[Invocation]) -> str:
     """Return why an instance failed, in words."""
     if result is None or result.code is None:
-        return "its command did not end in time"
+        return "its command gave no result in time"
     return f"its boot ended with exit status {result.code}"

@@ -96,6 +96,19 @@ def members(ordered: Sequence[str], waves: Sequence[Share], number: int) -> tupl
     return tuple(ordered[: max(ends, default=0)])
 
 
+def rounds(size: int, concurrency: int) -> int:
+    """Return after how many rounds a command has run on all instances: Run Command begins with one, then two, four, ….
+
+    Source: Systems Manager User Guide, "Using targets and rate controls".
+    """
+    count, left, at_once = 0, size, 1
+    while left > 0:
+        left -= min(at_once, concurrency)
+        at_once *= 2
+        count += 1
+    return count
+
+
 def batches(instances: Sequence[str], size: int) -> tuple[tuple[str, ...], ...]:
     """Return the instances in groups of at most `size`."""
     return tuple(tuple(instances[at : at + size]) for at in range(0, len(instances), size))

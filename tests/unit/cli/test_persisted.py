@@ -80,7 +80,7 @@ def test_a_unit_names_its_launch_mode(place: str, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("s3://other/ecs.config",), "takes no an S3URI"),
+        (("s3://other/ecs.config",), "takes no S3URI:"),
         (("--kms-key", KEY), "takes no --kms-key"),
         (("--set", "A=b"), "takes no --set"),
         (("--bucket-owner", "111122223333"), "takes no --bucket-owner"),

@@ -6,7 +6,7 @@ from typing import Optional
 
 import pytest
 from ecsauth.deploy.caller import principal, refuse_stranger
-from ecsauth.errors import DeniedError
+from ecsauth.errors import DeniedError, UsageError
 
 ACCOUNT = "111122223333"
 ADMIN = f"arn:aws:iam::{ACCOUNT}:role/Admin"
@@ -68,3 +68,27 @@ def test_strangers(caller: str, creates: bool, refused: Optional[str]) -> None:
         return
     with pytest.raises(DeniedError, match=refused):
         refuse_stranger(found, ADMIN, OPERATOR, creates=creates)
+
+
+@pytest.mark.parametrize(
+    ("administrator", "refused"), [(ADMIN, True), (f"arn:aws:iam::{ACCOUNT}:role/sso/Admin", False)]
+)
+def test_administrator_without_the_path(administrator: str, refused: bool) -> None:
+    """A role with a path is named by its whole ARN: KMS refuses a principal that does not exist."""
+    found = principal(f"arn:aws:iam::{ACCOUNT}:role/sso/Admin")
+    assert found is not None
+    if not refused:
+        refuse_stranger(found, administrator, "", creates=True)
+        return
+    with pytest.raises(UsageError, match="its ARN is arn:aws:iam::111122223333:role/sso/Admin"):
+        refuse_stranger(found, administrator, "", creates=True)
+
+
+def test_a_path_that_is_not_known() -> None:
+    """The ARN of a session has no path, so none is asked for, and the hint says that it may need one."""
+    found = principal(f"arn:aws:sts::{ACCOUNT}:assumed-role/Admin/me")
+    assert found is not None
+    refuse_stranger(found, f"arn:aws:iam::{ACCOUNT}:role/sso/Admin", "", creates=True)
+    with pytest.raises(DeniedError) as caught:
+        refuse_stranger(found, OPERATOR, "", creates=True)
+    assert "if the role has a path, its ARN needs that too" in caught.value.hints[-1]

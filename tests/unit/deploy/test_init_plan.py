@@ -76,7 +76,14 @@ def with_parameters(**parameters: str) -> FoundAccount:
             [StepName.ARCHIVE, StepName.UPDATE, StepName.INSTANCE],
             id="older archive",
         ),
-        pytest.param(with_parameters(ArchiveSha256="1"), [StepName.UPDATE, StepName.INSTANCE], id="other hash"),
+        pytest.param(
+            with_parameters(ArchiveSha256="1"),
+            [StepName.ARCHIVE, StepName.UPDATE, StepName.INSTANCE],
+            id="an archive that the stack does not name",
+        ),
+        pytest.param(
+            with_parameters(ArchiveVersionId="v0"), [StepName.UPDATE, StepName.INSTANCE], id="the same bytes again"
+        ),
         pytest.param(with_parameters(SubnetIds=""), [StepName.UPDATE, StepName.INSTANCE], id="no subnets"),
         pytest.param(
             COMPLETE._replace(stack=STACK._replace(template="Other:\n")),
@@ -89,6 +96,43 @@ def with_parameters(**parameters: str) -> FoundAccount:
 def test_steps_left(found: FoundAccount, steps: list[StepName]) -> None:
     """What is done is not done again."""
     assert left(found) == steps
+
+
+@pytest.mark.parametrize(
+    ("pythons", "there", "is_built"),
+    [
+        (None, (), False),
+        (None, ("3.9",), False),
+        ((), ("3.9",), True),
+        (("3.9", "3.13"), ("3.13", "3.9"), False),
+        (("3.9",), ("3.9", "3.13"), True),
+    ],
+)
+def test_pythons_of_the_archive(pythons: Optional[tuple[str, ...]], there: tuple[str, ...], is_built: bool) -> None:
+    """An archive for other Pythons than the command line asks for is built again."""
+    found = COMPLETE._replace(archive=ARCHIVE._replace(pythons=there))
+    assert (StepName.ARCHIVE in left(found, WANTED._replace(pythons=pythons))) is is_built
+
+
+def test_an_archive_that_the_stack_does_not_name() -> None:
+    """Whoever may upload archives does not choose what the instances run: the plan tells, and replaces it."""
+    found = COMPLETE._replace(archive=ARCHIVE._replace(sha256="e" * 64))
+    plan = init_plan.make(WANTED, found, TEMPLATE, "1.0")
+    assert "ArchiveSha256" not in plan.changes
+    (step,) = (one for one in plan.left if one.name is StepName.ARCHIVE)
+    assert "in place of one that is not the stack's: its SHA-256 is eeee" in step.text
+
+
+def test_no_instances() -> None:
+    """A group of no instances is not waited for."""
+    assert left(with_parameters(InstanceCount="0")._replace(registered=())) == []
+
+
+def test_pinned_env_file() -> None:
+    """A stack that pins a version of the env-file is told: what is pushed reaches no instance."""
+    notes = init_plan.make(WANTED, with_parameters(EnvFileVersionId="v7"), TEMPLATE, "1.0").notes
+    assert any("EnvFileVersionId of the stack is v7" in note for note in notes)
+    assert not any("EnvFileVersionId" in note for note in init_plan.make(WANTED, COMPLETE, TEMPLATE, "1.0").notes)
 
 
 def test_without_subnets() -> None:
@@ -205,11 +249,35 @@ def test_commands_after() -> None:
 def test_rights_of_every_step() -> None:
     """Each step has its actions, whose resources are filled in, each resource once."""
     names = rights.names_of("aws", "eu-central-1", "111122223333", "ecsauth", {"bucket": "b"})
-    asked = list(rights.questions(ALL, names, makes_group=True))
+    asked = list(rights.questions(ALL, names, rights.of_update({}, has_group=True)))
     assert len({one.resource for one in asked}) == len(asked)
     assert not any("{" in one.resource for one in asked)
     actions = {action for one in asked for action in one.actions}
     assert {"kms:CreateKey", "s3:PutObject", "iam:PassRole", "ecs:CreateCluster", "ec2:RunInstances"} <= actions
+
+
+@pytest.mark.parametrize(
+    ("outputs", "has_group", "actions"),
+    [
+        ({}, False, ["ec2:CreateLaunchTemplate"]),
+        ({}, True, ["ec2:CreateLaunchTemplate", "autoscaling:CreateAutoScalingGroup", "ec2:RunInstances"]),
+        (
+            {"LaunchTemplateId": "lt-1"},
+            True,
+            ["ec2:CreateLaunchTemplateVersion", "autoscaling:CreateAutoScalingGroup", "ec2:RunInstances"],
+        ),
+        (
+            {"LaunchTemplateId": "lt-1", "GroupName": "g"},
+            True,
+            ["ec2:CreateLaunchTemplateVersion", "autoscaling:UpdateAutoScalingGroup", "ec2:RunInstances"],
+        ),
+    ],
+    ids=["template", "template and group", "group", "both are there"],
+)
+def test_rights_of_an_update(outputs: dict[str, str], has_group: bool, actions: list[str]) -> None:
+    """What is there is changed, what is not is made: each needs another action."""
+    needed = rights.of_update(outputs, has_group=has_group)
+    assert [action for one in needed for action in one.actions] == actions
 
 
 def test_missing_rights() -> None:
@@ -228,7 +296,13 @@ def test_the_readme_lists_the_rights() -> None:
     text = (ROOT / "iam" / "README.md").read_text(encoding="utf-8").split("## What `ecsauth init` needs")[1]
     rows = [row.split("|")[1:3] for row in text.split("\n## ")[0].splitlines() if "| `" in row]
     listed = {step.strip(): re.findall(r"`([a-z0-9-]+:\w+)`", actions) for step, actions in rows}
-    needed = {**{step.value: table for step, table in rights.TABLE.items()}, "the group, once": rights.MAKE_GROUP}
+    needed = {
+        **{step.value: table for step, table in rights.TABLE.items()},
+        "a new launch template": (rights.MAKE_TEMPLATE,),
+        "the one that is there": (rights.CHANGE_TEMPLATE,),
+        "a new group": (rights.MAKE_GROUP, rights.LAUNCH),
+        "the one that runs": (rights.CHANGE_GROUP, rights.LAUNCH),
+    }
     assert listed == {
         name: list(dict.fromkeys(action for one in table for action in one.actions)) for name, table in needed.items()
     }

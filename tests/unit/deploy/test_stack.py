@@ -339,8 +339,9 @@ def test_size_of_the_group(given: dict[str, str], sizes: tuple[str, str]) -> Non
 
 
 def test_an_update_replaces_no_instance() -> None:
-    """The group has no update policy: an update of the stack ends no task."""
-    assert "UpdatePolicy" not in cloudformation.read()["Resources"]["Group"]
+    """The group has no rolling update, and keeps sizes that a person has set: an update of the stack ends no task."""
+    policy = cloudformation.read()["Resources"]["Group"]["UpdatePolicy"]
+    assert policy == {"AutoScalingScheduledAction": {"IgnoreUnmodifiedGroupSizeProperties": True}}
 
 
 def test_is_deployed_as_it_is() -> None:

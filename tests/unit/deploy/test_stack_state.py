@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ecsauth.deploy.stack_state import DeployedStack, FailedResource, StackCondition, broken, failed, refuse_foreign
+from ecsauth.deploy.stack_state import DeployedStack, FailedResource, StackCondition, broken, failed, refuse_unusable
 from ecsauth.errors import ConflictError, LaunchError
 
 OUTPUTS = dict.fromkeys(("BucketName", "BucketOwner", "EnvFileUri", "ArchiveUri", "KeyArn"), "x")
@@ -64,11 +64,18 @@ def test_failed_deployment(status: str, hint: str) -> None:
 
 def test_foreign_stack() -> None:
     """A stack is ecsauth's by its description, and by its outputs once it has them."""
-    refuse_foreign(STACK)
-    refuse_foreign(STACK._replace(status="CREATE_IN_PROGRESS", outputs={}))
+    refuse_unusable(STACK)
+    refuse_unusable(STACK._replace(status="CREATE_IN_PROGRESS", outputs={}))
     for other in (STACK._replace(description="a web shop"), STACK._replace(outputs={})):
         with pytest.raises(ConflictError, match="was not made by ecsauth"):
-            refuse_foreign(other)
+            refuse_unusable(other)
+
+
+def test_change_set_that_nobody_executed() -> None:
+    """A stack that is only a change set has neither description nor template: it is told as that, not as foreign."""
+    with pytest.raises(ConflictError, match="a change set that nobody has executed") as caught:
+        refuse_unusable(STACK._replace(status="REVIEW_IN_PROGRESS", description="", outputs={}))
+    assert caught.value.hints[0].endswith(": aws cloudformation delete-stack --stack-name fleet")
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from ecsauth.fleet.back import BackReport, Withdrawal
-from ecsauth.fleet.history import Released, RollState, derive, of_roll, roll_id
+from ecsauth.fleet.commands import CommandOrder
+from ecsauth.fleet.history import Mark, Purpose, Released, RollState, derive, of_roll, roll_id
 from ecsauth.fleet.ledger import Ledger
 from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms
 from ecsauth.fleet.waves import parse_waves
@@ -13,8 +16,8 @@ from memory_fleet import CANDIDATE, URI, Killed, Life, MemoryFleet, failing
 ID = roll_id(URI, CANDIDATE)
 
 
-def _withdrawal(world: MemoryFleet) -> Withdrawal:
-    edges = world.edges()
+def _withdrawal(world: MemoryFleet, life: Life | None = None) -> Withdrawal:
+    edges = world.edges(life)
     names = [edges.documents[kind].name for kind in ("boot", "status")]
     assert world.candidate is not None
     return Withdrawal(edges, Ledger(edges.run, ID, names, 0), URI, world.candidate, world.scope)
@@ -63,6 +66,39 @@ def test_back_after_a_client_has_died(calls: int) -> None:
         _roll(world, life=Life(calls))
     _withdrawal(world).withdraw()
     assert (world.ahead(), _state(world)) == (set(), RollState.WITHDRAWN)
+
+
+@pytest.mark.parametrize("calls", range(1, 30, 2))
+def test_back_can_be_repeated(calls: int) -> None:
+    """Wherever the client that withdraws has died, the next one reaches the instances that are left."""
+    world = MemoryFleet(40)
+    failing(world, sorted(world.nodes)[:5])
+    assert _roll(world) is RollOutcome.HALTED
+    with contextlib.suppress(Killed):
+        _withdrawal(world, Life(calls)).withdraw()
+    _withdrawal(world).withdraw()
+    assert (world.ahead(), _state(world)) == (set(), RollState.WITHDRAWN)
+
+
+def test_a_batch_that_is_sent_after_the_mark() -> None:
+    """Whoever rolls may send one more batch before it sees the mark: its instances return, too."""
+    world = MemoryFleet(40)
+    assert _roll(world, "1,100%") is RollOutcome.PROMOTED
+    world.released = Released("r1", 0)
+    edges, late = world.edges(), sorted(world.nodes)[-5:]
+    for each in late:
+        world.nodes[each].ahead = None
+    world.commands = [one for one in world.commands if not set(late) & set(one.order.instances)]
+
+    def send() -> None:
+        mark = Mark(ID, Purpose.WAVE, 2, 2)
+        order = CommandOrder(edges.documents["boot"], str(mark), {"Version": CANDIDATE}, instances=tuple(late))
+        edges.run.send(order)
+
+    world.meanwhile = {world.waits + 1: send}
+    result = _withdrawal(world).withdraw()
+    assert set(late) <= set(result.done)
+    assert world.ahead() == set()
 
 
 def test_back_stops_whoever_rolls() -> None:

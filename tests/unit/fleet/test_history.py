@@ -8,6 +8,7 @@ import pytest
 from ecsauth.aws_names import S3URI
 from ecsauth.fleet.history import (
     Candidate,
+    Invocation,
     Mark,
     Outcome,
     Purpose,
@@ -16,6 +17,7 @@ from ecsauth.fleet.history import (
     SentCommand,
     alarm_of,
     derive,
+    is_settled,
     of_roll,
     outcome_of,
     parse_mark,
@@ -36,6 +38,7 @@ def _sent(purpose: Purpose, status: str = "Success", number: int = 0, *, at: flo
 
 
 WAVE, HALT, BACK, LOOK = Purpose.WAVE, Purpose.HALT, Purpose.BACK, Purpose.LOOK
+RESUME, ROLLED = Purpose.RESUME, Purpose.ROLLED
 
 
 @pytest.mark.parametrize(
@@ -54,10 +57,20 @@ WAVE, HALT, BACK, LOOK = Purpose.WAVE, Purpose.HALT, Purpose.BACK, Purpose.LOOK
         ([_sent(WAVE, "Failed", 1, alarm="A")], RollState.HALTED, 1),
         ([_sent(WAVE, "Cancelled", 1), _sent(HALT)], RollState.HALTED, 1),
         ([_sent(WAVE, "Success", 1), _sent(HALT)], RollState.HALTED, 1),
+        ([_sent(WAVE, "Success", 1), _sent(LOOK, "Cancelled", 1)], RollState.HALTED, 1),
+        ([_sent(WAVE, "Success", 1), _sent(LOOK, "Failed", 1, alarm="A")], RollState.HALTED, 1),
+        # Whoever rolls had not seen the mark yet.
+        ([_sent(HALT), _sent(WAVE, "Success", 2)], RollState.HALTED, 2),
+        ([_sent(HALT), _sent(LOOK, "Success", 2)], RollState.HALTED, 0),
+        ([_sent(BACK), _sent(WAVE, "InProgress", 2)], RollState.WITHDRAWN, 2),
         # It was resumed after the halt.
-        ([_sent(WAVE, "Cancelled", 1), _sent(HALT), _sent(WAVE, "InProgress", 1)], RollState.RUNNING, 1),
-        ([_sent(HALT), _sent(WAVE, "Success", 3)], RollState.BETWEEN_WAVES, 3),
+        ([_sent(WAVE, "Cancelled", 1), _sent(HALT), _sent(RESUME)], RollState.BETWEEN_WAVES, 1),
+        ([_sent(HALT), _sent(RESUME), _sent(WAVE, "InProgress", 1)], RollState.RUNNING, 1),
+        ([_sent(HALT), _sent(RESUME), _sent(WAVE, "Success", 3), _sent(HALT)], RollState.HALTED, 3),
         ([_sent(WAVE, "Success", 2), _sent(BACK)], RollState.WITHDRAWN, 2),
+        ([_sent(WAVE, "Success", 3), _sent(ROLLED)], RollState.ROLLED, 3),
+        ([_sent(WAVE, "Success", 3), _sent(ROLLED), _sent(WAVE, "Success", 3)], RollState.BETWEEN_WAVES, 3),
+        ([_sent(WAVE, "Success", 3), _sent(ROLLED), _sent(HALT)], RollState.HALTED, 3),
     ],
 )
 def test_state_by_commands(commands: list[SentCommand], state: RollState, wave: int) -> None:
@@ -110,7 +123,7 @@ def test_the_alarm_of_a_roll(alarms: tuple[tuple[Purpose, Optional[str]], ...], 
 
 def test_marks_are_read_as_they_are_written() -> None:
     """The comment of a command says to which roll and wave it belongs."""
-    marks = (Mark(ID, WAVE, 2, 3), Mark(ID, LOOK, 2, 3), Mark(ID, HALT), Mark(ID, BACK))
+    marks = (Mark(ID, WAVE, 2, 3), Mark(ID, LOOK, 2, 3), *(Mark(ID, one) for one in (HALT, BACK, RESUME, ROLLED)))
     assert str(marks[0]) == f"ecsauth roll {ID} wave 2/3"
     assert tuple(parse_mark(str(mark)) for mark in marks) == marks
     assert all(len(str(mark)) <= 100 for mark in (*marks, Mark(ID, WAVE, 999, 999)))
@@ -152,7 +165,7 @@ def test_rolls_differ_by_object_and_version() -> None:
         ("Failed", "Failed", Outcome.FAILED),
         ("TimedOut", "Execution Timed Out", Outcome.FAILED),
         ("TimedOut", "ExecutionTimedOut", Outcome.FAILED),
-        ("TimedOut", "Delivery Timed Out", Outcome.UNREACHED),
+        ("TimedOut", "Delivery Timed Out", Outcome.LOST),
         ("Failed", "Undeliverable", Outcome.UNREACHED),
         ("Failed", "Terminated", Outcome.NOT_RUN),
         ("Cancelled", "Cancelled", Outcome.CANCELLED),
@@ -164,3 +177,25 @@ def test_rolls_differ_by_object_and_version() -> None:
 def test_outcomes(status: str, details: str, outcome: Outcome) -> None:
     """An error is what ran and failed; what never ran is none."""
     assert outcome_of(status, details) is outcome
+
+
+DONE, FAILED = Outcome.DONE, Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("targets", "errors", "outcomes", "is_complete"),
+    [
+        (2, 0, [DONE, DONE], True),
+        (2, 1, [DONE, FAILED], True),
+        (2, 0, [DONE, Outcome.UNREACHED], True),
+        (2, 0, [DONE], False),
+        (2, 0, [DONE, Outcome.WAITING], False),
+        (2, 1, [DONE, DONE], False),
+        (0, 0, [], True),
+    ],
+)
+def test_results_may_lag_behind(targets: int, errors: int, outcomes: list[Outcome], is_complete: bool) -> None:
+    """A command may have ended before all of its results are listed."""
+    command = SentCommand("c", "", "Success", 0, targets=targets, errors=errors)
+    found = [Invocation(f"i-{number}", one) for number, one in enumerate(outcomes)]
+    assert is_settled(command, found) is is_complete

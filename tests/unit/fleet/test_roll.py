@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 from ecsauth.errors import ConflictError, DeniedError
 from ecsauth.fleet.census import Scope, Tag
-from ecsauth.fleet.commands import STATUS, CommandOrder
+from ecsauth.fleet.commands import STATUS, CommandOrder, GoneError
 from ecsauth.fleet.halt import cancel_open, mark_halt
-from ecsauth.fleet.history import Candidate, Mark, Purpose, Released, RollState, derive, of_roll, roll_id
+from ecsauth.fleet.history import (
+    IN_PROGRESS,
+    Candidate,
+    Mark,
+    Purpose,
+    Released,
+    RollState,
+    SentCommand,
+    derive,
+    of_roll,
+    roll_id,
+)
 from ecsauth.fleet.ledger import Ledger
-from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms, find_unmanaged
+from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms, find_unmanaged, mark, unseen
 from ecsauth.fleet.waves import Share, order, parse_errors, parse_waves
 from memory_fleet import CANDIDATE, RELEASED, URI, Killed, Life, MemoryFleet, MemoryNode, failing
 
@@ -293,19 +304,19 @@ def test_a_roll_without_promotion() -> None:
     assert len(world.commands) == sent
 
 
+def _stop(world: MemoryFleet) -> None:
+    edges = world.edges()
+    names = [edges.documents[kind].name for kind in ("boot", "status")]
+    ledger = Ledger(edges.run, ID, names, 0)
+    cancel_open(edges.run, ledger)
+    mark_halt(edges, ledger, ID, lambda: world.scope)
+
+
 @pytest.mark.parametrize("wait", [1, 2, 3])
 def test_halt_stops_whoever_rolls(wait: int) -> None:
     """A halt is seen during a wave and between two waves, and the client that rolls ends."""
     world = MemoryFleet(40)
-
-    def stop() -> None:
-        edges = world.edges()
-        names = [edges.documents[kind].name for kind in ("boot", "status")]
-        ledger = Ledger(edges.run, ID, names, 0)
-        cancel_open(edges.run, ledger)
-        mark_halt(edges, ledger, ID, lambda: world.scope)
-
-    world.meanwhile = {wait: stop}
+    world.meanwhile = {wait: lambda: _stop(world)}
     report = _roll(world)
     assert report.outcome is RollOutcome.STOPPED
     assert (world.released.version, _state(world)) == (RELEASED, RollState.HALTED)
@@ -415,3 +426,182 @@ def test_concurrency_opens_several_batches() -> None:
     _roll(many, waves="100%", concurrency=Share(400))
     assert many.waits < one.waits
     assert one.ahead() == set(one.nodes)
+
+
+@pytest.mark.parametrize("lag", [1, 3, 1000])
+@pytest.mark.parametrize("has_failed", [False, True])
+def test_results_that_lag_behind_lose_no_failure(lag: int, has_failed: bool) -> None:
+    """Results are waited for; an instance of which there is none has failed, so nothing is promoted without it."""
+    world = MemoryFleet(160)
+    world.lag = lag
+    if has_failed:
+        failing(world, [_order(world)[130]])
+    report = _roll(world, waves="1,100%")
+    is_whole = lag < 1000 and not has_failed
+    assert report.outcome is (RollOutcome.PROMOTED if is_whole else RollOutcome.HALTED)
+    assert (world.released.version == RELEASED) is not is_whole
+
+
+def test_a_halt_between_two_commands_of_a_wave() -> None:
+    """A halt that finds no command to cancel stops the wave all the same."""
+    world = MemoryFleet(500)
+
+    def stop() -> None:
+        world.commands[-1].ramp = 64
+        world.settle_without_wait()
+        _stop(world)
+
+    # The canary has two waits, the second wave begins with the third.
+    world.meanwhile = {3: stop}
+    report = _roll(world, waves="1,100%")
+    assert (report.outcome, report.reason) == (RollOutcome.STOPPED, "it was halted by another command")
+    assert len(world.ahead()) <= 51
+    assert _state(world) is RollState.HALTED
+
+
+def test_an_instance_that_says_nothing_more_may_have_the_candidate() -> None:
+    """A boot of which there is no answer in time is no error, and `back` reaches the instance."""
+    world = MemoryFleet(20)
+    lost = _order(world)[5]
+    world.nodes[lost].is_lost = True
+    report = _roll(world)
+    assert (report.outcome, report.missed) == (RollOutcome.PROMOTED, (lost,))
+    edges = world.edges()
+    ledger = Ledger(edges.run, ID, [edges.documents[kind].name for kind in ("boot", "status")], 0)
+    ledger.refresh()
+    assert lost in ledger.touched
+    assert lost not in ledger.done
+
+
+def test_most_instances_say_nothing_more() -> None:
+    """A wave of which most say nothing more is halted: their agent may have taken the machine with it."""
+    world = MemoryFleet(20)
+    for each in _order(world)[1:12]:
+        world.nodes[each].is_lost = True
+    report = _roll(world, waves="1,100%")
+    assert (report.outcome, report.reason) == (RollOutcome.HALTED, "wave 2: 11 instances gave no answer in time")
+
+
+def test_batches_where_one_command_would_be_late() -> None:
+    """One command by tag has a time for all instances together; where it may be too short, batches go."""
+    world = MemoryFleet(1000)
+    for node in world.nodes.values():
+        node.tag = "ecsauth=prod"
+    scope = Scope((), Tag("ecsauth", "prod"))
+    assert _roll(world, scope=scope, waves="100%", concurrency=Share(50)).outcome is RollOutcome.PROMOTED
+    assert {one.order.tag for one in world.commands} == {None}
+
+
+def test_a_roll_that_was_halted_days_ago_can_go_on() -> None:
+    """Instances whose candidate has expired meanwhile get it again."""
+    world = MemoryFleet(40)
+    failing(world, _order(world)[2:3])
+    assert _roll(world).outcome is RollOutcome.HALTED
+    failing(world, _order(world)[2:3], code=0)
+    world.clock.seconds += 3 * 86_400
+    for node in world.nodes.values():
+        node.ahead, node.installed = None, RELEASED
+    assert _roll(world).outcome is RollOutcome.PROMOTED
+    assert world.ahead() == set(world.nodes)
+
+
+def test_a_resumed_roll_is_in_progress_and_can_be_halted() -> None:
+    """While a resume only watches a wave, a second roll is refused, and a halt is not lost."""
+    world = MemoryFleet(30)
+    world.nodes[_order(world)[0]].alarms = ("rejected",)
+    assert _roll(world).outcome is RollOutcome.HALTED
+    world.nodes[_order(world)[0]].alarms = ()
+    seen: list[RollState] = []
+
+    def stop() -> None:
+        seen.append(_state(world))
+        _stop(world)
+
+    world.meanwhile = {world.waits + 1: stop}
+    assert _roll(world).outcome is RollOutcome.STOPPED
+    assert seen[0] in IN_PROGRESS
+    assert (world.released.version, _state(world), len(world.ahead())) == (RELEASED, RollState.HALTED, 1)
+
+
+def test_a_look_that_is_cancelled_stops_the_roll() -> None:
+    """A look without a result is no look: nothing goes on after it."""
+    world = MemoryFleet(40)
+    world.nodes[_order(world)[0]].alarms = ("rejected",)
+
+    def cancel() -> None:
+        if " look " in world.commands[-1].order.comment:
+            world.cancel(world.commands[-1].id)
+
+    world.meanwhile = dict.fromkeys(range(20), cancel)
+    report = _roll(world)
+    assert (report.outcome, world.released.version) == (RollOutcome.STOPPED, RELEASED)
+    assert _state(world) is RollState.HALTED
+
+
+def test_the_role_that_promotes_sends_nothing() -> None:
+    """After a roll without promotion a resume only promotes, whatever has happened to the instances meanwhile."""
+    world = MemoryFleet(20)
+    rebooting = world.nodes[_order(world)[0]]
+
+    def reboot() -> None:
+        rebooting.connected, rebooting.alarms = False, ("not-registered",)
+
+    def return_() -> None:
+        rebooting.connected, rebooting.alarms = True, ()
+
+    world.meanwhile = {2: reboot, 4: return_}
+    assert _roll(world, promotes=False).outcome is RollOutcome.ROLLED
+    assert _state(world) is RollState.ROLLED
+    world.nodes["i-00000000000000fff"] = MemoryNode("i-00000000000000fff")
+    sent = len(world.commands)
+    assert _roll(world).outcome is RollOutcome.PROMOTED
+    assert len(world.commands) == sent
+
+
+def test_a_mark_finds_an_instance() -> None:
+    """A mark is left on the first instance that takes it: one may have stopped just now."""
+    world = MemoryFleet(3)
+    edges = world.edges()
+    gone = min(world.nodes)
+
+    class Stopping:
+        commands, invocations, cancel = edges.run.commands, edges.run.invocations, edges.run.cancel
+
+        @staticmethod
+        def send(order: CommandOrder) -> str:
+            if order.instances == (gone,):
+                raise GoneError("it is gone")
+            return edges.run.send(order)
+
+    mark(edges._replace(run=Stopping()), Mark(ID, Purpose.HALT), sorted(world.nodes))
+    assert [one.order.instances for one in world.commands] == [(sorted(world.nodes)[1],)]
+
+
+def _listed(purpose: Purpose, number: int, targets: int = 1, errors: int = 0) -> SentCommand:
+    mark_ = Mark(ID, purpose, number, 3 if number else 0)
+    return SentCommand("c", str(mark_), "Success", 0, targets, targets, errors)
+
+
+W, L, H = Purpose.WAVE, Purpose.LOOK, Purpose.HALT
+
+
+@pytest.mark.parametrize(
+    ("commands", "wave"),
+    [
+        ([], 0),
+        ([_listed(W, 1)], 1),
+        ([_listed(W, 1), _listed(L, 1)], 0),
+        ([_listed(W, 1), _listed(L, 1), _listed(W, 2, 9)], 2),
+        ([_listed(W, 1), _listed(L, 1), _listed(W, 2, 9), _listed(L, 2, 9)], 0),
+        ([_listed(W, 1), _listed(L, 1), _listed(H, 0)], 1),
+        ([_listed(W, 1), _listed(L, 1), _listed(W, 2, 9), _listed(L, 2, 9), _listed(H, 0)], 2),
+        # One rebooted, and was looked at again.
+        ([_listed(W, 3, 90), _listed(L, 3, 90, 1), _listed(L, 3, 1)], 0),
+        ([_listed(W, 3, 90), _listed(L, 3, 90, 1)], 3),
+        # An instance that was launched came into the first wave of a resume, while the second was not looked at yet.
+        ([_listed(W, 1), _listed(L, 1), _listed(W, 2, 9), _listed(W, 1, 1, 1), _listed(H, 0)], 2),
+    ],
+)
+def test_a_wave_that_has_to_be_looked_at(commands: list[SentCommand], wave: int) -> None:
+    """A wave counts as looked at when as many have answered well as have taken the candidate, since the last halt."""
+    assert unseen(commands) == wave

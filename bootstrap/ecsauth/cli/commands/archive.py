@@ -88,6 +88,13 @@ def add_pythons(parser: Parser) -> None:
     which.add_argument("--no-compile", action="store_true", help="do not compile; the archive runs from source")
 
 
+def wanted_pythons(arguments: argparse.Namespace) -> tuple[str, ...] | None:
+    """Return the Pythons, as 3.9, that these options ask to compile for; None if they ask for none in particular."""
+    if arguments.no_compile:
+        return ()
+    return tuple(one.text for one in interpreters.named(arguments.python)) if arguments.python else None
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Build or publish; raise an EcsauthError with nothing written or put."""
     return _build(arguments) if arguments.action == "build" else _publish(arguments)

@@ -159,6 +159,7 @@ class _Run:
         clock = SystemClock()
         self.progress = InitProgress(clock, is_quiet=not self._is_text)
         self.has_begun = False
+        self._had_instances = False
         self._who = "a caller that is not known"
         self._wanted = _wanted(arguments, account, new)
         waiting = Waiting(clock, arguments.timeout)
@@ -177,6 +178,7 @@ class _Run:
             console.say("nothing was made")
             return console.DECLINED
         self.has_begun = bool(plan.left)
+        self._had_instances = bool(found.registered)
         self._deployment.stack, self._deployment.registered = found.stack, found.registered
         self._deployment.archive = None if plan.has(init_plan.StepName.ARCHIVE) else found.archive
         self._deployment.planned_etag = found.env_file.etag
@@ -185,7 +187,9 @@ class _Run:
         return self._end(plan)
 
     def _plan(self) -> tuple[FoundAccount, InitPlan]:
-        reader = init_account.AccountReader(self._account, self._wanted, is_lenient=self._arguments.dry_run)
+        reader = init_account.AccountReader(
+            self._account, self._wanted, self._template, is_lenient=self._arguments.dry_run
+        )
         stack = reader.stack()
         if stack is not None and stack.condition is StackCondition.BUSY and not self._arguments.dry_run:
             self.progress.begin(f"waiting for stack {stack.name}, which another run changes")
@@ -239,6 +243,8 @@ class _Run:
             raise AssertionError
         version, name = self._version(stack), init_environment.remember(stack, self._place)
         following = init_commands.after(self._arguments.file, stack, version, self._place, name)
+        if plan.has(init_plan.StepName.UPDATE) and self._had_instances:
+            following = (*init_commands.replacing(stack), *following)
         if self._is_text:
             show_next(self._wanted.stack, self._deployment.registered, following, made=bool(plan.left))
         else:
@@ -270,4 +276,5 @@ def _wanted(arguments: argparse.Namespace, account: Account, new: NewContent) ->
         prefix=arguments.prefix,
         bucket=arguments.bucket,
         instances=wanted,
+        pythons=archive.wanted_pythons(arguments),
     )
