@@ -56,6 +56,23 @@ def test_json(models: FleetWorld) -> None:
     assert [one["instance"] for one in found] == [models.models[0].id]
 
 
+def test_holders_of_a_promoted_version(models: FleetWorld) -> None:
+    """Instances have its bytes as those of its candidate until their timers run, and a rollback makes a third ID."""
+    assert models.roll().status == 0
+    promoted = models.releases[0]
+    done = models.fleet("holders", "--version", promoted)
+    assert (done.status, f"version {promoted}: held by 8 of 8 instances" in done.err) == (3, True)
+    assert models.ask("holders", "--version", promoted)["same_bytes"] == [models.candidates[0]]
+    models.fleet("back", "--yes")
+    assert models.releases[0] in models.ask("holders", "--version", models.released)["same_bytes"]
+
+
+def test_holders_of_a_version_that_is_not_there(models: FleetWorld) -> None:
+    """A version ID with a typing error is not reported as held by none."""
+    done = models.fleet("holders", "--version", "typo")
+    assert (done.status, "S3 has no version typo" in done.err) == (3, True)
+
+
 def test_what_is_sent(models: FleetWorld) -> None:
     """Each command names version and hash of its document, the roll, and limits."""
     assert models.roll().status == 0
@@ -151,6 +168,52 @@ def test_an_alarm_after_the_last_wave(models: FleetWorld) -> None:
     assert "alarm errors stopped it" in done.err
 
 
+def _dies_in_wave(models: FleetWorld, number: int) -> None:
+    """Let the client of the operator die when the command of a wave is sent."""
+
+    def die(call: Call) -> None:
+        if f" wave {number}/" in call.parameters["Comment"]:
+            models.cut_off_after(0)
+
+    models.service.inject(die, operation="SendCommand")
+
+
+def test_resume_keeps_the_alarm(models: FleetWorld) -> None:
+    """A roll with an alarm that is resumed without one has it in each command, and halts while it is on."""
+    _dies_in_wave(models, 2)
+    assert models.roll(CANDIDATE, "--alarm=errors").status != 0
+    models.mend()
+    models.engine.alarms.add("errors")
+    done = models.resume()
+    assert (done.status, models.releases) == (7, [models.released])
+    assert "the roll keeps its alarm errors" in done.err
+    assert "--alarm errors" in done.err.rpartition("fleet resume")[2].partition("\n")[0]
+
+
+def test_resume_without_the_alarm(models: FleetWorld) -> None:
+    """An operator who knows that the alarm has another cause leaves it out; it stays out at the next resume."""
+    _dies_in_wave(models, 2)
+    assert models.roll(CANDIDATE, "--alarm=errors").status != 0
+    models.mend()
+    _dies_in_wave(models, 3)
+    assert models.resume("--no-alarm").status != 0
+    models.mend()
+    models.engine.alarms.add("errors")
+    assert models.resume().status == 0
+    assert [one.get("AlarmConfiguration") is None for one in models.sent()] == [False, False, True]
+    assert "AlarmConfiguration" not in models.sent("status")[-1]
+
+
+@pytest.mark.parametrize("action", ["halt", "roll"])
+def test_hints_name_the_alarm_of_the_roll(models: FleetWorld, action: str) -> None:
+    """The command that continues a roll is whole, also if a command without the alarm prints it."""
+    _dies_in_wave(models, 2)
+    assert models.roll(CANDIDATE, "--alarm=errors").status != 0
+    models.mend()
+    done = models.fleet("halt") if action == "halt" else models.roll(auth_file("another"))
+    assert "--alarm errors" in done.err.partition("fleet resume")[2].partition("\n")[0]
+
+
 def test_halt(models: FleetWorld) -> None:
     """What has not begun does not begin, and `resume` goes on with the rest."""
 
@@ -180,6 +243,28 @@ def test_a_second_roll(models: FleetWorld) -> None:
     done = models.roll(auth_file("the-other-candidate"))
     assert (done.status, len(models.candidates)) == (9, 1)
     assert "resume" in done.err
+
+
+@pytest.mark.parametrize("operation", ["ListContainerInstances", "DescribeInstanceInformation"])
+def test_a_roll_that_is_started_meanwhile(models: FleetWorld, operation: str) -> None:
+    """If another candidate is put after the check for another roll, it is not replaced."""
+    theirs: list[str] = []
+
+    def put(_: Call) -> None:
+        if not theirs:
+            theirs.append(models.store.put(auth_file("their-candidate"), f"{KEY}.candidate"))
+
+    models.service.inject(put, operation=operation)
+    done = models.roll()
+    assert (done.status, models.candidates) == (9, theirs), done.err
+    assert theirs[0] in done.err
+
+
+def test_a_roll_after_another_one(models: FleetWorld) -> None:
+    """A candidate whose roll has ended is replaced."""
+    assert models.roll().status == 0
+    done = models.roll(auth_file("the-next-candidate"))
+    assert (done.status, len(models.candidates)) == (0, 2), done.err
 
 
 def test_the_same_content(models: FleetWorld) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import json_service
+import program
 import pytest
+from aws_environment import OPERATOR
 from fleet_world import CANDIDATE, KEY
+from hurried import HURRIED
 from machine import auth_file
 from pushing import Meanwhile
 
@@ -66,25 +69,76 @@ def test_an_agent_that_stays_away(models: FleetWorld) -> None:
     assert "ECS has no connection to its agent" in done.err
 
 
-def test_a_stopped_instance(models: FleetWorld) -> None:
-    """It is no error: it is named, and takes the released version when it comes back."""
-    models.models[0].online = False
+@pytest.mark.parametrize("state", ["stopped", "lost"])
+def test_an_instance_that_is_offline(models: FleetWorld, state: str) -> None:
+    """It is no error: it is named, and takes the released version when it comes back.
+
+    Systems Manager does not list one that is stopped, and lists one that has lost its network.
+    """
+    models.models[0].stopped, models.models[0].online = state == "stopped", state != "lost"
     done = models.roll()
     assert done.status == 0, done.err
     assert f"1 instances were not reached: {models.models[0].id}" in done.err
     assert models.models[0].version == models.released
 
 
-def test_an_instance_that_is_stopped_meanwhile(models: FleetWorld) -> None:
+@pytest.mark.parametrize("state", ["stopped", "lost"])
+def test_an_instance_that_is_stopped_meanwhile(models: FleetWorld, state: str) -> None:
     """What cannot be delivered any more is no error."""
 
     def stop() -> None:
-        models.in_order[-1].online = False
+        last = models.in_order[-1]
+        last.stopped, last.online = state == "stopped", state != "lost"
 
     models.before_first_script(stop)
     done = models.roll()
     assert done.status == 0, done.err
     assert models.in_order[-1].id in done.err
+
+
+def test_all_instances_are_stopped(models: FleetWorld) -> None:
+    """A roll that would reach nobody is refused before anything is put."""
+    for node in models.models:
+        node.stopped = True
+    done = models.roll()
+    assert (done.status, models.candidates) == (4, [])
+    assert "no instance of cluster demo is online in Systems Manager" in done.err
+
+
+def test_status_of_a_stopped_instance(models: FleetWorld) -> None:
+    """It is not called unmanaged."""
+    models.models[0].stopped = True
+    done = models.fleet("status")
+    assert (
+        f"{models.models[0].id}  unknown         neither Systems Manager nor ECS has a connection to it" in done.out
+    ), done.out
+
+
+def test_instances_without_the_tag(models: FleetWorld) -> None:
+    """They are named with the command that tags them, and nothing is put; one that is stopped does not count."""
+    for node in models.models[3:]:
+        node.tags["ecsauth"] = "prod"
+    models.models[2].stopped = True
+    untagged = sorted(node.id for node in models.models[:2])
+    done = models.roll()
+    assert (done.status, models.candidates) == (4, []), done.err
+    assert f"it is missing on {', '.join(untagged)}\n" in done.err
+    assert f"aws ec2 create-tags --resources {' '.join(untagged)} --tags Key=ecsauth,Value=prod" in done.err
+    for node in models.models:
+        node.tags["ecsauth"] = "prod"
+    assert models.roll().status == 0
+
+
+def test_tags_that_may_not_be_asked_for(models: FleetWorld) -> None:
+    """The commands themselves tell what is missing."""
+
+    def deny(call: Call) -> None:
+        if call.parameters["Filters"][0]["Key"].startswith("tag:"):
+            json_service.denied(call)
+
+    models.models[0].tags["ecsauth"] = "prod"
+    models.service.inject(deny, operation="DescribeInstanceInformation")
+    assert models.roll().status == 0
 
 
 def test_an_instance_that_is_terminated_meanwhile(models: FleetWorld) -> None:
@@ -209,6 +263,22 @@ def test_throttling_without_end(models: FleetWorld) -> None:
     done = models.fleet("status")
     assert done.status == 5
     assert "ThrottlingException" in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("roll", "candidate.config", "URI", "--dry-run"), ("doctor", "i-0123456789abcdef0"), ("status", "URI")],
+)
+def test_no_credentials(models: FleetWorld, words: tuple[str, ...]) -> None:
+    """A forgotten profile is told at once: no wait brings credentials."""
+    path = models.folder / "candidate.config"
+    path.write_bytes(CANDIDATE)
+    env = {name: value for name, value in models.operator_env.items() if name not in OPERATOR}
+    known = {"candidate.config": str(path), "URI": models.uri}
+    done = program.run_here("fleet", *(known.get(word, word) for word in words), HURRIED, env=env)
+    assert done.status == 4, done.err
+    assert "no credentials found" in done.err
+    assert "tried" not in done.err
 
 
 def test_an_expired_session(models: FleetWorld) -> None:

@@ -46,6 +46,7 @@ class ShellNode:
         self.id = f"i-{number:017x}"
         self.tags = {"Environment": "test"}
         self.online = self.connected = self.managed = True
+        self.stopped = False
         self.hangs = False
         self.content: dict[str, str] = {"Installed": "v1"}
 

@@ -21,6 +21,7 @@ class Member(Protocol):
 
     id: str
     connected: bool
+    stopped: bool
 
 
 class FleetClusters:
@@ -82,7 +83,7 @@ def _described(arn: str, member: Member) -> dict[str, Any]:
         "containerInstanceArn": arn,
         "ec2InstanceId": member.id,
         "status": "ACTIVE",
-        "agentConnected": member.connected,
+        "agentConnected": member.connected and not member.stopped,
         "runningTasksCount": 0,
         "pendingTasksCount": 0,
     }

@@ -135,11 +135,12 @@ class FleetEngine:
                 named = one["Values"]
         if not named:
             wanted = {one["Key"].partition(":")[2]: one["Values"] for one in targets}
-            nodes = (node for node in self.managed.nodes.values() if node.managed)
+            nodes = (node for node in self.managed.nodes.values() if node.managed and not node.stopped)
             return [node.id for node in nodes if all(node.tags.get(key) in some for key, some in wanted.items())]
         if len(set(named)) != len(named):
             raise RefusedError("DuplicateInstanceId")
-        bad = [each for each in named if each not in self.managed.nodes or not self.managed.nodes[each].managed]
+        running = {node.id for node in self.managed.nodes.values() if node.managed and not node.stopped}
+        bad = [each for each in named if each not in running]
         if bad:
             text = f"Instances [[{', '.join(bad)}]] not in a valid state for account {ACCOUNT}"
             raise RefusedError("InvalidInstanceId", text)
@@ -224,7 +225,7 @@ class FleetEngine:
 
     def _outcome(self, command: Command, invocation: Invocation) -> Details:
         node = self.managed.nodes[invocation.instance]
-        if not node.online:
+        if not node.online or node.stopped:
             return Details.UNDELIVERABLE
         step = command.order.document.step()
         if node.hangs:

@@ -30,7 +30,7 @@ class ModelNode:
         self.id = name
         self.tags: dict[str, str] = {}
         self.online = self.connected = self.managed = True
-        self.hangs = False
+        self.hangs = self.stopped = False
         self.fails: set[str] = set()
         self.forged: dict[str, str] = {}
         self._uri = uri

@@ -54,8 +54,9 @@ class Terms(NamedTuple):
 
 
 class FleetNode:
-    """One instance. `online` is false for one that is stopped or has lost its network, `connected` is ECS's word.
+    """One instance. `online` is false for one that has lost its network, `connected` is ECS's word.
 
+    `stopped` tells whether it is stopped.
     `managed` tells whether Systems Manager manages it. With `hangs` no script that it is sent comes to an end.
     """
 
@@ -64,7 +65,7 @@ class FleetNode:
         self.root = folder / name
         self.tags: dict[str, str] = {}
         self.online = self.connected = self.managed = True
-        self.hangs = False
+        self.hangs = self.stopped = False
         self._terms = terms
         self._make(program)
 

@@ -7,6 +7,7 @@ stand-in cannot say what the service has no field for.
 
 from __future__ import annotations
 
+import email.utils
 import json
 import re
 import threading
@@ -141,7 +142,8 @@ class _Handler(QuietHandler):
 
 
 def _answer(status: int, document: dict[str, Any]) -> Answer:
-    return answer(status, json.dumps(document).encode(), _JSON, x_amzn_RequestId=str(uuid.uuid4()))
+    date = email.utils.formatdate(usegmt=True)
+    return answer(status, json.dumps(document).encode(), _JSON, x_amzn_RequestId=str(uuid.uuid4()), Date=date)
 
 
 def violations(shape: Optional[Shape], value: Any, at: str = "input") -> Iterator[str]:

@@ -27,6 +27,7 @@ class Node(Protocol):
     tags: dict[str, str]
     online: bool
     managed: bool
+    stopped: bool
     hangs: bool
 
     def run(self, script: str, timeout: float) -> Ran:
@@ -65,11 +66,12 @@ class ManagedNodes:
                 self.items[each] = Item(item["Content"], captured)
 
     def describe(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """DescribeInstanceInformation."""
+        """DescribeInstanceInformation, which lists no instance that is stopped (amazon-ssm-agent, issue 407)."""
         filters = {one["Key"]: one["Values"] for one in parameters.get("Filters", ())}
         if len(filters) > 1 and any(key.startswith("tag") for key in filters):
             raise RefusedError("InvalidFilterKey", "Tag filters can't be combined with other filter types.")
-        nodes = [node for node in self._among(filters.pop("InstanceIds", None)) if node.managed]
+        wanted = filters.pop("InstanceIds", None)
+        nodes = [node for node in self._among(wanted) if node.managed and not node.stopped]
         for key, values in filters.items():
             nodes = [node for node in nodes if _matches(node, key, values)]
         page, token = self._pages.of(nodes, parameters, parameters.get("MaxResults", 10))

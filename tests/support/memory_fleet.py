@@ -140,8 +140,9 @@ class MemoryCommand:
     def listed(self) -> SentCommand:
         """Return the command as it is listed."""
         total, completed = len(self.results) + len(self.left), len(self.results)
+        counts = (total, completed, self.errors)
         return SentCommand(
-            self.id, self.order.comment, self.status, self.at, total, completed, self.errors, self.alarms
+            self.id, self.order.comment, self.status, self.at, *counts, self.alarms, alarm=self.order.alarm
         )
 
 

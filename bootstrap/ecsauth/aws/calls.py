@@ -30,7 +30,8 @@ _AS_S3 = {
     "UnrecognizedClientException": "InvalidAccessKeyId",
 }
 _DENIALS = frozenset(("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"))
-_THROTTLING = frozenset(("Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"))
+THROTTLING = frozenset(("Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"))
+"""The codes of a call that the service has not carried out, because there were too many."""
 
 
 @contextlib.contextmanager
@@ -60,7 +61,7 @@ def _refused(fault: ClientError, what: Attempt) -> EcsauthError:
     quoted = f" ({said})" if said else ""
     if refusal_of(response).is_foreign:
         return foreign(what)
-    if code in _THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if code in THROTTLING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnreachableError(
             f"cannot {what}: {service.name} asks for a later retry ({code or status})", "run the same command again"
         )

@@ -31,7 +31,7 @@ class EcsClusters:
         Raises DeniedError (also if there is no such cluster) and UnreachableError.
         """
         listing, what = Attempt(Operation.LIST_INSTANCES, cluster), Attempt(Operation.DESCRIBE_INSTANCES, cluster)
-        known = {"ClusterNotFoundException": lambda: _absent(cluster)}
+        known = {"ClusterNotFoundException": lambda _: _absent(cluster)}
         found: dict[str, bool] = {}
         pages = self._calls.pages(
             "list_container_instances", listing, known, "nextToken", cluster=cluster, maxResults=_PAGE

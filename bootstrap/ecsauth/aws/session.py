@@ -55,9 +55,10 @@ class OperatorClients:
         client: SecretsManagerClient = self.client("secretsmanager")
         return client
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, *, attempts: int = _ATTEMPTS) -> Any:
         """Return a client of another service than S3, as `sts` or `kms`, for the same region."""
-        return self._client(service, _config().merge(Config(signature_version="v4")))
+        retries: Any = {"mode": "standard", "total_max_attempts": attempts}
+        return self._client(service, _config().merge(Config(signature_version="v4", retries=retries)))
 
     def _client(self, service: str, config: Config) -> Any:
         session: Any = boto3.Session(profile_name=self._profile, region_name=self._region)

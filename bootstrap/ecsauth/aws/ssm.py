@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ecsauth.aws.attempt import Attempt, Operation
 from ecsauth.aws.paced import PacedCalls
-from ecsauth.aws.refusals import foreign
+from ecsauth.aws.ssm_send import CommandSender
 from ecsauth.errors import DeniedError
-from ecsauth.fleet.commands import DocumentPin, GoneError
+from ecsauth.fleet.commands import DocumentPin
 from ecsauth.fleet.history import Invocation, SentCommand, outcome_of
 from ecsauth.fleet.waves import batches
 from ecsauth.status.instance_report import INVENTORY_TYPE
@@ -18,7 +18,6 @@ from ecsauth.status.instance_report import INVENTORY_TYPE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ecsauth.aws.paced import Refusals
     from ecsauth.fleet.census import Tag, Tell
     from ecsauth.fleet.commands import CommandOrder
     from ecsauth.timing import Clock
@@ -28,10 +27,7 @@ _PAGE = 50
 _FILTER_VALUES = 40
 # The pages of several batches are asked for at once: the service answers each in a tenth of a second.
 _AT_ONCE = 4
-# Seconds in which an instance has to take a command. One that is stopped meanwhile does not run it hours later.
-_DELIVERY = 300
-# Systems Manager API Reference, SendCommand.
-_GONE = frozenset(("InvalidInstanceId", "InvalidResourceId"))
+# Systems Manager API Reference, SendCommand and DescribeDocument.
 _NO_DOCUMENT = frozenset(("InvalidDocument", "InvalidDocumentVersion", "InvalidDocumentContent"))
 _DEPLOY = "deploy the stack of this ecsauth with Fleet=on, or give --documents PREFIX"
 
@@ -120,15 +116,19 @@ def _pings(page: Any) -> dict[str, str]:
 
 
 class SsmCommands:
-    """Run Command in one account and region."""
+    """Run Command in one account and region. `tag` is the one that instances need for the policy `fleet-roll`.
 
-    def __init__(self, client: Any, clock: Clock) -> None:
+    The client must not try again by itself: SendCommand is not to be carried out twice.
+    """
+
+    def __init__(self, client: Any, clock: Clock, tag: Optional[Tag] = None) -> None:
         self._calls = PacedCalls(client, clock)
+        self._sender = CommandSender(self._calls, clock, tag)
 
     def pin(self, name: str, sha256: str) -> DocumentPin:
         """Return the document with its version; raise DeniedError if there is none, or if its content is another."""
         absent = DeniedError(f"there is no document {name} in this account and region", _DEPLOY)
-        known = dict.fromkeys(_NO_DOCUMENT, lambda: absent)
+        known = dict.fromkeys(_NO_DOCUMENT, lambda _: absent)
         answer = self._calls.call("describe_document", Attempt(Operation.LOOK_AT_DOCUMENT, name), known, Name=name)
         found = answer.get("Document", {})
         if found.get("Hash", "").lower() != sha256:
@@ -137,27 +137,9 @@ class SsmCommands:
 
     def send(self, order: CommandOrder) -> str:
         """Send a command and return its ID; raise GoneError, DeniedError and UnreachableError."""
-        document, what = order.document, Attempt(Operation.SEND_COMMAND, order.document.name)
-        answer = self._calls.call(
-            "send_command",
-            what,
-            _refusals(document.name),
-            DocumentName=document.name,
-            DocumentVersion=document.version,
-            DocumentHash=document.sha256,
-            DocumentHashType="Sha256",
-            Comment=order.comment,
-            Parameters={name: [value] for name, value in order.parameters.items()},
-            TimeoutSeconds=_DELIVERY,
-            MaxConcurrency=str(order.concurrency),
-            MaxErrors=str(order.max_errors),
-            **_targets(order),
-            **_alarm(order.alarm),
-        )
-        found = answer.get("Command", {}).get("CommandId")
-        if not found:
-            raise foreign(what)
-        return str(found)
+        name = order.document.name
+        changed = dict.fromkeys(_NO_DOCUMENT, lambda _: _changed(name))
+        return self._sender.send(order, changed)
 
     def commands(self, document: str, since: int) -> tuple[SentCommand, ...]:
         """Return the commands with a document since a time (seconds since the epoch), in any order."""
@@ -193,27 +175,6 @@ class SsmCommands:
         self._calls.call("cancel_command", Attempt(Operation.CANCEL_COMMAND, command), {}, CommandId=command)
 
 
-def _refusals(document: str) -> Refusals:
-    """Return the errors for what SendCommand refuses: instances that are gone, a document that has changed."""
-    gone = "Systems Manager refuses the command: one of its instances is stopped or gone"
-    return {
-        **dict.fromkeys(_GONE, lambda: GoneError(gone)),
-        **dict.fromkeys(_NO_DOCUMENT, lambda: _changed(document)),
-    }
-
-
-def _targets(order: CommandOrder) -> dict[str, Any]:
-    if order.tag is not None:
-        return {"Targets": [{"Key": f"tag:{order.tag.name}", "Values": [order.tag.value]}]}
-    return {"InstanceIds": list(order.instances)}
-
-
-def _alarm(name: Optional[str]) -> dict[str, Any]:
-    if name is None:
-        return {}
-    return {"AlarmConfiguration": {"IgnorePollAlarmFailure": False, "Alarms": [{"Name": name}]}}
-
-
 def _changed(name: str) -> DeniedError:
     return DeniedError(
         f"document {name} differs from the document of this ecsauth: it was changed, or it is of another version",
@@ -231,6 +192,7 @@ def _sent(one: Any) -> SentCommand:
         completed=int(one.get("CompletedCount", 0)),
         errors=int(one.get("ErrorCount", 0)),
         alarms=tuple(alarm["Name"] for alarm in one.get("TriggeredAlarms", ())),
+        alarm=next((alarm["Name"] for alarm in (one.get("AlarmConfiguration") or {}).get("Alarms", ())), None),
     )
 
 

@@ -42,7 +42,7 @@ def stop(arguments: argparse.Namespace) -> int:
                 raise
             console.warn(f"the halt is not marked in the history of commands: {fault.message}")
     console.say(f"halted: {len(cancelled)} commands cancelled; the released version is unchanged")
-    for hint in fleet_present.ways_on(arguments):
+    for hint in fleet_present.ways_on(arguments, present.alarm):
         console.say(f"hint: {hint}")
     return fleet_present.show(arguments, {"halted": True, "cancelled": len(cancelled)})
 

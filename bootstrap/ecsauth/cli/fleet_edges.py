@@ -11,7 +11,7 @@ from ecsauth.cli import console, options, pins, progress
 from ecsauth.command_hint import CommandHint
 from ecsauth.deploy import ssm_documents
 from ecsauth.errors import DeniedError, UsageError
-from ecsauth.fleet import census, commands
+from ecsauth.fleet import census, commands, policy_tag
 from ecsauth.fleet.census import Census, Scope
 from ecsauth.fleet.commands import BOOT, DOCTOR, STATUS
 from ecsauth.fleet.objects import ObjectServices, RollObjects
@@ -117,9 +117,11 @@ def systems_manager(arguments: argparse.Namespace) -> tuple[Census, SsmCommands]
 
     clients, clock = OperatorClients(arguments.profile, options.region(arguments)), SystemClock()
     with translated(Attempt(Operation.DESCRIBE_NODES)):
-        client = clients.client("ssm")
+        client = clients.client("ssm", attempts=1)
         ecs = clients.client("ecs")
-    return Census(EcsClusters(ecs, clock), ManagedNodes(client, clock), progress.tell), SsmCommands(client, clock)
+    tag = policy_tag.of(arguments.uri) if "uri" in arguments else None
+    run = SsmCommands(client, clock, tag)
+    return Census(EcsClusters(ecs, clock), ManagedNodes(client, clock), progress.tell), run
 
 
 def unpinned(arguments: argparse.Namespace) -> dict[str, DocumentPin]:

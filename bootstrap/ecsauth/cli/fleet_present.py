@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from ecsauth.cli import console, fleet_edges
 from ecsauth.errors import ExitCode
 from ecsauth.fleet.commands import BOOT, STATUS
-from ecsauth.fleet.history import Candidate, Released, Standing, derive, roll_id
+from ecsauth.fleet.history import Candidate, Released, Standing, alarm_of, derive, roll_id
 from ecsauth.fleet.ledger import Ledger
 from ecsauth.fleet.roll import CONCURRENCY, SOAK
 from ecsauth.fleet.waves import NO_ERRORS, WAVES
@@ -24,12 +24,16 @@ MOST_NAMED = 10
 
 
 class RollInS3(NamedTuple):
-    """The roll of the newest candidate as it is now; no `ledger` if there is no candidate."""
+    """The roll of the newest candidate as it is now; no `ledger` if there is no candidate.
+
+    `alarm` is the one that its commands were sent with.
+    """
 
     candidate: Optional[Candidate]
     released: Released
     standing: Standing
     ledger: Optional[Ledger]
+    alarm: Optional[str] = None
 
 
 def edges(arguments: argparse.Namespace, connection: FleetConnection, *kinds: str) -> FleetEdges:
@@ -49,7 +53,8 @@ def present(arguments: argparse.Namespace, connection: FleetConnection) -> RollI
         return RollInS3(None, released, derive(None, released, (), now), None)
     names = [connection.edges.documents[kind].name for kind in (BOOT, STATUS)]
     found = Ledger(connection.edges.run, roll_id(arguments.uri, candidate.version), names, candidate.since)
-    return RollInS3(candidate, released, derive(candidate, released, found.refresh(), now), found)
+    commands = found.refresh()
+    return RollInS3(candidate, released, derive(candidate, released, commands, now), found, alarm_of(commands))
 
 
 def show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:
@@ -59,9 +64,9 @@ def show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:
     return ExitCode.OK
 
 
-def ways_on(arguments: argparse.Namespace) -> tuple[CommandHint, ...]:
-    """Return the hints for a roll that stays as it is."""
-    given = vars(arguments)
+def ways_on(arguments: argparse.Namespace, alarm: Optional[str] = None) -> tuple[CommandHint, ...]:
+    """Return the hints for a roll that stays as it is; `alarm` is the one that its commands have."""
+    given = {**vars(arguments), "alarm": alarm or getattr(arguments, "alarm", None)}
     options = (
         ("--waves", "waves", WAVES, lambda each: ",".join(map(str, each))),
         ("--max-errors", "max_errors", NO_ERRORS, str),
@@ -75,6 +80,7 @@ def ways_on(arguments: argparse.Namespace) -> tuple[CommandHint, ...]:
         if given.get(name, default) != default
         for word in (option, written(given[name]))
     ]
+    words += ["--no-alarm"] if given.get("no_alarm") else []
     words += ["--no-promote"] if given.get("no_promote") else []
     return (
         fleet_edges.command(arguments, "continue", "resume", *words),

@@ -10,13 +10,16 @@ from ecsauth.cli import console, fleet_edges, fleet_present, logins, progress, p
 from ecsauth.cli.fleet_present import MOST_NAMED, RollInS3
 from ecsauth.cli.inputs import read_path
 from ecsauth.errors import ConflictError, DeniedError, EcsauthError, ExitCode, UsageError
+from ecsauth.fleet import policy_tag
 from ecsauth.fleet.commands import version_parameter
 from ecsauth.fleet.history import IN_PROGRESS, RESUMABLE, Candidate, RollState
+from ecsauth.fleet.instances import ONLINE
 from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms, find_unmanaged
 from ecsauth.fleet.wave import WaveCount
 from ecsauth.publish import find_key
 from ecsauth.publish import publish as publish_object
 from ecsauth.publish.review import CurrentObject, NewContent, Review
+from ecsauth.publish.versions import UNVERSIONED
 
 if TYPE_CHECKING:
     import argparse
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from ecsauth.fleet.census import Scope
     from ecsauth.fleet.instances import FleetInstance
     from ecsauth.fleet.roll import FleetEdges, RollReport
+    from ecsauth.publish.versions import ObjectVersion
     from ecsauth.secret import SecretBytes
 
 _STATUSES = {
@@ -55,7 +59,8 @@ def roll(arguments: argparse.Namespace) -> int:
         scope = fleet_edges.scope(arguments, connection.store)
         instances = edges.census.take(scope, with_reports=False)
         _refuse_unmanaged(arguments, scope, instances)
-        candidate = _put(arguments, connection, new._replace(beside=present.released.version), current.content)
+        _refuse_untagged(arguments, edges, instances)
+        candidate = _put(arguments, connection, new._replace(beside=present.released.version), current.content, present)
         if candidate is None:
             return _not_put(arguments, scope, instances)
         return _run(arguments, edges, candidate, scope)
@@ -64,6 +69,8 @@ def roll(arguments: argparse.Namespace) -> int:
 def resume(arguments: argparse.Namespace) -> int:
     """Go on with the roll of the newest candidate; return 7 if it was halted."""
     fleet_edges.refuse_version(arguments)
+    if arguments.no_alarm and arguments.alarm is not None:
+        raise UsageError("fleet resume takes --alarm or --no-alarm, not both")
     fleet_edges.collect()
     with progress.waiting("looking at the fleet"):
         connection = fleet_edges.connect(arguments)
@@ -84,7 +91,15 @@ def resume(arguments: argparse.Namespace) -> int:
             )
         edges = fleet_present.edges(arguments, connection)
         scope = fleet_edges.scope(arguments, connection.store)
+        _keep_alarm(arguments, present)
         return _run(arguments, edges, candidate, scope)
+
+
+def _keep_alarm(arguments: argparse.Namespace, present: RollInS3) -> None:
+    """Let a roll that is resumed keep its alarm, unless the command line names one or none."""
+    if arguments.alarm is None and present.alarm is not None and not arguments.no_alarm:
+        console.say(f"the roll keeps its alarm {present.alarm}; --no-alarm continues without it")
+        arguments.alarm = present.alarm
 
 
 def _checked(data: SecretBytes, name: str, arguments: argparse.Namespace) -> NewContent:
@@ -110,7 +125,7 @@ def _refuse_second(arguments: argparse.Namespace, present: RollInS3) -> None:
     raise ConflictError(
         f"a roll of {arguments.uri} is in progress: candidate {present.candidate.version}, "
         f"{present.standing.state.value}{wave}",
-        *fleet_present.ways_on(arguments),
+        *fleet_present.ways_on(arguments, present.alarm),
     )
 
 
@@ -119,10 +134,17 @@ def _refuse_unmanaged(arguments: argparse.Namespace, scope: Scope, instances: Se
     if not instances:
         raise DeniedError(f"there is no instance of {scope}", "is it the right one? give --cluster, or --targets")
     unmanaged = find_unmanaged(instances)
-    if not unmanaged:
-        return
-    more = f" and {len(unmanaged) - MOST_NAMED} more" if len(unmanaged) > MOST_NAMED else ""
-    said = f"Systems Manager does not manage {', '.join(unmanaged[:MOST_NAMED])}{more}"
+    if unmanaged:
+        _skip(arguments, scope, instances, unmanaged)
+    if not any(each.ping == ONLINE for each in instances):
+        raise DeniedError(f"no instance of {scope} is online in Systems Manager: a roll reaches none")
+
+
+def _skip(
+    arguments: argparse.Namespace, scope: Scope, instances: Sequence[FleetInstance], unmanaged: Sequence[str]
+) -> None:
+    """Raise DeniedError for instances that are not managed, unless they are to be left out."""
+    said = f"Systems Manager does not manage {_named(unmanaged)}"
     if len(unmanaged) == len(instances):
         raise DeniedError(
             f"{said}, and no other instance of {scope}: a roll reaches none",
@@ -138,15 +160,48 @@ def _refuse_unmanaged(arguments: argparse.Namespace, scope: Scope, instances: Se
     console.warn(f"{said}: left out, they follow by their timers after the promotion")
 
 
+def _refuse_untagged(arguments: argparse.Namespace, edges: FleetEdges, instances: Sequence[FleetInstance]) -> None:
+    """Raise DeniedError if some instances lack the tag that the policy fleet-roll wants, and others have it.
+
+    Systems Manager would refuse each command for one of them. Where no instance has the tag, no policy wants it.
+    """
+    tag = policy_tag.of(arguments.uri)
+    if tag is None:
+        return
+    try:
+        untagged = edges.census.without_tag(instances, tag)
+    except DeniedError:
+        # The commands tell what is missing.
+        return
+    if untagged and len(untagged) < sum(1 for each in instances if each.ping is not None):
+        raise DeniedError(
+            f"a roll reaches no instance without the tag {tag} by the policy fleet-roll, and other instances have it: "
+            f"it is missing on {_named(untagged)}",
+            *policy_tag.tagging("give it to them", untagged, tag),
+        )
+
+
+def _named(instances: Sequence[str]) -> str:
+    more = f" and {len(instances) - MOST_NAMED} more" if len(instances) > MOST_NAMED else ""
+    return f"{', '.join(instances[:MOST_NAMED])}{more}"
+
+
 def _put(
-    arguments: argparse.Namespace, connection: FleetConnection, new: NewContent, released: SecretBytes
+    arguments: argparse.Namespace,
+    connection: FleetConnection,
+    new: NewContent,
+    released: SecretBytes,
+    present: RollInS3,
 ) -> Optional[Candidate]:
-    """Put the candidate unless another one was faster; return None if the operator declined, or for a dry run."""
+    """Put the candidate in place of the one that is `present`; return None if it is declined, or for a dry run.
+
+    Raises ConflictError if there is another one meanwhile.
+    """
     services, uri = publish.services(arguments), connection.objects.candidate_uri
     request = publish.request(arguments)._replace(uri=uri)
     key = find_key(request, services, services.env_files.look(arguments.uri))
     # What changes is shown against the released version; what is replaced is the candidate before.
-    before = CurrentObject(services.env_files.look(uri), released)
+    before = CurrentObject(_seen(arguments, services.env_files.look(uri), present), released)
     progress.tell("putting the candidate")
     report = publish_object(Review(uri, new, before, key, is_unchanged=False), request, services)
     if report.published is None:
@@ -156,6 +211,22 @@ def _put(
         raise ConflictError(f"{uri} has another version already", "another roll was started")
     console.say(f"candidate {facts.version_id} is in S3")
     return Candidate(facts.version_id, facts.last_modified, new.beside)
+
+
+def _seen(
+    arguments: argparse.Namespace, current: Optional[ObjectVersion], present: RollInS3
+) -> Optional[ObjectVersion]:
+    """Return the current object of the candidate; raise ConflictError if it is not the one of the roll at present.
+
+    The put has the ETag of this object as its condition: it replaces no candidate of which the roll is not known.
+    """
+    version = current.facts.version_id if current is not None else None
+    if version in (None, UNVERSIONED) or (present.candidate is not None and version == present.candidate.version):
+        return current
+    raise ConflictError(
+        f"another roll of {arguments.uri} was started in the meantime: candidate {version}",
+        fleet_edges.command(arguments, "see", "status"),
+    )
 
 
 def _not_put(arguments: argparse.Namespace, scope: Scope, instances: Sequence[FleetInstance]) -> int:

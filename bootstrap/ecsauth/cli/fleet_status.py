@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from ecsauth.cli import console, fleet_edges, progress
 from ecsauth.cli.console import printable
 from ecsauth.errors import DeniedError, ExitCode, UsageError
-from ecsauth.fleet import answers, groups
+from ecsauth.fleet import answers, groups, same_bytes
 from ecsauth.fleet.commands import BOOT, DOCTOR, STATUS, all_of
 from ecsauth.fleet.groups import Group, Placement, Wanted
 from ecsauth.fleet.history import IN_PROGRESS, RESUMABLE, RollState, Standing, derive, of_roll, roll_id
@@ -186,7 +186,7 @@ def standing_document(
 
 
 def show_holders(arguments: argparse.Namespace) -> int:
-    """Show who still has the bytes of a version; return 3 if somebody has, or may have."""
+    """Show which instances still have the bytes of a version; return 3 if one has, or may have."""
     fleet_edges.refuse_version(arguments)
     fleet_edges.collect()
     with progress.waiting("looking at the fleet"):
@@ -195,12 +195,18 @@ def show_holders(arguments: argparse.Namespace) -> int:
         instances = connection.edges.census.take(scope, with_reports=not arguments.now)
         if arguments.now:
             instances = asked(arguments, connection, instances)
-    found = holders(instances, arguments.version)
+        uris = (arguments.uri, connection.objects.candidate_uri)
+        same = same_bytes.find(arguments.version, connection.store, uris, progress.tell)
+    found, others = holders(instances, same.versions), sorted(same.versions - {arguments.version})
+    for gap in same.gaps:
+        console.warn(f"other versions may have the same bytes: {gap}")
     if arguments.format == "json":
         console.show(
             {
                 "uri": str(arguments.uri),
                 "version": arguments.version,
+                "same_bytes": others,
+                "complete": not same.gaps,
                 "instances": len(instances),
                 "holders": [_holder(one) for one in found],
             }
@@ -211,10 +217,12 @@ def show_holders(arguments: argparse.Namespace) -> int:
         sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
         sys.stdout.flush()
         unknown = len(found) - certain
+        if others:
+            console.say(f"versions with the same bytes: {', '.join(others)}")
         console.say(
             f"version {arguments.version}: held by {certain} of {len(instances)} instances, unknown of {unknown}"
         )
-    return ExitCode.INVALID if found else ExitCode.OK
+    return ExitCode.INVALID if found or same.gaps else ExitCode.OK
 
 
 def _holder(holder: Holder) -> dict[str, Any]:

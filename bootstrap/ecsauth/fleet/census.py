@@ -109,6 +109,11 @@ class Census:
         pings = self._nodes.pings(instances, self._tell)
         return tuple(each for each in instances if pings.get(each) == ONLINE)
 
+    def without_tag(self, instances: Sequence[FleetInstance], tag: Tag) -> tuple[str, ...]:
+        """Return those of the instances that Systems Manager lists without a tag; raise DeniedError."""
+        tagged = self._nodes.tagged(tag, self._tell)
+        return tuple(each.id for each in instances if each.ping is not None and each.id not in tagged)
+
     def _of_clusters(self, clusters: Sequence[str], of: Optional[frozenset[str]]) -> tuple[FleetInstance, ...]:
         found: dict[str, FleetInstance] = {}
         for name in clusters:

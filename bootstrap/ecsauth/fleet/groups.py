@@ -81,7 +81,8 @@ def _lack(instance: FleetInstance, wanted: Wanted) -> str:
     if not instance.is_managed:
         return "Systems Manager does not manage it"
     if instance.ping != ONLINE:
-        return "Systems Manager has lost the connection to it"
+        by_both = "neither Systems Manager nor ECS has a connection to it"
+        return by_both if instance.ping is None else "Systems Manager has lost the connection to it"
     if instance.report is None:
         return "it has sent no report"
     if instance.report.uri != wanted.uri:

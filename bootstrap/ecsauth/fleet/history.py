@@ -73,7 +73,10 @@ def roll_id(uri: S3URI, version: str) -> str:
 
 
 class SentCommand(NamedTuple):
-    """A command as Run Command lists it. `at` is in seconds since the epoch; `alarms` are those that stopped it."""
+    """A command as Run Command lists it. `at` is in seconds since the epoch; `alarms` are those that stopped it.
+
+    `alarm` is the one that it was sent with.
+    """
 
     id: str
     comment: str
@@ -83,6 +86,7 @@ class SentCommand(NamedTuple):
     completed: int = 0
     errors: int = 0
     alarms: tuple[str, ...] = ()
+    alarm: Optional[str] = None
 
     @property
     def mark(self) -> Optional[Mark]:
@@ -104,6 +108,14 @@ def of_roll(commands: Iterable[SentCommand], roll: str) -> tuple[SentCommand, ..
     """Return the commands of a roll, oldest first."""
     own = [one for one in commands if one.mark is not None and one.mark.roll == roll]
     return tuple(sorted(own, key=lambda each: each.at))
+
+
+def alarm_of(commands: Sequence[SentCommand]) -> Optional[str]:
+    """Return the alarm of a roll, None if it has none: that of its last wave or look; `commands` are oldest first."""
+    for one in reversed(commands):
+        if one.mark is not None and one.mark.purpose in (Purpose.WAVE, Purpose.LOOK):
+            return one.alarm
+    return None
 
 
 class Candidate(NamedTuple):

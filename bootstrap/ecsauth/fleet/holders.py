@@ -20,26 +20,27 @@ class Holder(NamedTuple):
     reason: str
 
 
-def holders(instances: Iterable[FleetInstance], version: str) -> tuple[Holder, ...]:
-    """Return the instances that have the bytes of a version. One of which that is not known counts, too."""
-    found = (_holder(each, version) for each in instances)
+def holders(instances: Iterable[FleetInstance], versions: frozenset[str]) -> tuple[Holder, ...]:
+    """Return the instances that have the bytes of any of the versions. One of which that is not known counts, too."""
+    found = (_holder(each, versions) for each in instances)
     return tuple(one for one in found if one is not None)
 
 
-def _holder(instance: FleetInstance, version: str) -> Optional[Holder]:
-    held = holds(instance.report, version)
+def _holder(instance: FleetInstance, versions: frozenset[str]) -> Optional[Holder]:
+    held = holds(instance.report, versions)
     if held is False:
         return None
     if instance.report is None:
         return Holder(instance, is_certain=False, reason="it has sent no report")
     if held is None:
         return Holder(instance, is_certain=False, reason="it has a file of an unknown version")
-    return Holder(instance, is_certain=True, reason=_where(instance.report, version))
+    return Holder(instance, is_certain=True, reason=_where(instance.report, versions))
 
 
-def _where(report: FleetReport, version: str) -> str:
-    if version == report.installed:
-        return "it is the installed version"
-    if version == report.ahead:
-        return "it is the candidate that is installed"
-    return "its agent was started from it, or an older file on its disk has it"
+def _where(report: FleetReport, versions: frozenset[str]) -> str:
+    if report.ahead is not None and report.ahead in versions:
+        return f"candidate {report.ahead} is installed"
+    if report.installed is not None and report.installed in versions:
+        return f"version {report.installed} is installed"
+    held = ", ".join(sorted(report.held & versions))
+    return f"its agent was started from {held}, or a file on its disk has it"

@@ -22,8 +22,8 @@ _LONGEST = 2048
 class FleetReport(NamedTuple):
     """The report of an instance; None for what it does not have. Times are in seconds since the epoch.
 
-    `held` are the versions whose bytes are on its disk, and the one that its agent was started from. It has UNKNOWN
-    for bytes that ecsauth cannot name.
+    `held` are the versions whose bytes are on its disk, or may be after a boot that was killed, and the one that its
+    agent was started from. It has UNKNOWN for bytes that ecsauth cannot name.
     """
 
     uri: Optional[str]
@@ -40,7 +40,7 @@ class FleetReport(NamedTuple):
 
 
 class FleetInstance(NamedTuple):
-    """An instance. `ping` is Systems Manager's word for its connection, None if it does not manage the instance.
+    """An instance. `ping` is Systems Manager's word for its connection, None if it does not list the instance.
 
     `connected` tells whether ECS has a connection to its agent, None if ECS was not asked.
     """
@@ -53,8 +53,11 @@ class FleetInstance(NamedTuple):
 
     @property
     def is_managed(self) -> bool:
-        """Tell whether Systems Manager manages the instance, so that commands can be sent to it."""
-        return self.ping is not None
+        """Tell whether Systems Manager manages the instance, so that commands can be sent to it when it is online.
+
+        Systems Manager does not list an instance that is stopped, managed or not. ECS lists it without its agent.
+        """
+        return self.ping is not None or self.connected is False
 
 
 def from_inventory(content: Mapping[str, Any]) -> Optional[FleetReport]:
@@ -62,7 +65,8 @@ def from_inventory(content: Mapping[str, Any]) -> Optional[FleetReport]:
     values = {name: _text(content.get(name)) for name in ATTRIBUTES}
     if all(value is None for value in values.values()):
         return None
-    held = ("Installed", "OnDiskLastVerified", "OnDiskPreImage", "OnDiskBackup", "AgentStartedFrom")
+    # A boot writes the file of an open change before it records it as installed.
+    held = ("Installed", "OpenChange", "OnDiskLastVerified", "OnDiskPreImage", "OnDiskBackup", "AgentStartedFrom")
     return FleetReport(
         uri=values["Uri"],
         installed=values["Installed"],
@@ -91,11 +95,11 @@ def from_document(document: Any) -> Optional[FleetReport]:
     return from_inventory(content)
 
 
-def holds(report: Optional[FleetReport], version: str) -> Optional[bool]:
-    """Tell whether an instance has the bytes of a version, by its report; None if that is not known."""
+def holds(report: Optional[FleetReport], versions: frozenset[str]) -> Optional[bool]:
+    """Tell whether an instance has the bytes of any of the versions, by its report; None if that is not known."""
     if report is None:
         return None
-    if version in report.held or version in (report.ahead, report.installed):
+    if versions & {*report.held, report.ahead, report.installed}:
         return True
     return None if UNKNOWN in report.held else False
 

@@ -98,7 +98,12 @@ class RollObjects:
         if seen is None or seen.facts.kms_key is None or seen.facts.encryption not in KMS_ENCRYPTIONS:
             raise DeniedError(f"{source} is not there, or is not encrypted with a KMS key: it is not promoted")
         metadata = PushMetadata(
-            self._services.caller(), __version__, os.urandom(16).hex(), promoted_from=candidate.version
+            self._services.caller(),
+            __version__,
+            os.urandom(16).hex(),
+            # Known also when the candidate is deleted: which version has the same bytes.
+            rolled_back_from=seen.metadata.rolled_back_from,
+            promoted_from=candidate.version,
         )
         # S3 copies the content: it is not sent.
         new = NewVersion(SecretBytes(b""), seen.facts.kms_key, released.etag, metadata)

@@ -55,6 +55,7 @@ def test_group_by_report(changes: dict[str, Any], group: Group) -> None:
         ({"ping": "ConnectionLost"}, Group.UNKNOWN),
         ({"ping": "Inactive"}, Group.UNKNOWN),
         ({"connected": False}, Group.NOT_REGISTERED),
+        ({"ping": None, "connected": False}, Group.UNKNOWN),
         # ECS was not asked.
         ({"connected": None}, Group.CURRENT),
     ],

@@ -15,6 +15,7 @@ from ecsauth.fleet.history import (
     Released,
     RollState,
     SentCommand,
+    alarm_of,
     derive,
     is_settled,
     of_roll,
@@ -101,6 +102,23 @@ def test_state_by_objects(candidate: Optional[Candidate], released: Optional[Rel
 def test_a_candidate_outlives_its_history(age: int, state: RollState) -> None:
     """Run Command forgets after 30 days; a candidate without a history does not keep others from rolling for ever."""
     assert derive(CANDIDATE, RELEASED, [], CANDIDATE.at + age).state is state
+
+
+@pytest.mark.parametrize(
+    ("alarms", "alarm"),
+    [
+        ((), None),
+        (((WAVE, None),), None),
+        (((WAVE, "A"), (LOOK, "A"), (HALT, None)), "A"),
+        (((WAVE, "A"), (LOOK, "B")), "B"),
+        # It was resumed without it.
+        (((WAVE, "A"), (WAVE, None)), None),
+    ],
+)
+def test_the_alarm_of_a_roll(alarms: tuple[tuple[Purpose, Optional[str]], ...], alarm: Optional[str]) -> None:
+    """The last command of a wave or a look says which alarm a roll has; a mark is sent without one."""
+    commands = [_sent(purpose, number=1 if purpose is not HALT else 0)._replace(alarm=each) for purpose, each in alarms]
+    assert alarm_of(commands) == alarm
 
 
 def test_marks_are_read_as_they_are_written() -> None:

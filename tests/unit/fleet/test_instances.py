@@ -91,6 +91,13 @@ def test_answers_are_read(output: str, alarms: tuple[str, ...], installed: Optio
     assert (found.report.installed if found.report else None) == installed
 
 
+def test_a_boot_that_was_killed_holds_the_version_that_it_wrote() -> None:
+    """The file of an open change may be on the disk already."""
+    found = from_inventory({**NOTHING, "Uri": "s3://b/k", "Installed": "v1", "OpenChange": "v2"})
+    assert found is not None
+    assert found.held == {"v1", "v2"}
+
+
 def _instance(held: Optional[set[str]], installed: Optional[str] = None, ahead: Optional[str] = None) -> FleetInstance:
     if held is None:
         return FleetInstance("i-1", ping="Online")
@@ -113,8 +120,14 @@ def _instance(held: Optional[set[str]], installed: Optional[str] = None, ahead: 
 )
 def test_holders(instance: FleetInstance, certain: Optional[bool]) -> None:
     """Who has the bytes of a version is a holder, and so is one of which that is not known."""
-    found = holders([instance], "v1")
+    found = holders([instance], frozenset({"v1"}))
     assert [one.is_certain for one in found] == ([] if certain is None else [certain])
+
+
+def test_holders_by_another_id() -> None:
+    """An instance that has the bytes under another version ID is a holder, and the reason names that ID."""
+    (found,) = holders([_instance({"c1"}, installed="c1")], frozenset({"v1", "c1"}))
+    assert (found.is_certain, found.reason) == (True, "version c1 is installed")
 
 
 @pytest.mark.parametrize("text", ["Environment=prod", "ecs:cluster=a b", "a=b=c"])

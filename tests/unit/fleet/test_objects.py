@@ -102,6 +102,14 @@ def test_a_candidate_is_promoted(store: TwoObjects) -> None:
     assert (done.version, done.promoted_from) == ("v2", "v1")
 
 
+def test_a_promoted_rollback_names_the_version_with_its_bytes(store: TwoObjects) -> None:
+    """That does not depend on the candidate, which is deleted at some time."""
+    metadata = PushMetadata(rolled_back_from="r0", beside="r1")
+    store.candidate.put(URI, NewVersion(SecretBytes(NEW), OTHER_KEY, '"etag-1"', metadata))
+    _objects(store).promote(_candidate(store))
+    assert store.released.versions[-1].version.metadata.rolled_back_from == "r0"
+
+
 def test_a_candidate_is_promoted_once(store: TwoObjects) -> None:
     """A promotion whose client has died is found, and nothing is put again."""
     candidate = _candidate(store)

@@ -165,11 +165,12 @@ def test_a_forged_report_does_not_promote() -> None:
     assert world.released.version == RELEASED
 
 
-def test_a_stopped_instance_is_left_out_and_named() -> None:
+@pytest.mark.parametrize(("ping", "connected"), [("ConnectionLost", True), ("ConnectionLost", False), (None, False)])
+def test_a_stopped_instance_is_left_out_and_named(ping: str | None, connected: bool) -> None:
     """An instance that is stopped is no error; who reads the report sees it."""
     world = MemoryFleet(20)
     stopped = _order(world)[0]
-    world.nodes[stopped].ping = "ConnectionLost"
+    world.nodes[stopped].ping, world.nodes[stopped].connected = ping, connected
     report = _roll(world)
     assert (report.outcome, report.missed) == (RollOutcome.PROMOTED, (stopped,))
     assert world.ahead() == set(world.nodes) - {stopped}
@@ -248,9 +249,11 @@ def test_no_instance_can_be_reached() -> None:
 
 
 def test_unmanaged_instances_are_found() -> None:
-    """Who is not managed by Systems Manager is named."""
-    world = MemoryFleet(2)
+    """Who is not managed by Systems Manager is named; one whose agent ECS has lost, too, is stopped."""
+    world = MemoryFleet(3)
     world.nodes["i-00000000000000001"].ping = None
+    world.nodes["i-00000000000000002"].ping = None
+    world.nodes["i-00000000000000002"].connected = False
     assert find_unmanaged(world.edges().census.take(world.scope)) == ("i-00000000000000001",)
 
 

@@ -73,6 +73,9 @@ def _fill_roll(parser: Parser) -> None:
 def _fill_resume(parser: Parser) -> None:
     options.add_uri(parser)
     _add_waves(parser)
+    parser.add_argument(
+        "--no-alarm", action="store_true", help="continue without the alarm of the roll, which it keeps otherwise"
+    )
     _add_fleet(parser)
 
 
