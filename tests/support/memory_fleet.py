@@ -12,9 +12,9 @@ from ecsauth.aws_names import S3URI
 from ecsauth.errors import ConflictError
 from ecsauth.fleet.census import Census, Scope
 from ecsauth.fleet.commands import BATCH, BOOT, DOCTOR, STATUS, DocumentPin, GoneError
+from ecsauth.fleet.edges import FleetEdges
 from ecsauth.fleet.history import Candidate, Invocation, Outcome, Released, SentCommand, is_superseded
 from ecsauth.fleet.instances import ONLINE
-from ecsauth.fleet.roll import FleetEdges
 from ecsauth.status.instance_report import ATTRIBUTES
 from ecsauth.timing import Moment
 

@@ -14,8 +14,8 @@ from ecsauth.errors import DeniedError, UsageError
 from ecsauth.fleet import census, commands, policy_tag
 from ecsauth.fleet.census import Census, Scope
 from ecsauth.fleet.commands import BOOT, DOCTOR, STATUS
+from ecsauth.fleet.edges import FleetEdges
 from ecsauth.fleet.objects import ObjectServices, RollObjects
-from ecsauth.fleet.roll import FleetEdges
 from ecsauth.host import files
 from ecsauth.host.clock import SystemClock
 

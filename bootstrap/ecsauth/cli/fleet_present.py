@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ecsauth.cli.fleet_edges import FleetConnection
     from ecsauth.command_hint import CommandHint
-    from ecsauth.fleet.roll import FleetEdges
+    from ecsauth.fleet.edges import FleetEdges
 
 MOST_NAMED = 10
 """Instance IDs in a message."""

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from ecsauth.cli.fleet_edges import FleetConnection
     from ecsauth.fleet.census import Scope
+    from ecsauth.fleet.edges import FleetEdges
     from ecsauth.fleet.instances import FleetInstance
-    from ecsauth.fleet.roll import FleetEdges, RollReport
+    from ecsauth.fleet.roll import RollReport
     from ecsauth.publish.versions import ObjectVersion
     from ecsauth.secret import SecretBytes
 

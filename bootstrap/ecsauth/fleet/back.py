@@ -8,7 +8,7 @@ from ecsauth.fleet.commands import BATCH, BOOT, WITHDRAW, CommandOrder
 from ecsauth.fleet.halt import cancel_open
 from ecsauth.fleet.history import Mark, Outcome, Purpose, roll_id
 from ecsauth.fleet.instances import ONLINE
-from ecsauth.fleet.roll import mark
+from ecsauth.fleet.marks import mark
 from ecsauth.fleet.wave import WaveOrder, WaveRun, showing, waited
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from ecsauth.aws_names import S3URI
     from ecsauth.fleet.census import Scope
+    from ecsauth.fleet.edges import FleetEdges
     from ecsauth.fleet.history import Candidate
     from ecsauth.fleet.instances import FleetInstance
     from ecsauth.fleet.ledger import Ledger
-    from ecsauth.fleet.roll import FleetEdges
 
 
 class BackReport(NamedTuple):

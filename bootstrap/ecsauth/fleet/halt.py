@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable
 
 from ecsauth.fleet.history import Mark, Purpose
-from ecsauth.fleet.roll import mark
+from ecsauth.fleet.marks import mark
 
 if TYPE_CHECKING:
     from ecsauth.fleet.census import Scope
     from ecsauth.fleet.commands import RunCommand
+    from ecsauth.fleet.edges import FleetEdges
     from ecsauth.fleet.history import SentCommand
     from ecsauth.fleet.ledger import Ledger
-    from ecsauth.fleet.roll import FleetEdges
 
 
 def cancel_open(run: RunCommand, ledger: Ledger) -> tuple[SentCommand, ...]:

@@ -7,43 +7,30 @@ was interrupted, see the same.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ecsauth import timing
 from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ConflictError, DeniedError, EcsauthError
 from ecsauth.fleet import soak, waves
-from ecsauth.fleet.commands import BATCH, BOOT, STATUS, CommandOrder, GoneError, version_parameter
-from ecsauth.fleet.history import (
-    Candidate,
-    Mark,
-    Outcome,
-    Purpose,
-    Released,
-    RollState,
-    by_commands,
-    is_rolled,
-    is_superseded,
-    of_roll,
-    roll_id,
-)
+from ecsauth.fleet.commands import BATCH, BOOT, STATUS, CommandOrder, version_parameter
+from ecsauth.fleet.history import Candidate, Mark, Outcome, Purpose, is_rolled, is_superseded, of_roll, roll_id
 from ecsauth.fleet.instances import ONLINE
 from ecsauth.fleet.ledger import Ledger
+from ecsauth.fleet.marks import is_halted, mark, unseen, why_stopped
 from ecsauth.fleet.objects import superseded
 from ecsauth.fleet.wave import WaveCount, WaveOrder, WaveResult, WaveRun, ask, description, showing, waited
 from ecsauth.fleet.waves import NO_ERRORS, WAVES, Share
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Sequence
 
     from ecsauth.aws_names import S3URI
-    from ecsauth.fleet.census import Census, Scope
-    from ecsauth.fleet.commands import DocumentPin, RunCommand
+    from ecsauth.fleet.census import Scope
+    from ecsauth.fleet.edges import FleetEdges
     from ecsauth.fleet.history import SentCommand
     from ecsauth.fleet.instances import FleetInstance
     from ecsauth.fleet.soak import Complaint
-    from ecsauth.fleet.wave import Show
-    from ecsauth.timing import Clock
 
 SOAK = 300.0
 CONCURRENCY = Share(10, is_percentage=True)
@@ -69,34 +56,6 @@ class RollTerms(NamedTuple):
     promotes: bool = True
 
 
-class FleetObjects(Protocol):
-    """The released object and its candidate."""
-
-    def released(self) -> Released:
-        """Return the released version; raise DeniedError and UnreachableError."""
-
-    def candidate(self) -> Optional[Candidate]:
-        """Return the newest version of the candidate, None if there is none."""
-
-    def promote(self, candidate: Candidate) -> Released:
-        """Make the candidate the released version; raise ConflictError, DeniedError and UnreachableError."""
-
-
-class FleetEdges(NamedTuple):
-    """The connections of a roll. `documents` has the boot and the status document.
-
-    `tell` gets one line for each event. `show` gets what is waited for, at each change: as `progress.tell`.
-    """
-
-    census: Census
-    run: RunCommand
-    objects: FleetObjects
-    clock: Clock
-    documents: Mapping[str, DocumentPin]
-    tell: Callable[[str], None]
-    show: Show
-
-
 class RollOutcome(Enum):
     """The outcome of a roll that did not fail by itself."""
 
@@ -119,7 +78,7 @@ class RollReport(NamedTuple):
     released: Optional[str] = None
 
 
-class _StoppedError(Exception):
+class _StoppedError(EcsauthError):
     """Somebody else has stopped the roll."""
 
 
@@ -154,7 +113,7 @@ class Roll:
             self._refuse_changes()
             return self._release(is_rolled=is_rolled)
         except _StoppedError as stop:
-            return self._report(RollOutcome.STOPPED, str(stop))
+            return self._report(RollOutcome.STOPPED, stop.message)
 
     def _release(self, *, is_rolled: bool) -> RollReport:
         """Promote the candidate, or leave that to another role."""
@@ -216,14 +175,14 @@ class Roll:
         if is_superseded(candidate, released) and released.promoted_from != candidate.version:
             raise superseded(self._terms.uri, candidate, released)
         foreign = self._foreign(self._ledger.refresh())
-        reason = _why_stopped(foreign) or ("another command continues it" if foreign - {Purpose.RESUME} else "")
+        reason = why_stopped(foreign) or ("another command continues it" if foreign - {Purpose.RESUME} else "")
         if reason:
             raise _StoppedError(reason)
 
     def _stopped(self) -> str:
         """Return why somebody has stopped this roll, an empty text if nobody has; it costs one request."""
         marks = self._edges.run.commands(self._edges.documents[STATUS].name, self._terms.candidate.since)
-        return _why_stopped(self._foreign(of_roll(marks, self._id)))
+        return why_stopped(self._foreign(of_roll(marks, self._id)))
 
     def _foreign(self, commands: Sequence[SentCommand]) -> set[Purpose]:
         """Return the purposes of the commands of this roll that others have sent since it began."""
@@ -367,50 +326,6 @@ class Roll:
             tuple(sorted(self._failed.items())),
             tuple(sorted(self._missed - self._ledger.done)),
         )
-
-
-def unseen(commands: Sequence[SentCommand]) -> int:
-    """Return the last wave that was not found in order since it was carried out, or since a halt; 0 if all were.
-
-    A client that died, or a halt, may have kept it from being looked at.
-    """
-    taken: dict[int, int] = {}
-    looked: dict[int, int] = {}
-    for command in commands:
-        mark = command.mark
-        if mark is None:
-            continue
-        if mark.purpose is Purpose.WAVE:
-            taken[mark.number] = taken.get(mark.number, 0) + command.completed - command.errors
-            looked[mark.number] = 0
-        elif mark.purpose is not Purpose.LOOK:
-            looked.clear()
-        elif not (command.is_open or command.is_cancelled):
-            looked[mark.number] = looked.get(mark.number, 0) + command.targets - command.errors
-    return max((number for number, count in taken.items() if looked.get(number, 0) < count), default=0)
-
-
-def is_halted(commands: Sequence[SentCommand]) -> bool:
-    """Tell whether a roll was halted, and nobody has gone on with it since; oldest first."""
-    return by_commands(commands)[0] is RollState.HALTED
-
-
-def _why_stopped(foreign: Container[Purpose]) -> str:
-    if Purpose.BACK in foreign:
-        return "the candidate was withdrawn by another command"
-    return "it was halted by another command" if Purpose.HALT in foreign else ""
-
-
-def mark(edges: FleetEdges, which: Mark, instances: Sequence[str]) -> str:
-    """Leave a mark in the history of commands: the status document, which changes nothing, on one instance."""
-    gone: Optional[GoneError] = None
-    for each in edges.census.online(instances[:BATCH]):
-        order = CommandOrder(edges.documents[STATUS], str(which), {}, instances=(each,))
-        try:
-            return edges.run.send(order)
-        except GoneError as fault:
-            gone = fault
-    raise gone or DeniedError("no instance can be reached by Systems Manager, so the mark has no place")
 
 
 def find_unmanaged(instances: Sequence[FleetInstance]) -> tuple[str, ...]:

@@ -188,7 +188,7 @@ def _lock(descriptor: int, path: str, seconds: float) -> None:
                 raise UnreachableError(
                     f"another ecsauth has locked {path} and did not end in time",
                     # The name of the process is that of its Python.
-                    CommandHint("find that process", "pgrep", "-af", "ecsauth boot"),
+                    CommandHint("find that process", "pgrep", "-af", "ecsauth"),
                 ) from None
             time.sleep(_POLL)
         except OSError as fault:

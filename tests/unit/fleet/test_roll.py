@@ -22,7 +22,8 @@ from ecsauth.fleet.history import (
     roll_id,
 )
 from ecsauth.fleet.ledger import Ledger
-from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms, find_unmanaged, mark, unseen
+from ecsauth.fleet.marks import mark, unseen
+from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms, find_unmanaged
 from ecsauth.fleet.waves import Share, order, parse_errors, parse_waves
 from memory_fleet import CANDIDATE, RELEASED, URI, Killed, Life, MemoryFleet, MemoryNode, failing
 
