@@ -14,6 +14,7 @@ from boot_model import Offer, World, body, facts
 from docker_starts import booted, nothing
 from ecsauth.boot.candidate import DEFAULT_SECONDS
 from ecsauth.boot.docker_plan import NAME
+from ecsauth.boot.rejection import FIRST_PAUSE
 from ecsauth.errors import EcsauthError, LaunchError, UnreachableError
 from tales import Told, distinct
 
@@ -106,6 +107,45 @@ def test_withdrawn(ahead: World) -> None:
     assert ahead.boot(WITHDRAWN).outcome.value == "started"
     assert_has(ahead, 1, label=1, ahead=False)
     assert ahead.boot(WITHDRAWN).outcome.value == "unchanged"
+
+
+def test_withdrawn_in_an_outage(ahead: World) -> None:
+    """The released agent does not come up: the candidate is back, and the timer returns after the usual pause."""
+    with pytest.raises(LaunchError):
+        ahead.boot(WITHDRAWN._replace(agent="broken"))
+    assert_has(ahead, 2, label=2, ahead=True)
+    with pytest.raises(LaunchError, match=r"version v1 is rejected, .*; boot retries it after 10 minutes"):
+        ahead.boot(TIMER)
+    assert ahead.warnings == [
+        "candidate v2 was withdrawn (ahead since 2023-11-14 22:13 UTC, withdrawn at 2023-11-14 22:13 UTC): the "
+        "released version follows"
+    ]
+    assert_has(ahead, 2, label=2, ahead=True)
+    ahead.rest(FIRST_PAUSE)
+    assert ahead.boot(TIMER).outcome.value == "started"
+    assert_has(ahead, 1, label=1, ahead=False)
+
+
+def test_withdrawn_and_taken_again(ahead: World) -> None:
+    """A candidate whose withdrawal failed may be taken again: it stays, with a new time."""
+    with pytest.raises(LaunchError):
+        ahead.boot(WITHDRAWN._replace(agent="broken"))
+    assert ahead.boot(TAKE).outcome.value == "unchanged"
+    assert ahead.boot(TIMER).outcome.value == "unchanged"
+    assert_has(ahead, 2, label=2, ahead=True)
+
+
+def test_another_candidate_withdrawn_while_it_is_taken(ahead: World) -> None:
+    """Killed while it takes another candidate, then withdrawn: the one before it does not stay either."""
+    another = TAKE._replace(candidate=3)
+    for told in killed(ahead, another):
+        ahead.stand(told.standing)
+        try:
+            ahead.boot(WITHDRAWN._replace(agent="broken"))
+        except LaunchError:
+            ahead.rest(FIRST_PAUSE)
+        ahead.boot(TIMER)
+        assert_has(ahead, 1, label=1, ahead=False)
 
 
 def test_expired(ahead: World) -> None:
@@ -208,6 +248,35 @@ def test_leaving_killed_anywhere(ahead: World, offer: Offer, number: int, like: 
         assert_has(ahead, number, label=2 if like else number, ahead=False, like=like)
         if like:
             assert ahead.docker.containers[NAME] == agent
+
+
+def test_withdrawing_killed_anywhere(ahead: World) -> None:
+    """Killed anywhere once the withdrawal is recorded, a timer ends it; before that nothing has changed."""
+    before = ahead.standing()
+    for told in killed(ahead, WITHDRAWN):
+        ahead.stand(told.standing)
+        state = ahead.disk.state()
+        is_recorded = state.installed is not None and (state.installed.ahead is None or state.installed.ahead.withdrawn)
+        assert is_recorded or ahead.standing().containers == before.containers
+        assert is_recorded or state.in_progress is None
+        ahead.boot(TIMER)
+        assert_has(ahead, 1 if is_recorded else 2, label=1 if is_recorded else 2, ahead=not is_recorded)
+
+
+def test_a_failing_withdrawal_killed_anywhere(ahead: World) -> None:
+    """Killed anywhere while the released agent fails, timers get to the released version once ECS is well again."""
+    for told in killed(ahead, WITHDRAWN._replace(agent="broken")):
+        ahead.stand(told.standing)
+        state = ahead.disk.state()
+        if state.installed is not None and state.installed.ahead is not None and not state.installed.ahead.withdrawn:
+            assert state.in_progress is None
+            continue
+        try:
+            ahead.boot(TIMER)
+        except LaunchError:
+            ahead.rest(FIRST_PAUSE)
+            ahead.boot(TIMER)
+        assert_has(ahead, 1, label=1, ahead=False)
 
 
 def test_keeping_killed_anywhere(ahead: World) -> None:

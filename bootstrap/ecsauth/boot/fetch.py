@@ -171,9 +171,9 @@ class Intake:
         ahead = candidate.current(state, self._demand.uri)
         if ahead is None or state.installed is None or self._demand.withdraw:
             return None
-        if candidate.has_expired(ahead, self._clock.wall()):
-            version = state.installed.facts.identity
-            self._warn(f"candidate {version} has expired ({candidate.in_words(ahead)}): the released version follows")
+        if candidate.has_ended(ahead, self._clock.wall()):
+            said = f"candidate {state.installed.facts.identity} {'was withdrawn' if ahead.withdrawn else 'has expired'}"
+            self._warn(f"{said} ({candidate.in_words(ahead)}): the released version follows")
             return None
         return ahead
 

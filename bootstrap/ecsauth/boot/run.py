@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
 from ecsauth import envfile, timing
-from ecsauth.boot import fallback, install, promotion, rejection, restart
+from ecsauth.boot import candidate, fallback, install, promotion, rejection, restart
 from ecsauth.boot.fetch import Intake
 from ecsauth.boot.health import Health
 from ecsauth.boot.install import RollbackTarget
@@ -138,6 +138,10 @@ class Boot:
             edges.disk.mark(checked=False)
         state = edges.disk.state()
         state, accepted = self._promoted(state, self._obtain(state))
+        if self._request.demand.withdraw:
+            # Recorded before anything changes: if this run fails or is killed, the next one returns as well.
+            state = candidate.withdrawn(state, self._request.demand.uri, edges.clock.wall())
+            edges.disk.remember(state)
         if accepted.stale_for is None:
             state = _confirmed(state, accepted, edges.clock.wall())
         leaves = edges.starter is None and _has_left_agent(state)

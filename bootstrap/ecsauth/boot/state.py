@@ -38,12 +38,14 @@ class Ahead(NamedTuple):
     """A candidate runs ahead of the released version.
 
     `released` is the released version that was seen when the candidate was taken, at `since`. Another released version
-    ends the candidate; at `until` it ends by itself. Both times are in seconds since the epoch.
+    ends the candidate; at `until` it ends by itself. Both times are in seconds since the epoch. `withdrawn` is set if
+    it was withdrawn, at `until`: the instance has it until the released version runs.
     """
 
     released: ObjectFacts
     since: int
     until: int
+    withdrawn: bool = False
 
 
 class Installed(NamedTuple):

@@ -57,7 +57,7 @@ _facts = st.builds(ObjectFacts, _texts, st.integers(), _optional, _optional, _op
 _lists = st.lists(_texts, max_size=3).map(tuple)
 _sources = st.builds(Source, _texts, _texts, _lists, _texts, _lists, _texts)
 _moments = st.one_of(st.none(), st.builds(Moment, _texts, st.floats(allow_nan=False, allow_infinity=False)))
-_ahead = st.one_of(st.none(), st.builds(Ahead, _facts, st.integers(), st.integers()))
+_ahead = st.one_of(st.none(), st.builds(Ahead, _facts, st.integers(), st.integers(), st.booleans()))
 _installed = st.one_of(st.none(), st.builds(Installed, _facts, _sources, st.integers(), _moments, _optional, _ahead))
 _when = st.one_of(st.none(), st.integers())
 _rejected = st.one_of(
@@ -263,7 +263,7 @@ def test_a_change_in_one_place_is_damage_or_of_the_same_types(place: tuple[Any, 
 def test_what_is_left_out(path: tuple[str, ...]) -> None:
     """Only what some earlier version did not record, or S3 did not say, may be missing."""
     later = {"agent_before", "confirmed_at", "failure", "on_terms", "leaves_agent", "region", "had_file"}
-    later |= {"agent_label", "ahead", "pre_image_of"}
+    later |= {"agent_label", "ahead", "pre_image_of", "withdrawn"}
     later |= {"moment", "sha256", "plan", "tries", "retry_after", "final"}
     later |= {"version_id", "encryption", "kms_key", "checksum"}
     document = copy.deepcopy(DOCUMENT)
