@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ecsauth.boot.trust import ObjectFacts
+
 TAKE = Offer(1, candidate=2, take=True)
 TIMER = Offer(1, candidate=2)
 # The candidate's bytes under a new version of the released object.
@@ -116,10 +118,9 @@ def test_withdrawn_in_an_outage(ahead: World) -> None:
     assert_has(ahead, 2, label=2, ahead=True)
     with pytest.raises(LaunchError, match=r"version v1 is rejected, .*; boot retries it after 10 minutes"):
         ahead.boot(TIMER)
-    assert ahead.warnings == [
-        "candidate v2 was withdrawn (ahead since 2023-11-14 22:13 UTC, withdrawn at 2023-11-14 22:13 UTC): the "
-        "released version follows"
-    ]
+    time = "2023-11-14 22:13 UTC"
+    said = f"candidate v2 was withdrawn (ahead since {time}, withdrawn at {time}): the released version follows"
+    assert ahead.warnings == [said]
     assert_has(ahead, 2, label=2, ahead=True)
     ahead.rest(FIRST_PAUSE)
     assert ahead.boot(TIMER).outcome.value == "started"
@@ -191,9 +192,80 @@ def test_a_candidate_that_fails(world: World, agent: str) -> None:
         world.boot(TAKE._replace(agent=agent))
     assert_has(world, 1, label=1, ahead=False)
     assert world.boot(TIMER).outcome.value == "unchanged"
-    rejected = world.disk.state().rejected
-    assert rejected is not None
-    assert rejected.facts == facts(2)
+    assert rejected_ones(world) == (None, facts(2))
+
+
+def rejected_ones(world: World) -> tuple[ObjectFacts | None, ObjectFacts | None]:
+    """Return the rejected released version and the rejected candidate."""
+    state = world.disk.state()
+    released, candidate = state.rejected, state.rejected_candidate
+    return released and released.facts, candidate and candidate.facts
+
+
+BAD = Offer(3, "terminal")
+
+
+@pytest.fixture
+def bad_released(world: World) -> World:
+    """Give an instance that has rejected the released version for good, and runs the one before."""
+    with pytest.raises(LaunchError):
+        world.boot(BAD)
+    assert_has(world, 1, label=1, ahead=False)
+    return world
+
+
+def assert_left_alone(world: World) -> None:
+    """Assert that a timer does not try the released version again."""
+    before = world.standing().containers
+    with pytest.raises(LaunchError, match="version v3 is rejected"):
+        world.boot(BAD._replace(candidate=2))
+    assert world.standing().containers == before
+
+
+@pytest.mark.parametrize("agent", ["broken", "terminal"])
+def test_a_candidate_that_fails_after_a_released_version(bad_released: World, agent: str) -> None:
+    """The rejection of a candidate does not erase that of the released version: no timer stops the agent for it."""
+    with pytest.raises(LaunchError):
+        bad_released.boot(Offer(3, agent, candidate=2, take=True))
+    assert rejected_ones(bad_released) == (facts(3), facts(2))
+    assert_left_alone(bad_released)
+    assert_has(bad_released, 1, label=1, ahead=False)
+
+
+def test_a_candidate_that_runs_after_a_released_version(bad_released: World) -> None:
+    """A candidate that comes up does not prove the released version, to which no timer returns."""
+    bad_released.boot(Offer(3, candidate=2, take=True))
+    assert rejected_ones(bad_released) == (facts(3), None)
+    assert bad_released.boot(Offer(3, candidate=2)).outcome.value == "unchanged"
+    bad_released.rest(_EXPIRED)
+    assert_left_alone(bad_released)
+    assert_has(bad_released, 2, label=2, ahead=True)
+
+
+def test_an_outage_clears_the_version_that_was_tried_alone(bad_released: World) -> None:
+    """In an outage of ECS both agents fail: the candidate is not rejected, and the released version still is."""
+    with pytest.raises(LaunchError, match="fails like the new agent, so the version is not rejected"):
+        bad_released.boot(Offer(3, ecs="refuses", candidate=2, take=True))
+    assert rejected_ones(bad_released) == (facts(3), None)
+
+
+@pytest.mark.parametrize("offer", [Offer(4, like=2, candidate=2), Offer(4)], ids=["promoted", "another version"])
+def test_a_released_version_that_runs_ends_both(bad_released: World, offer: Offer) -> None:
+    """Once a released version runs, nothing is rejected any more."""
+    with pytest.raises(LaunchError):
+        bad_released.boot(Offer(3, "broken", candidate=5, take=True))
+    bad_released.boot(Offer(3, candidate=2, take=True))
+    bad_released.boot(offer)
+    assert rejected_ones(bad_released) == (None, None)
+
+
+def test_a_rejected_candidate_after_a_restart_of_the_agent(world: World) -> None:
+    """The released version is started again, which says nothing of the candidate that failed beside it."""
+    with pytest.raises(LaunchError):
+        world.boot(TAKE._replace(agent="broken"))
+    world.docker.containers[NAME] = world.docker.containers[NAME]._replace(running=False)
+    assert world.boot(TIMER).outcome.value == "started"
+    assert rejected_ones(world) == (None, facts(2))
 
 
 def test_on_an_empty_instance(quick_place: Path) -> None:

@@ -50,7 +50,8 @@ class Terms(NamedTuple):
     `writes` tells whether the env-file is written before the launch. `undisturbed` returns a context manager that
     delays signals, because a rollback must not be interrupted. `revives` is set to start the last version that
     registered, because no agent runs and another version was rejected or failed: an agent that exists is started with
-    the flags that it has, and the rejection is kept. `tell` gets what the launch waits for next.
+    the flags that it has, and the rejections stay as they are. `is_candidate` tells that the version is a candidate.
+    `tell` gets what the launch waits for next.
     """
 
     cluster: str
@@ -62,6 +63,7 @@ class Terms(NamedTuple):
     rollback_on_timeout: bool = False
     undisturbed: Callable[[], AbstractContextManager[Any]] = nullcontext
     revives: bool = False
+    is_candidate: bool = False
     tell: Callable[[str], None] = tell_nobody
 
 
@@ -106,11 +108,19 @@ class LaunchMode(Protocol):
 
 
 class FailedAgentError(LaunchError):
-    """The agent was started and failed; `verdict` has the reason."""
+    """The agent was started and failed; `verdict` has the reason, `tried` the version that it makes a rejected one."""
 
-    def __init__(self, verdict: AgentVerdict, message: str, *hints: str, log: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        verdict: AgentVerdict,
+        message: str,
+        *hints: str,
+        log: tuple[str, ...] = (),
+        tried: Optional[ObjectFacts] = None,
+    ) -> None:
         super().__init__(message, *hints, log=log)
         self.verdict = verdict
+        self.tried = tried
 
 
 class Launch:
@@ -183,7 +193,7 @@ class Launch:
 
     def _failure(self, fault: FailedAgentError, done: list[Step], state: State) -> FailedAgentError:
         """Read the log of the failed agent, roll back, and return the fault that reports both."""
-        tried, target = _unverified_version(state), self._rollback_target(state)
+        tried, target = self._tried(state), self._rollback_target(state)
         which = f" (version {tried.identity})" if tried is not None else ""
         with self._terms.undisturbed():
             said = self._failed_agent_log()
@@ -192,10 +202,10 @@ class Launch:
         told = self._result(target, previous)
         if tried is None and target is RollbackTarget.NOTHING and not self.plan.previous:
             told = "an agent registered with this version before, so the version is not rejected"
-        elif tried is not None and previous is not None and clears(self._disk, state, fault.verdict, previous):
+        elif tried is not None and previous is not None and clears(self._disk, state, tried, fault.verdict, previous):
             told += ": it fails like the new agent, so the version is not rejected"
         what = f"the agent did not come up: {fault.message}{which}; {told}"
-        return FailedAgentError(fault.verdict, what, *fault.hints, log=said)
+        return FailedAgentError(fault.verdict, what, *fault.hints, log=said, tried=tried)
 
     def _carry_out(self, state: State, done: list[Step]) -> tuple[AgentVerdict, Optional[Registration]]:
         """Run the steps and wait for the agent.
@@ -245,9 +255,11 @@ class Launch:
         The record is written first: after the previous agent is gone, the new one must never count as unverified.
         """
         facts = state.installed and state.installed.facts
-        rejected = state.rejected if self._terms.revives else None
+        is_first = facts is not None and not facts.is_same_object(state.verified)
         label = state.agent_label if facts is not None and facts.is_same_object(state.verified) else None
-        state = state._replace(applied=facts, verified=facts, rejected=rejected, agent_label=label)
+        state = state._replace(applied=facts, verified=facts, agent_label=label)
+        if not self._terms.revives:
+            state = rejection.after_registration(state, is_candidate=self._terms.is_candidate, is_first=is_first)
         self._disk.remember(install.closed(state))
         for step in self.plan.finish:
             self._try(step.command)
@@ -265,17 +277,22 @@ class Launch:
             undo = [command for step in reversed(done) for command in step.undo]
             for command in (*undo, *self.plan.back):
                 self._try(command)
-        tried = _unverified_version(state)
+        tried = self._tried(state)
         if has_target:
             state = install.roll_back(self._disk, state, self._clock.moment(), self._restore)
         if failed is None or tried is None:
             return state
         # Without a previous agent no rejection is final: another try cannot stop a working agent.
         final, now = bool(failed.final) and has_target, self._clock.wall()
-        record = rejection.rejected(state.rejected, tried, self.fingerprint, failed.reason, now, final=final)
-        state = state._replace(rejected=record)
+        before = rejection.of(state, tried)
+        record = rejection.rejected(before, tried, self.fingerprint, failed.reason, now, final=final)
+        state = rejection.recorded(state, record, is_candidate=self._terms.is_candidate)
         self._disk.remember(state)
         return state
+
+    def _tried(self, state: State) -> Optional[ObjectFacts]:
+        """Return the version that a failure makes a rejected one, None if an agent has registered with it before."""
+        return None if self._terms.revives else _unverified_version(state)
 
     def _result(self, target: RollbackTarget, previous: Optional[AgentVerdict]) -> str:
         """Describe the result of the rollback. It counts as complete only if the previous agent has stayed up."""
@@ -328,14 +345,14 @@ def _unverified_version(state: State) -> Optional[ObjectFacts]:
     return None if installed is None or installed.is_same_object(state.verified) else installed
 
 
-def clears(disk: Disk, state: State, failed: AgentVerdict, previous: AgentVerdict) -> bool:
-    """If the previous agent fails like the new one, remove the rejection of the new version and return True.
+def clears(disk: Disk, state: State, tried: ObjectFacts, failed: AgentVerdict, previous: AgentVerdict) -> bool:
+    """If the previous agent fails like the new one, remove the rejection of the version tried and return True.
 
     Then the version is not the cause, and a pause would delay it after ECS has recovered.
     """
-    if state.rejected is None or not previous.is_like(failed):
+    if rejection.of(state, tried) is None or not previous.is_like(failed):
         return False
-    disk.remember(state._replace(rejected=None))
+    disk.remember(rejection.without(state, tried))
     return True
 
 

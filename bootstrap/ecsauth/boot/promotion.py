@@ -32,4 +32,6 @@ def promoted(disk: Disk, state: State, accepted: Accepted) -> Optional[State]:
         applied=released if candidate.is_same_object(state.applied) else state.applied,
         verified=released if has_registered else state.verified,
         agent_label=(state.agent_label or candidate.identity) if has_registered else state.agent_label,
+        rejected=None if has_registered else state.rejected,
+        rejected_candidate=None if has_registered else state.rejected_candidate,
     )

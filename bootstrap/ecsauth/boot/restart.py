@@ -47,7 +47,11 @@ def revive(fault: LaunchError, disk: Disk, clock: Clock, launcher: Launcher, *, 
         version = good.facts.identity
         verdict = _start(launch, disk, clock, state, good)
     except FailedAgentError as again:
-        alike = isinstance(fault, FailedAgentError) and clears(disk, disk.state(), fault.verdict, again.verdict)
+        alike = (
+            isinstance(fault, FailedAgentError)
+            and fault.tried is not None
+            and clears(disk, disk.state(), fault.tried, fault.verdict, again.verdict)
+        )
         like = ": it fails like the new agent, so the version is not rejected" if alike else ""
         fault.add(f"version {version} was restarted, but its agent does not stay up: {again.verdict.reason}{like}")
     except EcsauthError as trouble:

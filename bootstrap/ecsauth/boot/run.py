@@ -218,6 +218,7 @@ class Boot:
             rollback_on_timeout=request.rollback_on_timeout,
             undisturbed=request.undisturbed,
             revives=revives,
+            is_candidate=accepted.ahead is not None,
             tell=request.tell,
         )
         return Launch(edges.starter.launch_mode(accepted, terms, state), edges.disk, edges.clock, terms)
@@ -240,14 +241,14 @@ class Boot:
         If its agent has registered in the meantime, return the state without the rejection. The pause protects a
         running agent: if no agent runs and no other version can be started, the rejected version is tried again.
         """
-        rejected = state.rejected
-        if rejected is None or not accepted.facts.is_same_object(rejected.facts) or self._request.demand.force:
+        rejected = rejection.of(state, accepted.facts)
+        if rejected is None or self._request.demand.force:
             return state
         if launch is not None and rejected.plan not in ("", launch.fingerprint):
             return state
         health = launch.now().health if launch is not None else Health.FAILED
         if health is not Health.FAILED:
-            return state._replace(rejected=None) if health is Health.REGISTERED else state
+            return rejection.without(state, accepted.facts) if health is Health.REGISTERED else state
         left = rejection.seconds_left(rejected, self._edges.clock.wall())
         if left == 0 or (launch is not None and not self._has_other(launch, state)):
             return state
@@ -329,7 +330,7 @@ class Boot:
 
 def _has_left_agent(state: State) -> bool:
     """Tell whether no run so far has started an agent: the unit that only fetches the env-file starts none."""
-    started = (state.applied, state.verified, state.in_progress, state.rejected)
+    started = (state.applied, state.verified, state.in_progress, state.rejected, state.rejected_candidate)
     return state.leaves_agent or not any(started)
 
 

@@ -105,6 +105,8 @@ class State(NamedTuple):
     an agent. `region` is the --region of the last run. `agent_label` is the version ID with which the agent of
     `verified` was started, if it has the same bytes under another version ID. `pre_image_of` is the version ID of the
     pre-image, which stays on disk after the change; None if it is unknown or if there is no pre-image.
+    `rejected` is the rejection of a released version (of any version in a record of an older ecsauth),
+    `rejected_candidate` that of a candidate: trying one must not erase that of the other.
     """
 
     in_progress: Optional[ObjectFacts] = None
@@ -123,6 +125,7 @@ class State(NamedTuple):
     had_file: Optional[bool] = None
     agent_label: Optional[str] = None
     pre_image_of: Optional[str] = None
+    rejected_candidate: Optional[Rejected] = None
 
     @property
     def agent_labels(self) -> frozenset[str]:

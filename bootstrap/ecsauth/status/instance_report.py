@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
+from ecsauth.boot import rejection
+
 if TYPE_CHECKING:
     from ecsauth.boot.state import State
 
@@ -38,8 +40,11 @@ class OnDisk(NamedTuple):
 
 def document(state: State, on_disk: OnDisk, run: Optional[Run]) -> dict[str, Any]:
     """Return the report; `run` is None if nothing is known of the last run."""
-    installed, rejected = state.installed, state.rejected
+    installed = state.installed
     ahead = installed.ahead if installed is not None else None
+    # What the last run saw. Without its time, a candidate counts as one whose time is not over.
+    now = run.at if run is not None else ahead.since if ahead is not None else 0
+    rejected = next(iter(rejection.shown(state, now)), None)
     version = installed.facts.identity if installed is not None else None
     is_registered = False
     if installed is not None and state.in_progress is None:

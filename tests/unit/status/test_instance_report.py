@@ -80,6 +80,17 @@ def test_rejected() -> None:
     assert instance_report.document(state, ALL, RUN)["rejected"] == {"version": "v2", "tries": 3}
 
 
+def test_rejected_candidate() -> None:
+    """A candidate that failed comes first; while another one runs, the released version does not matter."""
+    record = Rejected(TWO, "plan", "canary reason", 1, tries=3)
+    both = RELEASED._replace(rejected=record._replace(tries=1), rejected_candidate=record)
+    assert instance_report.document(both, ALL, RUN)["rejected"]["tries"] == 3
+    assert instance_report.document(AHEAD._replace(rejected=record), ALL, RUN)["rejected"] is None
+    assert instance_report.document(AHEAD._replace(rejected=record), ALL, None)["rejected"] is None
+    late = RUN._replace(at=1_700_086_400)
+    assert instance_report.document(AHEAD._replace(rejected=record), ALL, late)["rejected"]["version"] == "v2"
+
+
 def test_nothing_made_from_content() -> None:
     """No digest of the file, no message and no setting is in it."""
     state = RELEASED._replace(rejected=Rejected(TWO, "plan", "canary", 1))

@@ -9,6 +9,7 @@ from ecsauth.aws import credentials, metadata
 from ecsauth.aws.attempt import Operation, at
 from ecsauth.aws.s3_get import looked
 from ecsauth.aws.s3_request import SignedS3
+from ecsauth.boot import rejection
 from ecsauth.boot.state import State
 from ecsauth.cli import console, hints, instance_report, observe, options, progress, rows
 from ecsauth.cli.rows import Row
@@ -156,14 +157,14 @@ def _installed(seen: Observed) -> dict[str, Any]:
         "mode": f"{placed.mode:04o}" if placed is not None else None,
         "owner": placed.owner_name if placed is not None else None,
         "as_left": report.is_as_left(seen.file),
-        **_record(state),
+        **_record(state, seen.now),
     }
 
 
-def _record(state: Any) -> dict[str, Any]:
+def _record(state: Any, now: int) -> dict[str, Any]:
     """Return the public part of the state, with null for each unknown value."""
     known: State = state if state is not None else _no_state()
-    installed, rejected = known.installed, known.rejected
+    installed, rejected = known.installed, next(iter(rejection.shown(known, now)), None)
     return {
         "uri": installed.source.uri if installed is not None else None,
         "object": installed.facts._asdict() if installed is not None else None,
