@@ -111,6 +111,23 @@ def test_withdrawn(ahead: World) -> None:
     assert ahead.boot(WITHDRAWN).outcome.value == "unchanged"
 
 
+def test_a_rejected_candidate_is_withdrawn(world: World) -> None:
+    """Nobody must look at a candidate that was withdrawn, also where it was rejected and never ran."""
+    with pytest.raises(LaunchError):
+        world.boot(TAKE._replace(agent="broken"))
+    assert world.boot(WITHDRAWN).outcome.value == "unchanged"
+    assert rejected_ones(world) == (None, None)
+
+
+def test_withdrawn_where_the_released_version_is_rejected(bad_released: World) -> None:
+    """The withdrawal of a candidate says nothing of the released version."""
+    with pytest.raises(LaunchError):
+        bad_released.boot(Offer(3, "broken", candidate=2, take=True))
+    with pytest.raises(LaunchError, match="version v3 is rejected"):
+        bad_released.boot(BAD._replace(withdraw=True))
+    assert rejected_ones(bad_released) == (facts(3), None)
+
+
 def test_withdrawn_in_an_outage(ahead: World) -> None:
     """The released agent does not come up: the candidate is back, and the timer returns after the usual pause."""
     with pytest.raises(LaunchError):

@@ -79,6 +79,15 @@ def after_registration(state: State, *, is_candidate: bool, is_first: bool) -> S
     return state._replace(rejected=None, rejected_candidate=None if is_first else state.rejected_candidate)
 
 
+def after_withdrawal(state: State, released: ObjectFacts) -> State:
+    """Return the state without the rejection of a candidate: nobody must look at a candidate that was withdrawn.
+
+    An older ecsauth recorded that of a candidate as `rejected`: only that of the present released version is kept.
+    """
+    is_released = state.rejected is not None and released.is_same_object(state.rejected.facts)
+    return state._replace(rejected=state.rejected if is_released else None, rejected_candidate=None)
+
+
 def shown(state: State, now: int) -> tuple[Rejected, ...]:
     """Return the rejections that matter at `now` (seconds since the epoch), that of a candidate first.
 

@@ -141,6 +141,7 @@ class Boot:
         if self._request.demand.withdraw:
             # Recorded before anything changes: if this run fails or is killed, the next one returns as well.
             state = candidate.withdrawn(state, self._request.demand.uri, edges.clock.wall())
+            state = rejection.after_withdrawal(state, accepted.facts)
             edges.disk.remember(state)
         if accepted.stale_for is None:
             state = _confirmed(state, accepted, edges.clock.wall())

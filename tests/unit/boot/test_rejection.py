@@ -94,6 +94,14 @@ def test_an_agent_has_registered(is_candidate: bool, is_first: bool, left: State
 
 
 @pytest.mark.parametrize(
+    ("released", "left"), [(FACTS, RELEASED), (ObjectFacts('"e3"', 3000, "v3"), State())], ids=["rejected", "another"]
+)
+def test_a_withdrawal(released: ObjectFacts, left: State) -> None:
+    """The candidate is gone, and so is what an older ecsauth recorded of one as if it were released."""
+    assert rejection.after_withdrawal(BOTH, released) == left
+
+
+@pytest.mark.parametrize(
     ("ahead", "shown"),
     [
         (None, (OF_OTHER, RECORD)),
