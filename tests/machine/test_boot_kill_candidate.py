@@ -212,6 +212,19 @@ def test_a_candidate_that_fails(world: World, agent: str) -> None:
     assert rejected_ones(world) == (None, facts(2))
 
 
+def test_the_hint_for_a_rejected_candidate(world: World) -> None:
+    """It retries the candidate, which no boot without its version does."""
+    with pytest.raises(LaunchError):
+        world.boot(TAKE._replace(agent="broken"))
+    with pytest.raises(LaunchError, match="; boot --candidate retries it after 10 minutes") as raised:
+        world.boot(TAKE)
+    assert "roll out a fixed file, or retry this candidate: ecsauth boot S3URI --candidate v2 --force" in (
+        raised.value.hints
+    )
+    assert world.boot(TAKE._replace(force=True)).outcome.value == "started"
+    assert_has(world, 2, label=2, ahead=True)
+
+
 def rejected_ones(world: World) -> tuple[ObjectFacts | None, ObjectFacts | None]:
     """Return the rejected released version and the rejected candidate."""
     state = world.disk.state()

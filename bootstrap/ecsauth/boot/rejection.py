@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Optional
 
 from ecsauth.boot import candidate
 from ecsauth.boot.state import Rejected
+from ecsauth.command_hint import S3URI, CommandHint
 
 if TYPE_CHECKING:
     from ecsauth.boot.state import State
@@ -66,6 +67,21 @@ def without(state: State, facts: ObjectFacts) -> State:
         rejected=None if is_released else state.rejected,
         rejected_candidate=None if is_candidate else state.rejected_candidate,
     )
+
+
+def retrier(state: State, record: Rejected) -> str:
+    """Return the command that tries this version again: a candidate that is not installed is tried by request only."""
+    is_installed = state.installed is not None and record.facts.is_same_object(state.installed.facts)
+    return "boot --candidate" if record == state.rejected_candidate and not is_installed else "boot"
+
+
+def retry(record: Rejected, *, is_candidate: bool) -> CommandHint:
+    """Return the hint that tries this version again at once."""
+    boot = ("ecsauth", "boot", S3URI)
+    if not is_candidate:
+        return CommandHint("push a fixed file, or retry this version", *boot, "--force")
+    version = record.facts.version_id or "null"
+    return CommandHint("roll out a fixed file, or retry this candidate", *boot, "--candidate", version, "--force")
 
 
 def after_registration(state: State, *, is_candidate: bool, is_first: bool) -> State:

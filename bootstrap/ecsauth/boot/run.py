@@ -17,7 +17,6 @@ from ecsauth.boot.install import RollbackTarget
 from ecsauth.boot.launch import Launch, Terms, tell_nobody
 from ecsauth.boot.outcome import BootOutcome, BootReport
 from ecsauth.boot.state import PRIVATE, Failure
-from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.errors import DeniedError, EcsauthError, InvalidError, LaunchError, LocalError, UnreachableError
 from ecsauth.timing import Clock, Deadline
 
@@ -253,11 +252,12 @@ class Boot:
         left = rejection.seconds_left(rejected, self._edges.clock.wall())
         if left == 0 or (launch is not None and not self._has_other(launch, state)):
             return state
-        when = "" if left is None else f"; boot retries it after {timing.in_words(left)}"
+        who = rejection.retrier(state, rejected)
+        when = "" if left is None else f"; {who} retries it after {timing.in_words(left)}"
         raise LaunchError(
             f"version {rejected.facts.identity} is rejected, because the agent did not come up: "
             f"{rejected.reason}{when}",
-            CommandHint("push a fixed file, or retry this version", "ecsauth", "boot", S3URI, "--force"),
+            rejection.retry(rejected, is_candidate=accepted.ahead is not None),
         )
 
     def _has_other(self, launch: Launch, state: State) -> bool:

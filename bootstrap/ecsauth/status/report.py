@@ -137,7 +137,7 @@ def _recorded(seen: Observed) -> Iterator[Topic]:
         said = f"to version {state.in_progress.identity} is not complete: its agent has not registered"
         yield Topic("change", said, agrees=False, fix=BOOT)
     for rejected in rejection.shown(state, seen.now):
-        yield _rejected(rejected, seen.now)
+        yield _rejected(rejected, state, seen.now)
 
 
 def _last_run(seen: Observed) -> Topic:
@@ -174,18 +174,19 @@ def _previous(seen: Observed) -> Iterator[Topic]:
         yield Topic("on-disk", f"{' and '.join(found)}: boot --forget-previous removes it")
 
 
-def _rejected(rejected: Rejected, now: int) -> Topic:
+def _rejected(rejected: Rejected, state: State, now: int) -> Topic:
     said = f"version {rejected.facts.identity} was rejected {_ago(now, rejected.at)}: {rejected.reason}"
     left = rejection.seconds_left(rejected, now)
     if left is None:
         said += "; boot does not retry it"
     else:
-        said += f"; boot retries it after {timing.in_words(left)}" if left else "; the next run of boot retries it"
+        who = rejection.retrier(state, rejected)
+        said += f"; {who} retries it after {timing.in_words(left)}" if left else f"; the next run of {who} retries it"
     return Topic(
         "rejected",
         said,
         agrees=False,
-        fix=CommandHint("push a fixed file, or retry this version", *BOOT.words, "--force"),
+        fix=rejection.retry(rejected, is_candidate=rejected == state.rejected_candidate),
     )
 
 

@@ -11,7 +11,7 @@ from ecsauth.aws.s3_get import looked
 from ecsauth.aws.s3_request import SignedS3
 from ecsauth.boot import rejection
 from ecsauth.boot.state import State
-from ecsauth.cli import console, hints, instance_report, observe, options, progress, rows
+from ecsauth.cli import console, hints, instance_report, observe, options, persisted, progress, rows
 from ecsauth.cli.rows import Row
 from ecsauth.errors import DeniedError, EcsauthError, ExitCode, UnreachableError
 from ecsauth.host.clock import SystemClock
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one line per topic, then causes and fixes; return 3 unless all agree."""
     with progress.waiting("asking the agent"):
         seen = _observed(arguments)
-    known = hints.known(arguments, seen.state)
+    known = hints.known(arguments, seen.state, persisted.uri(arguments.state_dir))
     topics = [one._replace(fix=hints.completed(one.fix, known)) for one in report.topics(seen)]
     odd = [topic for topic in topics if not topic.agrees]
     found = [_row(topic) for topic in topics]
