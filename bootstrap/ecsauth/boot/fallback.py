@@ -43,9 +43,10 @@ def last_verified(fault: UnreachableError, demand: Demand, disk: Disk, state: St
     return Accepted(installed.facts, data, installed.source, is_new, findings, stale_for, installed.ahead)
 
 
-def registered(disk: Disk, state: State) -> Optional[Accepted]:
+def registered(disk: Disk, state: State, now: int) -> Optional[Accepted]:
     """Return the installed file, validated again, if an agent has registered with it, else None.
 
+    `now` is in seconds since the epoch.
     Return None while a change is open: it is completed or rolled back first.
     """
     installed = state.installed
@@ -60,7 +61,8 @@ def registered(disk: Disk, state: State) -> Optional[Accepted]:
     except InvalidError:
         return None
     is_installed = disk.env_file() == data and disk.env_file_mode() == PRIVATE
-    return Accepted(installed.facts, data, installed.source, not is_installed, findings, ahead=installed.ahead)
+    stale_for = max(0, now - _confirmed(installed, state))
+    return Accepted(installed.facts, data, installed.source, not is_installed, findings, stale_for, installed.ahead)
 
 
 def _find(disk: Disk, state: State) -> Optional[tuple[Installed, SecretBytes]]:

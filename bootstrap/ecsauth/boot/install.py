@@ -102,7 +102,8 @@ def install(
         record = already_installed(disk, state, accepted)
         if record is None:
             disk.write_env_file(accepted.data)
-            record = Installed(accepted.facts, accepted.source, clock.wall(), clock.moment())
+            at = _installed_at(state, accepted, clock.wall())
+            record = Installed(accepted.facts, accepted.source, at, clock.moment())
         record = record._replace(source=accepted.source, sha256=digest(accepted.data), ahead=accepted.ahead)
         installed = state._replace(installed=record)
         installed = closed(installed) if close else installed
@@ -124,6 +125,16 @@ def already_installed(disk: Disk, state: State, accepted: Accepted) -> Optional[
     if record is None or (record.facts, record.source.settings) != (accepted.facts, accepted.source.settings):
         return None
     return record if (disk.env_file(), disk.env_file_mode()) == (accepted.data, PRIVATE) else None
+
+
+def _installed_at(state: State, accepted: Accepted, now: int) -> int:
+    """Return the install time to record for a file that is written.
+
+    S3 has confirmed it now, unless it is the last verified file that is restored: then its age does not begin anew.
+    """
+    records = (state.installed, state.previous)
+    earlier = [one.at for one in records if one is not None and one.facts == accepted.facts]
+    return now if accepted.stale_for is None else max(earlier, default=now)
 
 
 def closed(state: State) -> State:

@@ -40,7 +40,7 @@ def revive(fault: LaunchError, disk: Disk, clock: Clock, launcher: Launcher, *, 
     version = ""
     try:
         state = disk.state()
-        good = fallback.registered(disk, state)
+        good = fallback.registered(disk, state, clock.wall())
         launch = launcher(good, state) if good is not None else None
         if good is None or launch is None or (launch.runs if was_watched else launch.is_up):
             return

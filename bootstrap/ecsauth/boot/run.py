@@ -268,7 +268,7 @@ class Boot:
         """
         if install.rollback_target(self._edges.disk, state) is RollbackTarget.FILE:
             return False
-        return launch.runs or fallback.registered(self._edges.disk, state) is not None
+        return launch.runs or fallback.registered(self._edges.disk, state, self._edges.clock.wall()) is not None
 
     def _start(self, launch: Launch, state: State, accepted: Accepted) -> BootReport:
         if launch.is_done and accepted.facts.is_same_object(state.verified):
@@ -338,12 +338,16 @@ def _has_left_agent(state: State) -> bool:
 def _confirmed(state: State, accepted: Accepted, now: int) -> State:
     """Return the state with the time at which S3 confirmed the installed version.
 
-    The time is not updated within _CONFIRMED_FOR seconds, to save a write.
+    The time is not updated within _CONFIRMED_FOR seconds, to save a write. If the clock was set back, the install time
+    is corrected, too: it must not hide the age of the file until the clock has reached it again.
     """
-    if state.installed is None or state.installed.facts != accepted.facts:
+    installed = state.installed
+    if installed is None or installed.facts != accepted.facts:
         return state
-    age = now - max(state.confirmed_at, state.installed.at)
-    return state if 0 <= age < _CONFIRMED_FOR else state._replace(confirmed_at=now)
+    age = now - max(state.confirmed_at, installed.at)
+    if 0 <= age < _CONFIRMED_FOR:
+        return state
+    return state._replace(confirmed_at=now, installed=installed._replace(at=min(installed.at, now)))
 
 
 _OUTCOMES = {
