@@ -17,6 +17,7 @@ from ecsauth.errors import LaunchError
 from tales import Told, distinct
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _START, _DAY = 1_700_000_000, 24 * 3600
@@ -82,3 +83,47 @@ def test_a_clock_that_was_set_back(world: World) -> None:
     assert (state.installed.at, state.confirmed_at) == (_START - _DAY, _START - _DAY)
     world.rest(3600)
     assert world.boot(Offer(None)).accepted.stale_for == 3600
+
+
+def copies(world: World) -> Iterator[None]:
+    """Remove, then damage, the verified copy; the env-file is as it was installed."""
+    before = world.standing()
+    for copy in (None, b"ECS_CLUSTER=damaged\n"):
+        world.stand(before)
+        world.disk.write_verified_copy(copy)
+        yield
+
+
+@pytest.mark.parametrize("number", [None, 1], ids=["S3 unreachable", "S3 answers"])
+def test_a_verified_copy_that_is_gone(world: World, number: int | None) -> None:
+    """The env-file has the recorded bytes: the copy and the mark are made again, and no agent is restarted."""
+    agent = world.docker.containers[NAME]
+    for _ in copies(world):
+        damaged = Told(world.standing(), (), 1)
+        for told in distinct(tales.runs(world, damaged, Offer(number))):
+            world.stand(told.standing)
+            report = world.boot(Offer(number))
+            assert (report.outcome.value, report.exit_code) == ("unchanged", 0 if number else 8)
+            assert_runs(world)
+            assert world.docker.containers[NAME] == agent
+            # A file that ecsauth has installed is no file of before, whose copy stays.
+            assert "ecs.config.before-ecsauth" not in {name for _, name, _ in world.files()}
+
+
+def test_a_verified_copy_that_is_gone_beside_a_rejected_version(world: World) -> None:
+    """The run that starts the version that registered last makes the mark as well."""
+    with pytest.raises(LaunchError):
+        world.boot(REJECTED)
+    for _ in copies(world):
+        world.docker.containers[NAME] = world.docker.containers[NAME]._replace(running=False)
+        with pytest.raises(LaunchError, match="no agent was running, so version v1 was restarted, and has registered"):
+            world.boot(REJECTED)
+        assert_runs(world)
+
+
+def test_the_next_version_after_a_copy_that_is_gone(world: World) -> None:
+    """One that fails is rolled back to the version that was installed, with its copy and its mark."""
+    for _ in copies(world):
+        with pytest.raises(LaunchError, match="the previous state is restored"):
+            world.boot(REJECTED)
+        assert_runs(world)

@@ -37,7 +37,7 @@ def last_verified(fault: UnreachableError, demand: Demand, disk: Disk, state: St
     if reason is not None:
         raise UnreachableError(fault.message, *fault.hints, reason)
     findings = approve(data, demand.env_file)
-    is_installed = disk.env_file() == data and disk.env_file_mode() == PRIVATE
+    is_installed = _is_installed(disk, data)
     is_new = not is_installed or state.in_progress is not None
     stale_for = max(0, age)
     return Accepted(installed.facts, data, installed.source, is_new, findings, stale_for, installed.ahead)
@@ -60,9 +60,14 @@ def registered(disk: Disk, state: State, now: int) -> Optional[Accepted]:
         findings = approve(data, installed.source.env_file)
     except InvalidError:
         return None
-    is_installed = disk.env_file() == data and disk.env_file_mode() == PRIVATE
+    is_installed = _is_installed(disk, data)
     stale_for = max(0, now - _confirmed(installed, state))
     return Accepted(installed.facts, data, installed.source, not is_installed, findings, stale_for, installed.ahead)
+
+
+def _is_installed(disk: Disk, data: bytes) -> bool:
+    """Tell whether env-file and verified copy are these bytes. Without the copy the mark is gone, too."""
+    return (disk.env_file(), disk.verified_copy(), disk.env_file_mode()) == (data, data, PRIVATE)
 
 
 def _find(disk: Disk, state: State) -> Optional[tuple[Installed, SecretBytes]]:

@@ -200,9 +200,14 @@ def _leave_open(disk: Disk, state: State, before: Optional[bytes]) -> None:
     disk.remember(state)
 
 
+def _is_recorded(installed: Optional[Installed], data: bytes) -> bool:
+    """Tell whether these are the installed bytes by their digest, also if the verified copy is missing or damaged."""
+    return installed is not None and installed.sha256 is not None and installed.is_of(data)
+
+
 def _open(disk: Disk, state: State, accepted: Accepted, *, agent: bool) -> State:
     before = disk.env_file()
-    ours = before is not None and before == disk.verified_copy()
+    ours = before is not None and (before == disk.verified_copy() or _is_recorded(state.installed, before))
     if before and not ours:
         disk.back_up(before)
     disk.write_pre_image(before)
