@@ -88,6 +88,50 @@ def test_promotion_restarts_no_agent(ahead: World) -> None:
     assert ahead.boot(PROMOTED).outcome.value == "unchanged"
 
 
+def assert_pending(world: World, number: int) -> None:
+    """Assert that the agent of version 2's bytes waits for its registration, as that version."""
+    state, agent = world.disk.state(), world.docker.containers[NAME]
+    assert state.installed is not None
+    assert (state.installed.facts, state.in_progress, state.applied) == (facts(number),) * 3
+    assert (state.verified, agent.version, agent.given) == (facts(1), "v2", body(2))
+
+
+def test_promotion_while_the_agent_is_pending(world: World) -> None:
+    """The candidate's agent has not registered yet: it is not restarted, and no agent of before is lost."""
+    assert world.boot(TAKE._replace(agent="slow")).outcome.value == "pending"
+    before = world.docker.containers
+    assert_pending(world, 2)
+    pending = Told(world.standing(), (), 3)
+    for told in distinct(tales.runs(world, pending, PROMOTED._replace(ecs="silent"))):
+        world.stand(told.standing)
+        for _ in range(2):
+            assert world.boot(PROMOTED._replace(ecs="silent")).outcome.value == "pending"
+            assert world.docker.containers == before
+            assert_pending(world, 3)
+        agent = world.docker.containers[NAME]
+        assert world.boot(PROMOTED).outcome.value == "started"
+        assert_has(world, 3, label=2, ahead=False, like=2)
+        assert world.docker.containers[NAME] == agent
+        assert world.boot(PROMOTED).outcome.value == "unchanged"
+
+
+def test_promotion_while_the_agent_is_pending_and_fails(ahead: World) -> None:
+    """The agent of before has a label of its own, by which it is known again after the rollback."""
+    ahead.boot(PROMOTED)
+    ahead.boot(Offer(3, "slow", candidate=4, take=True))
+    released = Offer(5, like=4, candidate=4)
+    assert ahead.boot(released._replace(ecs="silent")).outcome.value == "pending"
+    agent = ahead.docker.containers[NAME]
+    assert (agent.version, agent.given) == ("v4", body(4))
+    ahead.docker.containers[NAME] = agent._replace(version="v5")
+    with pytest.raises(LaunchError, match=r"\(version v5\); the previous state is restored"):
+        ahead.boot(released._replace(agent="terminal"))
+    assert_has(ahead, 3, label=2, ahead=False, like=2)
+    with pytest.raises(LaunchError, match="version v5 is rejected"):
+        ahead.boot(released)
+    assert ahead.boot(PROMOTED).outcome.value == "unchanged"
+
+
 def test_after_promotion_the_next_version_goes_on_as_ever(ahead: World) -> None:
     """A version after the promotion replaces the agent, and one that fails brings the promoted one back."""
     ahead.boot(PROMOTED)

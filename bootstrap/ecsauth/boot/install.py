@@ -96,7 +96,8 @@ def install(
             state = _open(disk, state, accepted, agent=agent)
         else:
             # Recorded first: if both have the same version, the verified copy belongs to it.
-            state = state._replace(in_progress=accepted.facts, on_terms=accepted.source)
+            label = state.change_label if accepted.facts.is_same_object(state.in_progress) else None
+            state = state._replace(in_progress=accepted.facts, on_terms=accepted.source, change_label=label)
             disk.remember(state)
         disk.write_verified_copy(accepted.data)
         record = already_installed(disk, state, accepted)
@@ -139,7 +140,9 @@ def _installed_at(state: State, accepted: Accepted, now: int) -> int:
 
 def closed(state: State) -> State:
     """Return the state with the change closed: a later rollback restores what is installed now."""
-    return state._replace(in_progress=None, previous=None, agent_before=False, on_terms=None, had_file=None)
+    return state._replace(
+        in_progress=None, previous=None, agent_before=False, on_terms=None, had_file=None, change_label=None
+    )
 
 
 def rollback_target(disk: Disk, state: State) -> RollbackTarget:

@@ -256,7 +256,7 @@ class Launch:
         """
         facts = state.installed and state.installed.facts
         is_first = facts is not None and not facts.is_same_object(state.verified)
-        label = state.agent_label if facts is not None and facts.is_same_object(state.verified) else None
+        label = state.other_label(facts) if facts is not None else None
         state = state._replace(applied=facts, verified=facts, agent_label=label)
         if not self._terms.revives:
             state = rejection.after_registration(state, is_candidate=self._terms.is_candidate, is_first=is_first)

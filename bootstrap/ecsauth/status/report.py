@@ -248,8 +248,7 @@ def _labels(seen: Observed) -> frozenset[str]:
     if state is None or state.installed is None:
         return frozenset()
     installed = state.installed.facts
-    same = state.agent_labels if installed.is_same_object(state.verified) else frozenset()
-    return same | {installed.identity}
+    return frozenset({installed.identity, state.other_label(installed) or installed.identity})
 
 
 def _starts_agent(seen: Observed) -> bool:

@@ -33,6 +33,7 @@ TOLD = FULL._replace(
     agent_label="v0",
     pre_image_of="v0",
     rejected_candidate=REJECTED,
+    change_label="v3",
 )
 AHEAD = Ahead(FACTS, 1000, 2000)
 FINAL = State(installed=INSTALLED._replace(sha256="00"), rejected=REJECTED._replace(retry_after=None, final=True))
@@ -43,6 +44,7 @@ OPTIONAL = {
     *(
         "agent_label",
         "ahead",
+        "change_label",
         "had_file",
         "moment",
         "pre_image_of",
@@ -76,7 +78,7 @@ _states = st.builds(
     State,
     *(_maybe, _installed, _installed, _maybe, _maybe, _rejected, st.integers(), st.booleans(), st.integers()),
     *(_failures, st.one_of(st.none(), _sources), st.booleans(), _optional, st.one_of(st.none(), st.booleans())),
-    *(_optional, _optional, _rejected),
+    *(_optional, _optional, _rejected, _optional),
 )
 _json = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), _texts),
@@ -277,7 +279,7 @@ def test_a_change_in_one_place_is_damage_or_of_the_same_types(place: tuple[Any, 
 def test_what_is_left_out(path: tuple[str, ...]) -> None:
     """Only what some earlier version did not record, or S3 did not say, may be missing."""
     later = {"agent_before", "confirmed_at", "failure", "on_terms", "leaves_agent", "region", "had_file"}
-    later |= {"agent_label", "ahead", "pre_image_of", "rejected_candidate", "withdrawn"}
+    later |= {"agent_label", "ahead", "change_label", "pre_image_of", "rejected_candidate", "withdrawn"}
     later |= {"moment", "sha256", "plan", "tries", "retry_after", "final"}
     later |= {"version_id", "encryption", "kms_key", "checksum"}
     document = copy.deepcopy(DOCUMENT)
