@@ -227,6 +227,14 @@ def test_taken_again(ahead: World) -> None:
     assert_has(ahead, 2, label=2, ahead=True)
 
 
+def test_taken_again_after_the_clock_was_set_back(ahead: World) -> None:
+    """The time begins anew: it does not keep a start in the future, which would end the candidate at once."""
+    ahead.rest(-2 * 3600)
+    assert ahead.boot(TAKE).outcome.value == "unchanged"
+    assert ahead.boot(TIMER).outcome.value == "unchanged"
+    assert_has(ahead, 2, label=2, ahead=True)
+
+
 def test_s3_unreachable(ahead: World) -> None:
     """While S3 does not answer, the candidate is the last verified file, also after its time."""
     ahead.rest(_EXPIRED)
