@@ -12,6 +12,7 @@ from ecsauth.boot import install, rejection
 from ecsauth.boot.agent_log import redacted_log
 from ecsauth.boot.health import AgentVerdict, Health, Registration
 from ecsauth.boot.install import RollbackTarget
+from ecsauth.boot.plan import Unfinished
 from ecsauth.errors import EcsauthError, LaunchError
 from ecsauth.timing import Clock, Deadline
 
@@ -124,10 +125,14 @@ class FailedAgentError(LaunchError):
 
 
 class Launch:
-    """Executes a plan. If anything interrupts it, it restores the previous agent and the previous env-file."""
+    """Executes a plan. If anything interrupts it, it restores the previous agent and the previous env-file.
+
+    `unfinished` are the steps after the registration that failed: the next run tries them again.
+    """
 
     def __init__(self, mode: LaunchMode, disk: Disk, clock: Clock, terms: Terms) -> None:
         self.plan = mode.plan
+        self.unfinished: tuple[Unfinished, ...] = ()
         self._mode = mode
         self._disk = disk
         self._clock = clock
@@ -261,8 +266,8 @@ class Launch:
         if not self._terms.revives:
             state = rejection.after_registration(state, is_candidate=self._terms.is_candidate, is_first=is_first)
         self._disk.remember(install.closed(state))
-        for step in self.plan.finish:
-            self._try(step.command)
+        failures = ((step, self._try(step.command)) for step in self.plan.finish)
+        self.unfinished = tuple(Unfinished(step, fault.message) for step, fault in failures if fault is not None)
 
     def _rollback_target(self, state: State) -> RollbackTarget:
         return install.rollback_target(self._disk, state)
@@ -329,12 +334,13 @@ class Launch:
         for command in self.plan.restore:
             self._try(command)
 
-    def _try(self, command: Command) -> None:
-        """Run a command of a rollback or of a cleanup and ignore its failure: it may have nothing left to do."""
+    def _try(self, command: Command) -> Optional[LaunchError]:
+        """Run a command of a rollback or of a cleanup and return its failure: it may have nothing left to do."""
         try:
             self._mode.run(command, _UNDO)
-        except LaunchError:
-            return
+        except LaunchError as fault:
+            return fault
+        return None
 
 
 def _unverified_version(state: State) -> Optional[ObjectFacts]:

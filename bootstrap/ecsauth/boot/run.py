@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ecsauth.boot.health import Registration
     from ecsauth.boot.install import Disk
     from ecsauth.boot.launch import LaunchMode
-    from ecsauth.boot.plan import Plan
+    from ecsauth.boot.plan import Plan, Unfinished
     from ecsauth.boot.state import State
 
 # Seconds to wait for an agent that is only restarted.
@@ -94,6 +94,7 @@ class Boot:
         self._lap_began = edges.clock.now()
         self._was_watched = False
         self._is_promoted = False
+        self._unfinished: tuple[Unfinished, ...] = ()
 
     @property
     def steps(self) -> tuple[tuple[str, float], ...]:
@@ -277,10 +278,14 @@ class Boot:
         self._was_watched = True
         verdict, registration = launch.execute(state)
         self._lap("start")
+        self._unfinished = launch.unfinished
         return self._report(_OUTCOMES[verdict.health], accepted, launch.plan, registration, verdict.reason)
 
     def _forget(self) -> bool:
-        """Remove the previous env-file if the installed one is verified; return whether it is removed completely."""
+        """Remove the previous env-file if the installed one is verified; return whether nothing is left of it.
+
+        The container of the previous agent counts, too: it has the previous environment.
+        """
         disk = self._edges.disk
         state = disk.state()
         installed = state.installed
@@ -290,7 +295,7 @@ class Boot:
             return False
         disk.forget_previous()
         disk.remember(state._replace(pre_image_of=None))
-        return True
+        return not self._unfinished
 
     def _consequence(self) -> str:
         """Say what this failure means for the instance."""
@@ -321,7 +326,8 @@ class Boot:
         registration: Optional[Registration] = None,
         reason: str = "",
     ) -> BootReport:
-        return BootReport(outcome, accepted, plan, tuple(self._steps), registration, reason)
+        steps = tuple(self._steps)
+        return BootReport(outcome, accepted, plan, steps, registration, reason, unfinished=self._unfinished)
 
     def _lap(self, name: str) -> None:
         now = self._edges.clock.now()
