@@ -100,7 +100,7 @@ def _observed(arguments: argparse.Namespace) -> Observed:
         tasks=agent.running_tasks() if answer is not None else None,
         s3=_s3(state, arguments) if arguments.remote else None,
         state_unreadable=why,
-        on_disk=observe.on_disk(LocalDisk(file, arguments.state_dir)),
+        on_disk=observe.on_disk(LocalDisk(file, arguments.state_dir), state),
     )
 
 
