@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ecsauth.boot.state import Installed, State
     from ecsauth.secret import SecretBytes
 
+# The recorded time of S3's last confirmation may be this many seconds old before it is written again.
+_CONFIRMED_FOR = 600
+
 
 def last_verified(fault: UnreachableError, demand: Demand, disk: Disk, state: State, now: int) -> Accepted:
     """Return the last verified file; raise `fault` again, with the reason on a hint, if there is none that may be used.
@@ -63,6 +66,21 @@ def registered(disk: Disk, state: State, now: int) -> Optional[Accepted]:
     is_installed = _is_installed(disk, data)
     stale_for = max(0, now - _confirmed(installed, state))
     return Accepted(installed.facts, data, installed.source, not is_installed, findings, stale_for, installed.ahead)
+
+
+def confirmed(state: State, accepted: Accepted, now: int) -> State:
+    """Return the state with the time at which S3 confirmed the installed version.
+
+    The time is not updated within _CONFIRMED_FOR seconds, to save a write. If the clock was set back, the install time
+    is corrected, too: it must not hide the age of the file until the clock has reached it again.
+    """
+    installed = state.installed
+    if installed is None or installed.facts != accepted.facts:
+        return state
+    age = now - _confirmed(installed, state)
+    if 0 <= age < _CONFIRMED_FOR:
+        return state
+    return state._replace(confirmed_at=now, installed=installed._replace(at=min(installed.at, now)))
 
 
 def _is_installed(disk: Disk, data: bytes) -> bool:

@@ -111,17 +111,10 @@ class LaunchMode(Protocol):
 class FailedAgentError(LaunchError):
     """The agent was started and failed; `verdict` has the reason, `tried` the version that it makes a rejected one."""
 
-    def __init__(
-        self,
-        verdict: AgentVerdict,
-        message: str,
-        *hints: str,
-        log: tuple[str, ...] = (),
-        tried: Optional[ObjectFacts] = None,
-    ) -> None:
+    def __init__(self, verdict: AgentVerdict, message: str, *hints: str, log: tuple[str, ...] = ()) -> None:
         super().__init__(message, *hints, log=log)
         self.verdict = verdict
-        self.tried = tried
+        self.tried: Optional[ObjectFacts] = None
 
 
 class Launch:
@@ -207,10 +200,12 @@ class Launch:
         told = self._result(target, previous)
         if tried is None and target is RollbackTarget.NOTHING and not self.plan.previous:
             told = "an agent registered with this version before, so the version is not rejected"
-        elif tried is not None and previous is not None and clears(self._disk, state, tried, fault.verdict, previous):
+        elif previous is not None and rejection.clears(self._disk, state, tried, fault.verdict, previous):
             told += ": it fails like the new agent, so the version is not rejected"
         what = f"the agent did not come up: {fault.message}{which}; {told}"
-        return FailedAgentError(fault.verdict, what, *fault.hints, log=said, tried=tried)
+        failure = FailedAgentError(fault.verdict, what, *fault.hints, log=said)
+        failure.tried = tried
+        return failure
 
     def _carry_out(self, state: State, done: list[Step]) -> tuple[AgentVerdict, Optional[Registration]]:
         """Run the steps and wait for the agent.
@@ -297,7 +292,7 @@ class Launch:
 
     def _tried(self, state: State) -> Optional[ObjectFacts]:
         """Return the version that a failure makes a rejected one, None if an agent has registered with it before."""
-        return None if self._terms.revives else _unverified_version(state)
+        return None if self._terms.revives else rejection.unverified_version(state)
 
     def _result(self, target: RollbackTarget, previous: Optional[AgentVerdict]) -> str:
         """Describe the result of the rollback. It counts as complete only if the previous agent has stayed up."""
@@ -341,25 +336,6 @@ class Launch:
         except LaunchError as fault:
             return fault
         return None
-
-
-def _unverified_version(state: State) -> Optional[ObjectFacts]:
-    """Return the version with which no agent has registered yet, None if there is none."""
-    if state.in_progress is not None:
-        return state.in_progress
-    installed = state.installed and state.installed.facts
-    return None if installed is None or installed.is_same_object(state.verified) else installed
-
-
-def clears(disk: Disk, state: State, tried: ObjectFacts, failed: AgentVerdict, previous: AgentVerdict) -> bool:
-    """If the previous agent fails like the new one, remove the rejection of the version tried and return True.
-
-    Then the version is not the cause, and a pause would delay it after ECS has recovered.
-    """
-    if rejection.of(state, tried) is None or not previous.is_like(failed):
-        return False
-    disk.remember(rejection.without(state, tried))
-    return True
 
 
 def _is_pending(verdict: AgentVerdict) -> bool:

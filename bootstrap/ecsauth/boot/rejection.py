@@ -13,6 +13,8 @@ from ecsauth.boot.state import Rejected
 from ecsauth.command_hint import S3URI, CommandHint
 
 if TYPE_CHECKING:
+    from ecsauth.boot.health import AgentVerdict
+    from ecsauth.boot.install import Disk
     from ecsauth.boot.state import State
     from ecsauth.boot.trust import ObjectFacts
 
@@ -82,6 +84,28 @@ def retry(record: Rejected, *, is_candidate: bool) -> CommandHint:
         return CommandHint("push a fixed file, or retry this version", *boot, "--force")
     version = record.facts.version_id or "null"
     return CommandHint("roll out a fixed file, or retry this candidate", *boot, "--candidate", version, "--force")
+
+
+def unverified_version(state: State) -> Optional[ObjectFacts]:
+    """Return the version with which no agent has registered yet, None if there is none."""
+    if state.in_progress is not None:
+        return state.in_progress
+    installed = state.installed and state.installed.facts
+    return None if installed is None or installed.is_same_object(state.verified) else installed
+
+
+def clears(
+    disk: Disk, state: State, tried: Optional[ObjectFacts], failed: AgentVerdict, previous: AgentVerdict
+) -> bool:
+    """If the previous agent fails like the new one, remove the rejection of the version tried and return True.
+
+    Then the version is not the cause, and a pause would delay it after ECS has recovered. `tried` is None if an agent
+    has registered with the version before: then it is not rejected.
+    """
+    if tried is None or of(state, tried) is None or not previous.is_like(failed):
+        return False
+    disk.remember(without(state, tried))
+    return True
 
 
 def after_registration(state: State, *, is_candidate: bool, is_first: bool) -> State:

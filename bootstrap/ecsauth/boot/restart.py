@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional
 
-from ecsauth.boot import fallback, install
+from ecsauth.boot import fallback, install, rejection
 from ecsauth.boot.health import Health
-from ecsauth.boot.launch import FailedAgentError, clears
+from ecsauth.boot.launch import FailedAgentError
 from ecsauth.errors import EcsauthError
 
 if TYPE_CHECKING:
@@ -47,10 +47,8 @@ def revive(fault: LaunchError, disk: Disk, clock: Clock, launcher: Launcher, *, 
         version = good.facts.identity
         verdict = _start(launch, disk, clock, state, good)
     except FailedAgentError as again:
-        alike = (
-            isinstance(fault, FailedAgentError)
-            and fault.tried is not None
-            and clears(disk, disk.state(), fault.tried, fault.verdict, again.verdict)
+        alike = isinstance(fault, FailedAgentError) and rejection.clears(
+            disk, disk.state(), fault.tried, fault.verdict, again.verdict
         )
         like = ": it fails like the new agent, so the version is not rejected" if alike else ""
         fault.add(f"version {version} was restarted, but its agent does not stay up: {again.verdict.reason}{like}")

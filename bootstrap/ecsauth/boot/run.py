@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 # Seconds to wait for an agent that is only restarted.
 _REVIVAL = 30.0
-# The recorded time of S3's last confirmation may be this many seconds old before it is written again.
-_CONFIRMED_FOR = 600
 
 
 class Starter(Protocol):
@@ -144,7 +142,7 @@ class Boot:
             state = rejection.after_withdrawal(state, accepted.facts)
             edges.disk.remember(state)
         if accepted.stale_for is None:
-            state = _confirmed(state, accepted, edges.clock.wall())
+            state = fallback.confirmed(state, accepted, edges.clock.wall())
         leaves = edges.starter is None and _has_left_agent(state)
         state = state._replace(failure=None, leaves_agent=leaves, region=self._request.demand.region)
         launch = self._launch(accepted, state)
@@ -339,21 +337,6 @@ def _has_left_agent(state: State) -> bool:
     """Tell whether no run so far has started an agent: the unit that only fetches the env-file starts none."""
     started = (state.applied, state.verified, state.in_progress, state.rejected, state.rejected_candidate)
     return state.leaves_agent or not any(started)
-
-
-def _confirmed(state: State, accepted: Accepted, now: int) -> State:
-    """Return the state with the time at which S3 confirmed the installed version.
-
-    The time is not updated within _CONFIRMED_FOR seconds, to save a write. If the clock was set back, the install time
-    is corrected, too: it must not hide the age of the file until the clock has reached it again.
-    """
-    installed = state.installed
-    if installed is None or installed.facts != accepted.facts:
-        return state
-    age = now - max(state.confirmed_at, installed.at)
-    if 0 <= age < _CONFIRMED_FOR:
-        return state
-    return state._replace(confirmed_at=now, installed=installed._replace(at=min(installed.at, now)))
 
 
 _OUTCOMES = {
