@@ -15,7 +15,9 @@ from boot_model import TEMPORARY, Offer, World, body, facts
 from docker_starts import FOREIGN_FILE, booted, foreign, nothing
 from ecsauth.boot.docker_plan import NAME
 from ecsauth.boot.rejection import LONGEST_PAUSE
+from ecsauth.cli import instance_report
 from ecsauth.errors import ExitCode, LaunchError, UnreachableError
+from ecsauth.status import instance_report as status_report
 from tales import Told, distinct
 
 if TYPE_CHECKING:
@@ -174,6 +176,38 @@ def test_killed_once_and_then_no_s3(world: World, start: Callable[[World], None]
             number = int(report.accepted.facts.etag.strip('"e'))
             assert_converged(world, number, told.story)
         assert_ends_well(world, told._replace(standing=world.standing()), 2)
+
+
+@STARTS
+def test_killed_once_and_reported(world: World, start: Callable[[World], None]) -> None:
+    """Whatever a killed run has left: the report names each version whose bytes are on the disk."""
+    for told in tell(world, [told_from(world, start)], ONCE):
+        world.stand(told.standing)
+        assert_reported(world, told.story)
+
+
+@pytest.mark.parametrize("start", [foreign, booted])
+def test_killed_twice_and_reported(world: World, start: Callable[[World], None]) -> None:
+    """The same after a second run that was killed, with the same version."""
+    for told in tell(world, tell(world, [told_from(world, start)], TWICE), TWICE):
+        world.stand(told.standing)
+        assert_reported(world, told.story)
+
+
+def assert_reported(world: World, story: tuple[str, ...]) -> None:
+    """Assert that the report denies no bytes that are there, and that it names no version of a file that is not."""
+    state = world.disk.state()
+    found = status_report.document(state, instance_report.on_disk(world.disk, state), None)["on_disk"]
+    names = {body(number): f"v{number}" for number in (1, 2, 3)}
+    copy, env_file, pre_image = world.disk.verified_copy(), world.disk.env_file(), world.disk.pre_image()
+    assert found["last_verified"] == (names[copy] if copy is not None else None), (found, story)
+    if env_file in names:
+        assert found["installed"] == names[env_file], (found, story)
+    elif state.in_progress is not None:
+        assert found["installed"] == (None if env_file is None else "unknown"), (found, story)
+    if pre_image in names:
+        assert names[pre_image] in found.values(), (found, story)
+    assert (found["pre_image"] is None) is (pre_image is None), (found, story)
 
 
 _OWN = ("state.json", "state.json.second", "checked")

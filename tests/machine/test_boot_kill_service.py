@@ -201,6 +201,18 @@ def test_file_that_has_gone(world: ServiceWorld) -> None:
     assert_converged(world, 1, ())
 
 
+def test_verified_copy_that_has_gone(world: ServiceWorld) -> None:
+    """S3 does not answer, and the env-file is as it was installed: after a reboot the service starts with it."""
+    booted(world)
+    started = world.unit.started
+    world.disk.write_verified_copy(None)
+    assert world.boot(Offer(None)).exit_code is ExitCode.STALE
+    assert_converged(world, 1, ())
+    assert world.unit.started == started
+    world.restart_machine(Offer(1))
+    assert world.unit.given == body(1)
+
+
 def test_slow_agent_is_not_restarted(world: ServiceWorld) -> None:
     """An agent that has not registered in time is left to itself, however often one looks."""
     assert world.boot(Offer(1, "slow")).outcome is BootOutcome.PENDING

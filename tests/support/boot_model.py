@@ -74,7 +74,7 @@ class Offer(NamedTuple):
     connections or denies the agent's requests every agent exits with 1, again and again; while it is silent none
     registers. `like` is the number whose bytes the released version has, if not its own. `candidate` is the number of a
     candidate in S3; the run takes it if `take` is set, and ends one if `withdraw` is. The agent is then that of the
-    candidate.
+    candidate. `forget` has the run remove the previous env-file.
     """
 
     number: Optional[int]
@@ -86,6 +86,7 @@ class Offer(NamedTuple):
     candidate: Optional[int] = None
     take: bool = False
     withdraw: bool = False
+    forget: bool = False
 
     @property
     def offered(self) -> Optional[int]:
@@ -177,7 +178,8 @@ class World(Place):
         self.warnings.clear()
         self.told.clear()
         try:
-            return Boot(Request(demand, deadline=1, wait=0, tell=self.told.append), edges, self.warnings.append).run()
+            request = Request(demand, deadline=1, wait=0, tell=self.told.append, forget_previous=offer.forget)
+            return Boot(request, edges, self.warnings.append).run()
         finally:
             self.docker.settle()
 

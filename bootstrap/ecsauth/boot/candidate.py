@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Optional
 from ecsauth.aws_names import S3URI
 
 if TYPE_CHECKING:
-    from ecsauth.boot.state import Ahead, State
+    from ecsauth.boot.state import Ahead, Installed, State
 
 SUFFIX = ".candidate"
 DEFAULT_SECONDS = 24 * 3600.0
@@ -39,9 +39,30 @@ def has_expired(ahead: Ahead, now: int) -> bool:
     return not ahead.since - _BACK <= now < ahead.until
 
 
+def has_ended(ahead: Ahead, now: int) -> bool:
+    """Tell whether the released version must follow: the candidate was withdrawn, or its time is over."""
+    return ahead.withdrawn or has_expired(ahead, now)
+
+
+def withdrawn(state: State, released: S3URI, now: int) -> State:
+    """Return the state with the candidate withdrawn, so that each later run returns to the released version.
+
+    That includes the candidate that a rollback of an open change restores.
+    """
+
+    def end(installed: Optional[Installed]) -> Optional[Installed]:
+        ahead = installed.ahead if installed is not None and installed.source.uri == str(released) else None
+        if installed is None or ahead is None or ahead.withdrawn:
+            return installed
+        return installed._replace(ahead=ahead._replace(until=now, withdrawn=True))
+
+    return state._replace(installed=end(state.installed), previous=end(state.previous))
+
+
 def in_words(ahead: Ahead) -> str:
     """Return the period, as "ahead since 2026-01-02 03:04 UTC, until 2026-01-03 03:04 UTC"."""
-    return f"ahead since {_minute(ahead.since)}, until {_minute(ahead.until)}"
+    end = "withdrawn at" if ahead.withdrawn else "until"
+    return f"ahead since {_minute(ahead.since)}, {end} {_minute(ahead.until)}"
 
 
 def _minute(seconds: int) -> str:

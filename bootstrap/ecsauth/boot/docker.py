@@ -83,7 +83,7 @@ class ContainerStarter:
             image=self._image,
             env_file=accepted.source.env_file,
             version=accepted.facts.identity,
-            same_as=state.agent_label if accepted.facts.is_same_object(state.verified) else None,
+            same_as=state.other_label(accepted.facts),
             names=frozenset(reading.environment()),
             settings=accepted.source.settings,
             awsvpc=self._awsvpc,

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ecsauth.boot.state import Installed, State
     from ecsauth.secret import SecretBytes
 
+# The recorded time of S3's last confirmation may be this many seconds old before it is written again.
+_CONFIRMED_FOR = 600
+
 
 def last_verified(fault: UnreachableError, demand: Demand, disk: Disk, state: State, now: int) -> Accepted:
     """Return the last verified file; raise `fault` again, with the reason on a hint, if there is none that may be used.
@@ -37,15 +40,16 @@ def last_verified(fault: UnreachableError, demand: Demand, disk: Disk, state: St
     if reason is not None:
         raise UnreachableError(fault.message, *fault.hints, reason)
     findings = approve(data, demand.env_file)
-    is_installed = disk.env_file() == data and disk.env_file_mode() == PRIVATE
+    is_installed = _is_installed(disk, data)
     is_new = not is_installed or state.in_progress is not None
     stale_for = max(0, age)
     return Accepted(installed.facts, data, installed.source, is_new, findings, stale_for, installed.ahead)
 
 
-def registered(disk: Disk, state: State) -> Optional[Accepted]:
+def registered(disk: Disk, state: State, now: int) -> Optional[Accepted]:
     """Return the installed file, validated again, if an agent has registered with it, else None.
 
+    `now` is in seconds since the epoch.
     Return None while a change is open: it is completed or rolled back first.
     """
     installed = state.installed
@@ -59,8 +63,29 @@ def registered(disk: Disk, state: State) -> Optional[Accepted]:
         findings = approve(data, installed.source.env_file)
     except InvalidError:
         return None
-    is_installed = disk.env_file() == data and disk.env_file_mode() == PRIVATE
-    return Accepted(installed.facts, data, installed.source, not is_installed, findings, ahead=installed.ahead)
+    is_installed = _is_installed(disk, data)
+    stale_for = max(0, now - _confirmed(installed, state))
+    return Accepted(installed.facts, data, installed.source, not is_installed, findings, stale_for, installed.ahead)
+
+
+def confirmed(state: State, accepted: Accepted, now: int) -> State:
+    """Return the state with the time at which S3 confirmed the installed version.
+
+    The time is not updated within _CONFIRMED_FOR seconds, to save a write. If the clock was set back, the install time
+    is corrected, too: it must not hide the age of the file until the clock has reached it again.
+    """
+    installed = state.installed
+    if installed is None or installed.facts != accepted.facts:
+        return state
+    age = now - _confirmed(installed, state)
+    if 0 <= age < _CONFIRMED_FOR:
+        return state
+    return state._replace(confirmed_at=now, installed=installed._replace(at=min(installed.at, now)))
+
+
+def _is_installed(disk: Disk, data: bytes) -> bool:
+    """Tell whether env-file and verified copy are these bytes. Without the copy the mark is gone, too."""
+    return (disk.env_file(), disk.verified_copy(), disk.env_file_mode()) == (data, data, PRIVATE)
 
 
 def _find(disk: Disk, state: State) -> Optional[tuple[Installed, SecretBytes]]:

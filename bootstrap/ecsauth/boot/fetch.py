@@ -171,9 +171,9 @@ class Intake:
         ahead = candidate.current(state, self._demand.uri)
         if ahead is None or state.installed is None or self._demand.withdraw:
             return None
-        if candidate.has_expired(ahead, self._clock.wall()):
-            version = state.installed.facts.identity
-            self._warn(f"candidate {version} has expired ({candidate.in_words(ahead)}): the released version follows")
+        if candidate.has_ended(ahead, self._clock.wall()):
+            said = f"candidate {state.installed.facts.identity} {'was withdrawn' if ahead.withdrawn else 'has expired'}"
+            self._warn(f"{said} ({candidate.in_words(ahead)}): the released version follows")
             return None
         return ahead
 
@@ -210,7 +210,8 @@ class Intake:
         if seen is None:
             raise _unasked()
         is_same = before is not None and state.installed is not None and state.installed.facts.version_id == version
-        since = before.since if before is not None and is_same else now
+        # A start in the future, by a clock that was set back, would end the candidate at once.
+        since = before.since if before is not None and is_same and before.since <= now else now
         ahead = Ahead(seen, since, now + int(self._demand.candidate_for))
         if is_same and known.reusable is not None and known.present is not None:
             return Accepted(known.reusable, known.present, source, is_new=False, ahead=ahead)

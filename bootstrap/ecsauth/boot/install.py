@@ -96,13 +96,15 @@ def install(
             state = _open(disk, state, accepted, agent=agent)
         else:
             # Recorded first: if both have the same version, the verified copy belongs to it.
-            state = state._replace(in_progress=accepted.facts, on_terms=accepted.source)
+            label = state.change_label if accepted.facts.is_same_object(state.in_progress) else None
+            state = state._replace(in_progress=accepted.facts, on_terms=accepted.source, change_label=label)
             disk.remember(state)
         disk.write_verified_copy(accepted.data)
         record = already_installed(disk, state, accepted)
         if record is None:
             disk.write_env_file(accepted.data)
-            record = Installed(accepted.facts, accepted.source, clock.wall(), clock.moment())
+            at = _installed_at(state, accepted, clock.wall())
+            record = Installed(accepted.facts, accepted.source, at, clock.moment())
         record = record._replace(source=accepted.source, sha256=digest(accepted.data), ahead=accepted.ahead)
         installed = state._replace(installed=record)
         installed = closed(installed) if close else installed
@@ -126,9 +128,21 @@ def already_installed(disk: Disk, state: State, accepted: Accepted) -> Optional[
     return record if (disk.env_file(), disk.env_file_mode()) == (accepted.data, PRIVATE) else None
 
 
+def _installed_at(state: State, accepted: Accepted, now: int) -> int:
+    """Return the install time to record for a file that is written.
+
+    S3 has confirmed it now, unless it is the last verified file that is restored: then its age does not begin anew.
+    """
+    records = (state.installed, state.previous)
+    earlier = [one.at for one in records if one is not None and one.facts == accepted.facts]
+    return now if accepted.stale_for is None else max(earlier, default=now)
+
+
 def closed(state: State) -> State:
     """Return the state with the change closed: a later rollback restores what is installed now."""
-    return state._replace(in_progress=None, previous=None, agent_before=False, on_terms=None, had_file=None)
+    return state._replace(
+        in_progress=None, previous=None, agent_before=False, on_terms=None, had_file=None, change_label=None
+    )
 
 
 def rollback_target(disk: Disk, state: State) -> RollbackTarget:
@@ -189,9 +203,14 @@ def _leave_open(disk: Disk, state: State, before: Optional[bytes]) -> None:
     disk.remember(state)
 
 
+def _is_recorded(installed: Optional[Installed], data: bytes) -> bool:
+    """Tell whether these are the installed bytes by their digest, also if the verified copy is missing or damaged."""
+    return installed is not None and installed.sha256 is not None and installed.is_of(data)
+
+
 def _open(disk: Disk, state: State, accepted: Accepted, *, agent: bool) -> State:
     before = disk.env_file()
-    ours = before is not None and before == disk.verified_copy()
+    ours = before is not None and (before == disk.verified_copy() or _is_recorded(state.installed, before))
     if before and not ours:
         disk.back_up(before)
     disk.write_pre_image(before)

@@ -12,6 +12,7 @@ from ecsauth.boot import install, rejection
 from ecsauth.boot.agent_log import redacted_log
 from ecsauth.boot.health import AgentVerdict, Health, Registration
 from ecsauth.boot.install import RollbackTarget
+from ecsauth.boot.plan import Unfinished
 from ecsauth.errors import EcsauthError, LaunchError
 from ecsauth.timing import Clock, Deadline
 
@@ -50,7 +51,8 @@ class Terms(NamedTuple):
     `writes` tells whether the env-file is written before the launch. `undisturbed` returns a context manager that
     delays signals, because a rollback must not be interrupted. `revives` is set to start the last version that
     registered, because no agent runs and another version was rejected or failed: an agent that exists is started with
-    the flags that it has, and the rejection is kept. `tell` gets what the launch waits for next.
+    the flags that it has, and the rejections stay as they are. `is_candidate` tells that the version is a candidate.
+    `tell` gets what the launch waits for next.
     """
 
     cluster: str
@@ -62,6 +64,7 @@ class Terms(NamedTuple):
     rollback_on_timeout: bool = False
     undisturbed: Callable[[], AbstractContextManager[Any]] = nullcontext
     revives: bool = False
+    is_candidate: bool = False
     tell: Callable[[str], None] = tell_nobody
 
 
@@ -106,18 +109,23 @@ class LaunchMode(Protocol):
 
 
 class FailedAgentError(LaunchError):
-    """The agent was started and failed; `verdict` has the reason."""
+    """The agent was started and failed; `verdict` has the reason, `tried` the version that it makes a rejected one."""
 
     def __init__(self, verdict: AgentVerdict, message: str, *hints: str, log: tuple[str, ...] = ()) -> None:
         super().__init__(message, *hints, log=log)
         self.verdict = verdict
+        self.tried: Optional[ObjectFacts] = None
 
 
 class Launch:
-    """Executes a plan. If anything interrupts it, it restores the previous agent and the previous env-file."""
+    """Executes a plan. If anything interrupts it, it restores the previous agent and the previous env-file.
+
+    `unfinished` are the steps after the registration that failed: the next run tries them again.
+    """
 
     def __init__(self, mode: LaunchMode, disk: Disk, clock: Clock, terms: Terms) -> None:
         self.plan = mode.plan
+        self.unfinished: tuple[Unfinished, ...] = ()
         self._mode = mode
         self._disk = disk
         self._clock = clock
@@ -183,7 +191,7 @@ class Launch:
 
     def _failure(self, fault: FailedAgentError, done: list[Step], state: State) -> FailedAgentError:
         """Read the log of the failed agent, roll back, and return the fault that reports both."""
-        tried, target = _unverified_version(state), self._rollback_target(state)
+        tried, target = self._tried(state), self._rollback_target(state)
         which = f" (version {tried.identity})" if tried is not None else ""
         with self._terms.undisturbed():
             said = self._failed_agent_log()
@@ -192,10 +200,12 @@ class Launch:
         told = self._result(target, previous)
         if tried is None and target is RollbackTarget.NOTHING and not self.plan.previous:
             told = "an agent registered with this version before, so the version is not rejected"
-        elif tried is not None and previous is not None and clears(self._disk, state, fault.verdict, previous):
+        elif previous is not None and rejection.clears(self._disk, state, tried, fault.verdict, previous):
             told += ": it fails like the new agent, so the version is not rejected"
         what = f"the agent did not come up: {fault.message}{which}; {told}"
-        return FailedAgentError(fault.verdict, what, *fault.hints, log=said)
+        failure = FailedAgentError(fault.verdict, what, *fault.hints, log=said)
+        failure.tried = tried
+        return failure
 
     def _carry_out(self, state: State, done: list[Step]) -> tuple[AgentVerdict, Optional[Registration]]:
         """Run the steps and wait for the agent.
@@ -245,12 +255,14 @@ class Launch:
         The record is written first: after the previous agent is gone, the new one must never count as unverified.
         """
         facts = state.installed and state.installed.facts
-        rejected = state.rejected if self._terms.revives else None
-        label = state.agent_label if facts is not None and facts.is_same_object(state.verified) else None
-        state = state._replace(applied=facts, verified=facts, rejected=rejected, agent_label=label)
+        is_first = facts is not None and not facts.is_same_object(state.verified)
+        label = state.other_label(facts) if facts is not None else None
+        state = state._replace(applied=facts, verified=facts, agent_label=label)
+        if not self._terms.revives:
+            state = rejection.after_registration(state, is_candidate=self._terms.is_candidate, is_first=is_first)
         self._disk.remember(install.closed(state))
-        for step in self.plan.finish:
-            self._try(step.command)
+        failures = ((step, self._try(step.command)) for step in self.plan.finish)
+        self.unfinished = tuple(Unfinished(step, fault.message) for step, fault in failures if fault is not None)
 
     def _rollback_target(self, state: State) -> RollbackTarget:
         return install.rollback_target(self._disk, state)
@@ -265,17 +277,22 @@ class Launch:
             undo = [command for step in reversed(done) for command in step.undo]
             for command in (*undo, *self.plan.back):
                 self._try(command)
-        tried = _unverified_version(state)
+        tried = self._tried(state)
         if has_target:
             state = install.roll_back(self._disk, state, self._clock.moment(), self._restore)
         if failed is None or tried is None:
             return state
         # Without a previous agent no rejection is final: another try cannot stop a working agent.
         final, now = bool(failed.final) and has_target, self._clock.wall()
-        record = rejection.rejected(state.rejected, tried, self.fingerprint, failed.reason, now, final=final)
-        state = state._replace(rejected=record)
+        before = rejection.of(state, tried)
+        record = rejection.rejected(before, tried, self.fingerprint, failed.reason, now, final=final)
+        state = rejection.recorded(state, record, is_candidate=self._terms.is_candidate)
         self._disk.remember(state)
         return state
+
+    def _tried(self, state: State) -> Optional[ObjectFacts]:
+        """Return the version that a failure makes a rejected one, None if an agent has registered with it before."""
+        return None if self._terms.revives else rejection.unverified_version(state)
 
     def _result(self, target: RollbackTarget, previous: Optional[AgentVerdict]) -> str:
         """Describe the result of the rollback. It counts as complete only if the previous agent has stayed up."""
@@ -312,31 +329,13 @@ class Launch:
         for command in self.plan.restore:
             self._try(command)
 
-    def _try(self, command: Command) -> None:
-        """Run a command of a rollback or of a cleanup and ignore its failure: it may have nothing left to do."""
+    def _try(self, command: Command) -> Optional[LaunchError]:
+        """Run a command of a rollback or of a cleanup and return its failure: it may have nothing left to do."""
         try:
             self._mode.run(command, _UNDO)
-        except LaunchError:
-            return
-
-
-def _unverified_version(state: State) -> Optional[ObjectFacts]:
-    """Return the version with which no agent has registered yet, None if there is none."""
-    if state.in_progress is not None:
-        return state.in_progress
-    installed = state.installed and state.installed.facts
-    return None if installed is None or installed.is_same_object(state.verified) else installed
-
-
-def clears(disk: Disk, state: State, failed: AgentVerdict, previous: AgentVerdict) -> bool:
-    """If the previous agent fails like the new one, remove the rejection of the new version and return True.
-
-    Then the version is not the cause, and a pause would delay it after ECS has recovered.
-    """
-    if state.rejected is None or not previous.is_like(failed):
-        return False
-    disk.remember(state._replace(rejected=None))
-    return True
+        except LaunchError as fault:
+            return fault
+        return None
 
 
 def _is_pending(verdict: AgentVerdict) -> bool:

@@ -10,7 +10,7 @@ from ecsauth.errors import ExitCode
 if TYPE_CHECKING:
     from ecsauth.boot.fetch import Accepted
     from ecsauth.boot.health import Registration
-    from ecsauth.boot.plan import Plan
+    from ecsauth.boot.plan import Plan, Unfinished
 
 
 class BootOutcome(str, Enum):
@@ -27,7 +27,8 @@ class BootOutcome(str, Enum):
 class BootReport(NamedTuple):
     """What this run did, or what a rehearsal would do. `steps` are (name, seconds) in the order of the run.
 
-    `forgotten` tells whether the previous env-file was removed, None if that was not requested.
+    `forgotten` tells whether nothing is left of the previous env-file, None if that was not requested. `unfinished` are
+    the steps that did not remove the previous agent, which has that file in its environment.
     """
 
     outcome: BootOutcome
@@ -37,6 +38,7 @@ class BootReport(NamedTuple):
     registration: Optional[Registration] = None
     reason: str = ""
     forgotten: Optional[bool] = None
+    unfinished: tuple[Unfinished, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:

@@ -38,6 +38,13 @@ class Plan(NamedTuple):
     restore: tuple[Command, ...] = ()
 
 
+class Unfinished(NamedTuple):
+    """A step after the registration of the new agent that failed, and why."""
+
+    step: Step
+    reason: str
+
+
 class Ended(NamedTuple):
     """The result of a command. Its output may be the agent's log, so it is never shown without masking."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional
 
-from ecsauth.boot import fallback, install
+from ecsauth.boot import fallback, install, rejection
 from ecsauth.boot.health import Health
-from ecsauth.boot.launch import FailedAgentError, clears
+from ecsauth.boot.launch import FailedAgentError
 from ecsauth.errors import EcsauthError
 
 if TYPE_CHECKING:
@@ -40,14 +40,16 @@ def revive(fault: LaunchError, disk: Disk, clock: Clock, launcher: Launcher, *, 
     version = ""
     try:
         state = disk.state()
-        good = fallback.registered(disk, state)
+        good = fallback.registered(disk, state, clock.wall())
         launch = launcher(good, state) if good is not None else None
         if good is None or launch is None or (launch.runs if was_watched else launch.is_up):
             return
         version = good.facts.identity
         verdict = _start(launch, disk, clock, state, good)
     except FailedAgentError as again:
-        alike = isinstance(fault, FailedAgentError) and clears(disk, disk.state(), fault.verdict, again.verdict)
+        alike = isinstance(fault, FailedAgentError) and rejection.clears(
+            disk, disk.state(), fault.tried, fault.verdict, again.verdict
+        )
         like = ": it fails like the new agent, so the version is not rejected" if alike else ""
         fault.add(f"version {version} was restarted, but its agent does not stay up: {again.verdict.reason}{like}")
     except EcsauthError as trouble:

@@ -10,14 +10,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol
 
 from ecsauth import envfile, timing
-from ecsauth.boot import fallback, install, promotion, rejection, restart
+from ecsauth.boot import candidate, fallback, install, promotion, rejection, restart
 from ecsauth.boot.fetch import Intake
 from ecsauth.boot.health import Health
 from ecsauth.boot.install import RollbackTarget
 from ecsauth.boot.launch import Launch, Terms, tell_nobody
 from ecsauth.boot.outcome import BootOutcome, BootReport
 from ecsauth.boot.state import PRIVATE, Failure
-from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.errors import DeniedError, EcsauthError, InvalidError, LaunchError, LocalError, UnreachableError
 from ecsauth.timing import Clock, Deadline
 
@@ -26,13 +25,11 @@ if TYPE_CHECKING:
     from ecsauth.boot.health import Registration
     from ecsauth.boot.install import Disk
     from ecsauth.boot.launch import LaunchMode
-    from ecsauth.boot.plan import Plan
+    from ecsauth.boot.plan import Plan, Unfinished
     from ecsauth.boot.state import State
 
 # Seconds to wait for an agent that is only restarted.
 _REVIVAL = 30.0
-# The recorded time of S3's last confirmation may be this many seconds old before it is written again.
-_CONFIRMED_FOR = 600
 
 
 class Starter(Protocol):
@@ -95,6 +92,7 @@ class Boot:
         self._lap_began = edges.clock.now()
         self._was_watched = False
         self._is_promoted = False
+        self._unfinished: tuple[Unfinished, ...] = ()
 
     @property
     def steps(self) -> tuple[tuple[str, float], ...]:
@@ -138,8 +136,13 @@ class Boot:
             edges.disk.mark(checked=False)
         state = edges.disk.state()
         state, accepted = self._promoted(state, self._obtain(state))
+        if self._request.demand.withdraw:
+            # Recorded before anything changes: if this run fails or is killed, the next one returns as well.
+            state = candidate.withdrawn(state, self._request.demand.uri, edges.clock.wall())
+            state = rejection.after_withdrawal(state, accepted.facts)
+            edges.disk.remember(state)
         if accepted.stale_for is None:
-            state = _confirmed(state, accepted, edges.clock.wall())
+            state = fallback.confirmed(state, accepted, edges.clock.wall())
         leaves = edges.starter is None and _has_left_agent(state)
         state = state._replace(failure=None, leaves_agent=leaves, region=self._request.demand.region)
         launch = self._launch(accepted, state)
@@ -214,6 +217,7 @@ class Boot:
             rollback_on_timeout=request.rollback_on_timeout,
             undisturbed=request.undisturbed,
             revives=revives,
+            is_candidate=accepted.ahead is not None,
             tell=request.tell,
         )
         return Launch(edges.starter.launch_mode(accepted, terms, state), edges.disk, edges.clock, terms)
@@ -236,22 +240,23 @@ class Boot:
         If its agent has registered in the meantime, return the state without the rejection. The pause protects a
         running agent: if no agent runs and no other version can be started, the rejected version is tried again.
         """
-        rejected = state.rejected
-        if rejected is None or not accepted.facts.is_same_object(rejected.facts) or self._request.demand.force:
+        rejected = rejection.of(state, accepted.facts)
+        if rejected is None or self._request.demand.force:
             return state
         if launch is not None and rejected.plan not in ("", launch.fingerprint):
             return state
         health = launch.now().health if launch is not None else Health.FAILED
         if health is not Health.FAILED:
-            return state._replace(rejected=None) if health is Health.REGISTERED else state
+            return rejection.without(state, accepted.facts) if health is Health.REGISTERED else state
         left = rejection.seconds_left(rejected, self._edges.clock.wall())
         if left == 0 or (launch is not None and not self._has_other(launch, state)):
             return state
-        when = "" if left is None else f"; boot retries it after {timing.in_words(left)}"
+        who = rejection.retrier(state, rejected)
+        when = "" if left is None else f"; {who} retries it after {timing.in_words(left)}"
         raise LaunchError(
             f"version {rejected.facts.identity} is rejected, because the agent did not come up: "
             f"{rejected.reason}{when}",
-            CommandHint("push a fixed file, or retry this version", "ecsauth", "boot", S3URI, "--force"),
+            rejection.retry(rejected, is_candidate=accepted.ahead is not None),
         )
 
     def _has_other(self, launch: Launch, state: State) -> bool:
@@ -262,7 +267,7 @@ class Boot:
         """
         if install.rollback_target(self._edges.disk, state) is RollbackTarget.FILE:
             return False
-        return launch.runs or fallback.registered(self._edges.disk, state) is not None
+        return launch.runs or fallback.registered(self._edges.disk, state, self._edges.clock.wall()) is not None
 
     def _start(self, launch: Launch, state: State, accepted: Accepted) -> BootReport:
         if launch.is_done and accepted.facts.is_same_object(state.verified):
@@ -271,10 +276,14 @@ class Boot:
         self._was_watched = True
         verdict, registration = launch.execute(state)
         self._lap("start")
+        self._unfinished = launch.unfinished
         return self._report(_OUTCOMES[verdict.health], accepted, launch.plan, registration, verdict.reason)
 
     def _forget(self) -> bool:
-        """Remove the previous env-file if the installed one is verified; return whether it is removed completely."""
+        """Remove the previous env-file if the installed one is verified; return whether nothing is left of it.
+
+        The container of the previous agent counts, too: it has the previous environment.
+        """
         disk = self._edges.disk
         state = disk.state()
         installed = state.installed
@@ -284,7 +293,7 @@ class Boot:
             return False
         disk.forget_previous()
         disk.remember(state._replace(pre_image_of=None))
-        return True
+        return not self._unfinished
 
     def _consequence(self) -> str:
         """Say what this failure means for the instance."""
@@ -315,7 +324,8 @@ class Boot:
         registration: Optional[Registration] = None,
         reason: str = "",
     ) -> BootReport:
-        return BootReport(outcome, accepted, plan, tuple(self._steps), registration, reason)
+        steps = tuple(self._steps)
+        return BootReport(outcome, accepted, plan, steps, registration, reason, unfinished=self._unfinished)
 
     def _lap(self, name: str) -> None:
         now = self._edges.clock.now()
@@ -325,19 +335,8 @@ class Boot:
 
 def _has_left_agent(state: State) -> bool:
     """Tell whether no run so far has started an agent: the unit that only fetches the env-file starts none."""
-    started = (state.applied, state.verified, state.in_progress, state.rejected)
+    started = (state.applied, state.verified, state.in_progress, state.rejected, state.rejected_candidate)
     return state.leaves_agent or not any(started)
-
-
-def _confirmed(state: State, accepted: Accepted, now: int) -> State:
-    """Return the state with the time at which S3 confirmed the installed version.
-
-    The time is not updated within _CONFIRMED_FOR seconds, to save a write.
-    """
-    if state.installed is None or state.installed.facts != accepted.facts:
-        return state
-    age = now - max(state.confirmed_at, state.installed.at)
-    return state if 0 <= age < _CONFIRMED_FOR else state._replace(confirmed_at=now)
 
 
 _OUTCOMES = {

@@ -38,12 +38,14 @@ class Ahead(NamedTuple):
     """A candidate runs ahead of the released version.
 
     `released` is the released version that was seen when the candidate was taken, at `since`. Another released version
-    ends the candidate; at `until` it ends by itself. Both times are in seconds since the epoch.
+    ends the candidate; at `until` it ends by itself. Both times are in seconds since the epoch. `withdrawn` is set if
+    it was withdrawn, at `until`: the instance has it until the released version runs.
     """
 
     released: ObjectFacts
     since: int
     until: int
+    withdrawn: bool = False
 
 
 class Installed(NamedTuple):
@@ -103,6 +105,9 @@ class State(NamedTuple):
     an agent. `region` is the --region of the last run. `agent_label` is the version ID with which the agent of
     `verified` was started, if it has the same bytes under another version ID. `pre_image_of` is the version ID of the
     pre-image, which stays on disk after the change; None if it is unknown or if there is no pre-image.
+    `rejected` is the rejection of a released version (of any version in a record of an older ecsauth),
+    `rejected_candidate` that of a candidate: trying one must not erase that of the other. `change_label` is for the
+    agent of the open change what `agent_label` is for that of `verified`.
     """
 
     in_progress: Optional[ObjectFacts] = None
@@ -121,6 +126,8 @@ class State(NamedTuple):
     had_file: Optional[bool] = None
     agent_label: Optional[str] = None
     pre_image_of: Optional[str] = None
+    rejected_candidate: Optional[Rejected] = None
+    change_label: Optional[str] = None
 
     @property
     def agent_labels(self) -> frozenset[str]:
@@ -128,6 +135,15 @@ class State(NamedTuple):
         if self.verified is None:
             return frozenset()
         return frozenset({self.verified.identity, self.agent_label or self.verified.identity})
+
+    def other_label(self, facts: ObjectFacts) -> Optional[str]:
+        """Return another version ID with which the agent of this version may have been started, None if there is none.
+
+        It is that of a candidate which became this version.
+        """
+        if facts.is_same_object(self.verified):
+            return self.agent_label
+        return self.change_label if facts.is_same_object(self.in_progress) else None
 
 
 # Version 0.1 recorded these. A record without one of them is damaged, although an empty state has defaults.

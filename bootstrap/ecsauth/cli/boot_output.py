@@ -23,12 +23,17 @@ _NOT_FORGOTTEN = (
     "the previous env-file was not removed: no agent has registered with the new one yet, so it may be needed to roll "
     "back; run the same command again"
 )
+_AGENT_LEFT = (
+    "removed the previous env-file and its copies, but not the container of the previous agent, which still has the "
+    "previous environment"
+)
 
 
 def show(report: BootReport, arguments: argparse.Namespace, beside: Beside) -> None:
     """Report the result."""
     if arguments.format == "json":
         console.show(_document(report, beside, dry_run=arguments.dry_run))
+        _tell_of_the_previous(report)
         return
     # `push` has shown the notes already. If every boot of a fleet repeated them, they would hide the warnings.
     findings.tell(findings.of(report.accepted.findings, Severity.WARNING), str(arguments.uri))
@@ -42,8 +47,9 @@ def show(report: BootReport, arguments: argparse.Namespace, beside: Beside) -> N
     which = f" (candidate, {candidate.in_words(ahead)})" if ahead is not None else ""
     said = _outcome(report, arguments)
     console.say(f"{pending}{arguments.uri} version {facts.identity}{which}: {said} ({steps})")
-    if report.forgotten is not None:
-        console.say(_FORGOTTEN if report.forgotten else f"warning: {_NOT_FORGOTTEN}")
+    if report.forgotten:
+        console.say(_FORGOTTEN)
+    _tell_of_the_previous(report)
     if report.reason:
         look = CommandHint("the agent keeps running; check it", "ecsauth", "status")
         console.say(f"hint: {hints.completed(look, hints.known(arguments))}")
@@ -51,6 +57,17 @@ def show(report: BootReport, arguments: argparse.Namespace, beside: Beside) -> N
         console.say(f"hint: {units.VERIFY} verifies later that the agent registers: journalctl -u {units.VERIFY}")
     elif report.outcome is BootOutcome.QUEUED:
         console.say("hint: after the start run the same command to verify that the agent registers, or give --persist")
+
+
+def _tell_of_the_previous(report: BootReport) -> None:
+    """Warn if the previous env-file was to be removed, and something is left of it."""
+    if report.forgotten is not False:
+        return
+    if not report.unfinished:
+        console.warn(_NOT_FORGOTTEN)
+    for step, reason in report.unfinished:
+        console.warn(f"{_AGENT_LEFT}: {reason}")
+        console.say(f"hint: {CommandHint(step.why, *step.command)}")
 
 
 def _outcome(report: BootReport, arguments: argparse.Namespace) -> str:

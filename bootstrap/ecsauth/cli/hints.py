@@ -20,8 +20,8 @@ _ON_INSTANCE = frozenset({"boot", "doctor", "status"})
 class Known(NamedTuple):
     """The known values of the object and the paths on this machine; an empty value is unknown or the default.
 
-    `of_boot` are the other options of this boot. `on_instance`: this is an instance, so its profile does not exist on
-    the operator's machine.
+    `of_boot` are the other options of this boot. `is_persisted`: `boot --persist` has kept all of them here.
+    `on_instance`: this is an instance, so its profile does not exist on the operator's machine.
     """
 
     uri: str = ""
@@ -34,12 +34,16 @@ class Known(NamedTuple):
     state_dir: str = ""
     settings: tuple[str, ...] = ()
     of_boot: tuple[tuple[str, ...], ...] = ()
+    is_persisted: bool = False
     file: str = ""
     on_instance: bool = False
 
 
-def known(arguments: argparse.Namespace, state: Optional[State] = None) -> Known:
-    """Return the values of the arguments; missing ones come from the state, if it is about the same object."""
+def known(arguments: argparse.Namespace, state: Optional[State] = None, persisted: Optional[str] = None) -> Known:
+    """Return the values of the arguments; missing ones come from the state, if it is about the same object.
+
+    `persisted` is the S3 URI that `boot --persist` has kept, if any.
+    """
     given = vars(arguments)
     on_instance = given.get("command") in _ON_INSTANCE
     uri, keys, launch = given.get("uri"), given.get("kms_key") or (), given.get("launch") or "auto"
@@ -57,7 +61,8 @@ def known(arguments: argparse.Namespace, state: Optional[State] = None) -> Known
         file="" if on_instance else str(given.get("file") or ""),
         on_instance=on_instance,
     )
-    return found if state is None else _with_record(found, state)
+    found = found if state is None else _with_record(found, state)
+    return found._replace(is_persisted=bool(given.get("as_persisted")) or (bool(persisted) and found.uri == persisted))
 
 
 def _of_boot(given: dict[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -145,6 +150,10 @@ def completed(hint: str, it: Known) -> str:
     if not isinstance(hint, CommandHint):
         return hint
     program, command, *_ = hint.words
+    if it.is_persisted and (program, command) == ("ecsauth", "boot") and "--candidate" in hint.words:
+        # The units run on these terms, and the candidate, too, is to run on them.
+        place = ("--state-dir", it.state_dir) if it.state_dir and "--state-dir" not in hint.words else ()
+        return hint.filled({S3URI: "--as-persisted"}).extended(*place)
     uri = it.uri if command in _ON_INSTANCE else it.uri.partition("?")[0]
     one_key = _one_key(it)
     filled = {S3URI: uri, KEY: one_key[0] if one_key else "", FILE: it.file}

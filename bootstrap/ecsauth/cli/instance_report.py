@@ -53,13 +53,16 @@ def read(state_directory: str) -> Optional[Run]:
         return None
 
 
-def on_disk(disk: LocalDisk) -> OnDisk:
-    """Return what else than the env-file has bytes of a version; raise LocalError."""
-    return OnDisk(disk.verified_copy() is not None, disk.pre_image() is not None, disk.has_backup())
+def on_disk(disk: LocalDisk, state: State) -> OnDisk:
+    """Return which files have bytes of a version; raise LocalError."""
+    copy = disk.verified_copy()
+    env_file = disk.env_file() if state.in_progress is not None else None
+    found = instance_report.while_open(state, env_file, copy)
+    return OnDisk(copy is not None, disk.pre_image() is not None, disk.has_backup(), found)
 
 
 def _write(state: State, disk: LocalDisk, run: Run, state_directory: str) -> None:
-    present = on_disk(disk)
+    present = on_disk(disk, state)
     report = instance_report.document(state, present, run)
     place, last = PrivateDirectory(state_directory, mode=0o700), read(state_directory)
     if last is not None and 0 <= run.at - last.at < _FRESH:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Callable, Optional, TypeVar
 
 from ecsauth.boot import service as boot_service
+from ecsauth.boot.state import State
 from ecsauth.cli import instance_report, options
 from ecsauth.errors import EcsauthError, LaunchError, LocalError
 from ecsauth.host import places, programs, supervisor
@@ -15,7 +16,7 @@ from ecsauth.status.observed import File, Runs, RunsAs, Unreadable, epoch
 if TYPE_CHECKING:
     from ecsauth.boot.docker_plan import Container
     from ecsauth.boot.service import Service
-    from ecsauth.boot.state import Installed, State
+    from ecsauth.boot.state import Installed
     from ecsauth.host.disk import LocalDisk
     from ecsauth.secret import Secret
     from ecsauth.timing import Moment
@@ -43,9 +44,9 @@ def file(disk: LocalDisk, path: str) -> File:
     return File(path, placed, data, verified, why or no_data or no_copy)
 
 
-def on_disk(disk: LocalDisk) -> OnDisk:
-    """Return which other files have bytes of a version, as far as that can be seen."""
-    found, _ = _tried(lambda: instance_report.on_disk(disk))
+def on_disk(disk: LocalDisk, state: Optional[State]) -> OnDisk:
+    """Return which files have bytes of a version, as far as that can be seen."""
+    found, _ = _tried(lambda: instance_report.on_disk(disk, state or State()))
     return found or OnDisk(verified_copy=False, pre_image=False, backup=False)
 
 

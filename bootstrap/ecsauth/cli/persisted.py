@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ecsauth.agent.names import holds_secret, names_user
 from ecsauth.cli import options
@@ -107,6 +107,14 @@ def read(state_directory: str) -> Persisted:
             f"{where} is damaged: the arguments of boot cannot be read from it", CommandHint("keep them again", *_AGAIN)
         ) from None
     return Persisted(words, environment)
+
+
+def uri(state_directory: str) -> Optional[str]:
+    """Return the S3 URI that is kept, None if none can be read."""
+    try:
+        return next(iter(read(state_directory).arguments), None)
+    except LocalError:
+        return None
 
 
 def resolved(arguments: argparse.Namespace, add_arguments: Callable[[options.Parser], None]) -> argparse.Namespace:

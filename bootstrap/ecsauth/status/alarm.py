@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecsauth.boot import rejection
 from ecsauth.status import report
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def _alarms(seen: Observed, max_stale: float) -> Iterator[str]:
     if seen.state_unreadable is not None or state is None:
         yield "unreadable"
         return
-    if state.rejected is not None:
+    if rejection.shown(state, seen.now):
         yield "rejected"
     if state.installed is None or not report.is_as_left(seen.file):
         yield "no-checked-file"

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
+from ecsauth.boot import rejection
+
 if TYPE_CHECKING:
     from ecsauth.boot.state import State
 
@@ -29,18 +31,27 @@ class Run(NamedTuple):
 
 
 class OnDisk(NamedTuple):
-    """Which other files have bytes of a version: the verified copy, the pre-image, the copy of a foreign file."""
+    """Which other files have bytes of a version: the verified copy, the pre-image, the copy of a foreign file.
+
+    `while_open` are the version IDs of the bytes of the env-file and of the verified copy. It is set while a change is
+    open: a run that was killed may have written a file and not yet recorded that.
+    """
 
     verified_copy: bool
     pre_image: bool
     backup: bool
+    while_open: Optional[tuple[Optional[str], Optional[str]]] = None
 
 
 def document(state: State, on_disk: OnDisk, run: Optional[Run]) -> dict[str, Any]:
     """Return the report; `run` is None if nothing is known of the last run."""
-    installed, rejected = state.installed, state.rejected
+    installed = state.installed
     ahead = installed.ahead if installed is not None else None
+    # What the last run saw. Without its time, a candidate counts as one whose time is not over.
+    now = run.at if run is not None else ahead.since if ahead is not None else 0
+    rejected = next(iter(rejection.shown(state, now)), None)
     version = installed.facts.identity if installed is not None else None
+    env_file, verified_copy = on_disk.while_open or (version, version if on_disk.verified_copy else None)
     is_registered = False
     if installed is not None and state.in_progress is None:
         is_registered = installed.facts.is_same_object(state.verified)
@@ -56,8 +67,8 @@ def document(state: State, on_disk: OnDisk, run: Optional[Run]) -> dict[str, Any
         "open_change": state.in_progress.identity if state.in_progress is not None else None,
         "confirmed_at": max(state.confirmed_at, installed.at) if installed is not None else None,
         "on_disk": {
-            "installed": version,
-            "last_verified": version if on_disk.verified_copy and version is not None else None,
+            "installed": env_file,
+            "last_verified": verified_copy,
             "pre_image": pre_image(state, on_disk),
             "backup": UNKNOWN if on_disk.backup else None,
         },
@@ -66,6 +77,28 @@ def document(state: State, on_disk: OnDisk, run: Optional[Run]) -> dict[str, Any
             "registered": is_registered,
         },
     }
+
+
+def while_open(
+    state: State, env_file: Optional[bytes], verified_copy: Optional[bytes]
+) -> Optional[tuple[Optional[str], Optional[str]]]:
+    """Return the version IDs of the bytes of both files while a change is open, else None.
+
+    The digest of the installed version is recorded. Bytes with another one are those of the open change, but the
+    env-file may also be one that ecsauth did not install.
+    """
+    if state.in_progress is None:
+        return None
+    copy = _recorded(state, verified_copy) or state.in_progress.identity if verified_copy is not None else None
+    if env_file is None:
+        return None, copy
+    return _recorded(state, env_file) or (copy if env_file == verified_copy else UNKNOWN), copy
+
+
+def _recorded(state: State, data: Optional[bytes]) -> Optional[str]:
+    """Return the version ID whose recorded digest these bytes have, None if there is none."""
+    records = (state.installed, state.previous)
+    return next((one.facts.identity for one in records if one is not None and one.is_of(data)), None)
 
 
 def pre_image(state: State, on_disk: OnDisk) -> Optional[str]:

@@ -21,7 +21,7 @@ from ecsauth.status.observed import Remote, RunsAs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ecsauth.boot.state import Installed, State
+    from ecsauth.boot.state import Installed, Rejected, State
     from ecsauth.secret import Secret
     from ecsauth.status.observed import S3, File, Observed, Unreadable
 
@@ -136,8 +136,8 @@ def _recorded(seen: Observed) -> Iterator[Topic]:
     if state.in_progress is not None:
         said = f"to version {state.in_progress.identity} is not complete: its agent has not registered"
         yield Topic("change", said, agrees=False, fix=BOOT)
-    if state.rejected is not None:
-        yield _rejected(state, seen.now)
+    for rejected in rejection.shown(state, seen.now):
+        yield _rejected(rejected, state, seen.now)
 
 
 def _last_run(seen: Observed) -> Topic:
@@ -174,21 +174,19 @@ def _previous(seen: Observed) -> Iterator[Topic]:
         yield Topic("on-disk", f"{' and '.join(found)}: boot --forget-previous removes it")
 
 
-def _rejected(state: State, now: int) -> Topic:
-    rejected = state.rejected
-    if rejected is None:
-        raise AssertionError("asked only where a version was rejected")
+def _rejected(rejected: Rejected, state: State, now: int) -> Topic:
     said = f"version {rejected.facts.identity} was rejected {_ago(now, rejected.at)}: {rejected.reason}"
     left = rejection.seconds_left(rejected, now)
     if left is None:
         said += "; boot does not retry it"
     else:
-        said += f"; boot retries it after {timing.in_words(left)}" if left else "; the next run of boot retries it"
+        who = rejection.retrier(state, rejected)
+        said += f"; {who} retries it after {timing.in_words(left)}" if left else f"; the next run of {who} retries it"
     return Topic(
         "rejected",
         said,
         agrees=False,
-        fix=CommandHint("push a fixed file, or retry this version", *BOOT.words, "--force"),
+        fix=rejection.retry(rejected, is_candidate=rejected == state.rejected_candidate),
     )
 
 
@@ -250,8 +248,7 @@ def _labels(seen: Observed) -> frozenset[str]:
     if state is None or state.installed is None:
         return frozenset()
     installed = state.installed.facts
-    same = state.agent_labels if installed.is_same_object(state.verified) else frozenset()
-    return same | {installed.identity}
+    return frozenset({installed.identity, state.other_label(installed) or installed.identity})
 
 
 def _starts_agent(seen: Observed) -> bool:

@@ -26,7 +26,14 @@ INSTALLED = Installed(FACTS, SOURCE, 2000, Moment("boot", 12.5))
 REJECTED = Rejected(FACTS, "plan", "it exited with status 1", 3000, 2, 3600)
 FULL = State(FACTS, INSTALLED, INSTALLED, FACTS, FACTS, REJECTED, 0o640, True, 2500, Failure(2600, 4, "denied"))
 TOLD = FULL._replace(
-    on_terms=SOURCE, leaves_agent=True, region="eu-west-1", had_file=True, agent_label="v0", pre_image_of="v0"
+    on_terms=SOURCE,
+    leaves_agent=True,
+    region="eu-west-1",
+    had_file=True,
+    agent_label="v0",
+    pre_image_of="v0",
+    rejected_candidate=REJECTED,
+    change_label="v3",
 )
 AHEAD = Ahead(FACTS, 1000, 2000)
 FINAL = State(installed=INSTALLED._replace(sha256="00"), rejected=REJECTED._replace(retry_after=None, final=True))
@@ -37,10 +44,12 @@ OPTIONAL = {
     *(
         "agent_label",
         "ahead",
+        "change_label",
         "had_file",
         "moment",
         "pre_image_of",
         "sha256",
+        "rejected_candidate",
         "retry_after",
         "version_id",
         "encryption",
@@ -57,7 +66,7 @@ _facts = st.builds(ObjectFacts, _texts, st.integers(), _optional, _optional, _op
 _lists = st.lists(_texts, max_size=3).map(tuple)
 _sources = st.builds(Source, _texts, _texts, _lists, _texts, _lists, _texts)
 _moments = st.one_of(st.none(), st.builds(Moment, _texts, st.floats(allow_nan=False, allow_infinity=False)))
-_ahead = st.one_of(st.none(), st.builds(Ahead, _facts, st.integers(), st.integers()))
+_ahead = st.one_of(st.none(), st.builds(Ahead, _facts, st.integers(), st.integers(), st.booleans()))
 _installed = st.one_of(st.none(), st.builds(Installed, _facts, _sources, st.integers(), _moments, _optional, _ahead))
 _when = st.one_of(st.none(), st.integers())
 _rejected = st.one_of(
@@ -69,7 +78,7 @@ _states = st.builds(
     State,
     *(_maybe, _installed, _installed, _maybe, _maybe, _rejected, st.integers(), st.booleans(), st.integers()),
     *(_failures, st.one_of(st.none(), _sources), st.booleans(), _optional, st.one_of(st.none(), st.booleans())),
-    *(_optional, _optional),
+    *(_optional, _optional, _rejected, _optional),
 )
 _json = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), _texts),
@@ -93,6 +102,13 @@ def test_what_earlier_versions_did_not_record() -> None:
     assert states.from_json(json.dumps(document).encode()) == FULL
     assert INSTALLED.is_of(b"anything")
     assert not INSTALLED.is_of(None)
+
+
+def test_what_earlier_versions_do_not_read() -> None:
+    """Those pass over the field, and find the rejection of the released version where it always was."""
+    document = json.loads(states.to_json(FULL._replace(rejected=None, rejected_candidate=REJECTED)))
+    assert document.pop("rejected_candidate")["facts"]["version_id"] == "v1"
+    assert states.from_json(json.dumps(document).encode()) == FULL._replace(rejected=None)
 
 
 def test_a_recorded_digest() -> None:
@@ -263,7 +279,7 @@ def test_a_change_in_one_place_is_damage_or_of_the_same_types(place: tuple[Any, 
 def test_what_is_left_out(path: tuple[str, ...]) -> None:
     """Only what some earlier version did not record, or S3 did not say, may be missing."""
     later = {"agent_before", "confirmed_at", "failure", "on_terms", "leaves_agent", "region", "had_file"}
-    later |= {"agent_label", "ahead", "pre_image_of"}
+    later |= {"agent_label", "ahead", "change_label", "pre_image_of", "rejected_candidate", "withdrawn"}
     later |= {"moment", "sha256", "plan", "tries", "retry_after", "final"}
     later |= {"version_id", "encryption", "kms_key", "checksum"}
     document = copy.deepcopy(DOCUMENT)
@@ -272,7 +288,8 @@ def test_what_is_left_out(path: tuple[str, ...]) -> None:
         place = place[step]
     del place[path[-1]]
     data = json.dumps(document).encode()
-    if path[-1] in later:
+    # An ecsauth that recorded no plan had no candidates.
+    if path[-1] in later and path != ("rejected_candidate", "plan"):
         assert _is_like(states.from_json(data), WHOLE)
     else:
         with pytest.raises(DamagedError):
@@ -280,7 +297,18 @@ def test_what_is_left_out(path: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [(), ("installed",), ("previous",), ("rejected",), ("failure",), ("installed", "moment")], ids=".".join
+    "path",
+    [
+        (),
+        ("installed",),
+        ("previous",),
+        ("rejected",),
+        ("rejected_candidate",),
+        ("failure",),
+        ("installed", "moment"),
+        ("installed", "ahead"),
+    ],
+    ids=".".join,
 )
 def test_what_a_later_version_may_record(path: tuple[str, ...]) -> None:
     """What this version does not know is passed over, but for the terms and the facts of an object."""

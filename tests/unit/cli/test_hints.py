@@ -101,6 +101,27 @@ def test_what_is_recorded_is_passed_on() -> None:
     assert completed(boot, "doctor", "s3://other/k", state=STATE) == "ecsauth boot s3://other/k --kms-key ARN"
 
 
+CANDIDATE = CommandHint("x", "ecsauth", "boot", S3URI, "--candidate", "v2", "--force")
+PERSISTED = "ecsauth boot --as-persisted --candidate v2 --force"
+
+
+def test_a_candidate_is_taken_as_persisted() -> None:
+    """Where the units are persisted, a candidate runs on their terms; a command with a URI would need all options."""
+    assert completed(CANDIDATE, "boot", "--as-persisted", "--candidate", "v2") == PERSISTED
+    assert completed(CANDIDATE, *BOOT) == f"ecsauth boot {URI} --candidate v2 --force --kms-key {ARN}"
+    for persisted, command in ((URI, f"{PERSISTED} --state-dir /s"), (None, None), ("s3://other/k", None)):
+        arguments = make_parser().parse_args(["status", "--state-dir", "/s"])
+        known = hints.known(arguments, STATE, persisted)
+        # A hint is completed where it is made and where it is shown.
+        done = hints.completed(hints.completed(CANDIDATE, known), known)
+        assert isinstance(done, CommandHint)
+        assert shlex.join(done.words).startswith(command or f"ecsauth boot {URI} --candidate v2 --force --kms-key")
+        assert done.words.count("--state-dir") == 1
+    assert completed(CommandHint("x", "ecsauth", "boot", S3URI, "--force"), "status", state=STATE).startswith(
+        f"ecsauth boot {URI} --force --kms-key"
+    )
+
+
 @pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
 def test_a_region_of_the_environment_is_passed_on(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     """A unit's environment is not that of the shell which a hint is pasted into."""

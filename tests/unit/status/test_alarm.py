@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ecsauth.boot.health import Registration
-from ecsauth.boot.state import Failure, Installed, Rejected, Source, State
+from ecsauth.boot.state import Ahead, Failure, Installed, Rejected, Source, State
 from ecsauth.boot.trust import ObjectFacts
 from ecsauth.secret import SecretBytes
 from ecsauth.status.alarm import alarms
@@ -15,6 +15,11 @@ NOW = 1_700_000_000
 FACTS = ObjectFacts('"e1"', 1, "v1")
 SOURCE = Source("s3://bucket/key", "111122223333", ("arn:key",), "/etc/ecs/ecs.config", (), "1")
 STATE = State(installed=Installed(FACTS, SOURCE, NOW - 3600), applied=FACTS, verified=FACTS)
+# A candidate runs instead of a released version whose agent did not come up, until a minute from now.
+AHEAD = STATE._replace(
+    installed=Installed(FACTS, SOURCE, NOW - 3600, ahead=Ahead(FACTS, NOW - 3600, NOW + 60)),
+    rejected=Rejected(FACTS, "", "it exited", NOW),
+)
 DATA = SecretBytes(b"ECS_CLUSTER=prod\n")
 WELL = Observed(
     now=NOW,
@@ -32,6 +37,9 @@ WELL = Observed(
         (WELL, ()),
         (WELL._replace(state=STATE._replace(failure=Failure(NOW, 5, "S3 does not answer"))), ()),
         (WELL._replace(state=STATE._replace(rejected=Rejected(FACTS, "", "it exited", NOW))), ("rejected",)),
+        (WELL._replace(state=STATE._replace(rejected_candidate=Rejected(FACTS, "", "it exited", NOW))), ("rejected",)),
+        (WELL._replace(state=AHEAD), ()),
+        (WELL._replace(state=AHEAD, now=NOW + 60), ("rejected",)),
         (WELL._replace(now=NOW + 24 * 3600), ("stale",)),
         (WELL._replace(now=NOW + 24 * 3600, state=STATE._replace(confirmed_at=NOW + 23 * 3600)), ()),
         (WELL._replace(file=WELL.file._replace(data=SecretBytes(b"edited\n"))), ("no-checked-file",)),

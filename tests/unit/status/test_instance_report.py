@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Optional
 
 import pytest
+from ecsauth.boot import state as states
 from ecsauth.boot.state import Ahead, Installed, Rejected, Source, State
 from ecsauth.boot.trust import ObjectFacts
 from ecsauth.status import instance_report
@@ -53,6 +55,45 @@ def test_released() -> None:
     assert (found["last_run"], found["confirmed_at"]) == ({"at": 1_700_000_100, "status": 0}, 1_700_000_000)
 
 
+OLD, NEW = b"old", b"new"
+OPEN = RELEASED._replace(
+    in_progress=TWO, installed=Installed(ONE, SOURCE, 1_700_000_000, sha256=states.digest(OLD)), previous=None
+)
+FIRST = OPEN._replace(installed=None)
+
+
+@pytest.mark.parametrize(
+    ("state", "env_file", "verified_copy", "found"),
+    [
+        (OPEN, OLD, OLD, ("v1", "v1")),
+        (OPEN, OLD, NEW, ("v1", "v2")),
+        (OPEN, NEW, NEW, ("v2", "v2")),
+        (OPEN, b"edited", OLD, ("unknown", "v1")),
+        (OPEN, None, OLD, (None, "v1")),
+        (OPEN._replace(previous=OPEN.installed, installed=None), OLD, NEW, ("v1", "v2")),
+        (FIRST, None, None, (None, None)),
+        (FIRST, b"of the AMI", None, ("unknown", None)),
+        (FIRST, None, NEW, (None, "v2")),
+        (FIRST, NEW, NEW, ("v2", "v2")),
+        (OPEN._replace(in_progress=None), b"edited", OLD, None),
+    ],
+)
+def test_bytes_while_a_change_is_open(
+    state: State,
+    env_file: Optional[bytes],
+    verified_copy: Optional[bytes],
+    found: Optional[tuple[Optional[str], Optional[str]]],
+) -> None:
+    """A killed run may have written a file that is not recorded: its bytes are compared with the recorded digest."""
+    assert instance_report.while_open(state, env_file, verified_copy) == found
+
+
+def test_what_is_on_disk_while_a_change_is_open() -> None:
+    """The report names the versions by the bytes, not by the record."""
+    found = instance_report.document(OPEN, ALL._replace(while_open=("v1", "v2")), RUN)
+    assert (found["on_disk"]["installed"], found["on_disk"]["last_verified"]) == ("v1", "v2")
+
+
 def test_ahead() -> None:
     """A candidate, and the released version beside it."""
     found = instance_report.document(AHEAD, NOTHING, RUN)
@@ -78,6 +119,17 @@ def test_rejected() -> None:
     """A rejected version with its tries; the reason is text from the agent, which is left out."""
     state = RELEASED._replace(rejected=Rejected(TWO, "plan", "canary reason", 1, tries=3))
     assert instance_report.document(state, ALL, RUN)["rejected"] == {"version": "v2", "tries": 3}
+
+
+def test_rejected_candidate() -> None:
+    """A candidate that failed comes first; while another one runs, the released version does not matter."""
+    record = Rejected(TWO, "plan", "canary reason", 1, tries=3)
+    both = RELEASED._replace(rejected=record._replace(tries=1), rejected_candidate=record)
+    assert instance_report.document(both, ALL, RUN)["rejected"]["tries"] == 3
+    assert instance_report.document(AHEAD._replace(rejected=record), ALL, RUN)["rejected"] is None
+    assert instance_report.document(AHEAD._replace(rejected=record), ALL, None)["rejected"] is None
+    late = RUN._replace(at=1_700_086_400)
+    assert instance_report.document(AHEAD._replace(rejected=record), ALL, late)["rejected"]["version"] == "v2"
 
 
 def test_nothing_made_from_content() -> None:

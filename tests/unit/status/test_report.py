@@ -133,6 +133,18 @@ def given(**changes: str) -> dict[str, Secret]:
             "push a fixed file, or retry this version: ecsauth boot S3URI --force",
         ),
         (
+            WELL._replace(state=STATE._replace(rejected_candidate=REJECTED)),
+            "rejected",
+            "it exited with status 1; boot --candidate retries it after 20 minutes",
+            "roll out a fixed file, or retry this candidate: ecsauth boot S3URI --candidate v2 --force",
+        ),
+        (
+            WELL._replace(state=STATE._replace(rejected_candidate=REJECTED._replace(facts=FACTS))),
+            "rejected",
+            "it exited with status 1; boot retries it after 20 minutes",
+            "roll out a fixed file, or retry this candidate: ecsauth boot S3URI --candidate v1 --force",
+        ),
+        (
             WELL._replace(state=STATE._replace(rejected=REJECTED._replace(retry_after=10**12))),
             "rejected",
             "it exited with status 1; the next run of boot retries it",

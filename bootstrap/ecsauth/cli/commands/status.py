@@ -9,8 +9,9 @@ from ecsauth.aws import credentials, metadata
 from ecsauth.aws.attempt import Operation, at
 from ecsauth.aws.s3_get import looked
 from ecsauth.aws.s3_request import SignedS3
+from ecsauth.boot import rejection
 from ecsauth.boot.state import State
-from ecsauth.cli import console, hints, instance_report, observe, options, progress, rows
+from ecsauth.cli import console, hints, instance_report, observe, options, persisted, progress, rows
 from ecsauth.cli.rows import Row
 from ecsauth.errors import DeniedError, EcsauthError, ExitCode, UnreachableError
 from ecsauth.host.clock import SystemClock
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one line per topic, then causes and fixes; return 3 unless all agree."""
     with progress.waiting("asking the agent"):
         seen = _observed(arguments)
-    known = hints.known(arguments, seen.state)
+    known = hints.known(arguments, seen.state, persisted.uri(arguments.state_dir))
     topics = [one._replace(fix=hints.completed(one.fix, known)) for one in report.topics(seen)]
     odd = [topic for topic in topics if not topic.agrees]
     found = [_row(topic) for topic in topics]
@@ -99,7 +100,7 @@ def _observed(arguments: argparse.Namespace) -> Observed:
         tasks=agent.running_tasks() if answer is not None else None,
         s3=_s3(state, arguments) if arguments.remote else None,
         state_unreadable=why,
-        on_disk=observe.on_disk(LocalDisk(file, arguments.state_dir)),
+        on_disk=observe.on_disk(LocalDisk(file, arguments.state_dir), state),
     )
 
 
@@ -156,14 +157,14 @@ def _installed(seen: Observed) -> dict[str, Any]:
         "mode": f"{placed.mode:04o}" if placed is not None else None,
         "owner": placed.owner_name if placed is not None else None,
         "as_left": report.is_as_left(seen.file),
-        **_record(state),
+        **_record(state, seen.now),
     }
 
 
-def _record(state: Any) -> dict[str, Any]:
+def _record(state: Any, now: int) -> dict[str, Any]:
     """Return the public part of the state, with null for each unknown value."""
     known: State = state if state is not None else _no_state()
-    installed, rejected = known.installed, known.rejected
+    installed, rejected = known.installed, next(iter(rejection.shown(known, now)), None)
     return {
         "uri": installed.source.uri if installed is not None else None,
         "object": installed.facts._asdict() if installed is not None else None,
