@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Optional
 
 import ecsauth
+from ecsauth.boot.state import Failure
 from ecsauth.cli import console
 from ecsauth.errors import EcsauthError, LocalError
 from ecsauth.host import inventory
@@ -41,6 +43,23 @@ def after(arguments: argparse.Namespace, steps: Steps, status: int, outcome: str
         console.warn(f"the report of this instance was not written: {fault.message}")
     if arguments.log_format == "json":
         _log(state, steps, run, outcome)
+
+
+def failed_before(arguments: argparse.Namespace, fault: EcsauthError) -> None:
+    """Record a run that failed before it could begin, so that `status` and the alarm know of a timer that fails."""
+    disk = LocalDisk(arguments.file, arguments.state_dir)
+    if arguments.dry_run or not os.path.isdir(arguments.state_dir):
+        return
+    try:
+        with disk.locked(0.0):
+            state = disk.state()
+            if state.installed is None:
+                return
+            disk.remember(state._replace(failure=Failure(int(time.time()), int(fault.exit_code), fault.message)))
+    except EcsauthError:
+        # The fault itself matters more.
+        return
+    after(arguments, (), fault.exit_code, "failed")
 
 
 def read(state_directory: str) -> Optional[Run]:

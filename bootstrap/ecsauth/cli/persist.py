@@ -82,7 +82,7 @@ def plan(arguments: argparse.Namespace, kept: tuple[tuple[str, str], ...]) -> Un
         systemd=version,
     )
     persisted.refuse_secrets(kept)
-    words = Persisted((*_words(arguments), "--launch", mode), kept)
+    words = Persisted((*kept_words(arguments), "--launch", mode), kept)
     keep = None if persisted.is_kept(arguments.state_dir, words) else words
     wanted = units.render(order)
     write = tuple(unit for unit in wanted.files if not files.has(unit))
@@ -168,7 +168,7 @@ def start(names: tuple[str, ...]) -> None:
     programs.run(units.starting(names))
 
 
-def _words(arguments: argparse.Namespace) -> Iterator[str]:
+def kept_words(arguments: argparse.Namespace) -> Iterator[str]:
     """Yield the arguments of this boot, without those that are for a single run."""
     yield str(arguments.uri)
     for key in arguments.kms_key:
@@ -178,6 +178,8 @@ def _words(arguments: argparse.Namespace) -> Iterator[str]:
     for name in ("bucket_owner", "profile", "region", "check_login"):
         if getattr(arguments, name) is not None:
             yield from (f"--{name.replace('_', '-')}", getattr(arguments, name))
+    if arguments.log_format != "text":
+        yield from ("--log-format", arguments.log_format)
     if arguments.max_stale is not None:
         yield from ("--max-stale", f"{arguments.max_stale:.0f}s")
     yield from ("--file", os.path.abspath(arguments.file), "--state-dir", os.path.abspath(arguments.state_dir))

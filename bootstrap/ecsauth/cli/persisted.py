@@ -6,6 +6,8 @@ has kept here.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 _NAME = "persisted.json"
 _SCHEMA = 1
-_PRIVATE = 0o600
+_PRIVATE, _OTHERS = 0o600, 0o077
 _AGAIN = ("ecsauth", "boot", S3URI, "--persist")
 # The options that may stand beside --as-persisted: those of a single run, and where the arguments are kept.
 _BESIDE = frozenset(
@@ -42,6 +44,8 @@ _BESIDE = frozenset(
         "withdraw",
     }
 )
+# Those of them that are kept as well, unless this run has its own, with their defaults.
+_KEPT_TOO = {"launch": "auto", "log_format": "text"}
 
 
 class Persisted(NamedTuple):
@@ -94,7 +98,7 @@ def read(state_directory: str) -> Persisted:
     data = place.read(_NAME)
     if data is None:
         raise LocalError(f"there is no {where}: boot --persist has not run here", CommandHint("keep them", *_AGAIN))
-    if place.mode(_NAME) != _PRIVATE:
+    if place.mode(_NAME) & _OTHERS:
         raise LocalError(f"other users can read {where}", f"chmod 600 {where}")
     try:
         document = json.loads(data)
@@ -127,14 +131,28 @@ def resolved(arguments: argparse.Namespace, add_arguments: Callable[[options.Par
     parser.set_defaults(command=arguments.command, run=arguments.run)
     _refuse_others(arguments, parser.parse_args(["--as-persisted"]))
     kept = read(arguments.state_dir)
-    found = parser.parse_args(kept.arguments)
+    found = _parsed(parser, kept, path(arguments.state_dir))
     for name, value in kept.environment:
         os.environ.setdefault(name, value)
-    for name in _BESIDE - {"state_dir", "launch"}:
+    for name in _BESIDE - {"state_dir", *_KEPT_TOO}:
         setattr(found, name, getattr(arguments, name))
-    if arguments.launch != "auto":
-        found.launch = arguments.launch
+    for name, default in _KEPT_TOO.items():
+        if getattr(arguments, name) != default:
+            setattr(found, name, getattr(arguments, name))
     return found
+
+
+def _parsed(parser: options.Parser, kept: Persisted, where: str) -> argparse.Namespace:
+    """Return the kept arguments, parsed; raise LocalError if an ecsauth with other options has kept them."""
+    try:
+        # The message of the parser would speak of the command line, which is not at fault.
+        with contextlib.redirect_stderr(io.StringIO()):
+            return parser.parse_args(kept.arguments)
+    except SystemExit:
+        raise LocalError(
+            f"this ecsauth does not take the arguments in {where}: another version has kept them",
+            CommandHint("keep them again", *_AGAIN),
+        ) from None
 
 
 def _refuse_others(arguments: argparse.Namespace, defaults: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ecsauth.cli import persisted
+from ecsauth.cli import persist, persisted
 from ecsauth.cli.commands import boot
 from ecsauth.cli.options import Parser
 from ecsauth.cli.persisted import Persisted
@@ -126,11 +126,39 @@ def test_missing(tmp_path: Path) -> None:
         persisted.read(str(tmp_path))
 
 
-def test_readable_by_others(place: str) -> None:
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o601])
+def test_readable_by_others(place: str, mode: int) -> None:
     """A file that was opened to others is not trusted."""
-    os.chmod(persisted.path(place), 0o644)
+    os.chmod(persisted.path(place), mode)
     with pytest.raises(LocalError, match="other users can read"):
         persisted.read(place)
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o700])
+def test_other_modes_of_root(place: str, mode: int) -> None:
+    """A mode that lets nobody else in is none to complain of."""
+    os.chmod(persisted.path(place), mode)
+    assert persisted.read(place) == KEPT
+
+
+def test_kept_by_another_version(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Arguments of an ecsauth with other options are told as that, not as a mistake of the command line."""
+    persisted.write(place, KEPT._replace(arguments=(*KEPT.arguments, "--option-of-tomorrow")))
+    with pytest.raises(LocalError, match="another version has kept them") as caught:
+        resolved(place)
+    assert persisted.path(place) in caught.value.message
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("chosen", ["text", "json"])
+def test_the_format_of_the_log_is_kept(place: str, chosen: str) -> None:
+    """A pipeline that counts the runs of the units gets a line from each."""
+    parser = Parser(prog="ecsauth boot")
+    boot.add_arguments(parser)
+    words = tuple(persist.kept_words(parser.parse_args([*KEPT.arguments, "--log-format", chosen])))
+    persisted.write(place, KEPT._replace(arguments=words))
+    assert resolved(place).log_format == chosen
+    assert resolved(place, "--log-format", "json").log_format == "json"
 
 
 def test_removed(place: str) -> None:

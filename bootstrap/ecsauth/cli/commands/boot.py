@@ -28,7 +28,7 @@ from ecsauth.cli import (
 )
 from ecsauth.command_hint import S3URI, CommandHint
 from ecsauth.envfile import overrides
-from ecsauth.errors import DeniedError, EcsauthError, LaunchError, UnreachableError, UsageError
+from ecsauth.errors import DeniedError, EcsauthError, LaunchError, LocalError, UnreachableError, UsageError
 from ecsauth.host.clock import SystemClock
 from ecsauth.host.disk import LocalDisk
 
@@ -141,13 +141,17 @@ def _add_agent(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Boot; raise an EcsauthError."""
-    if arguments.as_persisted:
-        arguments = persisted.resolved(arguments, add_arguments)
-    _refuse_incomplete(arguments)
-    kept, gate = persist.environment(), launchers.missing_gate(arguments)
-    if not arguments.dry_run:
-        # Before anything can fail: if the boot fails, the machine must not start the agent by itself.
-        launchers.hold_back(arguments)
+    try:
+        if arguments.as_persisted:
+            arguments = persisted.resolved(arguments, add_arguments)
+        _refuse_incomplete(arguments)
+        kept, gate = persist.environment(), launchers.missing_gate(arguments)
+        if not arguments.dry_run:
+            # Before anything can fail: if the boot fails, the machine must not start the agent by itself.
+            launchers.hold_back(arguments)
+    except (LocalError, LaunchError) as fault:
+        instance_report.failed_before(arguments, fault)
+        raise
     boot = Boot(_request(arguments), _edges(arguments), _warn)
     try:
         with progress.waiting("looking at this machine"):
