@@ -64,8 +64,13 @@ def show(arguments: argparse.Namespace, document: dict[str, Any]) -> int:
     return ExitCode.OK
 
 
-def ways_on(arguments: argparse.Namespace, alarm: Optional[str] = None) -> tuple[CommandHint, ...]:
-    """Return the hints for a roll that stays as it is; `alarm` is the one that its commands have."""
+def ways_on(
+    arguments: argparse.Namespace, alarm: Optional[str] = None, *, is_rolled: bool = False
+) -> tuple[CommandHint, ...]:
+    """Return the hints for a roll that stays as it is; `alarm` is the one that its commands have.
+
+    `is_rolled`: only the promotion is left.
+    """
     given = {**vars(arguments), "alarm": alarm or getattr(arguments, "alarm", None)}
     options = (
         ("--waves", "waves", WAVES, lambda each: ",".join(map(str, each))),
@@ -81,9 +86,9 @@ def ways_on(arguments: argparse.Namespace, alarm: Optional[str] = None) -> tuple
         for word in (option, written(given[name]))
     ]
     words += ["--no-alarm"] if given.get("no_alarm") else []
-    words += ["--no-promote"] if given.get("no_promote") else []
+    words += ["--no-promote"] if given.get("no_promote") and not is_rolled else []
     return (
-        fleet_edges.command(arguments, "continue", "resume", *words),
+        fleet_edges.command(arguments, "promote it" if is_rolled else "continue", "resume", *words),
         fleet_edges.command(arguments, "stop it", "halt"),
         fleet_edges.command(arguments, "return to the version before the roll", "back"),
     )

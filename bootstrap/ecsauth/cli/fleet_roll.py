@@ -14,7 +14,8 @@ from ecsauth.fleet import policy_tag
 from ecsauth.fleet.commands import version_parameter
 from ecsauth.fleet.history import IN_PROGRESS, RESUMABLE, Candidate, RollState
 from ecsauth.fleet.instances import ONLINE
-from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms, find_unmanaged
+from ecsauth.fleet.roll import Roll, RollTerms, find_unmanaged
+from ecsauth.fleet.roll_report import RollOutcome
 from ecsauth.fleet.wave import WaveCount
 from ecsauth.publish import find_key
 from ecsauth.publish import publish as publish_object
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ecsauth.fleet.census import Scope
     from ecsauth.fleet.edges import FleetEdges
     from ecsauth.fleet.instances import FleetInstance
-    from ecsauth.fleet.roll import RollReport
+    from ecsauth.fleet.roll_report import RollReport
     from ecsauth.publish.versions import ObjectVersion
     from ecsauth.secret import SecretBytes
 
@@ -93,7 +94,7 @@ def resume(arguments: argparse.Namespace) -> int:
         edges = fleet_present.edges(arguments, connection)
         scope = fleet_edges.scope(arguments, connection.store)
         _keep_alarm(arguments, present)
-        return _run(arguments, edges, candidate, scope)
+        return _run(arguments, edges, candidate, scope, ends_halt=standing.state is RollState.HALTED)
 
 
 def _keep_alarm(arguments: argparse.Namespace, present: RollInS3) -> None:
@@ -101,6 +102,8 @@ def _keep_alarm(arguments: argparse.Namespace, present: RollInS3) -> None:
     if arguments.alarm is None and present.alarm is not None and not arguments.no_alarm:
         console.say(f"the roll keeps its alarm {present.alarm}; --no-alarm continues without it")
         arguments.alarm = present.alarm
+    elif arguments.alarm is None and present.standing.state is RollState.PREPARED and not arguments.no_alarm:
+        console.warn("nothing was sent yet, so the alarm of the roll is not known: give --alarm if it has one")
 
 
 def _checked(data: SecretBytes, name: str, arguments: argparse.Namespace) -> NewContent:
@@ -248,7 +251,14 @@ def _unchanged(arguments: argparse.Namespace, present: RollInS3) -> int:
     return fleet_present.show(arguments, _nothing_done("unchanged", present.released.version))
 
 
-def _run(arguments: argparse.Namespace, edges: FleetEdges, candidate: Candidate, scope: Scope) -> int:
+def _run(
+    arguments: argparse.Namespace,
+    edges: FleetEdges,
+    candidate: Candidate,
+    scope: Scope,
+    *,
+    ends_halt: bool = False,
+) -> int:
     terms = RollTerms(
         uri=arguments.uri,
         candidate=candidate,
@@ -259,6 +269,7 @@ def _run(arguments: argparse.Namespace, edges: FleetEdges, candidate: Candidate,
         concurrency=arguments.concurrency,
         alarm=arguments.alarm,
         promotes=not arguments.no_promote,
+        ends_halt=ends_halt,
     )
     with _resumable(arguments):
         report = Roll(terms, edges).run()
@@ -269,7 +280,7 @@ def _run(arguments: argparse.Namespace, edges: FleetEdges, candidate: Candidate,
         console.warn(f"{len(report.missed)} instances were not reached: {named}")
     console.say(_told(report))
     if report.outcome is not RollOutcome.PROMOTED:
-        for hint in fleet_present.ways_on(arguments):
+        for hint in fleet_present.ways_on(arguments, is_rolled=report.outcome is RollOutcome.ROLLED):
             console.say(f"hint: {hint}")
     fleet_present.show(arguments, _document(report))
     return _STATUSES[report.outcome]

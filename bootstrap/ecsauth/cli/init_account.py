@@ -196,6 +196,8 @@ class AccountReader:
             "prefix": outputs.get("Prefix") or self._wanted.prefix,
             "key": outputs.get("KeyArn", "").rpartition("/")[2],
             "cluster": self._wanted.cluster,
+            "template": outputs.get("LaunchTemplateId"),
+            "group": outputs.get("GroupName"),
         }
         names = rights.names_of(who.partition, region, who.account, self._wanted.stack, given)
         more: tuple[NeededActions, ...] = ()

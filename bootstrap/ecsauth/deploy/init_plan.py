@@ -266,7 +266,7 @@ def _about_archive(wanted: WantedEnvironment, found: FoundAccount, version: str)
     if archive is not None and pinned and archive.sha256 != pinned:
         return (
             f"boot archive of ecsauth {version}, in place of one that is not the stack's: its SHA-256 is "
-            f"{archive.sha256}, find out who uploaded it"
+            f"{archive.sha256}; a run of init that was interrupted leaves one, else find out who uploaded it"
         )
     if archive is None or _has_archive(wanted, found, version):
         return f"boot archive of ecsauth {version}"

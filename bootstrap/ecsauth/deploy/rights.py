@@ -87,10 +87,8 @@ TABLE: Mapping[StepName, tuple[NeededActions, ...]] = {
 }
 
 
-_LAUNCH_TEMPLATE = "arn:{partition}:ec2:{region}:{account}:launch-template/lt-00000000000000000"
-_GROUP = (
-    "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{stack}-Group-000000000000"
-)
+_LAUNCH_TEMPLATE = "arn:{partition}:ec2:{region}:{account}:launch-template/{template}"
+_GROUP = "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{group}"
 MAKE_TEMPLATE = NeededActions(_LAUNCH_TEMPLATE, ("ec2:CreateLaunchTemplate",))
 CHANGE_TEMPLATE = NeededActions(_LAUNCH_TEMPLATE, ("ec2:CreateLaunchTemplateVersion",))
 MAKE_GROUP = NeededActions(_GROUP, ("autoscaling:CreateAutoScalingGroup",))
@@ -136,7 +134,7 @@ def questions(
 def names_of(
     partition: str, region: str, account: str, stack: str, given: Mapping[str, Optional[str]]
 ) -> dict[str, str]:
-    """Return the names for the ARNs; `given` has bucket, prefix, key and cluster as far as they are known."""
+    """Return the names for the ARNs; `given` has those of the table as far as they are known."""
     return {
         "partition": partition,
         "region": region,
@@ -145,6 +143,8 @@ def names_of(
         "bucket": given.get("bucket") or f"ecsauth-{account}-{region}-00000000",
         "prefix": given.get("prefix") or "prod",
         "cluster": (given.get("cluster") or "default").rpartition("/")[2],
+        "template": given.get("template") or "lt-00000000000000000",
+        "group": given.get("group") or f"{stack}-Group-000000000000",
         "key": given.get("key") or "00000000-0000-0000-0000-000000000000",
     }
 

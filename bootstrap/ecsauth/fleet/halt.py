@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable
 
 from ecsauth.fleet.history import Mark, Purpose
-from ecsauth.fleet.marks import mark
+from ecsauth.fleet.marks import leave
 
 if TYPE_CHECKING:
     from ecsauth.fleet.census import Scope
@@ -24,7 +24,5 @@ def cancel_open(run: RunCommand, ledger: Ledger) -> tuple[SentCommand, ...]:
 
 
 def mark_halt(edges: FleetEdges, ledger: Ledger, roll: str, scope: Callable[[], Scope]) -> None:
-    """Leave the mark; raise an EcsauthError. `scope` is asked only if no instance has got a command yet."""
-    # To list all instances of a large fleet takes a minute.
-    instances = sorted(ledger.touched) or [each.id for each in edges.census.take(scope(), with_reports=False)]
-    mark(edges, Mark(roll, Purpose.HALT), instances)
+    """Leave the mark; raise an EcsauthError. `scope` is asked only if no instance that has got a command is left."""
+    leave(edges, Mark(roll, Purpose.HALT), ledger.touched, scope)

@@ -223,10 +223,11 @@ def by_commands(commands: Sequence[SentCommand]) -> tuple[RollState, str]:
     return RollState.RUNNING if is_running else RollState.BETWEEN_WAVES, ""
 
 
-def is_rolled(commands: Sequence[SentCommand]) -> bool:
-    """Tell whether all waves of a roll were found in order, and nothing was sent to one since; oldest first."""
-    purposes = [one.mark.purpose for one in commands if one.mark is not None and one.mark.purpose is not Purpose.LOOK]
-    return purposes[-1:] == [Purpose.ROLLED]
+def is_rolled(commands: Sequence[SentCommand], since: float = 0.0) -> bool:
+    """Tell whether all waves were found in order, at `since` or later, and nothing was sent to one after that."""
+    marked = [(one.mark, one.at) for one in commands if one.mark is not None]
+    last = next((each for each in reversed(marked) if each[0].purpose is not Purpose.LOOK), None)
+    return last is not None and last[0].purpose is Purpose.ROLLED and last[1] >= since
 
 
 class Outcome(Enum):

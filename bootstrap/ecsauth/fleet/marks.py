@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+import contextlib
+from typing import TYPE_CHECKING, Callable
 
 from ecsauth.errors import DeniedError
 from ecsauth.fleet.commands import BATCH, STATUS, CommandOrder, GoneError
-from ecsauth.fleet.history import Purpose, RollState, by_commands
+from ecsauth.fleet.history import Purpose
+from ecsauth.fleet.instances import ONLINE
+from ecsauth.fleet.waves import batches
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
+    from ecsauth.fleet.census import Scope
     from ecsauth.fleet.edges import FleetEdges
     from ecsauth.fleet.history import Mark, SentCommand
 
@@ -31,14 +35,11 @@ def unseen(commands: Sequence[SentCommand]) -> int:
             looked[mark.number] = 0
         elif mark.purpose is not Purpose.LOOK:
             looked.clear()
-        elif not (command.is_open or command.is_cancelled):
-            looked[mark.number] = looked.get(mark.number, 0) + command.targets - command.errors
+        else:
+            # A look at one instance again must not stand for another one. So after an error all are looked at again.
+            is_fine = not (command.errors or command.is_open or command.is_cancelled)
+            looked[mark.number] = looked.get(mark.number, 0) + command.targets if is_fine else 0
     return max((number for number, count in taken.items() if looked.get(number, 0) < count), default=0)
-
-
-def is_halted(commands: Sequence[SentCommand]) -> bool:
-    """Tell whether a roll was halted, and nobody has gone on with it since; oldest first."""
-    return by_commands(commands)[0] is RollState.HALTED
 
 
 def why_stopped(foreign: Container[Purpose]) -> str:
@@ -48,13 +49,28 @@ def why_stopped(foreign: Container[Purpose]) -> str:
     return "it was halted by another command" if Purpose.HALT in foreign else ""
 
 
+class _NoPlaceError(DeniedError):
+    """No instance takes a mark."""
+
+
+def leave(edges: FleetEdges, which: Mark, touched: Iterable[str], scope: Callable[[], Scope]) -> str:
+    """Leave a mark on an instance that has got a command of the roll; if none can be reached, on any of the scope.
+
+    To list all instances of a large fleet takes a minute. Raises an EcsauthError.
+    """
+    try:
+        return mark(edges, which, sorted(touched))
+    except _NoPlaceError:
+        present = edges.census.take(scope(), with_reports=False)
+        return mark(edges, which, [each.id for each in present if each.ping == ONLINE])
+
+
 def mark(edges: FleetEdges, which: Mark, instances: Sequence[str]) -> str:
-    """Leave a mark in the history of commands: the status document, which changes nothing, on one instance."""
-    gone: Optional[GoneError] = None
-    for each in edges.census.online(instances[:BATCH]):
-        order = CommandOrder(edges.documents[STATUS], str(which), {}, instances=(each,))
-        try:
-            return edges.run.send(order)
-        except GoneError as fault:
-            gone = fault
-    raise gone or DeniedError("no instance can be reached by Systems Manager, so the mark has no place")
+    """Leave a mark in the history of commands: the status document, which changes nothing, on one of the instances."""
+    for batch in batches(instances, BATCH):
+        for each in edges.census.online(batch):
+            order = CommandOrder(edges.documents[STATUS], str(which), {}, instances=(each,))
+            # One that has stopped just now does not take it.
+            with contextlib.suppress(GoneError):
+                return edges.run.send(order)
+    raise _NoPlaceError("no instance can be reached by Systems Manager, so the mark has no place")

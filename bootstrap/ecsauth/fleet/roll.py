@@ -6,20 +6,31 @@ was interrupted, see the same.
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from ecsauth import timing
 from ecsauth.command_hint import CommandHint
 from ecsauth.errors import ConflictError, DeniedError, EcsauthError
 from ecsauth.fleet import soak, waves
 from ecsauth.fleet.commands import BATCH, BOOT, STATUS, CommandOrder, version_parameter
-from ecsauth.fleet.history import Candidate, Mark, Outcome, Purpose, is_rolled, is_superseded, of_roll, roll_id
+from ecsauth.fleet.history import (
+    Candidate,
+    Mark,
+    Outcome,
+    Purpose,
+    RollState,
+    by_commands,
+    is_rolled,
+    is_superseded,
+    of_roll,
+    roll_id,
+)
 from ecsauth.fleet.instances import ONLINE
 from ecsauth.fleet.ledger import Ledger
-from ecsauth.fleet.marks import is_halted, mark, unseen, why_stopped
+from ecsauth.fleet.marks import leave, unseen, why_stopped
 from ecsauth.fleet.objects import superseded
-from ecsauth.fleet.wave import WaveCount, WaveOrder, WaveResult, WaveRun, ask, description, showing, waited
+from ecsauth.fleet.roll_report import RollOutcome, RollReport
+from ecsauth.fleet.wave import SKEW, WaveCount, WaveOrder, WaveResult, WaveRun, ask, description, showing, waited
 from ecsauth.fleet.waves import NO_ERRORS, WAVES, Share
 
 if TYPE_CHECKING:
@@ -43,7 +54,10 @@ _MOST_ROUNDS = 17
 
 
 class RollTerms(NamedTuple):
-    """What to roll, and how. `soak` is in seconds. `promotes` is False if somebody else promotes."""
+    """What to roll, and how. `soak` is in seconds. `promotes` is False if somebody else promotes.
+
+    `ends_halt`: the roll was halted, and whoever resumes it knows that.
+    """
 
     uri: S3URI
     candidate: Candidate
@@ -54,28 +68,7 @@ class RollTerms(NamedTuple):
     concurrency: Share = CONCURRENCY
     alarm: Optional[str] = None
     promotes: bool = True
-
-
-class RollOutcome(Enum):
-    """The outcome of a roll that did not fail by itself."""
-
-    PROMOTED = "promoted"
-    ROLLED = "rolled"
-    HALTED = "halted"
-    STOPPED = "stopped"
-
-
-class RollReport(NamedTuple):
-    """What became of a roll. `failed` are instance IDs with reasons; `missed` are those that were not reached."""
-
-    outcome: RollOutcome
-    roll: str
-    candidate: str
-    waves: tuple[WaveCount, ...]
-    reason: str = ""
-    failed: tuple[tuple[str, str], ...] = ()
-    missed: tuple[str, ...] = ()
-    released: Optional[str] = None
+    ends_halt: bool = False
 
 
 class _StoppedError(EcsauthError):
@@ -98,6 +91,7 @@ class Roll:
         self._missed: set[str] = set()
         # The last wave that a run before this one has carried out, but not found in order; 0 if there is none.
         self._unseen = 0
+        self._began = edges.clock.wall() - SKEW
 
     def run(self) -> RollReport:
         """Roll to the end, or until it is halted; raise an EcsauthError."""
@@ -140,9 +134,10 @@ class Roll:
         if result.halted:
             return result.halted
         done, lost = result.ids(Outcome.DONE), result.ids(Outcome.LOST)
-        if len(lost) > len(done):
+        taken = self._taken(instances)
+        if len(lost) > len(taken):
             return f"{_instances(len(lost))} gave no answer in time"
-        done = self._taken(instances) if number == self._unseen else done
+        done = taken if number == self._unseen else done
         return self._soak(number, done, len(result.ids(Outcome.FAILED)))
 
     def _adopt(self) -> bool:
@@ -152,17 +147,28 @@ class Roll:
         """
         commands = self._ledger.refresh()
         self._own = {one.id for one in commands}
+        state, reason = by_commands(commands)
+        if state is RollState.WITHDRAWN:
+            raise _StoppedError("the candidate was withdrawn by another command")
+        if state is RollState.HALTED:
+            if not self._terms.ends_halt:
+                raise _StoppedError(f"it was halted {reason}")
+            # From now on a halt finds a roll that is in progress, and no second one can begin.
+            self._own.add(self._marked(Purpose.RESUME))
         open_ones = [one.id for one in commands if one.is_open]
         if open_ones:
             self._edges.tell(f"waiting for {len(open_ones)} commands of the roll that run already")
             document, since = self._edges.documents[BOOT].name, self._terms.candidate.since
             waited(self._edges.run, document, since, self._edges.clock, open_ones)
             commands = self._ledger.refresh()
+            state, reason = by_commands(commands)
+            if state is RollState.HALTED:
+                raise _StoppedError(f"it was halted meanwhile {reason}")
         self._unseen = unseen(commands)
-        if is_halted(commands):
-            # From now on a halt finds a roll that is in progress, and no second one can begin.
-            self._own.add(mark(self._edges, Mark(self._id, Purpose.RESUME), self._reachable()))
-        return is_rolled(commands)
+        has_rolled = is_rolled(commands, self._edges.clock.wall() - _KEPT)
+        if has_rolled:
+            self._edges.tell("all waves are in order already: only the promotion is left")
+        return has_rolled
 
     def _refuse_changes(self) -> None:
         """Raise _StoppedError if somebody has stopped this roll, ConflictError if another one is rolled or released."""
@@ -181,7 +187,7 @@ class Roll:
 
     def _stopped(self) -> str:
         """Return why somebody has stopped this roll, an empty text if nobody has; it costs one request."""
-        marks = self._edges.run.commands(self._edges.documents[STATUS].name, self._terms.candidate.since)
+        marks = self._edges.run.commands(self._edges.documents[STATUS].name, self._began)
         return why_stopped(self._foreign(of_roll(marks, self._id)))
 
     def _foreign(self, commands: Sequence[SentCommand]) -> set[Purpose]:
@@ -204,7 +210,7 @@ class Roll:
             return None, members
         self._edges.tell(f"{self._name(number)}: {_instances(len(left))}")
         order = self._order(number, left, is_whole=len(members) == len(present))
-        result = self._runner(self._name(number)).run(order, left)
+        result = self._runner(self._name(number), self._stopped).run(order, left)
         self._ledger.take(edges.clock.wall(), result)
         self._take(number, result, len(left))
         return result, members
@@ -217,12 +223,10 @@ class Roll:
     def _name(self, number: int) -> str:
         return f"wave {number}/{len(self._terms.waves)}"
 
-    def _runner(self, what: str) -> WaveRun:
+    def _runner(self, what: str, stopped: Callable[[], str] = lambda: "") -> WaveRun:
         """Return what runs a command on instances, and shows under the name `what` how many have ended."""
         edges = self._edges
-        return WaveRun(
-            edges.run, edges.census, edges.clock, showing(what, edges.show), self._own.add, stopped=self._stopped
-        )
+        return WaveRun(edges.run, edges.census, edges.clock, showing(what, edges.show), self._own.add, stopped=stopped)
 
     def _order(self, number: int, instances: Sequence[str], *, is_whole: bool) -> WaveOrder:
         terms = self._terms
@@ -305,16 +309,14 @@ class Roll:
     def _leave(self, purpose: Purpose) -> None:
         """Leave a mark in the history, so that everybody knows how the roll stands."""
         try:
-            command = mark(self._edges, Mark(self._id, purpose), self._reachable())
+            command = self._marked(purpose)
         except EcsauthError as fault:
             self._edges.tell(f"the mark {purpose.value} is not in the history of commands: {fault.message}")
             return
         self._own.add(command)
 
-    def _reachable(self) -> list[str]:
-        """Return instances for a mark: those that have got a command of the roll, else all."""
-        touched = sorted(self._ledger.touched)
-        return touched or [each.id for each in self._edges.census.take(self._terms.scope, with_reports=False)]
+    def _marked(self, purpose: Purpose) -> str:
+        return leave(self._edges, Mark(self._id, purpose), self._ledger.touched, lambda: self._terms.scope)
 
     def _report(self, outcome: RollOutcome, reason: str = "") -> RollReport:
         return RollReport(

@@ -59,7 +59,8 @@ def find(version: str, store: ListingStore, uris: Sequence[S3URI], show: Show) -
     if not gaps and not links.are_known:
         gaps += cut
         if not cut and not links.is_known(version):
-            gaps.append(f"S3 has no version {version} of {' or '.join(map(str, uris))}")
+            where = " or ".join(map(str, uris))
+            gaps.append(f"S3 has no version {version} of {where}: it was deleted, or the ID is wrong")
     return SameBytes(links.versions, tuple(gaps))
 
 

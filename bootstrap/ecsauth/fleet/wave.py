@@ -24,8 +24,8 @@ _POLLS = (1.0, 2.0, 3.0, 5.0)
 _LONGEST = 3600.0
 # Seconds in which the results of a command that has ended become complete.
 _SETTLING = 60.0
-# The clocks of this machine and of Systems Manager may differ by so many seconds.
-_SKEW = 300
+SKEW = 300
+"""The clocks of this machine and of Systems Manager may differ by so many seconds."""
 
 
 class WaveCount(NamedTuple):
@@ -119,13 +119,14 @@ class WaveRun:
         self._open: dict[str, _Progress] = {}
         self._closed: list[str] = []
         self._asked: set[str] = set()
+        self._is_complete = True
         self._found: dict[str, Invocation] = {}
         self._halted = ""
         self._by_other = False
 
     def run(self, order: WaveOrder, instances: Sequence[str]) -> WaveResult:
         """Bring the instances of a wave to the version; raise UnreachableError and DeniedError."""
-        since = self._clock.wall() - _SKEW
+        since = self._clock.wall() - SKEW
         waiting = [instances] if order.template.tag is not None else [*batches(instances, BATCH)]
         window = max(1, order.concurrency // BATCH)
         looks = 0
@@ -137,7 +138,7 @@ class WaveRun:
                 self._clock.sleep(_POLLS[min(looks, len(_POLLS) - 1)])
                 looks += 1
                 self._look(order, since, len(instances))
-        self._take_unknown()
+        self._take_unknown(is_by_tag=order.template.tag is not None)
         if not self._halted and self._failed(()) > order.tolerated:
             self._halted = _too_many(self._failed(()), order.tolerated)
         self._show(self._count(order, len(instances), ()))
@@ -150,10 +151,14 @@ class WaveRun:
             self._by_other = bool(self._halted)
         return bool(self._halted)
 
-    def _take_unknown(self) -> None:
-        """Count an instance of which there is no result as failed; after a halt its command may have been cancelled."""
+    def _take_unknown(self, *, is_by_tag: bool) -> None:
+        """Count an instance of which there is no result as failed; after a halt its command may have been cancelled.
+
+        A command by tag reaches the instances of its moment: one that is gone by then was not meant.
+        """
         known = {each for each, one in self._found.items() if one.outcome is not Outcome.WAITING}
-        outcome = Outcome.CANCELLED if self._halted else Outcome.FAILED
+        outcome = Outcome.UNREACHED if is_by_tag and self._is_complete else Outcome.FAILED
+        outcome = Outcome.CANCELLED if self._halted else outcome
         self._found.update({each: Invocation(each, outcome) for each in self._asked - known})
 
     def _send(self, order: WaveOrder, batch: Sequence[str]) -> None:
@@ -200,8 +205,10 @@ class WaveRun:
     def _close(self, command: SentCommand, *, with_output: bool) -> None:
         """Take the results of a command that has ended, once they are complete or it has ended long ago."""
         found = tuple(self._run.invocations(command.id, with_output=with_output))
-        if not is_settled(command, found) and self._clock.now() - self._open[command.id].ended_at < _SETTLING:
+        is_complete = is_settled(command, found)
+        if not is_complete and self._clock.now() - self._open[command.id].ended_at < _SETTLING:
             return
+        self._is_complete = self._is_complete and is_complete
         del self._open[command.id]
         self._closed.append(command.id)
         self._found.update({one.instance: one for one in found})

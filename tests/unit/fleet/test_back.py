@@ -9,7 +9,8 @@ from ecsauth.fleet.back import BackReport, Withdrawal
 from ecsauth.fleet.commands import CommandOrder
 from ecsauth.fleet.history import Mark, Purpose, Released, RollState, derive, of_roll, roll_id
 from ecsauth.fleet.ledger import Ledger
-from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms
+from ecsauth.fleet.roll import Roll, RollTerms
+from ecsauth.fleet.roll_report import RollOutcome
 from ecsauth.fleet.waves import parse_waves
 from memory_fleet import CANDIDATE, URI, Killed, Life, MemoryFleet, failing
 

@@ -23,12 +23,13 @@ from ecsauth.fleet.history import (
 )
 from ecsauth.fleet.ledger import Ledger
 from ecsauth.fleet.marks import mark, unseen
-from ecsauth.fleet.roll import Roll, RollOutcome, RollTerms, find_unmanaged
+from ecsauth.fleet.roll import Roll, RollTerms, find_unmanaged
+from ecsauth.fleet.roll_report import RollOutcome
 from ecsauth.fleet.waves import Share, order, parse_errors, parse_waves
 from memory_fleet import CANDIDATE, RELEASED, URI, Killed, Life, MemoryFleet, MemoryNode, failing
 
 if TYPE_CHECKING:
-    from ecsauth.fleet.roll import RollReport
+    from ecsauth.fleet.roll_report import RollReport
 
 ID = roll_id(URI, CANDIDATE)
 
@@ -38,6 +39,7 @@ def _terms(world: MemoryFleet, **more: Any) -> RollTerms:
     waves = parse_waves(more.pop("waves", "1,10%,100%"))
     limit = parse_errors(more.pop("limit", "0"))
     scope = more.pop("scope", world.scope)
+    more.setdefault("ends_halt", True)
     return RollTerms(URI, world.candidate, scope, waves, limit, **more)
 
 
@@ -578,6 +580,112 @@ def test_a_mark_finds_an_instance() -> None:
     assert [one.order.instances for one in world.commands] == [(sorted(world.nodes)[1],)]
 
 
+def test_a_mark_where_the_touched_instances_are_gone() -> None:
+    """A mark is left on any instance of the fleet if those that have got a command are gone: no halt is lost."""
+    world = MemoryFleet(40)
+    failing(world, _order(world)[:1])
+    assert _roll(world).outcome is RollOutcome.HALTED
+    del world.nodes[_order(world)[0]]
+    _stop(world)
+    assert _roll(world).outcome is RollOutcome.PROMOTED
+    assert world.ahead() == set(world.nodes)
+
+
+def test_a_candidate_that_an_instance_has_lost_is_not_promoted_after_a_crash() -> None:
+    """Looks at one instance again and again do not stand for another one that has failed."""
+    for number in range(20, 80):
+        world = MemoryFleet(20)
+        bad, rebooting = (world.nodes[each] for each in _order(world)[3:5])
+        bad.alarms, rebooting.connected = ("rejected",), False
+        try:
+            _roll(world, Life(number), waves="1,50%,100%")
+        except Killed:
+            world.settle()
+            rebooting.connected = True
+            report = _roll(world, waves="1,50%,100%")
+            assert (report.outcome, world.released.version) == (RollOutcome.HALTED, RELEASED), number
+
+
+@pytest.mark.parametrize("is_alarm", [False, True])
+def test_a_halt_while_a_resume_waits(is_alarm: bool) -> None:
+    """Whoever resumes waits for the commands of the client before; a halt in that time is not taken back."""
+    world = MemoryFleet(60)
+    with pytest.raises(Killed):
+        _roll(world, Life(11), waves="100%", alarm="Errors")
+    assert any(one.left for one in world.commands)
+    if is_alarm:
+        world.alarm_after = 0
+    else:
+        world.meanwhile = {world.waits + 1: lambda: _stop(world)}
+    report = _roll(world, waves="100%", alarm="Errors", ends_halt=False)
+    assert (report.outcome, world.released.version) == (RollOutcome.STOPPED, RELEASED)
+    assert _state(world) is RollState.HALTED
+
+
+def test_a_halt_just_before_a_resume() -> None:
+    """A halt that came after the roll was looked at is not ended by a resume that did not know of it."""
+    world = MemoryFleet(40)
+    world.meanwhile = {2: lambda: _stop(world)}
+    assert _roll(world).outcome is RollOutcome.STOPPED
+    sent = len(world.commands)
+    assert _roll(world, ends_halt=False).outcome is RollOutcome.STOPPED
+    assert (len(world.commands), _state(world)) == (sent, RollState.HALTED)
+
+
+def test_a_withdrawal_just_before_a_resume() -> None:
+    """Nor is a withdrawal."""
+    world = MemoryFleet(40)
+    edges = world.edges()
+    mark(edges, Mark(ID, Purpose.BACK), sorted(world.nodes))
+    assert _roll(world).outcome is RollOutcome.STOPPED
+    assert world.ahead() == set()
+
+
+def test_a_hung_instance_does_not_halt_every_resume() -> None:
+    """One that never answers is compared with all that have taken the candidate, not with what a resume has sent."""
+    world = MemoryFleet(40)
+    hung, failed = _order(world)[20:22]
+    world.nodes[hung].is_lost = True
+    failing(world, [failed])
+    assert _roll(world).outcome is RollOutcome.HALTED
+    del world.nodes[failed]
+    report = _roll(world)
+    assert (report.outcome, report.missed) == (RollOutcome.PROMOTED, (hung,))
+
+
+def test_an_instance_that_goes_before_a_command_by_tag_is_no_error() -> None:
+    """A command by tag reaches the instances of its moment: one that was terminated before was not meant."""
+    world = MemoryFleet(120)
+    for node in world.nodes.values():
+        node.tag = "ecsauth=prod"
+    gone = _order(world)[-1]
+    edges = world.edges()
+
+    class Slow:
+        commands, invocations, cancel = edges.run.commands, edges.run.invocations, edges.run.cancel
+
+        @staticmethod
+        def send(order: CommandOrder) -> str:
+            if order.tag is not None:
+                world.nodes.pop(gone, None)
+            return edges.run.send(order)
+
+    terms = _terms(world, scope=Scope((), Tag("ecsauth", "prod")))
+    report = Roll(terms, edges._replace(run=Slow())).run()
+    assert (report.outcome, report.missed) == (RollOutcome.PROMOTED, (gone,))
+
+
+@pytest.mark.parametrize(("hours", "sends"), [(22, False), (40, True)])
+def test_a_roll_that_waits_for_its_promotion(hours: int, sends: bool) -> None:
+    """A candidate that has expired on the instances meanwhile is sent again before it is promoted."""
+    world = MemoryFleet(20)
+    assert _roll(world, promotes=False).outcome is RollOutcome.ROLLED
+    sent = len(world.commands)
+    world.clock.seconds += hours * 3600
+    assert _roll(world).outcome is RollOutcome.PROMOTED
+    assert (len(world.commands) > sent) is sends
+
+
 def _listed(purpose: Purpose, number: int, targets: int = 1, errors: int = 0) -> SentCommand:
     mark_ = Mark(ID, purpose, number, 3 if number else 0)
     return SentCommand("c", str(mark_), "Success", 0, targets, targets, errors)
@@ -596,8 +704,9 @@ W, L, H = Purpose.WAVE, Purpose.LOOK, Purpose.HALT
         ([_listed(W, 1), _listed(L, 1), _listed(W, 2, 9), _listed(L, 2, 9)], 0),
         ([_listed(W, 1), _listed(L, 1), _listed(H, 0)], 1),
         ([_listed(W, 1), _listed(L, 1), _listed(W, 2, 9), _listed(L, 2, 9), _listed(H, 0)], 2),
-        # One rebooted, and was looked at again.
-        ([_listed(W, 3, 90), _listed(L, 3, 90, 1), _listed(L, 3, 1)], 0),
+        ([_listed(W, 3, 90), _listed(L, 3, 50), _listed(L, 3, 40)], 0),
+        # One was looked at again, and that may be another one than the one that failed.
+        ([_listed(W, 3, 90), _listed(L, 3, 90, 1), _listed(L, 3, 1)], 3),
         ([_listed(W, 3, 90), _listed(L, 3, 90, 1)], 3),
         # An instance that was launched came into the first wave of a resume, while the second was not looked at yet.
         ([_listed(W, 1), _listed(L, 1), _listed(W, 2, 9), _listed(W, 1, 1, 1), _listed(H, 0)], 2),
