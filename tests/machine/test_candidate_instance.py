@@ -82,7 +82,7 @@ def test_a_staged_rollout(fleet: Fleet) -> None:
     two.agent_behaves("only-if=second-password", "exit=5")
     assert as_persisted(two, "--candidate", version).status == LAUNCH
     two.agent_behaves()
-    assert recorded(two, "rejected") == version
+    assert recorded(two, "rejected_candidate") == version
     assert report(two)["ahead"] is None
 
     assert one.reboot() == "running"

@@ -81,6 +81,8 @@ def test_reboot(instance: Instance, power_loss: bool) -> None:
     assert instance.journal().count("Finished cloud-final.service") == 1
     assert instance.read("/root/runs") == b"run\n"
     assert (instance.read("/root/stays"), instance.read("/run/gone")) == (b"", None)
+    # No connection takes a port of the agent.
+    assert instance.read("/proc/sys/net/ipv4/ip_local_reserved_ports") == b"51678-51680\n"
     assert instance.wait_for_agent()["Cluster"] == "after-reboot"
     assert ask(instance, "GET", f"{METADATA}/meta-data/instance-id") == "401"
     assert ask(instance, "GET", instances.S3_ENDPOINT).startswith("200 ")

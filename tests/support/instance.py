@@ -26,6 +26,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 import instance_files
+import own_host
 import stand_in_ecs
 from instance_files import Entry, File
 from metadata_service import MetadataService
@@ -56,6 +57,8 @@ SHUTDOWN_TIMEOUT_S = 60
 # shares with others: no kernel modules, no clock.
 _OPTIONS = (
     "--network=none",
+    # A connection that the kernel gives one of the agent's ports would keep the agent from starting.
+    f"--sysctl=net.ipv4.ip_local_reserved_ports={own_host.PORTS}",
     "--cgroupns=private",
     "--cap-add=ALL",
     *(f"--cap-drop={name}" for name in ("SYS_RESOURCE", "SYS_MODULE", "SYS_TIME", "SYS_BOOT", "SYSLOG")),

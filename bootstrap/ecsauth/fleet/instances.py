@@ -99,7 +99,7 @@ def holds(report: Optional[FleetReport], versions: frozenset[str]) -> Optional[b
     """Tell whether an instance has the bytes of any of the versions, by its report; None if that is not known."""
     if report is None:
         return None
-    if versions & {*report.held, report.ahead, report.installed}:
+    if not versions.isdisjoint(each for each in (*report.held, report.ahead, report.installed) if each):
         return True
     return None if UNKNOWN in report.held else False
 

@@ -199,8 +199,9 @@ def _temporary_prefix(name: str) -> str:
 def _replace(directory: int, name: str, data: bytes, mode: int = states.PRIVATE) -> None:
     temporary = _temporary_prefix(name) + secrets.token_hex(8)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
     try:
+        # Inside: a signal may come as soon as the file is there.
+        descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
         with os.fdopen(descriptor, "wb") as file:
             # The lock keeps `_remove_leftovers` from removing it while this process lives.
             with contextlib.suppress(OSError):
