@@ -192,6 +192,7 @@ class WaveRun:
         for command, before in list(self._open.items()):
             self._open[command] = before.after(listed.get(command), self._clock.now())
             if command in listed and not listed[command].is_open:
+                self._see_end(listed[command])
                 self._close(listed[command], with_output=order.with_output)
             elif self._clock.now() - self._open[command].at > _LONGEST:
                 raise _late(command)
@@ -212,6 +213,9 @@ class WaveRun:
         del self._open[command.id]
         self._closed.append(command.id)
         self._found.update({one.instance: one for one in found})
+
+    def _see_end(self, command: SentCommand) -> None:
+        """Halt if an alarm or somebody else has cancelled the command, before its results are complete."""
         if command.is_cancelled and not self._halted:
             by_alarm = f"alarm {', '.join(command.alarms)} stopped it"
             self._halted = by_alarm if command.alarms else "its command was cancelled"

@@ -445,6 +445,21 @@ def test_results_that_lag_behind_lose_no_failure(lag: int, has_failed: bool) -> 
     assert (world.released.version == RELEASED) is not is_whole
 
 
+def test_an_alarm_is_seen_before_the_results() -> None:
+    """A command that an alarm has stopped is followed by no other one, also while its results are not listed yet."""
+    world = MemoryFleet(500)
+
+    def alarm() -> None:
+        world.cancel(world.commands[0].id)
+        world.commands[0].alarms = ("Errors",)
+        world.commands[0].asked = -1000
+
+    world.meanwhile = {3: alarm}
+    report = _roll(world, waves="100%", alarm="Errors", concurrency=Share(100))
+    assert (report.outcome, report.reason) == (RollOutcome.HALTED, "wave 1: alarm Errors stopped it")
+    assert len([one for one in world.commands if " wave " in one.order.comment]) == 2
+
+
 def test_a_halt_between_two_commands_of_a_wave() -> None:
     """A halt that finds no command to cancel stops the wave all the same."""
     world = MemoryFleet(500)
