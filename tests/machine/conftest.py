@@ -7,9 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import docker_starts
 import program
 import pytest
 import sdk_data
+from boot_model import World
 from ecsauth.host.disk import LocalDisk
 from machine import FIRST, Machine
 
@@ -46,6 +48,15 @@ def quick_place(tmp_path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="ecsauth-", dir=memory) as directory:
         yield Path(directory)
+
+
+@pytest.fixture
+def world(quick_place: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Give a model of an instance that has booted with the first, the released version."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    found = World(quick_place)
+    docker_starts.booted(found)
+    return found
 
 
 @pytest.fixture

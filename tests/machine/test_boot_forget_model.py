@@ -5,32 +5,19 @@ The disk is the real one, docker and S3 are models.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-import pytest
 import tales
 from boot_model import Offer, World, body
-from docker_starts import booted
 from ecsauth.boot.docker_plan import NAME, PREVIOUS_NAME
 from tales import Told, distinct
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    import pytest
     from docker_model import Failure
     from ecsauth.boot.plan import Command
 
 FORGET = Offer(2, forget=True)
-
-
-@pytest.fixture
-def world(quick_place: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Give an instance that has booted with the first version."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-    found = World(quick_place)
-    booted(found)
-    return found
 
 
 def assert_forgotten(world: World) -> None:

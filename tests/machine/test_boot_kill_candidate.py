@@ -5,13 +5,12 @@ The disk is the real one, docker and S3 are models. Version 1 is released; versi
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 import tales
 from boot_model import Offer, World, body, facts
-from docker_starts import booted, nothing
+from docker_starts import nothing
 from ecsauth.boot.candidate import DEFAULT_SECONDS
 from ecsauth.boot.docker_plan import NAME
 from ecsauth.boot.rejection import FIRST_PAUSE
@@ -31,15 +30,6 @@ PROMOTED = Offer(3, like=2, candidate=2)
 ANOTHER = Offer(3, candidate=2)
 WITHDRAWN = Offer(1, candidate=2, withdraw=True)
 _EXPIRED = int(DEFAULT_SECONDS) + 1
-
-
-@pytest.fixture
-def world(quick_place: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Give an instance that has booted with the released version."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-    found = World(quick_place)
-    booted(found)
-    return found
 
 
 @pytest.fixture

@@ -5,32 +5,20 @@ The disk is the real one, docker and S3 are models.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 import tales
 from boot_model import Offer, World, body, facts
-from docker_starts import booted
 from ecsauth.boot.docker_plan import NAME
 from ecsauth.errors import LaunchError
 from tales import Told, distinct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _START, _DAY = 1_700_000_000, 24 * 3600
 REJECTED = Offer(3, "terminal")
-
-
-@pytest.fixture
-def world(quick_place: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Give an instance that has booted with the first version."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-    found = World(quick_place)
-    booted(found)
-    return found
 
 
 def assert_runs(world: World) -> None:
