@@ -126,19 +126,19 @@ class Roll:
 
     def _carry_out(self, number: int) -> str:
         """Carry out a wave and look at it; return why the roll halts, an empty text if it goes on."""
-        result, instances = self._wave(number)
+        result = self._wave(number)
         if result is None:
-            return self._soak(number, self._taken(instances)) if number == self._unseen else ""
+            return self._soak(number, sorted(self._ledger.done)) if number == self._unseen else ""
         if result.by_other:
             raise _StoppedError(result.halted)
         if result.halted:
             return result.halted
         done, lost = result.ids(Outcome.DONE), result.ids(Outcome.LOST)
-        taken = self._taken(instances)
-        if len(lost) > len(taken):
+        if len(lost) > len(self._ledger.done):
             return f"{_instances(len(lost))} gave no answer in time"
-        done = taken if number == self._unseen else done
-        return self._soak(number, done, len(result.ids(Outcome.FAILED)))
+        # Instances that were launched meanwhile have moved others into later waves, so all count that have taken it.
+        looked_at = sorted(self._ledger.done) if number == self._unseen else done
+        return self._soak(number, looked_at, len(result.ids(Outcome.FAILED)))
 
     def _adopt(self) -> bool:
         """Wait for the commands that a run before this one has sent, and take their results.
@@ -194,7 +194,7 @@ class Roll:
         """Return the purposes of the commands of this roll that others have sent since it began."""
         return {one.mark.purpose for one in commands if one.id not in self._own and one.mark is not None}
 
-    def _wave(self, number: int) -> tuple[Optional[WaveResult], tuple[str, ...]]:
+    def _wave(self, number: int) -> Optional[WaveResult]:
         """Carry out a wave. The result is None if all its instances have the candidate already."""
         terms, edges = self._terms, self._edges
         present = edges.census.take(terms.scope, with_reports=False)
@@ -207,18 +207,13 @@ class Roll:
         has_it = self._ledger.done_since(edges.clock.wall() - _KEPT)
         left = tuple(each for each in members if each not in has_it)
         if not left:
-            return None, members
+            return None
         self._edges.tell(f"{self._name(number)}: {_instances(len(left))}")
         order = self._order(number, left, is_whole=len(members) == len(present))
         result = self._runner(self._name(number), self._stopped).run(order, left)
         self._ledger.take(edges.clock.wall(), result)
         self._take(number, result, len(left))
-        return result, members
-
-    def _taken(self, instances: Sequence[str]) -> tuple[str, ...]:
-        """Return those of the instances that have taken the candidate, also in a run before this one."""
-        done = self._ledger.done
-        return tuple(each for each in instances if each in done)
+        return result
 
     def _name(self, number: int) -> str:
         return f"wave {number}/{len(self._terms.waves)}"

@@ -621,6 +621,21 @@ def test_a_candidate_that_an_instance_has_lost_is_not_promoted_after_a_crash() -
             assert (report.outcome, world.released.version) == (RollOutcome.HALTED, RELEASED), number
 
 
+def test_a_wave_that_a_launch_has_moved_is_looked_at() -> None:
+    """An instance that sorts first moves the failed one out of its wave: that one halts a resume all the same."""
+    world = MemoryFleet(4)
+    bad = _order(world)[0]
+    world.nodes[bad].alarms = ("rejected",)
+    assert _roll(world).outcome is RollOutcome.HALTED
+    first = next(
+        each for each in (f"i-{number:017x}" for number in range(10, 999)) if order((each, bad), CANDIDATE)[0] == each
+    )
+    world.nodes[first] = MemoryNode(first)
+    report = _roll(world)
+    assert (report.outcome, world.released.version) == (RollOutcome.HALTED, RELEASED)
+    assert bad in dict(report.failed)
+
+
 @pytest.mark.parametrize("is_alarm", [False, True])
 def test_a_halt_while_a_resume_waits(is_alarm: bool) -> None:
     """Whoever resumes waits for the commands of the client before; a halt in that time is not taken back."""
