@@ -59,9 +59,7 @@ class Withdrawal:
         present = edges.census.take(self._scope)
         mark(edges, self._mark, [each.id for each in present if each.ping == ONLINE])
         # Where a command runs already it goes on, so that the instance has the candidate only after it.
-        open_ones = [one.id for one in self._ledger.refresh() if one.is_open]
-        waited(edges.run, edges.documents[BOOT].name, self._candidate.since, edges.clock, open_ones)
-        self._ledger.refresh()
+        self._await_open()
         sent: set[str] = set()
         reports = []
         # Whoever rolls may not have seen the mark yet, and send one more command.
@@ -69,10 +67,15 @@ class Withdrawal:
             left = [each for each in present if each.id not in sent and self._may_have(each)]
             reports.append(self._send(left))
             sent.update(each.id for each in left)
-            open_ones = [one.id for one in self._ledger.refresh() if one.is_open]
-            waited(edges.run, edges.documents[BOOT].name, self._candidate.since, edges.clock, open_ones)
-            self._ledger.refresh()
+            self._await_open()
         return _together(reports)
+
+    def _await_open(self) -> None:
+        """Wait for the commands of the roll that have not ended, and take their results."""
+        edges = self._edges
+        open_ones = [one.id for one in self._ledger.refresh() if one.is_open]
+        waited(edges.run, edges.documents[BOOT].name, self._candidate.since, edges.clock, open_ones)
+        self._ledger.refresh()
 
     def follow_released(self) -> BackReport:
         """Let all instances take the released version now, instead of at the next run of their timers.
