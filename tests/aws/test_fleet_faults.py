@@ -71,7 +71,7 @@ def test_an_agent_that_stays_away(models: FleetWorld) -> None:
 
 @pytest.mark.parametrize("state", ["stopped", "lost"])
 def test_an_instance_that_is_offline(models: FleetWorld, state: str) -> None:
-    """It is no error: it is named, and takes the released version when it comes back.
+    """It is not an error: it is named, and takes the released version once it runs again.
 
     Systems Manager does not list one that is stopped, and lists one that has lost its network.
     """
@@ -270,7 +270,7 @@ def test_throttling_without_end(models: FleetWorld) -> None:
     [("roll", "candidate.config", "URI", "--dry-run"), ("doctor", "i-0123456789abcdef0"), ("status", "URI")],
 )
 def test_no_credentials(models: FleetWorld, words: tuple[str, ...]) -> None:
-    """A forgotten profile is told at once: no wait brings credentials."""
+    """A forgotten profile is an error at once: no wait brings credentials."""
     path = models.folder / "candidate.config"
     path.write_bytes(CANDIDATE)
     env = {name: value for name, value in models.operator_env.items() if name not in OPERATOR}

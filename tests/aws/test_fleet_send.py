@@ -118,7 +118,7 @@ def _own(world: FleetWorld, run: SsmCommands) -> None:
 def test_another_command_is_not_taken_for_it(
     models: FleetWorld, other: Callable[[FleetWorld, SsmCommands], object], carries_out: bool
 ) -> None:
-    """A command of before, or with other instances or another comment, is not the one that got no answer."""
+    """An earlier command, or one with other instances or another comment, is not the one that got no answer."""
     run = _commands(models)
     other(models, run)
     _lost(models, carries_out=carries_out)

@@ -501,7 +501,7 @@ def test_instance_that_does_not_register(desk: Desk) -> None:
 
 
 def test_launches_that_fail(desk: Desk) -> None:
-    """What Auto Scaling says of launches since the last good one is shown once, while it waits."""
+    """What Auto Scaling says of launches since the last one that succeeded is shown once, while it waits."""
     desk.account.agents_after = None
     desk.account.activities = (
         (LAUNCH, "Failed", "You have requested more vCPU capacity than your limit"),

@@ -28,7 +28,7 @@ def assert_forgotten(world: World) -> None:
 
 
 def test_forgetting(world: World) -> None:
-    """File and container of before are gone."""
+    """The previous file and container are gone."""
     report = world.boot(FORGET)
     assert (report.forgotten, report.unfinished) == (True, ())
     assert_forgotten(world)

@@ -87,7 +87,7 @@ def assert_pending(world: World, number: int) -> None:
 
 
 def test_promotion_while_the_agent_is_pending(world: World) -> None:
-    """The candidate's agent has not registered yet: it is not restarted, and no agent of before is lost."""
+    """The candidate's agent has not registered yet: it is not restarted, and no previous agent is lost."""
     assert world.boot(TAKE._replace(agent="slow")).outcome.value == "pending"
     before = world.docker.containers
     assert_pending(world, 2)

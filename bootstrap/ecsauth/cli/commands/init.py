@@ -159,7 +159,6 @@ class _Run:
         clock = SystemClock()
         self.progress = InitProgress(clock, is_quiet=not self._is_text)
         self.has_begun = False
-        self._had_instances = False
         self._who = "a caller that is not known"
         self._wanted = _wanted(arguments, account, new)
         waiting = Waiting(clock, arguments.timeout)
@@ -178,13 +177,12 @@ class _Run:
             console.say("nothing was made")
             return console.DECLINED
         self.has_begun = bool(plan.left)
-        self._had_instances = bool(found.registered)
         self._deployment.stack, self._deployment.registered = found.stack, found.registered
         self._deployment.archive = None if plan.has(init_plan.StepName.ARCHIVE) else found.archive
         self._deployment.planned_etag = found.env_file.etag
         with progress.waiting("setting up the account"):
             self._deployment.carry_out(plan, self._new, lambda: archive.carried_or_built(self._arguments)[0])
-        return self._end(plan)
+        return self._end(found, plan)
 
     def _plan(self) -> tuple[FoundAccount, InitPlan]:
         reader = init_account.AccountReader(
@@ -237,13 +235,13 @@ class _Run:
             console.show({**document(self._account.region, plan, found.stack), "dry_run": True, "commands": commands})
         return ExitCode.OK
 
-    def _end(self, plan: InitPlan) -> int:
+    def _end(self, found: FoundAccount, plan: InitPlan) -> int:
         stack = self._deployment.stack
         if stack is None:  # the plan has made one
             raise AssertionError
         version, name = self._version(stack), init_environment.remember(stack, self._place)
         following = init_commands.after(self._arguments.file, stack, version, self._place, name)
-        if plan.has(init_plan.StepName.UPDATE) and self._had_instances:
+        if plan.has(init_plan.StepName.UPDATE) and found.registered:
             following = (*init_commands.replacing(stack), *following)
         if self._is_text:
             show_next(self._wanted.stack, self._deployment.registered, following, made=bool(plan.left))
